@@ -1,0 +1,1 @@
+//! Keep a Changelog as text: read, promote, mark yanked, byte for byte.

@@ -1,0 +1,1 @@
+//! The guestbook that rehearsals deploy.

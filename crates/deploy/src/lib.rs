@@ -1,0 +1,1 @@
+//! Deploys over SSH that no user notices: slots, switch, health gate, dead man's switch.

@@ -1,0 +1,1 @@
+//! GitHub releases and assets for a release pipeline.

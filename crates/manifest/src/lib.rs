@@ -1,0 +1,1 @@
+//! Cargo workspaces: graph, publish order, and version edits as byte splices.

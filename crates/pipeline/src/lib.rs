@@ -1,0 +1,1 @@
+//! Survey, plan and run of a release: steps, probes, journal, events, configuration.

@@ -1,0 +1,1 @@
+//! Cargo registry index and web API with typed outcomes.

@@ -1,0 +1,1 @@
+//! The stand-in world of a stagegate rehearsal: registry, GitHub, git remote, SSH host.

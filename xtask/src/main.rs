@@ -1,0 +1,3 @@
+//! This repository's own tasks; embeds the stagegate command line.
+
+fn main() {}
