@@ -1,1 +1,20 @@
-//! GitHub releases and assets for a release pipeline.
+//! GitHub releases and assets, as a release pipeline needs them.
+//!
+//! Blocking on the outside, octocrab on the inside: GitHub is the only place
+//! of the pipeline that is asynchronous, and the runtime stays in this crate.
+//!
+//! What it refuses to do: it never repeats a request that changes something.
+//! An answer that leaves open whether the change happened is
+//! [`GitHubError::Ambiguous`], and the caller looks before it tries again.
+
+mod client;
+mod error;
+mod release;
+mod repository;
+mod token;
+
+pub use client::{GitHub, Server};
+pub use error::GitHubError;
+pub use release::{Asset, Release, ReleaseDraft};
+pub use repository::{Repository, RepositoryFacts};
+pub use token::Token;

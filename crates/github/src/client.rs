@@ -1,0 +1,219 @@
+//! The blocking client: one method per request, one attempt per call.
+
+use std::time::Duration;
+
+use octocrab::Octocrab;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
+use tokio::runtime::Runtime;
+use url::Url;
+
+use crate::{GitHubError, Release, ReleaseDraft, Repository, RepositoryFacts, Token};
+
+/// Where GitHub is: github.com, an Enterprise server, or a stand-in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Server {
+    /// `https://api.github.com`, or `https://HOST/api/v3` for Enterprise.
+    pub api: Url,
+    /// `https://uploads.github.com`, or `https://HOST/api/uploads`. octocrab
+    /// sends the token to the authorities of these two addresses only.
+    pub uploads: Url,
+}
+
+/// A client for one server with one token.
+pub struct GitHub {
+    // Dropped before the runtime, which its connections live on.
+    octocrab: Octocrab,
+    runtime: Runtime,
+}
+
+type Answer<T> = Result<T, GitHubError>;
+
+impl GitHub {
+    /// Makes a client; nothing is sent yet.
+    pub fn new(server: &Server, token: Option<&Token>) -> Answer<GitHub> {
+        let client_error = |cause: String| GitHubError::Client {
+            address: server.api.to_string(),
+            cause,
+        };
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .enable_all()
+            .build()
+            .map_err(|e| client_error(e.to_string()))?;
+        let _inside = runtime.enter();
+        let mut builder = Octocrab::builder()
+            .base_uri(server.api.as_str())
+            .and_then(|b| b.upload_uri(server.uploads.as_str()))
+            .map_err(|e| client_error(e.to_string()))?
+            .set_connect_timeout(Some(Duration::from_secs(10)))
+            .set_read_timeout(Some(Duration::from_secs(60)));
+        if let Some(token) = token {
+            builder = builder.personal_token(token.expose().to_owned());
+        }
+        let octocrab = builder.build().map_err(|e| client_error(e.to_string()))?;
+        drop(_inside);
+        Ok(GitHub { octocrab, runtime })
+    }
+
+    fn get<T: DeserializeOwned>(&self, attempt: &str, route: String) -> Answer<T> {
+        self.runtime
+            .block_on(self.octocrab.get(route, None::<&()>))
+            .map_err(|e| GitHubError::from_octocrab(attempt, e))
+    }
+
+    /// What the survey wants to know of the repository.
+    pub fn repository(&self, repository: &Repository) -> Answer<RepositoryFacts> {
+        #[derive(Deserialize)]
+        struct Answered {
+            full_name: String,
+            default_branch: String,
+            #[serde(default)]
+            permissions: Permissions,
+        }
+        #[derive(Deserialize, Default)]
+        struct Permissions {
+            #[serde(default)]
+            push: bool,
+        }
+        let attempt = format!("reading the repository {repository}");
+        let got: Answered = self.get(&attempt, format!("/repos/{repository}"))?;
+        Ok(RepositoryFacts {
+            full_name: got.full_name,
+            default_branch: got.default_branch,
+            may_write: got.permissions.push,
+        })
+    }
+
+    /// The release of a tag, **drafts included**: GitHub finds a draft by
+    /// listing only, never by its tag.
+    pub fn release_of(&self, repository: &Repository, tag: &str) -> Answer<Option<Release>> {
+        let attempt = format!("listing the releases of {repository}");
+        for page in 1.. {
+            let route = format!("/repos/{repository}/releases?per_page=100&page={page}");
+            let releases: Vec<Release> = self.get(&attempt, route)?;
+            let last = releases.len() < 100;
+            if let Some(found) = releases.into_iter().find(|r| r.tag_name == tag) {
+                return Ok(Some(found));
+            }
+            if last {
+                break;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The release that GitHub calls the latest, if there is one.
+    pub fn latest(&self, repository: &Repository) -> Answer<Option<Release>> {
+        let attempt = format!("reading the latest release of {repository}");
+        match self.get(&attempt, format!("/repos/{repository}/releases/latest")) {
+            Err(GitHubError::Refused { status: 404, .. }) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// Creates a draft. Look with [`GitHub::release_of`] first: GitHub allows
+    /// any number of drafts for one tag.
+    pub fn create_draft(&self, repository: &Repository, draft: &ReleaseDraft) -> Answer<Release> {
+        let attempt = format!("creating the draft release {} on {repository}", draft.tag_name);
+        let body = json!({
+            "tag_name": draft.tag_name,
+            "name": draft.name,
+            "body": draft.body,
+            "draft": true,
+            "prerelease": draft.prerelease,
+        });
+        self.runtime
+            .block_on(self.octocrab.post(format!("/repos/{repository}/releases"), Some(&body)))
+            .map_err(|e| GitHubError::from_octocrab(&attempt, e))
+    }
+
+    /// Changes what is given in `change` of a release (GitHub's field names).
+    fn update(&self, repository: &Repository, attempt: &str, id: u64, change: Value) -> Answer<Release> {
+        let route = format!("/repos/{repository}/releases/{id}");
+        self.runtime
+            .block_on(self.octocrab.patch(route, Some(&change)))
+            .map_err(|e| GitHubError::from_octocrab(attempt, e))
+    }
+
+    /// Makes a draft public. `latest`: whether it becomes *the* latest release;
+    /// a pre-release and a back-port must not.
+    pub fn publish(&self, repository: &Repository, release: &Release, latest: bool) -> Answer<Release> {
+        let attempt = format!("publishing the release {} of {repository}", release.tag_name);
+        let change = json!({ "draft": false, "make_latest": if latest { "true" } else { "false" } });
+        self.update(repository, &attempt, release.id, change)
+    }
+
+    /// Replaces title and notes, for instance to mark a yanked version.
+    pub fn rewrite(&self, repository: &Repository, release: &Release, name: &str, body: &str) -> Answer<Release> {
+        let attempt = format!("changing the notes of {} of {repository}", release.tag_name);
+        self.update(repository, &attempt, release.id, json!({ "name": name, "body": body }))
+    }
+
+    /// Attaches a file. Names must be plain (letters, digits, `.`, `-`, `_`): GitHub
+    /// turns other characters into dots.
+    pub fn upload_asset(
+        &self,
+        repository: &Repository,
+        release: &Release,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Answer<crate::Asset> {
+        let attempt = format!("uploading {name} to the release {} of {repository}", release.tag_name);
+        if !is_safe_asset_name(name) {
+            return Err(GitHubError::Invalid {
+                attempt,
+                code: "name".to_owned(),
+                detail: "an asset's name may hold letters, digits, `.`, `-` and `_` only".to_owned(),
+            });
+        }
+        let repositories = self.octocrab.repos(&repository.owner, &repository.name);
+        let uploaded = self
+            .runtime
+            .block_on(async { repositories.releases().upload_asset(release.id, name, bytes.into()).send().await })
+            .map_err(|e| GitHubError::from_octocrab(&attempt, e))?;
+        Ok(crate::Asset {
+            id: uploaded.id.into_inner(),
+            name: uploaded.name,
+            size: u64::try_from(uploaded.size).unwrap_or(0),
+            state: uploaded.state,
+            digest: uploaded.digest,
+        })
+    }
+
+    /// Removes an asset: a broken upload, or one with other bytes in a draft.
+    pub fn delete_asset(&self, repository: &Repository, asset: &crate::Asset) -> Answer<()> {
+        let attempt = format!("removing the asset {} from {repository}", asset.name);
+        let route = format!("/repos/{repository}/releases/assets/{}", asset.id);
+        let response = self
+            .runtime
+            .block_on(async { octocrab::map_github_error(self.octocrab._delete(route, None::<&()>).await?).await })
+            .map_err(|e| GitHubError::from_octocrab(&attempt, e))?;
+        drop(response);
+        Ok(())
+    }
+}
+
+/// Whether GitHub keeps this asset name as it is, and octocrab sends it so.
+pub(crate) fn is_safe_asset_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('.')
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_safe_asset_name;
+
+    #[test]
+    fn asset_names_survive_the_way_to_github() {
+        let check = |name, want| assert_eq!(is_safe_asset_name(name), want, "{name:?}");
+        check("stagegate-0.2.0.crate", true);
+        check("SHA256SUMS", true);
+        check("serde-1.0.0+build.crate", false);
+        check("a b", false);
+        check("", false);
+        check(".hidden", false);
+    }
+}

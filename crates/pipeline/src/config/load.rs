@@ -1,0 +1,156 @@
+//! Reading `stagegate.toml`, and laying a second file over it.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use toml_edit::{DocumentMut, Item, Table};
+
+use super::{Config, ConfigError};
+
+/// The file's name at the workspace's root.
+pub const FILE_NAME: &str = "stagegate.toml";
+
+impl Config {
+    /// Reads the workspace's configuration and lays `overlay` over it: tables
+    /// merge, every other value replaces. The file below is checked on its own
+    /// first, so that a mistake is shown where it was made.
+    pub fn load(root: &Utf8Path, overlay: Option<&Utf8Path>) -> Result<Config, ConfigError> {
+        let file = root.join(FILE_NAME);
+        let text = match std::fs::read_to_string(&file) {
+            Ok(text) => text,
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => String::new(),
+            Err(e) => return Err(unreadable(file, &e)),
+        };
+        let config = Config::parse(&file, &text)?;
+        let Some(overlay) = overlay else {
+            return Ok(config);
+        };
+        let over = std::fs::read_to_string(overlay).map_err(|e| unreadable(overlay.to_owned(), &e))?;
+        let mut document = document_of(&file, &text)?;
+        merge(document.as_table_mut(), document_of(overlay, &over)?.as_table());
+        // Lines of the merged text stand in neither file.
+        Config::parse(overlay, &document.to_string()).map_err(|e| ConfigError { place: None, ..e })
+    }
+
+    /// Reads one configuration text; `file` is for messages.
+    pub fn parse(file: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
+        let config: Config = toml_edit::de::from_str(text).map_err(|e| {
+            ConfigError::at(file.to_owned(), text, e.span().map(|s| s.start), e.message())
+        })?;
+        config.check(file, text)?;
+        Ok(config)
+    }
+
+    /// What types cannot say.
+    fn check(&self, file: &Utf8Path, text: &str) -> Result<(), ConfigError> {
+        let wrong = |needle: &str, message: String| {
+            Err(ConfigError::at(file.to_owned(), text, text.find(needle), &message))
+        };
+        if self.release.tag.matches("{version}").count() != 1 {
+            return wrong("tag", format!("`release.tag` is `{}`: it must contain `{{version}}` once", self.release.tag));
+        }
+        for step in &self.steps {
+            if step.run.is_empty() {
+                return wrong("[[step]]", "a `[[step]]` needs a command in `run`".to_owned());
+            }
+            if step.after.is_some() == step.before.is_some() {
+                return wrong("[[step]]", "a `[[step]]` needs either `after` or `before`, naming a stage".to_owned());
+            }
+        }
+        if let Some(app) = &self.app {
+            let plain = |name: &str| {
+                name.starts_with(|c: char| c.is_ascii_lowercase())
+                    && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+            };
+            if !plain(&app.name) {
+                return wrong("[app]", format!("`app.name` is {:?}: it names directories, units and a firewall table, so it may hold lower-case letters, digits and `-` only, and begins with a letter", app.name));
+            }
+            if let Some(backend) = &app.backend
+                && backend.port > u16::MAX - 2
+            {
+                return wrong("port", format!("`app.backend.port` is {}: the two ports next to it are needed for the slots", backend.port));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn unreadable(file: Utf8PathBuf, error: &std::io::Error) -> ConfigError {
+    ConfigError { file, place: None, message: format!("cannot be read: {error}") }
+}
+
+fn document_of(file: &Utf8Path, text: &str) -> Result<DocumentMut, ConfigError> {
+    text.parse::<DocumentMut>().map_err(|e| {
+        ConfigError::at(file.to_owned(), text, e.span().map(|s| s.start), e.message())
+    })
+}
+
+fn merge(below: &mut Table, above: &Table) {
+    for (key, value) in above {
+        match (below.get_mut(key), value) {
+            (Some(Item::Table(below)), Item::Table(above)) => merge(below, above),
+            (Some(below), Item::Table(above)) if below.is_inline_table() => {
+                let mut table = below.clone().into_table().unwrap_or_default();
+                merge(&mut table, above);
+                *below = Item::Table(table);
+            }
+            _ => {
+                below.insert(key, value.clone());
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use camino::Utf8Path;
+
+    use super::super::{Config, Level};
+
+    fn parse(text: &str) -> Result<Config, String> {
+        Config::parse(Utf8Path::new("stagegate.toml"), text).map_err(|e| e.to_string())
+    }
+
+    #[test]
+    fn an_empty_file_is_a_whole_configuration() {
+        let config = parse("").unwrap();
+        assert_eq!(config.release.branch, "main");
+        assert_eq!(config.registry.index, "sparse+https://index.crates.io/");
+        assert_eq!(config.gates.fmt.level, Level::Deny);
+    }
+
+    #[test]
+    fn mistakes_are_shown_with_their_place() {
+        let check = |text: &str, want: &[&str]| {
+            let got = parse(text).expect_err(text);
+            for part in want {
+                assert!(got.contains(part), "{text:?} gives:\n{got}\nwithout {part:?}");
+            }
+        };
+        check("[release]\nbrunch = \"main\"\n", &["stagegate.toml:2:1", "brunch", "expected", "branch"]);
+        check("[release]\nbranch = 3\n", &["stagegate.toml:2:10", "integer", "string"]);
+        check("[gates]\nfmt = \"maybe\"\n", &["stagegate.toml:2:7", "maybe", "\"warn\""]);
+        check("[gates]\naudit = { databse = \"x\" }\n", &["stagegate.toml:2", "databse", "database"]);
+        check("[release\n", &["stagegate.toml:1"]);
+        check("[release]\ntag = \"release\"\n", &["stagegate.toml:2:1", "{version}"]);
+        check("[app]\nname = \"a b\"\n", &["stagegate.toml:1", "a b", "lower-case"]);
+        check("[deploy.production]\nhosts = [\"h\"]\nstabilise = \"soon\"\n", &["stagegate.toml:3", "soon"]);
+        check("[[step]]\nafter = \"publish\"\nrun = []\n", &["`run`"]);
+        check("[[step]]\nafter = \"lunch\"\nrun = [\"x\"]\n", &["stagegate.toml:2", "lunch"]);
+    }
+
+    #[test]
+    fn a_second_file_lies_over_the_first() {
+        let directory = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(directory.path()).unwrap();
+        std::fs::write(root.join("stagegate.toml"), "[release]\nbranch = \"trunk\"\n[registry]\nname = \"one\"\n").unwrap();
+        let over = root.join("over.toml");
+        std::fs::write(&over, "[registry]\nindex = \"sparse+http://127.0.0.1:1/\"\n").unwrap();
+        let config = Config::load(root, Some(&over)).unwrap();
+        assert_eq!(config.release.branch, "trunk");
+        assert_eq!(config.registry.name, "one");
+        assert_eq!(config.registry.index, "sparse+http://127.0.0.1:1/");
+
+        std::fs::write(&over, "[registry]\nindx = \"\"\n").unwrap();
+        let error = Config::load(root, Some(&over)).unwrap_err().to_string();
+        assert!(error.contains("over.toml") && error.contains("indx"), "{error}");
+    }
+}

@@ -1,0 +1,265 @@
+//! `stagegate.toml`: what a team writes, with a default for everything.
+//!
+//! An absent file is an empty file. An unknown key or a wrong type is an error
+//! with file, line and column, never a silent default. A second file can be
+//! laid over the first (`--config FILE`), as cargo lays its own over each other:
+//! the same pipeline then meets another registry, GitHub or host.
+//!
+//! Refuses to hold secrets: it names environment variables and files only.
+
+mod error;
+mod gates;
+mod load;
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use stagegate_github::Repository;
+use url::Url;
+
+pub use error::ConfigError;
+pub use gates::{AuditGate, CommandGate, Gates, Level};
+pub use load::FILE_NAME;
+
+/// The whole of `stagegate.toml`.
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Versions, branch, tag and changelog.
+    pub release: ReleaseConfig,
+    /// Where crates go.
+    pub registry: RegistryConfig,
+    /// Where the GitHub release goes.
+    pub github: GitHubConfig,
+    /// What must hold before anything changes.
+    pub gates: Gates,
+    /// A team's own steps.
+    #[serde(rename = "step")]
+    pub steps: Vec<CustomStep>,
+    /// The app that is deployed, if there is one.
+    pub app: Option<AppConfig>,
+    /// Environments by name; `production` is the default one.
+    pub deploy: BTreeMap<String, EnvironmentConfig>,
+}
+
+/// `[release]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct ReleaseConfig {
+    /// How versions move together. Only `lockstep` (one version) is built.
+    pub versioning: Versioning,
+    /// The branch that releases are made from.
+    pub branch: String,
+    /// The remote that branch and tag are pushed to.
+    pub remote: String,
+    /// The tag's name; `{version}` stands for the version.
+    pub tag: String,
+    /// The changelog, relative to the root; absent means `CHANGELOG.md` where
+    /// such a file exists, and no changelog stage where none does.
+    pub changelog: Option<Utf8PathBuf>,
+}
+
+/// How the versions of a workspace's packages move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Versioning {
+    /// One version for all.
+    #[default]
+    Lockstep,
+}
+
+impl Default for ReleaseConfig {
+    fn default() -> Self {
+        ReleaseConfig {
+            versioning: Versioning::Lockstep,
+            branch: "main".to_owned(),
+            remote: "origin".to_owned(),
+            tag: "v{version}".to_owned(),
+            changelog: None,
+        }
+    }
+}
+
+impl ReleaseConfig {
+    /// The tag of a version.
+    pub fn tag_of(&self, version: &semver::Version) -> String {
+        self.tag.replace("{version}", &version.to_string())
+    }
+
+    /// What stands before the version in a tag.
+    pub fn tag_prefix(&self) -> &str {
+        self.tag.split("{version}").next().unwrap_or_default()
+    }
+}
+
+/// `[registry]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegistryConfig {
+    /// The registry's name as cargo knows it.
+    pub name: String,
+    /// Its sparse index.
+    pub index: String,
+    /// How long a new version may take to appear in the index.
+    pub visible_within: SignedDuration,
+}
+
+impl Default for RegistryConfig {
+    fn default() -> Self {
+        RegistryConfig {
+            name: "crates-io".to_owned(),
+            index: "sparse+https://index.crates.io/".to_owned(),
+            visible_within: SignedDuration::from_mins(5),
+        }
+    }
+}
+
+/// `[github]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GitHubConfig {
+    /// `owner/name`; absent: read from the remote's address, then from the
+    /// packages' `repository`.
+    pub repository: Option<Repository>,
+    /// The address of the API (GitHub Enterprise: `https://HOST/api/v3`).
+    pub api: Url,
+    /// The address of uploads (GitHub Enterprise: `https://HOST/api/uploads`).
+    pub uploads: Url,
+    /// Whether there is a GitHub release at all.
+    pub release: bool,
+}
+
+impl Default for GitHubConfig {
+    fn default() -> Self {
+        let url = |text| Url::parse(text).expect("a constant address parses");
+        GitHubConfig {
+            repository: None,
+            api: url("https://api.github.com"),
+            uploads: url("https://uploads.github.com"),
+            release: true,
+        }
+    }
+}
+
+/// `[[step]]`: a command of the team's own, and how to know that it is done.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomStep {
+    /// A name for messages; absent: the command's first words.
+    pub name: Option<String>,
+    /// The stage it follows.
+    pub after: Option<crate::Stage>,
+    /// The stage it precedes.
+    pub before: Option<crate::Stage>,
+    /// The command; `{version}` stands for the version. No shell is involved.
+    pub run: Vec<String>,
+    /// Exits with 0 when the step is already done.
+    pub probe: Option<Vec<String>>,
+}
+
+/// `[app]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppConfig {
+    /// Names directories and units on the host.
+    pub name: String,
+    /// The service behind the public port.
+    pub backend: Option<BackendConfig>,
+    /// The static bundle.
+    pub frontend: Option<FrontendConfig>,
+}
+
+/// `[app.backend]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct BackendConfig {
+    /// The workspace's package that holds it.
+    pub package: String,
+    /// Its binary; absent: named like the package.
+    pub binary: Option<String>,
+    /// The public port; the slots take the two next to it.
+    pub port: u16,
+    /// The path that answers 200 with the running version.
+    #[serde(default = "default_health")]
+    pub health: String,
+    /// The user it runs as; absent: named like the app.
+    pub service_user: Option<String>,
+    /// The secrets' file on the host; absent: `/etc/APP/.env`.
+    pub env_file: Option<Utf8PathBuf>,
+    /// Names that the file must define.
+    #[serde(default)]
+    pub require_env: Vec<String>,
+    /// Passes in a row before users meet the new version.
+    #[serde(default = "default_passes")]
+    pub health_passes: u32,
+    /// The limit for those passes.
+    #[serde(default = "default_deadline")]
+    pub health_deadline: SignedDuration,
+    /// How long the old version may go on answering open connections.
+    #[serde(default = "default_drain")]
+    pub drain: SignedDuration,
+    /// How many known-good releases stay on a host.
+    #[serde(default = "default_keep")]
+    pub keep_releases: usize,
+}
+
+fn default_health() -> String {
+    "/health".to_owned()
+}
+fn default_passes() -> u32 {
+    3
+}
+fn default_deadline() -> SignedDuration {
+    SignedDuration::from_secs(60)
+}
+fn default_drain() -> SignedDuration {
+    SignedDuration::from_secs(60)
+}
+fn default_keep() -> usize {
+    5
+}
+
+/// `[app.frontend]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FrontendConfig {
+    /// The command that makes the bundle, run at the workspace's root.
+    pub build: Vec<String>,
+    /// Where the bundle then lies, relative to the root.
+    pub dist: Utf8PathBuf,
+    /// What users open; asked at the end of a deploy.
+    pub url: Option<Url>,
+}
+
+/// `[deploy.NAME]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentConfig {
+    /// `user@host[:port]` each.
+    pub hosts: Vec<String>,
+    /// How long a new backend is watched before it is confirmed.
+    #[serde(default = "default_stabilise")]
+    pub stabilise: SignedDuration,
+    /// The private key; absent: the agent, then the usual files.
+    pub identity: Option<Utf8PathBuf>,
+    /// The file of trusted host keys; absent: `~/.ssh/known_hosts`.
+    pub known_hosts: Option<Utf8PathBuf>,
+    /// Where the host's file system begins for us.
+    #[serde(default = "default_prefix")]
+    pub prefix: Utf8PathBuf,
+    /// The public port here, where it differs from the app's.
+    pub port: Option<u16>,
+    /// The service user here, where it differs from the app's.
+    pub service_user: Option<String>,
+    /// What users open here, where it differs from the app's.
+    pub url: Option<Url>,
+}
+
+fn default_stabilise() -> SignedDuration {
+    SignedDuration::from_secs(60)
+}
+fn default_prefix() -> Utf8PathBuf {
+    "/".into()
+}

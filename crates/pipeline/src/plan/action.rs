@@ -1,0 +1,283 @@
+//! What a step does: a closed set, each with all its data.
+
+use camino::Utf8PathBuf;
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use stagegate_deploy::{App, BackendStep, FrontendStep, Target};
+use stagegate_github::{Repository, Server};
+use stagegate_manifest::FileEdit;
+use url::Url;
+
+use crate::Stage;
+use crate::config::Level;
+
+/// What a step does.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "do", rename_all = "kebab-case")]
+pub enum Action {
+    /// Runs a cargo command in the workspace; it passes or not.
+    Gate(GateCommand),
+    /// Looks every locked package up in an advisory database.
+    Audit {
+        /// What a finding means.
+        level: Level,
+        /// The database's directory; absent: RustSec's own, fetched.
+        database: Option<Utf8PathBuf>,
+        /// Advisories that do not count.
+        ignore: Vec<String>,
+    },
+    /// Changes files in the release tree.
+    Edit {
+        /// The commit that the tree is laid from.
+        base: String,
+        /// The changes.
+        edits: Vec<FileEdit>,
+    },
+    /// Makes the release commit, on no branch yet, under a private reference.
+    Seal {
+        /// The commit it follows.
+        parent: String,
+        /// Its message.
+        message: String,
+        /// Who makes it.
+        identity: CommitIdentity,
+        /// Sign it, as git is configured to.
+        sign: bool,
+        /// The private reference.
+        reference: String,
+        /// What the commit holds.
+        edits: Vec<FileEdit>,
+    },
+    /// Packages crates from the release tree, and keeps the files.
+    Package {
+        /// Names, dependencies first.
+        crates: Vec<String>,
+    },
+    /// Builds the packaged set as a user's cargo would see it, once.
+    Prove {
+        /// Names, dependencies first.
+        crates: Vec<String>,
+    },
+    /// Builds binaries and bundle from the release tree.
+    Build {
+        /// The tree's commit or reference.
+        revision: String,
+        /// What cargo builds in release mode.
+        binaries: Vec<Binary>,
+        /// What the frontend's own command builds.
+        frontend: Option<FrontendBuild>,
+    },
+    /// Moves the branch, and the checked-out files, to the release commit.
+    Commit {
+        /// The branch.
+        branch: String,
+        /// Where it must stand before.
+        parent: String,
+        /// The private reference of the release commit.
+        reference: String,
+        /// The files that change.
+        edits: Vec<FileEdit>,
+    },
+    /// Creates the annotated tag.
+    Tag {
+        /// Its name.
+        name: String,
+        /// Its message.
+        message: String,
+        /// The private reference of the release commit.
+        reference: String,
+        /// Who makes it.
+        identity: CommitIdentity,
+        /// Sign it, as git is configured to.
+        sign: bool,
+    },
+    /// Pushes branch and tag together or not at all.
+    Push {
+        /// The remote's name.
+        remote: String,
+        /// The branch.
+        branch: String,
+        /// The tag.
+        tag: String,
+        /// The private reference of the release commit.
+        reference: String,
+    },
+    /// Creates the draft release.
+    Draft {
+        /// Which release.
+        release: ReleaseRef,
+        /// Title.
+        name: String,
+        /// Notes, Markdown.
+        notes: String,
+        /// Has a pre-release part.
+        prerelease: bool,
+    },
+    /// Attaches packaged crates, binaries and `SHA256SUMS`, and compares digests.
+    Assets {
+        /// Which release.
+        release: ReleaseRef,
+        /// The crates whose packages are attached.
+        crates: Vec<String>,
+        /// The binaries that are attached.
+        binaries: Vec<String>,
+    },
+    /// Uploads one crate and waits until the index shows it.
+    Publish {
+        /// Its name.
+        package: String,
+    },
+    /// Makes the GitHub release public.
+    Undraft {
+        /// Which release.
+        release: ReleaseRef,
+        /// Becomes the latest one.
+        latest: bool,
+    },
+    /// One step of a backend's deploy on one host.
+    Backend {
+        /// Which.
+        step: BackendStep,
+        /// Where and what.
+        place: BackendPlace,
+    },
+    /// One step of a frontend's deploy on one host.
+    Frontend {
+        /// Which.
+        step: FrontendStep,
+        /// Where and what.
+        place: FrontendPlace,
+    },
+    /// Asks registry, GitHub, remote and hosts what users now see.
+    Outcome {
+        /// Crates that must be in the index with the bytes we packaged.
+        crates: Vec<String>,
+        /// The release that must be public.
+        release: Option<ReleaseRef>,
+        /// Remote and tag that must be there.
+        tag: Option<(String, String)>,
+        /// Hosts whose running release must be this one.
+        hosts: Vec<BackendPlace>,
+        /// The page that must answer.
+        url: Option<Url>,
+    },
+    /// Yanks or gives back one crate's version.
+    Yank {
+        /// The crate.
+        package: String,
+        /// The version.
+        version: Version,
+        /// Give it back.
+        undo: bool,
+    },
+    /// Says in the GitHub release that the version is yanked, or no longer.
+    MarkRelease {
+        /// Which release.
+        release: ReleaseRef,
+        /// Take the mark away.
+        undo: bool,
+    },
+    /// Says so in the changelog, as a commit on the branch that is pushed.
+    MarkChangelog {
+        /// The change.
+        edit: FileEdit,
+        /// The commit's message.
+        message: String,
+        /// The branch.
+        branch: String,
+        /// The remote it is pushed to.
+        remote: String,
+        /// Where the branch stands before.
+        parent: String,
+        /// Who makes the commit.
+        identity: CommitIdentity,
+    },
+    /// A team's own command.
+    Command {
+        /// Program and arguments.
+        run: Vec<String>,
+        /// Exits with 0 when it is already done.
+        probe: Option<Vec<String>>,
+    },
+}
+
+/// A gate that is a command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct GateCommand {
+    /// The stage, whose name the gate goes by.
+    pub gate: Stage,
+    /// What its failure means.
+    pub level: Level,
+    /// Arguments after `cargo`.
+    pub args: Vec<String>,
+    /// Environment on top.
+    pub env: Vec<(String, String)>,
+}
+
+/// Author, committer or tagger.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CommitIdentity {
+    /// `user.name`
+    pub name: String,
+    /// `user.email`
+    pub email: String,
+}
+
+/// A GitHub release, wherever its GitHub is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ReleaseRef {
+    /// The server.
+    pub server: Server,
+    /// The repository.
+    pub repository: Repository,
+    /// The tag.
+    pub tag: String,
+}
+
+/// A binary to build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Binary {
+    /// The package.
+    pub package: String,
+    /// The binary's name.
+    pub name: String,
+}
+
+/// A bundle to build.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FrontendBuild {
+    /// Program and arguments.
+    pub run: Vec<String>,
+    /// Where the bundle then lies, relative to the tree.
+    pub dist: Utf8PathBuf,
+}
+
+/// A backend on a host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BackendPlace {
+    /// The host.
+    pub target: Target,
+    /// The app.
+    pub app: App,
+    /// The version.
+    pub version: Version,
+    /// The commit, or a reference to it.
+    pub revision: String,
+    /// The binary's name among the built ones; absent: it is on the host.
+    pub binary: Option<String>,
+}
+
+/// A frontend on a host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FrontendPlace {
+    /// The host.
+    pub target: Target,
+    /// The app.
+    pub app: App,
+    /// The version.
+    pub version: Version,
+    /// The commit, or a reference to it.
+    pub revision: String,
+    /// Built for this run; otherwise it is on the host.
+    pub built: bool,
+}

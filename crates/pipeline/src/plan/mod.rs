@@ -1,0 +1,197 @@
+//! The plan: everything that will happen, as data.
+//!
+//! Made by a pure function from facts and request, or not at all: then it is
+//! every blocker at once. It can be printed, saved, compared and resumed, and
+//! it holds no closure and no secret. The run obeys it and decides nothing.
+
+mod action;
+mod deploy;
+mod release;
+mod version;
+mod yank;
+
+use jiff::Timestamp;
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+pub use action::{Action, BackendPlace, Binary, CommitIdentity, FrontendBuild, FrontendPlace, GateCommand, ReleaseRef};
+pub(crate) use release::release_reference;
+pub use version::VersionRequest;
+
+use crate::blocker::{Blocker, Blockers};
+use crate::facts::Facts;
+use crate::request::Request;
+use crate::{Config, Stage};
+
+/// What will happen, in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What is being done, and to what: names the journal (`release-1.4.0`).
+    pub target: String,
+    /// One line for people.
+    pub title: String,
+    /// The version it is about.
+    pub version: Version,
+    /// The version before, where there is one.
+    pub from: Option<Version>,
+    /// When it was made; also the date of the changelog section, and the time
+    /// in commit and tag, so that a repeated step makes the same objects.
+    pub at: Timestamp,
+    /// Things worth knowing before saying yes.
+    pub notes: Vec<String>,
+    /// The steps.
+    pub steps: Vec<Step>,
+}
+
+/// One step: done or not done, never half.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Step {
+    /// Unique in the plan, and stable: the journal speaks of it.
+    pub id: String,
+    /// The stage it belongs to.
+    pub stage: Stage,
+    /// What it does, for people.
+    pub title: String,
+    /// May run beside the step before it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub beside: bool,
+    /// The first of those that cannot be taken back.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub no_return: bool,
+    /// What is to be done, with all its data.
+    pub action: Action,
+}
+
+impl Step {
+    pub(crate) fn new(id: impl Into<String>, stage: Stage, title: impl Into<String>, action: Action) -> Step {
+        Step { id: id.into(), stage, title: title.into(), beside: false, no_return: false, action }
+    }
+
+    pub(crate) fn beside(mut self) -> Step {
+        self.beside = true;
+        self
+    }
+}
+
+impl Plan {
+    /// Fingerprint of the whole plan, hexadecimal.
+    pub fn digest(&self) -> String {
+        let text = serde_json::to_vec(self).expect("a plan is plain data");
+        hex(&Sha256::digest(&text))
+    }
+
+    /// The steps in runs of those that may go side by side.
+    pub fn groups(&self) -> Vec<&[Step]> {
+        let mut groups = Vec::new();
+        let mut start = 0;
+        for end in 1..=self.steps.len() {
+            if self.steps.get(end).is_none_or(|step| !step.beside) {
+                groups.push(&self.steps[start..end]);
+                start = end;
+            }
+        }
+        groups
+    }
+
+    /// The same plan without some stages.
+    fn without(mut self, stages: &[Stage]) -> Plan {
+        let gone: Vec<Stage> =
+            stages.iter().flat_map(|s| s.takes_along().iter().chain([s])).copied().collect();
+        self.steps.retain(|step| !gone.contains(&step.stage));
+        for stage in stages {
+            self.notes.push(format!("stage {stage} is skipped, as asked"));
+        }
+        self
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Turns facts and request into a plan, or into **every** blocker at once.
+/// Pure: reads nothing, and gives the same answer for the same input.
+pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, Blockers> {
+    let mut blockers = Vec::new();
+    let plan = match request {
+        Request::Release(wanted) => release::plan(facts, config, wanted, &mut blockers),
+        Request::Deploy(wanted) => deploy::plan(facts, config, wanted, &mut blockers),
+        Request::Rollback(wanted) => deploy::plan_rollback(facts, config, wanted, &mut blockers),
+        Request::Yank(wanted) => yank::plan(facts, config, wanted, &mut blockers),
+    };
+    match plan {
+        Some(plan) if blockers.is_empty() => {
+            if let Some((stage, step)) = unplaced(&plan, config) {
+                return Err(Blockers(vec![Blocker::new(
+                    format!("the step `{step}` is placed at the stage {stage}, which is not part of this run"),
+                    "place it at another stage in stagegate.toml, or leave it out",
+                )]));
+            }
+            Ok(plan)
+        }
+        _ => Err(Blockers(blockers)),
+    }
+}
+
+fn unplaced(plan: &Plan, config: &Config) -> Option<(Stage, String)> {
+    if !plan.target.starts_with("release-") {
+        return None;
+    }
+    let placed = |step: &&crate::config::CustomStep| {
+        let stage = step.after.or(step.before).expect("checked when the configuration was read");
+        !plan.steps.iter().any(|s| s.stage == stage)
+    };
+    let step = config.steps.iter().find(placed)?;
+    Some((step.after.or(step.before)?, step.run.join(" ")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn step(id: &str, stage: Stage) -> Step {
+        Step::new(id, stage, id, Action::Command { run: vec![id.to_owned()], probe: None })
+    }
+
+    fn five() -> Plan {
+        Plan {
+            target: "release-1.0.0".to_owned(),
+            title: "release 1.0.0".to_owned(),
+            version: Version::new(1, 0, 0),
+            from: None,
+            at: Timestamp::UNIX_EPOCH,
+            notes: Vec::new(),
+            steps: vec![
+                step("fmt", Stage::Fmt),
+                step("audit", Stage::Audit).beside(),
+                step("tag", Stage::Tag),
+                step("one", Stage::Draft),
+                step("two", Stage::Undraft),
+            ],
+        }
+    }
+
+    #[test]
+    fn steps_that_may_go_beside_each_other_stand_together() {
+        let plan = five();
+        let groups: Vec<Vec<&str>> =
+            plan.groups().iter().map(|g| g.iter().map(|s| s.id.as_str()).collect()).collect();
+        assert_eq!(groups, [vec!["fmt", "audit"], vec!["tag"], vec!["one"], vec!["two"]]);
+    }
+
+    #[test]
+    fn a_skipped_stage_takes_along_what_makes_no_sense_without_it() {
+        let left = five().without(&[Stage::Draft]);
+        let ids: Vec<_> = left.steps.iter().map(|s| s.id.as_str()).collect();
+        assert_eq!(ids, ["fmt", "audit", "tag"]);
+    }
+
+    #[test]
+    fn a_plan_survives_being_written_down() {
+        let text = serde_json::to_string(&five()).unwrap();
+        let back: Plan = serde_json::from_str(&text).unwrap();
+        assert_eq!(back, five());
+        assert_eq!(back.digest(), five().digest());
+    }
+}

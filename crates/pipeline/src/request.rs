@@ -1,0 +1,98 @@
+//! What somebody asked for.
+
+use semver::Version;
+
+use crate::Stage;
+use crate::plan::VersionRequest;
+
+/// What somebody asked for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Request {
+    /// A new version, from gates to production.
+    Release(ReleaseRequest),
+    /// The app, from an existing version or the checked-out one.
+    Deploy(DeployRequest),
+    /// The app, back to the pair that ran before.
+    Rollback(RollbackRequest),
+    /// A version withdrawn, or given back.
+    Yank(YankRequest),
+}
+
+/// `release`
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReleaseRequest {
+    /// The version.
+    pub version: VersionRequest,
+    /// Stages to leave out.
+    pub skip: Vec<Stage>,
+    /// The environment to deploy to.
+    pub environment: String,
+}
+
+/// Which half of an app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Part {
+    /// The service.
+    Backend,
+    /// The bundle.
+    Frontend,
+    /// The service, and once it is confirmed, the bundle.
+    Both,
+}
+
+impl Part {
+    /// Whether the service is meant.
+    pub fn backend(self) -> bool {
+        self != Part::Frontend
+    }
+
+    /// Whether the bundle is meant.
+    pub fn frontend(self) -> bool {
+        self != Part::Backend
+    }
+
+    /// The word on the command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Part::Backend => "backend",
+            Part::Frontend => "frontend",
+            Part::Both => "both",
+        }
+    }
+}
+
+/// `deploy`
+#[derive(Clone, Debug, PartialEq)]
+pub struct DeployRequest {
+    /// Which half.
+    pub part: Part,
+    /// A released version; absent: what is checked out.
+    pub version: Option<Version>,
+    /// The environment.
+    pub environment: String,
+}
+
+/// `rollback`
+#[derive(Clone, Debug, PartialEq)]
+pub struct RollbackRequest {
+    /// Which half.
+    pub part: Part,
+    /// The environment.
+    pub environment: String,
+}
+
+/// `yank`
+#[derive(Clone, Debug, PartialEq)]
+pub struct YankRequest {
+    /// The version.
+    pub version: Version,
+    /// Give it back.
+    pub undo: bool,
+}
+
+impl ReleaseRequest {
+    /// Whether no host will be touched.
+    pub fn skips_deploy(&self) -> bool {
+        self.skip.contains(&Stage::DeployBackend) && self.skip.contains(&Stage::DeployFrontend)
+    }
+}

@@ -1,0 +1,119 @@
+//! One crate reaches the registry, and the index shows it.
+//!
+//! Cargo does not take part: the bytes that were proven are the bytes that are
+//! sent. An answer that leaves the outcome open is settled by looking at the
+//! index before anything is sent again.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, bail};
+use semver::Version;
+use stagegate_registry::{Registry, Upload, UploadError};
+
+use super::{Effect, Probe, package};
+
+/// How a version stands in the index.
+enum Shown {
+    No,
+    Ours,
+    Other(String),
+}
+
+fn look(registry: &Registry, name: &str, version: &Version, checksum: &str) -> anyhow::Result<Shown> {
+    let versions = registry.versions(name)?;
+    Ok(match versions.into_iter().find(|v| v.vers == *version) {
+        None => Shown::No,
+        Some(there) if there.cksum == checksum => Shown::Ours,
+        Some(there) => Shown::Other(there.cksum),
+    })
+}
+
+fn conflict(name: &str, version: &Version, there: &str, ours: &str) -> String {
+    format!(
+        "the registry has {name} {version} with checksum {there}, and our package has {ours}: somebody published another one. Yank it if it is wrong, and release the next version"
+    )
+}
+
+fn kept_bytes(effect: &Effect<'_>, name: &str) -> anyhow::Result<Vec<u8>> {
+    let file = package::file(effect, name);
+    std::fs::read(&file).with_context(|| format!("reading the kept package {file}"))
+}
+
+pub(super) fn probe(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<Probe> {
+    let version = &effect.plan.version;
+    let checksum = package::checksum(&kept_bytes(effect, name)?);
+    let registry = effect.world.registry()?;
+    Ok(match look(&registry, name, version, &checksum)? {
+        Shown::No => Probe::Absent,
+        Shown::Ours => Probe::Done(format!("{name} {version} is in the index, checksum {checksum}")),
+        Shown::Other(there) => Probe::Conflict(conflict(name, version, &there, &checksum)),
+    })
+}
+
+pub(super) fn perform(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<String> {
+    let bytes = kept_bytes(effect, name)?;
+    let metadata = package::metadata(effect, name)?;
+    let checksum = package::checksum(&bytes);
+    let registry = effect.world.registry()?;
+    let token = effect.world.need_registry_token()?;
+    let upload = Upload { metadata, bytes };
+    let mut unclear = 0;
+    loop {
+        effect.progress(format!("uploading {name}"), None, None);
+        match registry.upload(&token, &upload) {
+            Ok(_) => break,
+            // Ours from an attempt whose answer was lost, or another's: the index tells.
+            Err(UploadError::AlreadyUploaded { .. }) => break,
+            Err(UploadError::RateLimited { retry_after, .. }) => {
+                let wait = retry_after.unwrap_or(WITHOUT_WORD);
+                effect.progress(format!("the registry asks to wait {} s", wait.as_secs()), None, None);
+                effect.wait(wait)?;
+            }
+            Err(error @ (UploadError::Ambiguous { .. } | UploadError::Unreachable { .. })) => {
+                unclear += 1;
+                if unclear == UNCLEAR {
+                    return Err(error.into());
+                }
+                effect.progress(format!("{error}; looking before another try"), None, None);
+                if appears(effect, &registry, name, &checksum, A_MOMENT)? {
+                    break;
+                }
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let limit = Duration::try_from(effect.world.config.registry.visible_within).unwrap_or_default();
+    let start = Instant::now();
+    if !appears(effect, &registry, name, &checksum, limit)? {
+        bail!(
+            "the registry took {name}, and its index does not show it after {} s; resume when it does",
+            start.elapsed().as_secs()
+        );
+    }
+    Ok(format!("{name} {} is in the index, checksum {checksum}", effect.plan.version))
+}
+
+/// crates.io's slowest bucket refills once a minute for new versions; where a
+/// 429 carries no `Retry-After`, that is the wait.
+const WITHOUT_WORD: Duration = Duration::from_secs(60);
+/// How long the index is watched after an unclear answer.
+const A_MOMENT: Duration = Duration::from_secs(5);
+/// Unclear answers before a person is asked.
+const UNCLEAR: u32 = 5;
+
+/// Whether our bytes appear in the index within a limit.
+fn appears(effect: &mut Effect<'_>, registry: &Registry, name: &str, checksum: &str, limit: Duration) -> anyhow::Result<bool> {
+    let start = Instant::now();
+    let mut pause = Duration::from_millis(50);
+    loop {
+        match look(registry, name, &effect.plan.version, checksum)? {
+            Shown::Ours => return Ok(true),
+            Shown::Other(there) => bail!(conflict(name, &effect.plan.version, &there, checksum)),
+            Shown::No if start.elapsed() >= limit => return Ok(false),
+            Shown::No => {}
+        }
+        effect.progress(format!("waiting for the index to show {name}"), None, None);
+        effect.wait(pause)?;
+        pause = (pause * 2).min(Duration::from_secs(1));
+    }
+}

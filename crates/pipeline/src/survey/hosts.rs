@@ -1,0 +1,111 @@
+//! The hosts of an environment.
+
+use stagegate_deploy::{App, Backend, ConnectError, DeployError, Frontend, Host, Target};
+
+use super::Scope;
+use crate::blocker::Blocker;
+use crate::config::{AppConfig, EnvironmentConfig};
+use crate::facts::HostSurvey;
+use crate::{Config, World};
+
+pub(super) fn look(world: &World, scope: &Scope) -> Vec<HostSurvey> {
+    let Some((app, environment)) =
+        scope.environment.as_ref().and_then(|name| Some((world.config.app.as_ref()?, world.config.deploy.get(name)?)))
+    else {
+        return Vec::new();
+    };
+    // An address that cannot be read is the planner's blocker, not a host.
+    let Ok(targets) = targets(environment) else { return Vec::new() };
+    let app = app_of(app, environment);
+    std::thread::scope(|threads| {
+        let surveys: Vec<_> = targets.into_iter().map(|target| threads.spawn(|| look_at(target, &app))).collect();
+        surveys.into_iter().map(|s| s.join().expect("the survey does not panic")).collect()
+    })
+}
+
+fn look_at(target: Target, app: &App) -> HostSurvey {
+    let looked = Host::connect(&target)
+        .map_err(DeployError::from)
+        .and_then(|host| Ok((stagegate_deploy::survey(&host, app)?, stagegate_deploy::previous_known_good(&host, app)?)));
+    match looked {
+        Ok((facts, previous)) => HostSurvey { target, found: Ok(facts), previous },
+        Err(error) => {
+            let remedy = remedy(&error, &target);
+            HostSurvey { found: Err(Blocker::new(format!("{target}: {error}"), remedy)), target, previous: None }
+        }
+    }
+}
+
+fn remedy(error: &DeployError, target: &Target) -> String {
+    match error {
+        DeployError::Connect(ConnectError::UnknownHostKey { .. }) => {
+            "compare the fingerprint with the one the host's owner tells you, then add the key to known_hosts".to_owned()
+        }
+        DeployError::Connect(ConnectError::ChangedHostKey { .. } | ConnectError::RevokedHostKey { .. }) => {
+            "somebody may be in between: ask the host's owner before you touch known_hosts".to_owned()
+        }
+        DeployError::Connect(_) => format!("see that `ssh {}@{} -p {}` works from here", target.user, target.host, target.port),
+        _ => "repair the host as said, then try again".to_owned(),
+    }
+}
+
+/// The hosts of an environment, or what is wrong with the way they are written.
+pub fn targets(environment: &EnvironmentConfig) -> Result<Vec<Target>, String> {
+    let mut targets = Vec::new();
+    for text in &environment.hosts {
+        let mut target = Target::parse(text).map_err(|e| e.to_string())?;
+        target.identity = environment.identity.clone();
+        target.known_hosts = environment.known_hosts.clone();
+        target.prefix = environment.prefix.clone();
+        targets.push(target);
+    }
+    Ok(targets)
+}
+
+/// The app as a host of this environment has it.
+pub(crate) fn app_of(app: &AppConfig, environment: &EnvironmentConfig) -> App {
+    let backend = app.backend.as_ref().map(|backend| {
+        let stabilise = seconds(environment.stabilise);
+        Backend {
+            binary: backend.binary.clone().unwrap_or_else(|| backend.package.clone()),
+            service_user: environment
+                .service_user
+                .clone()
+                .or_else(|| backend.service_user.clone())
+                .unwrap_or_else(|| app.name.clone()),
+            port: environment.port.unwrap_or(backend.port),
+            health: backend.health.clone(),
+            env_file: Some(backend.env_file.clone().unwrap_or_else(|| format!("/etc/{}/.env", app.name).into())),
+            require_env: backend.require_env.clone(),
+            health_passes: backend.health_passes,
+            health_deadline_seconds: seconds(backend.health_deadline),
+            stabilise_seconds: stabilise,
+            // Long enough for the stabilisation, a slow confirmation and a
+            // client that has to be started again; short enough for a night.
+            revert_after_seconds: stabilise * 2 + 60,
+            drain_seconds: seconds(backend.drain),
+            keep_releases: backend.keep_releases,
+        }
+    });
+    let frontend = app.frontend.as_ref().map(|frontend| Frontend {
+        url: environment.url.as_ref().or(frontend.url.as_ref()).map(ToString::to_string),
+        keep_releases: app.backend.as_ref().map_or(5, |b| b.keep_releases),
+    });
+    App { name: app.name.clone(), backend, frontend }
+}
+
+fn seconds(duration: jiff::SignedDuration) -> u64 {
+    u64::try_from(duration.as_secs()).unwrap_or(0)
+}
+
+/// The environment's configuration, or what is missing.
+pub(crate) fn environment<'a>(config: &'a Config, name: &str) -> Result<&'a EnvironmentConfig, Blocker> {
+    config.deploy.get(name).ok_or_else(|| {
+        let known: Vec<_> = config.deploy.keys().map(String::as_str).collect();
+        let known = if known.is_empty() { "none is".to_owned() } else { format!("{} are", known.join(", ")) };
+        Blocker::new(
+            format!("there is no environment `{name}` in stagegate.toml ({known} defined)"),
+            format!("add `[deploy.{name}]` with its `hosts`, or name another with --env"),
+        )
+    })
+}

@@ -1,0 +1,134 @@
+//! Where everything is: the workspace, the registry, GitHub, the hosts.
+//!
+//! A world is addresses and places, nothing else. A rehearsal is a world with
+//! other addresses; no code below this knows which one it is in.
+
+use std::path::PathBuf;
+
+use anyhow::{Context, anyhow};
+use camino::{Utf8Path, Utf8PathBuf};
+use stagegate_github::{GitHub, Server};
+use stagegate_registry::{Registry, Token};
+
+use crate::command::Tool;
+use crate::git::Git;
+use crate::{Config, Interrupt};
+
+/// Where everything is.
+#[derive(Clone, Debug)]
+pub struct World {
+    /// The Cargo workspace's root.
+    pub root: Utf8PathBuf,
+    /// The root within the git checkout; empty where they are the same.
+    pub subdirectory: Utf8PathBuf,
+    /// Journals and what a resumed run needs: inside git's own directory, so
+    /// that neither `cargo clean` nor `git clean` loses it.
+    pub state: Utf8PathBuf,
+    /// Cargo's target directory.
+    pub target_directory: Utf8PathBuf,
+    /// `stagegate.toml`, with what was laid over it.
+    pub config: Config,
+    /// The wish to stop.
+    pub interrupt: Interrupt,
+    /// The cargo that called us, or the one on the path.
+    pub cargo: PathBuf,
+}
+
+impl World {
+    /// Opens the workspace around `start`.
+    pub fn open(start: &Utf8Path, overlay: Option<&Utf8Path>, interrupt: Interrupt) -> anyhow::Result<World> {
+        let cargo = std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from);
+        let (root, target_directory) = locate(&cargo, start)?;
+        let config = Config::load(&root, overlay)?;
+        let git = Git::at(&root);
+        let top = git.read(["rev-parse", "--show-toplevel"]).with_context(|| {
+            format!("{root} is not in a git checkout; a release is made from a commit: run `git init` and commit")
+        })?;
+        let top = Utf8Path::new(&top).canonicalize_utf8().with_context(|| format!("following {top}"))?;
+        let inside = root.canonicalize_utf8().with_context(|| format!("following {root}"))?;
+        let subdirectory = inside.strip_prefix(&top).unwrap_or(Utf8Path::new("")).to_owned();
+        let directory = git.read(["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
+        Ok(World {
+            root,
+            subdirectory,
+            state: Utf8PathBuf::from(directory).join("stagegate"),
+            target_directory,
+            config,
+            interrupt,
+            cargo,
+        })
+    }
+
+    /// git in the workspace.
+    pub fn git(&self) -> Git {
+        Git::at(&self.root)
+    }
+
+    /// cargo, in `directory`, with a clean environment.
+    pub fn cargo_in(&self, directory: &Utf8Path) -> Tool {
+        Tool::cargo(&self.cargo, directory)
+    }
+
+    /// Reports, logs and the release tree.
+    pub fn output(&self) -> Utf8PathBuf {
+        self.target_directory.join("stagegate")
+    }
+
+    /// The registry's client.
+    pub fn registry(&self) -> anyhow::Result<Registry> {
+        Ok(Registry::open(&self.config.registry.index)?)
+    }
+
+    /// The registry's token, if there is one.
+    pub fn registry_token(&self) -> anyhow::Result<Option<Token>> {
+        let home = match std::env::var_os("CARGO_HOME") {
+            Some(home) => PathBuf::from(home),
+            None => PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cargo"),
+        };
+        Ok(Token::find(&self.config.registry.name, &|name| std::env::var(name).ok(), &home)?)
+    }
+
+    /// The registry's token, or the word on how to give one.
+    pub fn need_registry_token(&self) -> anyhow::Result<Token> {
+        self.registry_token()?.ok_or_else(|| {
+            anyhow!("there is no token for the registry {}; set {} or run `cargo login`", self.config.registry.name, self.registry_token_variable())
+        })
+    }
+
+    /// The environment variable that cargo reads the token from.
+    pub fn registry_token_variable(&self) -> String {
+        match self.config.registry.name.as_str() {
+            "crates-io" => "CARGO_REGISTRY_TOKEN".to_owned(),
+            name => format!("CARGO_REGISTRIES_{}_TOKEN", name.to_uppercase().replace('-', "_")),
+        }
+    }
+
+    /// GitHub's addresses.
+    pub fn github_server(&self) -> Server {
+        Server { api: self.config.github.api.clone(), uploads: self.config.github.uploads.clone() }
+    }
+
+    /// Whether there is a token for GitHub.
+    pub fn has_github_token(&self) -> bool {
+        github_token().is_some()
+    }
+
+    /// GitHub's client.
+    pub fn github(&self, server: &Server) -> anyhow::Result<GitHub> {
+        Ok(GitHub::new(server, github_token().as_ref())?)
+    }
+}
+
+fn github_token() -> Option<stagegate_github::Token> {
+    let found = ["GITHUB_TOKEN", "GH_TOKEN"].iter().find_map(|name| std::env::var(name).ok());
+    found.filter(|token| !token.trim().is_empty()).map(stagegate_github::Token::new)
+}
+
+/// The workspace's root and target directory.
+fn locate(cargo: &std::path::Path, start: &Utf8Path) -> anyhow::Result<(Utf8PathBuf, Utf8PathBuf)> {
+    let manifest = start.ancestors().map(|d| d.join("Cargo.toml")).find(|m| m.is_file()).ok_or_else(|| {
+        anyhow!("there is no Cargo.toml in {start} or above it; run this inside a Cargo workspace")
+    })?;
+    let workspace = stagegate_manifest::Workspace::load(cargo, &manifest, &crate::command::clean)?;
+    Ok((workspace.root, workspace.target_directory))
+}
