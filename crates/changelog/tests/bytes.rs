@@ -26,7 +26,7 @@ fn check(text: &str, changelog: &Changelog, unreleased: &Section, links: Option<
         }
     }
     let is_link = |line: &&str| line.to_lowercase().contains("[unreleased]:");
-    assert!(lost.iter().all(|line| is_link(line)), "lost: {lost:?}");
+    assert!(lost.iter().all(is_link), "lost: {lost:?}");
     assert!(lost.len() <= 1, "lost: {lost:?}");
 
     let again = Changelog::parse(&promoted).expect("the result is a changelog");
