@@ -1,1 +1,27 @@
 //! Cargo workspaces: graph, publish order, and version edits as byte splices.
+//!
+//! What a release needs to know about a workspace, read through `cargo
+//! metadata`, and what it changes in it: versions, requirements on siblings,
+//! and their entries in `Cargo.lock`. Edits are computed as byte splices that
+//! can be stored in a plan, applied, and recognised as done later; everything
+//! outside the changed values stays identical to the byte.
+//!
+//! It refuses to write: callers read and write files. It refuses to guess:
+//! a requirement it cannot follow, a version shared with a package that is to
+//! stay, and a manifest that is not what `cargo metadata` said are errors.
+
+mod bump;
+mod edit;
+mod lockfile;
+mod manifest_edit;
+mod order;
+mod requirement;
+mod rules;
+mod span;
+mod workspace;
+
+pub use bump::{BumpError, bump};
+pub use edit::{EditError, EditState, FileEdit, Splice, sha256_hex};
+pub use order::OrderError;
+pub use rules::{MetadataProblem, metadata_problems};
+pub use workspace::{InternalDependency, Package, Workspace, WorkspaceError};

@@ -1,0 +1,72 @@
+//! What can be wrong with a changelog, and what its author should do about it.
+
+use semver::Version;
+
+/// Why a changelog could not be read or edited. Lines count from 1.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ChangelogError {
+    /// There is no heading for unreleased changes.
+    #[error(
+        "the changelog has no `[Unreleased]` section to release; \
+         add a heading `## [Unreleased]` above the newest version and describe the changes under it"
+    )]
+    NoUnreleased,
+    /// The unreleased section holds no list item and no prose.
+    #[error(
+        "the `[Unreleased]` section at line {line} is empty; \
+         describe under it what this release changes (bare sub-headings and comments do not count)"
+    )]
+    EmptyUnreleased {
+        /// Line of its heading.
+        line: usize,
+    },
+    /// Two headings for unreleased changes.
+    #[error(
+        "the changelog has two `[Unreleased]` sections, at line {first} and at line {second}; \
+         merge them into one"
+    )]
+    DuplicateUnreleased {
+        /// Line of the upper heading.
+        first: usize,
+        /// Line of the lower heading.
+        second: usize,
+    },
+    /// The version to be released has a section already.
+    #[error(
+        "the changelog already has a section for {version}, at line {line}; \
+         choose another version, or move its text under `[Unreleased]` and delete that heading"
+    )]
+    VersionExists {
+        /// The version asked for.
+        version: Version,
+        /// Line of its heading.
+        line: usize,
+    },
+    /// The version to be marked has no section.
+    #[error(
+        "the changelog has no section for {version}; \
+         add a heading `## [{version}] - YYYY-MM-DD`, or check the version"
+    )]
+    NoSuchVersion {
+        /// The version asked for.
+        version: Version,
+    },
+    /// The text is AsciiDoc.
+    #[error(
+        "the changelog is AsciiDoc (line {line}: `{text}`), and only Markdown can be edited safely; \
+         convert it to Markdown in the Keep a Changelog format"
+    )]
+    AsciiDoc {
+        /// The line that gave it away.
+        line: usize,
+        /// What that line says.
+        text: String,
+    },
+    /// The release date is not a date.
+    #[error("`{date}` is not a release date; write it as YYYY-MM-DD, for example 2026-03-14")]
+    BadDate {
+        /// What was given.
+        date: String,
+    },
+}

@@ -1,0 +1,218 @@
+//! The order in which packages can be published: dependencies first, in levels.
+//!
+//! Edges are normal and build dependencies, optional or not, for every target,
+//! and those development dependencies that require a version: cargo strips the
+//! others from what it publishes, so cycles through them are legal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use camino::Utf8PathBuf;
+
+use crate::workspace::{Package, Workspace};
+
+/// Why there is no order.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum OrderError {
+    /// Packages that depend on each other in a circle.
+    #[error(
+        "no package of the circle {} can be published first; \
+         break it, for example by a development dependency with `path` and without `version`",
+        circle(packages)
+    )]
+    Cycle {
+        /// The circle: each depends on the next, the last on the first.
+        packages: Vec<String>,
+    },
+    /// A package that goes to the registry depends on one that does not.
+    #[error(
+        "`{dependent}` ({dependent_manifest}) goes to {registry} but its {kind}dependency \
+         `{dependency}` ({dependency_manifest}) does not; allow `{dependency}` to be published, \
+         set `publish = false` for `{dependent}`, or drop the dependency"
+    )]
+    Unpublishable {
+        /// The registry.
+        registry: String,
+        /// The package that is to be published.
+        dependent: String,
+        /// Its manifest.
+        dependent_manifest: Utf8PathBuf,
+        /// `build `, `development ` or nothing.
+        kind: &'static str,
+        /// The package that is not.
+        dependency: String,
+        /// Its manifest.
+        dependency_manifest: Utf8PathBuf,
+    },
+}
+
+fn circle(packages: &[String]) -> String {
+    let names = packages.iter().chain(packages.first());
+    let quoted: Vec<_> = names.map(|name| format!("`{name}`")).collect();
+    quoted.join(" → ")
+}
+
+impl Workspace {
+    /// The packages that go to `registry` in levels: a package depends only on
+    /// packages of earlier levels, and stands in the earliest that it can.
+    ///
+    /// # Errors
+    ///
+    /// Every circle, and every publishable package that depends on an
+    /// unpublishable one.
+    pub fn publish_order(&self, registry: &str) -> Result<Vec<Vec<String>>, Vec<OrderError>> {
+        let published: BTreeMap<&str, &Package> = self
+            .packages
+            .iter()
+            .filter(|package| package.publishable_to(registry))
+            .map(|package| (package.name.as_str(), package))
+            .collect();
+        let mut errors = Vec::new();
+        let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        for (&name, package) in &published {
+            let mut needs = BTreeSet::new();
+            for dependency in package.internal.iter().filter(|d| d.is_published()) {
+                if published.contains_key(dependency.name.as_str()) {
+                    needs.insert(dependency.name.as_str());
+                } else if !dependency.has_registry {
+                    errors.push(self.unpublishable(registry, package, dependency));
+                }
+            }
+            edges.insert(name, needs);
+        }
+        errors.dedup();
+        let (levels, circles) = levels(edges);
+        errors.extend(circles);
+        if errors.is_empty() {
+            Ok(levels)
+        } else {
+            Err(errors)
+        }
+    }
+
+    fn unpublishable(
+        &self,
+        registry: &str,
+        dependent: &Package,
+        dependency: &crate::InternalDependency,
+    ) -> OrderError {
+        use cargo_metadata::DependencyKind;
+        OrderError::Unpublishable {
+            registry: registry.to_owned(),
+            dependent: dependent.name.clone(),
+            dependent_manifest: dependent.manifest_path.clone(),
+            kind: match dependency.kind {
+                DependencyKind::Build => "build ",
+                DependencyKind::Development => "development ",
+                _ => "",
+            },
+            dependency: dependency.name.clone(),
+            dependency_manifest: self
+                .package(&dependency.name)
+                .map(|package| package.manifest_path.clone())
+                .unwrap_or_default(),
+        }
+    }
+}
+
+/// Peels off level by level what depends on nothing that is left. What cannot
+/// be peeled is in a circle, or depends on one.
+fn levels(mut edges: BTreeMap<&str, BTreeSet<&str>>) -> (Vec<Vec<String>>, Vec<OrderError>) {
+    let mut levels = Vec::new();
+    let mut circles = Vec::new();
+    while !edges.is_empty() {
+        let free: BTreeSet<&str> = edges
+            .iter()
+            .filter(|(_, needs)| needs.is_empty())
+            .map(|(&name, _)| name)
+            .collect();
+        let removed = if free.is_empty() {
+            let circle = find_circle(&edges);
+            circles.push(OrderError::Cycle {
+                packages: circle.iter().map(|&name| name.to_owned()).collect(),
+            });
+            circle.into_iter().collect()
+        } else {
+            levels.push(free.iter().map(|&name| name.to_owned()).collect());
+            free
+        };
+        edges.retain(|name, _| !removed.contains(name));
+        for needs in edges.values_mut() {
+            needs.retain(|name| !removed.contains(name));
+        }
+    }
+    (levels, circles)
+}
+
+/// A circle among packages that all depend on another of them.
+fn find_circle<'n>(edges: &BTreeMap<&'n str, BTreeSet<&'n str>>) -> Vec<&'n str> {
+    let mut path: Vec<&str> = Vec::new();
+    let mut next = edges.keys().next().copied();
+    while let Some(name) = next {
+        if let Some(start) = path.iter().position(|&seen| seen == name) {
+            return path.split_off(start);
+        }
+        path.push(name);
+        next = edges.get(name).and_then(|needs| needs.first().copied());
+    }
+    path
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names with what they need: `a: b c`.
+    fn check(graph: &[(&str, &[&str])], expected_levels: &[&str], expected_circles: &[&str]) {
+        let edges = graph
+            .iter()
+            .map(|&(name, needs)| (name, needs.iter().copied().collect()))
+            .collect();
+        let (levels, circles) = levels(edges);
+        let levels: Vec<_> = levels.iter().map(|level| level.join(" ")).collect();
+        let circles: Vec<_> = circles
+            .iter()
+            .map(|error| match error {
+                OrderError::Cycle { packages } => packages.join(" "),
+                other => panic!("not a circle: {other}"),
+            })
+            .collect();
+        assert_eq!(levels, expected_levels);
+        assert_eq!(circles, expected_circles);
+    }
+
+    #[test]
+    fn five_nodes() {
+        check(
+            &[
+                ("app", &["core", "macros"]),
+                ("cli", &["app", "log"]),
+                ("core", &[]),
+                ("log", &["core"]),
+                ("macros", &[]),
+            ],
+            &["core macros", "app log", "cli"],
+            &[],
+        );
+    }
+
+    #[test]
+    fn circles_are_all_named() {
+        check(
+            &[
+                ("a", &["b"]),
+                ("b", &["a"]),
+                ("c", &["a", "d"]),
+                ("d", &["e"]),
+                ("e", &["d"]),
+            ],
+            &["c"],
+            &["a b", "d e"],
+        );
+        check(
+            &[("a", &["b"]), ("b", &["c"]), ("c", &["b"])],
+            &["a"],
+            &["b c"],
+        );
+    }
+}

@@ -1,0 +1,242 @@
+//! A workspace as `cargo metadata` tells it, with the edges between its members.
+//!
+//! `--no-deps` is enough and needs neither lockfile nor network: a dependency on
+//! a member carries its path, and paths, not names, say who depends on whom.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
+use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
+use semver::Version;
+
+/// A workspace: its members and the edges between them.
+#[derive(Debug, Clone)]
+pub struct Workspace {
+    /// The directory of the workspace, absolute.
+    pub root: Utf8PathBuf,
+    /// Where cargo builds, absolute.
+    pub target_directory: Utf8PathBuf,
+    /// All members, by name.
+    pub packages: Vec<Package>,
+}
+
+/// A member of the workspace.
+#[derive(Debug, Clone)]
+pub struct Package {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: Version,
+    /// Its `Cargo.toml`, absolute.
+    pub manifest_path: Utf8PathBuf,
+    /// Its dependencies on other members, of every kind and for every target.
+    pub internal: Vec<InternalDependency>,
+    /// Everything else that cargo knows of it.
+    pub metadata: cargo_metadata::Package,
+}
+
+/// A dependency of one member on another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct InternalDependency {
+    /// The member depended on; its own name, whatever it is renamed to.
+    pub name: String,
+    /// Normal, build or development.
+    pub kind: DependencyKind,
+    /// Whether the manifest (or the workspace, for an inherited dependency)
+    /// requires a version. Cargo strips a development dependency without one
+    /// from what it publishes, and refuses the other kinds.
+    pub has_version: bool,
+    /// Whether it is to come from a registry named in the manifest.
+    pub has_registry: bool,
+}
+
+impl InternalDependency {
+    /// Whether the dependency is part of the published package.
+    pub fn is_published(&self) -> bool {
+        self.kind != DependencyKind::Development || self.has_version
+    }
+}
+
+/// Why a workspace could not be loaded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkspaceError {
+    /// Cargo could not be started.
+    #[error(
+        "cannot run `{} metadata` for {manifest_path}; install Rust (https://rustup.rs) or put cargo on the PATH",
+        cargo.display()
+    )]
+    Start {
+        /// The program called.
+        cargo: PathBuf,
+        /// The manifest asked about.
+        manifest_path: Utf8PathBuf,
+        /// What the operating system said.
+        source: std::io::Error,
+    },
+    /// Cargo refused the manifest.
+    #[error("`cargo metadata` cannot read {manifest_path}; mend what it says:\n{stderr}")]
+    Refused {
+        /// The manifest asked about.
+        manifest_path: Utf8PathBuf,
+        /// What cargo said.
+        stderr: String,
+    },
+    /// Cargo's answer is not what this version understands.
+    #[error(
+        "cannot understand what `cargo metadata` says of {manifest_path}; check that cargo is 1.74 or newer"
+    )]
+    Format {
+        /// The manifest asked about.
+        manifest_path: Utf8PathBuf,
+        /// What is wrong with the answer.
+        source: cargo_metadata::Error,
+    },
+}
+
+impl Workspace {
+    /// Loads the workspace that a manifest belongs to. `cargo` is the program to
+    /// call; `configure` lets the caller set its environment and directory.
+    ///
+    /// # Errors
+    ///
+    /// [`WorkspaceError`].
+    pub fn load(
+        cargo: &Path,
+        manifest_path: &Utf8Path,
+        configure: &dyn Fn(&mut Command),
+    ) -> Result<Workspace, WorkspaceError> {
+        let mut command = MetadataCommand::new()
+            .cargo_path(cargo)
+            .manifest_path(manifest_path)
+            .no_deps()
+            .cargo_command();
+        configure(&mut command);
+        let output = command.output().map_err(|source| WorkspaceError::Start {
+            cargo: cargo.to_owned(),
+            manifest_path: manifest_path.to_owned(),
+            source,
+        })?;
+        if !output.status.success() {
+            return Err(WorkspaceError::Refused {
+                manifest_path: manifest_path.to_owned(),
+                stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
+            });
+        }
+        MetadataCommand::parse(String::from_utf8_lossy(&output.stdout))
+            .map(Workspace::from_metadata)
+            .map_err(|source| WorkspaceError::Format {
+                manifest_path: manifest_path.to_owned(),
+                source,
+            })
+    }
+
+    /// The workspace in the answer of `cargo metadata`, with or without `--no-deps`.
+    pub fn from_metadata(metadata: Metadata) -> Workspace {
+        let Metadata {
+            packages,
+            workspace_members,
+            workspace_root,
+            target_directory,
+            ..
+        } = metadata;
+        let mut members: Vec<_> = packages
+            .into_iter()
+            .filter(|package| workspace_members.contains(&package.id))
+            .collect();
+        members.sort_by(|a, b| a.name.cmp(&b.name));
+        let by_directory: BTreeMap<Utf8PathBuf, String> = members
+            .iter()
+            .map(|package| (directory(package), package.name.to_string()))
+            .collect();
+        let packages = members
+            .into_iter()
+            .map(|metadata| Package {
+                name: metadata.name.to_string(),
+                version: metadata.version.clone(),
+                manifest_path: metadata.manifest_path.clone(),
+                internal: internal(&metadata, &by_directory),
+                metadata,
+            })
+            .collect();
+        Workspace {
+            root: workspace_root,
+            target_directory,
+            packages,
+        }
+    }
+
+    /// The member of this name.
+    pub fn package(&self, name: &str) -> Option<&Package> {
+        self.packages.iter().find(|package| package.name == name)
+    }
+
+    /// The manifest of the workspace itself, absolute.
+    pub fn manifest_path(&self) -> Utf8PathBuf {
+        self.root.join("Cargo.toml")
+    }
+}
+
+impl Package {
+    /// Whether the package may go to a registry. Without a `publish` list in its
+    /// manifest that is crates.io, named `crates-io` as cargo does.
+    pub fn publishable_to(&self, registry: &str) -> bool {
+        match &self.metadata.publish {
+            None => registry == "crates-io",
+            Some(registries) => registries.iter().any(|name| name == registry),
+        }
+    }
+
+    /// The directory of the manifest, absolute.
+    pub fn directory(&self) -> Utf8PathBuf {
+        directory(&self.metadata)
+    }
+}
+
+fn directory(package: &cargo_metadata::Package) -> Utf8PathBuf {
+    package
+        .manifest_path
+        .parent()
+        .map(normalized)
+        .unwrap_or_default()
+}
+
+fn internal(
+    package: &cargo_metadata::Package,
+    by_directory: &BTreeMap<Utf8PathBuf, String>,
+) -> Vec<InternalDependency> {
+    let own = directory(package);
+    package
+        .dependencies
+        .iter()
+        .filter_map(|dependency| {
+            let path = normalized(dependency.path.as_ref()?);
+            // A package may depend on itself in its tests; that is no edge.
+            let name = by_directory.get(&path).filter(|_| path != own)?;
+            Some(InternalDependency {
+                name: name.clone(),
+                kind: dependency.kind,
+                has_version: dependency.req != semver::VersionReq::STAR,
+                has_registry: dependency.registry.is_some(),
+            })
+        })
+        .collect()
+}
+
+/// The path without `.` and `..`, as cargo itself compares paths: by their
+/// text, not by what links lead to.
+pub(crate) fn normalized(path: &Utf8Path) -> Utf8PathBuf {
+    let mut result = Utf8PathBuf::new();
+    for component in path.components() {
+        match component {
+            Utf8Component::CurDir => {}
+            Utf8Component::ParentDir if result.file_name().is_some() => {
+                result.pop();
+            }
+            other => result.push(other),
+        }
+    }
+    result
+}

@@ -1,0 +1,390 @@
+//! Real workspaces through the real cargo: graph, order, rules and bumps.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use stagegate_manifest::{
+    BumpError, EditState, FileEdit, MetadataProblem, OrderError, Workspace, WorkspaceError, bump,
+    metadata_problems,
+};
+
+struct Fixture {
+    _directory: tempfile::TempDir,
+    root: Utf8PathBuf,
+}
+
+impl Fixture {
+    /// A workspace of these files. Every package gets an empty library.
+    fn new(files: &[(&str, &str)]) -> Fixture {
+        let directory = tempfile::tempdir().unwrap();
+        let root = directory.path().canonicalize().unwrap();
+        let root = Utf8PathBuf::from_path_buf(root).unwrap();
+        for (path, text) in files {
+            let path = root.join(path);
+            let parent = path.parent().unwrap();
+            std::fs::create_dir_all(parent.join("src")).unwrap();
+            if text.contains("package") {
+                std::fs::write(parent.join("src/lib.rs"), "").unwrap();
+            }
+            std::fs::write(path, text).unwrap();
+        }
+        Fixture {
+            _directory: directory,
+            root,
+        }
+    }
+
+    fn load(&self) -> Result<Workspace, WorkspaceError> {
+        Workspace::load(
+            Path::new(env!("CARGO")),
+            &self.root.join("Cargo.toml"),
+            &without_cargo_variables,
+        )
+    }
+
+    fn bump(&self, to: &[(&str, &str)]) -> Result<Vec<FileEdit>, BumpError> {
+        let to = to
+            .iter()
+            .map(|(name, version)| ((*name).to_owned(), version.parse().unwrap()))
+            .collect();
+        bump(&self.load().unwrap(), &|path| std::fs::read(path), &to)
+    }
+
+    /// Writes the edits, and returns the files' texts afterwards.
+    fn apply(&self, edits: &[FileEdit]) -> BTreeMap<String, String> {
+        let mut texts = BTreeMap::new();
+        for edit in edits {
+            let path = self.root.join(&edit.path);
+            let before = std::fs::read(&path).unwrap();
+            assert_eq!(edit.state(&before), EditState::Before);
+            let after = edit.apply(&before).unwrap();
+            assert_eq!(edit.state(&after), EditState::After);
+            std::fs::write(&path, &after).unwrap();
+            texts.insert(edit.path.to_string(), String::from_utf8(after).unwrap());
+        }
+        texts
+    }
+
+    /// Runs cargo in the workspace; its error output if it fails.
+    fn cargo(&self, arguments: &[&str]) -> Result<(), String> {
+        let mut command = Command::new(env!("CARGO"));
+        command.args(arguments).current_dir(&self.root);
+        without_cargo_variables(&mut command);
+        let output = command.output().unwrap();
+        output
+            .status
+            .success()
+            .then_some(())
+            .ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
+    }
+}
+
+/// The variables of the cargo that runs this test are not for the one it calls.
+fn without_cargo_variables(command: &mut Command) {
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy();
+        if name.starts_with("CARGO_") && name != "CARGO_HOME" {
+            command.env_remove(name.as_ref());
+        }
+    }
+}
+
+const ROOT: (&str, &str) = (
+    "Cargo.toml",
+    "[workspace]\nresolver = \"3\"\nmembers = [\"*\"]\nexclude = [\"src\", \"target\"]\n",
+);
+
+fn package(name: &str, rest: &str) -> String {
+    format!(
+        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+         description = \"d\"\nlicense = \"MIT\"\n{rest}"
+    )
+}
+
+#[test]
+fn edges_of_every_kind_decide_the_order() {
+    let fixture = Fixture::new(&[
+        ROOT,
+        (
+            "core/Cargo.toml",
+            &package(
+                "core-lib",
+                "[dev-dependencies]\ntop = { path = \"../top\" }\n",
+            ),
+        ),
+        ("build/Cargo.toml", &package("builder", "")),
+        (
+            "mid/Cargo.toml",
+            &package(
+                "mid",
+                "[target.'cfg(windows)'.dependencies]\n\
+                 renamed = { package = \"core-lib\", path = \"../core\", version = \"0.1\", optional = true }\n",
+            ),
+        ),
+        (
+            "top/Cargo.toml",
+            &package(
+                "top",
+                "[dependencies]\nmid = { path = \"../mid\", version = \"0.1.0\" }\n\
+                 [build-dependencies]\nbuilder = { path = \"./../build\", version = \"0.1.0\" }\n",
+            ),
+        ),
+        (
+            "app/Cargo.toml",
+            &package(
+                "app",
+                "publish = false\n[dependencies]\ntop = { path = \"../top\" }\n",
+            ),
+        ),
+    ]);
+    let workspace = fixture.load().unwrap();
+    assert_eq!(workspace.root, fixture.root);
+    assert_eq!(workspace.target_directory, fixture.root.join("target"));
+    assert_eq!(
+        workspace.publish_order("crates-io").unwrap(),
+        [vec!["builder", "core-lib"], vec!["mid"], vec!["top"]]
+    );
+    assert_eq!(
+        workspace.publish_order("other").unwrap(),
+        Vec::<Vec<String>>::new()
+    );
+    let core = workspace.package("core-lib").unwrap();
+    assert!(!core.internal[0].is_published());
+    assert_eq!(metadata_problems(core), []);
+}
+
+#[test]
+fn what_has_no_order_is_said_all_at_once() {
+    let fixture = Fixture::new(&[
+        ROOT,
+        (
+            "a/Cargo.toml",
+            &package(
+                "a",
+                "[dependencies]\nb = { path = \"../b\", version = \"0.1\" }\n",
+            ),
+        ),
+        (
+            "b/Cargo.toml",
+            &package(
+                "b",
+                "[dev-dependencies]\na = { path = \"../a\", version = \"0.1\" }\n",
+            ),
+        ),
+        (
+            "c/Cargo.toml",
+            &package(
+                "c",
+                "[build-dependencies]\nhidden = { path = \"../hidden\", version = \"0.1\" }\n",
+            ),
+        ),
+        (
+            "hidden/Cargo.toml",
+            &package("hidden", "publish = [\"other\"]\n"),
+        ),
+    ]);
+    let workspace = fixture.load().unwrap();
+    let errors = workspace.publish_order("crates-io").unwrap_err();
+    assert_eq!(errors.len(), 2, "{errors:?}");
+    assert!(matches!(
+        &errors[0],
+        OrderError::Unpublishable { dependent, dependency, .. }
+            if dependent == "c" && dependency == "hidden"
+    ));
+    let message = errors[0].to_string();
+    for part in [
+        "c/Cargo.toml",
+        "hidden/Cargo.toml",
+        "build dependency",
+        "crates-io",
+    ] {
+        assert!(message.contains(part), "{message}");
+    }
+    assert!(matches!(&errors[1], OrderError::Cycle { packages } if packages == &["a", "b"]));
+}
+
+#[test]
+fn broken_rules_are_named() {
+    let fixture = Fixture::new(&[
+        (
+            "Cargo.toml",
+            "[package]\nname = \"bad\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
+         homepage = \"example.org\"\n\
+         keywords = [\"a\", \"b\", \"c\", \"d\", \"e e\", \"twenty-one-characters\"]\n\
+         [dependencies]\nany = \"*\"\nnear = { path = \"near\" }\n[workspace]\n",
+        ),
+        ("near/Cargo.toml", &package("near", "")),
+    ]);
+    let workspace = fixture.load().unwrap();
+    let problems = metadata_problems(workspace.package("bad").unwrap());
+    let keyword = |keyword: &str| MetadataProblem::Keyword {
+        keyword: keyword.to_owned(),
+    };
+    assert_eq!(
+        problems,
+        [
+            MetadataProblem::NoDescription,
+            MetadataProblem::NoLicense,
+            MetadataProblem::TooManyKeywords { count: 6 },
+            keyword("e e"),
+            keyword("twenty-one-characters"),
+            MetadataProblem::Wildcard {
+                dependency: "any".to_owned()
+            },
+            MetadataProblem::NoVersion {
+                dependency: "near".to_owned()
+            },
+            MetadataProblem::Address {
+                field: "homepage",
+                value: "example.org".to_owned()
+            },
+        ]
+    );
+}
+
+#[test]
+fn every_way_to_state_a_version_is_bumped() {
+    let root = "\u{feff}[workspace]\r\nresolver = \"3\"\r\nmembers = [\"crates/*\"]\r\n\r\n\
+        [workspace.package]\r\nversion   =  '0.1.0'   # the version of all\r\n\r\n\
+        [workspace.dependencies]\r\nuno = { package = \"one\", path = \"crates/one\", version = \"0.1.0\" } # pinned\r\n\
+        two.path = \"crates/two\"\r\ntwo.version = \"=0.1.0\"\r\n";
+    let two = "package.name = \"two\" # odd\npackage.version.workspace = true\npackage.edition = \"2021\"\n\n\
+        [dependencies]\nuno.workspace = true\n\n\
+        [build-dependencies.uno]\npath = \"../one\"\npackage = \"one\"\nversion = \"~0.1.0\"\n\n\
+        [target.\"cfg(unix)\".dev-dependencies]\n\
+        'uno' = { version = '''^0.1''', path = '../../crates/one', package = \"one\" }";
+    let fixture = Fixture::new(&[
+        ("Cargo.toml", root),
+        (
+            "crates/one/Cargo.toml",
+            "[package]\nname = \"one\"\nversion = { workspace = true }\nedition = \"2021\"\n",
+        ),
+        ("crates/two/Cargo.toml", two),
+        (
+            "crates/own/Cargo.toml",
+            "[package]\nname = \"own\"\nversion = \"7.0.0\"\nedition = \"2021\"\n\
+             [dependencies]\ntwo = { workspace = true }\n",
+        ),
+    ]);
+    fixture.cargo(&["generate-lockfile", "--offline"]).unwrap();
+    let lock = std::fs::read_to_string(fixture.root.join("Cargo.lock")).unwrap();
+    let edits = fixture.bump(&[("one", "0.2.0"), ("two", "0.2.0")]).unwrap();
+    let texts = fixture.apply(&edits);
+    let files: Vec<_> = texts.keys().collect();
+    assert_eq!(files, ["Cargo.lock", "Cargo.toml", "crates/two/Cargo.toml"]);
+    assert_eq!(texts["Cargo.toml"], root.replace("0.1.0", "0.2.0"));
+    assert_eq!(texts["crates/two/Cargo.toml"], two.replace("0.1", "0.2"));
+    assert_eq!(texts["Cargo.lock"], lock.replace("0.1.0", "0.2.0"));
+    fixture
+        .cargo(&["metadata", "--locked", "--offline", "--format-version=1"])
+        .unwrap();
+    let workspace = fixture.load().unwrap();
+    for (name, version) in [("one", "0.2.0"), ("two", "0.2.0"), ("own", "7.0.0")] {
+        assert_eq!(
+            workspace.package(name).unwrap().version.to_string(),
+            version
+        );
+    }
+    assert_eq!(
+        fixture.bump(&[("one", "0.2.0"), ("two", "0.2.0")]).unwrap(),
+        []
+    );
+}
+
+#[test]
+fn a_shared_version_cannot_part() {
+    let inherits = |name: &str| {
+        format!("[package]\nname = \"{name}\"\nversion.workspace = true\nedition = \"2021\"\n")
+    };
+    let fixture = Fixture::new(&[
+        (
+            "Cargo.toml",
+            "[workspace]\nresolver = \"3\"\nmembers = [\"a\", \"b\"]\n[workspace.package]\nversion = \"1.0.0\"\n",
+        ),
+        ("a/Cargo.toml", &inherits("a")),
+        ("b/Cargo.toml", &inherits("b")),
+    ]);
+    for to in [&[("a", "1.1.0")][..], &[("a", "1.1.0"), ("b", "1.2.0")]] {
+        let error = fixture.bump(to).unwrap_err();
+        assert!(matches!(error, BumpError::SharedVersion { .. }), "{error}");
+        assert!(error.to_string().contains("a, b"), "{error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_bumped_names_file_and_line() {
+    let fixture = Fixture::new(&[
+        ROOT,
+        ("a/Cargo.toml", &package("a", "")),
+        (
+            "b/Cargo.toml",
+            &package(
+                "b",
+                "[dependencies]\na = { path = \"../a\", version = \">=0.1, <0.2\" }\n",
+            ),
+        ),
+    ]);
+    let error = fixture.bump(&[("a", "0.2.0")]).unwrap_err().to_string();
+    for part in ["b/Cargo.toml, line 8", ">=0.1, <0.2", "0.2.0"] {
+        assert!(error.contains(part), "{error}");
+    }
+    let error = fixture.bump(&[("zz", "0.2.0")]).unwrap_err();
+    assert!(matches!(error, BumpError::NoSuchPackage { .. }), "{error}");
+}
+
+#[test]
+fn a_member_that_shares_its_name_with_a_registry_package() {
+    // No registry is asked: the lockfile is edited as text.
+    let fixture = Fixture::new(&[ROOT, ("a/Cargo.toml", &package("a", ""))]);
+    let entry = |name: &str, version: &str, rest: &str| {
+        format!("[[package]]\nname = \"{name}\"\nversion = \"{version}\"\n{rest}")
+    };
+    let registry = "source = \"registry+https://github.com/rust-lang/crates.io-index\"\n";
+    let user = |dependency: &str| {
+        entry(
+            "b",
+            "1.0.0",
+            &format!("dependencies = [\n \"{dependency}\",\n]\n"),
+        )
+    };
+    let lock = |entries: &[String]| format!("version = 4\n\n{}", entries.join("\n"));
+    std::fs::write(
+        fixture.root.join("Cargo.lock"),
+        lock(&[
+            entry("a", "0.1.0", ""),
+            entry("a", "0.1.5", registry),
+            user("a 0.1.0"),
+        ]),
+    )
+    .unwrap();
+    let edits = fixture.bump(&[("a", "0.2.0")]).unwrap();
+    assert_eq!(
+        fixture.apply(&edits)["Cargo.lock"],
+        lock(&[
+            entry("a", "0.1.5", registry),
+            entry("a", "0.2.0", ""),
+            user("a 0.2.0")
+        ])
+    );
+    let error = fixture.bump(&[("a", "0.1.5")]).unwrap_err();
+    assert!(matches!(error, BumpError::LockedTwice { .. }), "{error}");
+}
+
+#[test]
+fn a_manifest_that_cargo_refuses_is_shown_with_its_words() {
+    let fixture = Fixture::new(&[("Cargo.toml", "[package]\nname = 1\n")]);
+    let error = fixture.load().unwrap_err().to_string();
+    assert!(
+        error.contains("Cargo.toml") && error.contains("invalid type"),
+        "{error}"
+    );
+    let error = Workspace::load(
+        Path::new("/nonexistent/cargo"),
+        Utf8Path::new("Cargo.toml"),
+        &|_| {},
+    )
+    .unwrap_err();
+    assert!(matches!(error, WorkspaceError::Start { .. }), "{error}");
+}
