@@ -1,1 +1,8 @@
-//! The stand-in world of a stagegate rehearsal: registry, GitHub, git remote, SSH host.
+//! The stand-in world of a rehearsal: registry, GitHub, git remote, SSH host.
+//!
+//! Everything here stands in for something real, on this machine's loopback
+//! only, and refuses what it does not understand: an answer that the real
+//! thing would not give teaches nothing. Each stand-in can be told to
+//! misbehave, by one table of faults that rehearsals and tests share.
+
+pub mod github;

@@ -1,0 +1,130 @@
+//! The stand-in GitHub: one repository's releases and assets.
+//!
+//! It answers what the release stage asks, in the shapes of GitHub's own API,
+//! and behaves as GitHub does where stand-ins usually do not: a draft is not
+//! found by its tag, a taken asset name is 422 `already_exists`, publishing
+//! creates a missing tag, assets carry digests, and an immutable release takes
+//! no more assets. Every other address is 404, every missing or wrong token
+//! 401: nothing is answered that was not asked for properly.
+
+mod answer;
+mod fault;
+mod routes;
+mod store;
+
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context;
+use camino::{Utf8Path, Utf8PathBuf};
+
+pub use fault::GitHubFault;
+pub use store::{StoredAsset, StoredRelease};
+
+use fault::Faults;
+use store::Store;
+
+/// What the stand-in is to be like.
+#[derive(Clone, Debug)]
+pub struct GitHubOptions {
+    /// `owner/name`
+    pub repository: String,
+    /// The token that may write.
+    pub token: String,
+    /// The bare repository behind it: its tags.
+    pub git: Utf8PathBuf,
+    /// Releases cannot change once they are public.
+    pub immutable_releases: bool,
+    /// What goes wrong.
+    pub faults: Vec<GitHubFault>,
+}
+
+/// One request that was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GitHubRequest {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// The answer's status.
+    pub status: u16,
+}
+
+/// A running stand-in; ends when dropped.
+pub struct StandInGitHub {
+    address: String,
+    state: Arc<State>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+struct State {
+    address: String,
+    options: GitHubOptions,
+    store: Mutex<Store>,
+    faults: Mutex<Faults>,
+    requests: Mutex<Vec<GitHubRequest>>,
+}
+
+impl StandInGitHub {
+    /// Starts it on a free loopback port; assets are kept under `directory`.
+    pub fn start(
+        handle: &tokio::runtime::Handle,
+        directory: &Utf8Path,
+        options: GitHubOptions,
+    ) -> anyhow::Result<StandInGitHub> {
+        std::fs::create_dir_all(directory).with_context(|| format!("creating {directory}"))?;
+        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("binding a loopback port")?;
+        listener.set_nonblocking(true)?;
+        let address = format!("http://{}", listener.local_addr()?);
+        let faults = Faults::new(&options.faults);
+        let state = Arc::new(State {
+            address: address.clone(),
+            store: Mutex::new(Store::new(directory)),
+            faults: Mutex::new(faults),
+            requests: Mutex::new(Vec::new()),
+            options,
+        });
+        let router = routes::router(Arc::clone(&state));
+        let server = handle.spawn(async move {
+            let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+            // Serving ends with the task; there is nobody to hear of an error.
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(StandInGitHub { address, state, server })
+    }
+
+    /// The API's base address.
+    pub fn api(&self) -> &str {
+        &self.address
+    }
+
+    /// The base address of uploads; octocrab sends its token to both.
+    pub fn uploads(&self) -> &str {
+        &self.address
+    }
+
+    /// Every release, drafts included.
+    pub fn releases(&self) -> Vec<StoredRelease> {
+        lock(&self.state.store).releases().to_vec()
+    }
+
+    /// An asset's bytes.
+    pub fn asset_bytes(&self, asset: &StoredAsset) -> std::io::Result<Vec<u8>> {
+        lock(&self.state.store).read(asset)
+    }
+
+    /// What was asked, in order.
+    pub fn requests(&self) -> Vec<GitHubRequest> {
+        lock(&self.state.requests).clone()
+    }
+}
+
+impl Drop for StandInGitHub {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// A panic in one request must not hide the state from the others.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+}

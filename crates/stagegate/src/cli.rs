@@ -1,0 +1,183 @@
+//! The command line, as clap reads it.
+
+use camino::Utf8PathBuf;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use semver::Version;
+use stagegate_pipeline::Stage;
+use stagegate_pipeline::plan::VersionRequest;
+
+/// Takes a Cargo workspace from merged to published, released and running.
+#[derive(Debug, Parser)]
+#[command(name = "cargo xtask", version, max_term_width = 100)]
+pub(crate) struct Cli {
+    #[command(subcommand)]
+    pub(crate) task: Task,
+    /// Lay this file over stagegate.toml
+    #[arg(long, global = true, value_name = "FILE")]
+    pub(crate) config: Option<Utf8PathBuf>,
+    /// What is printed: text for people, or one JSON event a line
+    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
+    pub(crate) format: Format,
+}
+
+/// For whom to print.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Format {
+    /// People
+    Human,
+    /// Programs
+    Json,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Release a version: gates, bump, tag, publish, GitHub release, deploy
+    Release(Release),
+    /// Deploy the app: backend, then frontend
+    Deploy(Deploy),
+    /// Bring back the pair that ran before
+    Rollback(Rollback),
+    /// Withdraw a version from new resolutions, or give it back
+    Yank(Yank),
+    /// Say what is released, what runs where, and what is half done
+    Status(Environment),
+    /// Check every precondition of a release, with remedies
+    Doctor(Environment),
+    /// Run a whole release against stand-ins on this machine
+    #[cfg(feature = "rehearsal")]
+    Rehearse(Rehearse),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Release {
+    /// A version such as 1.4.0, or `major`, `minor`, `patch`
+    #[arg(value_name = "VERSION", required_unless_present = "resume")]
+    pub(crate) version: Option<VersionRequest>,
+    /// Print the plan and stop; nothing can be written
+    #[arg(long, conflicts_with_all = ["resume", "yes"])]
+    pub(crate) dry_run: bool,
+    /// Leave a stage out (may be given more than once)
+    #[arg(long, value_name = "STAGE", conflicts_with = "resume")]
+    pub(crate) skip: Vec<Stage>,
+    #[command(flatten)]
+    pub(crate) going: Going,
+    #[command(flatten)]
+    pub(crate) environment: Environment,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Going {
+    /// Go on with a run that was stopped, by its own plan
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// Do not ask before the point of no return
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Environment {
+    /// The environment in stagegate.toml
+    #[arg(long = "env", value_name = "NAME", default_value = "production")]
+    pub(crate) name: String,
+}
+
+/// Which half of the app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Part {
+    /// The service
+    Backend,
+    /// The bundle
+    Frontend,
+    /// The service, and once it is confirmed, the bundle
+    Both,
+}
+
+impl From<Part> for stagegate_pipeline::request::Part {
+    fn from(part: Part) -> Self {
+        match part {
+            Part::Backend => Self::Backend,
+            Part::Frontend => Self::Frontend,
+            Part::Both => Self::Both,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Deploy {
+    /// Which half of the app
+    #[arg(value_enum)]
+    pub(crate) part: Part,
+    /// A released version; without it, what is checked out
+    #[arg(long, value_name = "V")]
+    pub(crate) version: Option<Version>,
+    /// Print the plan and stop; nothing can be written
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) going: Going,
+    #[command(flatten)]
+    pub(crate) environment: Environment,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Rollback {
+    /// Which half of the app
+    #[arg(value_enum)]
+    pub(crate) part: Part,
+    /// Print the plan and stop; nothing can be written
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) going: Going,
+    #[command(flatten)]
+    pub(crate) environment: Environment,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Yank {
+    /// The version
+    pub(crate) version: Version,
+    /// Give it back
+    #[arg(long)]
+    pub(crate) undo: bool,
+    /// Print the plan and stop; nothing can be written
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) going: Going,
+}
+
+#[cfg(feature = "rehearsal")]
+#[derive(Debug, Args)]
+pub(crate) struct Rehearse {
+    /// The version to rehearse
+    #[arg(value_name = "VERSION", default_value = "minor")]
+    pub(crate) version: VersionRequest,
+    /// Let something go wrong (may be given more than once; `list` shows all)
+    #[arg(long, value_name = "FAULT")]
+    pub(crate) fault: Vec<String>,
+    /// Keep the world's directory afterwards
+    #[arg(long)]
+    pub(crate) keep: bool,
+    /// Rehearse this workspace instead of the one around; nothing in it changes
+    #[arg(long, value_name = "PATH")]
+    pub(crate) workspace: Option<Utf8PathBuf>,
+    /// Leave a stage out (may be given more than once)
+    #[arg(long, value_name = "STAGE")]
+    pub(crate) skip: Vec<Stage>,
+    /// How long the new backend is watched, in seconds
+    #[arg(long, value_name = "SECONDS", default_value_t = 5)]
+    pub(crate) stabilise: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        super::Cli::command().debug_assert();
+    }
+}

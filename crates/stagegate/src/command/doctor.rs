@@ -1,0 +1,45 @@
+//! `doctor`: every precondition with its remedy, all at once.
+
+use stagegate_pipeline::survey::{Scope, survey};
+use stagegate_pipeline::{World, checks};
+
+use crate::cli::Format;
+use crate::exit::Exit;
+use crate::render::{Palette, line};
+
+pub(super) fn doctor(world: &World, environment: &str, format: Format) -> anyhow::Result<Exit> {
+    let facts = survey(world, &Scope::everything(environment))?;
+    let checks = checks::of(&facts, &world.config);
+    let failed = checks.iter().filter(|check| check.outcome.is_err()).count();
+    let exit = if failed == 0 { Exit::Success } else { Exit::Blocked };
+    if format == Format::Json {
+        let list: Vec<_> = checks
+            .iter()
+            .map(|check| match &check.outcome {
+                Ok(text) => serde_json::json!({ "about": check.about, "passed": true, "detail": text }),
+                Err(b) => {
+                    serde_json::json!({ "about": check.about, "passed": false, "detail": b.what, "remedy": b.remedy })
+                }
+            })
+            .collect();
+        line(&serde_json::json!({ "event": "doctor", "checks": list, "failed": failed }).to_string());
+        return Ok(exit);
+    }
+    let palette = Palette::for_stdout();
+    let columns = checks.iter().map(|check| check.about.chars().count()).max().unwrap_or(0);
+    for check in &checks {
+        match &check.outcome {
+            Ok(text) => line(&format!("{} {:columns$}  {text}", palette.good("✓"), check.about)),
+            Err(blocker) => {
+                line(&format!("{} {:columns$}  {}", palette.bad("✗"), check.about, blocker.what));
+                line(&format!("  {:columns$}  → {}", "", blocker.remedy));
+            }
+        }
+    }
+    line(&if failed == 0 {
+        "ready: see what would happen with `cargo xtask release minor --dry-run`".to_owned()
+    } else {
+        format!("{failed} of {} checks failed; each says what to do", checks.len())
+    });
+    Ok(exit)
+}

@@ -1,0 +1,98 @@
+//! What each command does: choose the world, ask, hand over, show.
+
+mod doctor;
+mod obey;
+#[cfg(feature = "rehearsal")]
+pub(crate) mod rehearse;
+mod status;
+
+use anyhow::Context;
+use camino::Utf8PathBuf;
+use stagegate_pipeline::request::{DeployRequest, ReleaseRequest, RollbackRequest, YankRequest};
+use stagegate_pipeline::{Interrupt, Request, World};
+
+use crate::cli::{Cli, Task};
+use crate::exit::Exit;
+
+/// A command line that clap could read and that still cannot be followed.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub(crate) struct Usage(pub(crate) String);
+
+/// Runs one command.
+pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
+    let here = std::env::current_dir().context("reading the current directory")?;
+    let here = Utf8PathBuf::from_path_buf(here)
+        .map_err(|path| Usage(format!("the path {} is not UTF-8; move the workspace", path.display())))?;
+    let interrupt = Interrupt::from_signals().context("following signals")?;
+    let open = || World::open(&here, cli.config.as_deref(), interrupt.clone());
+    let format = cli.format;
+    match cli.task {
+        Task::Release(args) => {
+            let skip = args.skip.clone();
+            let wanted = |version| {
+                let environment = args.environment.name.clone();
+                Request::Release(ReleaseRequest { version, skip: skip.clone(), environment })
+            };
+            let order = obey::Order {
+                verb: "release",
+                words: args.version.as_ref().map(ToString::to_string),
+                request: args.version.clone().map(wanted),
+                dry_run: args.dry_run,
+                going: &args.going,
+                target: args.version.as_ref().and_then(obey::release_target),
+            };
+            obey::obey(&open()?, order, format)
+        }
+        Task::Deploy(args) => {
+            let request = DeployRequest {
+                part: args.part.into(),
+                version: args.version.clone(),
+                environment: args.environment.name.clone(),
+            };
+            let words = format!("{} --env {}", request.part.name(), request.environment);
+            let target = Some(format!("deploy-{}", request.environment));
+            let order = obey::Order {
+                verb: "deploy",
+                words: Some(words),
+                request: Some(Request::Deploy(request)),
+                dry_run: args.dry_run,
+                going: &args.going,
+                target,
+            };
+            obey::obey(&open()?, order, format)
+        }
+        Task::Rollback(args) => {
+            let request = RollbackRequest { part: args.part.into(), environment: args.environment.name.clone() };
+            let words = format!("{} --env {}", request.part.name(), request.environment);
+            let target = Some(format!("rollback-{}", request.environment));
+            let order = obey::Order {
+                verb: "rollback",
+                words: Some(words),
+                request: Some(Request::Rollback(request)),
+                dry_run: args.dry_run,
+                going: &args.going,
+                target,
+            };
+            obey::obey(&open()?, order, format)
+        }
+        Task::Yank(args) => {
+            let request = YankRequest { version: args.version.clone(), undo: args.undo };
+            let verb = if args.undo { "un-yank" } else { "yank" };
+            let words = format!("{}{}", args.version, if args.undo { " --undo" } else { "" });
+            let order = obey::Order {
+                verb: "yank",
+                words: Some(words),
+                request: Some(Request::Yank(request)),
+                dry_run: args.dry_run,
+                going: &args.going,
+                target: Some(format!("{verb}-{}", args.version)),
+            };
+            obey::obey(&open()?, order, format)
+        }
+        Task::Status(environment) => status::status(&open()?, &environment.name, format),
+        Task::Doctor(environment) => doctor::doctor(&open()?, &environment.name, format),
+        #[cfg(feature = "rehearsal")]
+        Task::Rehearse(args) => rehearse::rehearse(&here, args, format, &interrupt),
+    }
+}

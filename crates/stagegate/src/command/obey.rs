@@ -1,0 +1,171 @@
+//! The way of every command that changes something: survey, plan, ask, run.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use stagegate_pipeline::plan::{Step, VersionRequest, plan};
+use stagegate_pipeline::survey::{Scope, survey};
+use stagegate_pipeline::{Journal, JournalError, Observer, Plan, Request, World};
+
+use super::Usage;
+use crate::cli::{Format, Going};
+use crate::exit::Exit;
+use crate::render;
+
+/// What somebody typed, ready to be followed.
+pub(super) struct Order<'a> {
+    /// The command.
+    pub(super) verb: &'static str,
+    /// What followed it, as it is typed again to go on.
+    pub(super) words: Option<String>,
+    /// What is wanted; `None` with a bare `--resume`.
+    pub(super) request: Option<Request>,
+    /// Stop after the plan.
+    pub(super) dry_run: bool,
+    /// Resume, and whether to ask.
+    pub(super) going: &'a Going,
+    /// The journal's name where it is known before the plan is made.
+    pub(super) target: Option<String>,
+}
+
+/// The journal of a release whose version is given in full.
+pub(super) fn release_target(version: &VersionRequest) -> Option<String> {
+    match version {
+        VersionRequest::Exact(version) => Some(format!("release-{version}")),
+        VersionRequest::Major | VersionRequest::Minor | VersionRequest::Patch => None,
+    }
+}
+
+/// Survey, plan, ask, run; or go on with what was begun.
+pub(super) fn obey(world: &World, order: Order<'_>, format: Format) -> anyhow::Result<Exit> {
+    if order.going.resume {
+        let target = target_to_resume(world, &order)?;
+        let (plan, journal) = Journal::resume(&world.state, &target, observer()?)?;
+        return follow(world, &order, &plan, journal, format);
+    }
+    let Some(request) = &order.request else {
+        return Err(Usage("a version is needed, such as 1.4.0 or `minor`".to_owned()).into());
+    };
+    let facts = survey(world, &Scope::of(request))?;
+    let plan = plan(&facts, &world.config, request)?;
+    if order.dry_run {
+        render::plan(format, &plan);
+        return Ok(Exit::Success);
+    }
+    refuse_beside_another(world, &order, &plan)?;
+    must_be_able_to_ask(&order, &plan)?;
+    let journal = Journal::begin(&world.state, &plan, observer()?)?;
+    follow(world, &order, &plan, journal, format)
+}
+
+fn follow(world: &World, order: &Order<'_>, plan: &Plan, journal: Journal, format: Format) -> anyhow::Result<Exit> {
+    must_be_able_to_ask(order, plan)?;
+    std::fs::create_dir_all(world.output())?;
+    // Reports and logs are nobody's commit, wherever the target directory is.
+    std::fs::write(world.output().join(".gitignore"), "*\n")?;
+    let resume = resume_line(order, plan);
+    let renderer = std::cell::RefCell::new(render::renderer(format));
+    let yes = order.going.yes;
+    let mut confirm = |plan: &Plan, step: &Step| {
+        let mut answer = yes;
+        if !yes {
+            renderer.borrow_mut().suspend(&mut || answer = ask(plan, step));
+        }
+        answer
+    };
+    let ended = stagegate_pipeline::run::run(plan, world, journal, &resume, &mut confirm, &mut |event| {
+        renderer.borrow_mut().event(event);
+    })?;
+    Ok(Exit::of_run(ended.end, ended.failure.as_ref().map(|(_, error)| error)))
+}
+
+fn resume_line(order: &Order<'_>, plan: &Plan) -> String {
+    let words = match order.verb {
+        "release" => plan.version.to_string(),
+        _ => order.words.clone().unwrap_or_default(),
+    };
+    format!("cargo xtask {} {words} --resume", order.verb)
+}
+
+/// Whose journal a `--resume` means.
+fn target_to_resume(world: &World, order: &Order<'_>) -> Result<String, JournalError> {
+    let open = Journal::open_targets(&world.state);
+    let prefix = format!("{}-", order.verb);
+    let mut ours: Vec<&String> = open.iter().filter(|target| target.starts_with(&prefix)).collect();
+    let wanted = order.target.clone();
+    match (&wanted, &ours[..]) {
+        (Some(wanted), _) if open.contains(wanted) => Ok(wanted.clone()),
+        (None, [one]) => Ok((*one).clone()),
+        (Some(wanted), [.., other]) => Err(JournalError::AnotherPlan {
+            path: Journal::path_of(&world.state, other),
+            what: format!("it is of {other}, and you asked for {wanted}"),
+            resume: format!("cargo xtask {} {} --resume", order.verb, other.trim_start_matches(&prefix)),
+        }),
+        (wanted, []) => {
+            let target = wanted.clone().unwrap_or_else(|| order.verb.to_owned());
+            Err(JournalError::Nothing { path: Journal::path_of(&world.state, &target), target })
+        }
+        (None, _) => {
+            let last = ours.pop().expect("there are several");
+            Err(JournalError::AnotherPlan {
+                path: Journal::path_of(&world.state, last),
+                what: "several are open; name the one you mean".to_owned(),
+                resume: format!("cargo xtask {} {} --resume", order.verb, last.trim_start_matches(&prefix)),
+            })
+        }
+    }
+}
+
+/// Two half-done releases of one workspace are one too many.
+fn refuse_beside_another(world: &World, order: &Order<'_>, plan: &Plan) -> Result<(), JournalError> {
+    let prefix = format!("{}-", order.verb);
+    let other = Journal::open_targets(&world.state).into_iter().find(|t| t.starts_with(&prefix) && *t != plan.target);
+    match other {
+        None => Ok(()),
+        Some(other) => Err(JournalError::AnotherPlan {
+            path: Journal::path_of(&world.state, &other),
+            what: format!("{other} is begun and not completed, and you asked for {}", plan.target),
+            resume: format!("cargo xtask {} {} --resume", order.verb, other.trim_start_matches(&prefix)),
+        }),
+    }
+}
+
+/// A question that nobody can answer is asked before anything is done.
+fn must_be_able_to_ask(order: &Order<'_>, plan: &Plan) -> Result<(), Usage> {
+    let asks = plan.steps.iter().any(|step| step.no_return) && !order.going.yes;
+    if asks && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+        return Err(Usage(format!(
+            "{} has a point of no return, and there is no terminal to ask on; read the plan with --dry-run, then pass --yes",
+            plan.title
+        )));
+    }
+    Ok(())
+}
+
+fn ask(plan: &Plan, step: &Step) -> bool {
+    let ahead = plan.steps.iter().skip_while(|s| s.id != step.id).count();
+    let mut out = std::io::stdout();
+    let _ = write!(out, "\nEverything that can be checked has passed. Next: {}.\nFrom here on it goes forward only, {ahead} steps. Go on? [y/N] ", step.title);
+    let _ = out.flush();
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes")
+}
+
+/// The crash matrix of a rehearsal kills this very process at a record.
+#[cfg(feature = "rehearsal")]
+fn observer() -> anyhow::Result<Option<Observer>> {
+    use stagegate_pipeline::Moment;
+    use stagegate_rehearsal::kill::{KillAt, When};
+    let Some(kill) = KillAt::from_environment()? else { return Ok(None) };
+    Ok(Some(Box::new(move |moment, _, _| {
+        kill.at(match moment {
+            Moment::Before => When::Before,
+            Moment::After => When::After,
+        });
+    })))
+}
+
+#[cfg(not(feature = "rehearsal"))]
+fn observer() -> anyhow::Result<Option<Observer>> {
+    Ok(None)
+}

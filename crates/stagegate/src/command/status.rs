@@ -1,0 +1,64 @@
+//! `status`: what is half done, and what runs where.
+
+use stagegate_deploy::Host;
+use stagegate_pipeline::{Journal, World, survey};
+
+use crate::cli::Format;
+use crate::exit::Exit;
+use crate::render::{Palette, line};
+
+pub(super) fn status(world: &World, environment: &str, format: Format) -> anyhow::Result<Exit> {
+    let open = Journal::open_targets(&world.state);
+    let hosts = match (&world.config.app, world.config.deploy.get(environment)) {
+        (Some(app), Some(there)) => {
+            let app = survey::app_of(app, there);
+            let targets = survey::targets(there).map_err(anyhow::Error::msg)?;
+            let ask = |target: stagegate_deploy::Target| {
+                let status = Host::connect(&target)
+                    .map_err(stagegate_deploy::DeployError::from)
+                    .and_then(|host| stagegate_deploy::status(&host, &app));
+                (target, status)
+            };
+            std::thread::scope(|threads| {
+                let asked: Vec<_> = targets.into_iter().map(|target| threads.spawn(|| ask(target))).collect();
+                asked.into_iter().map(|a| a.join().expect("asking does not panic")).collect()
+            })
+        }
+        _ => Vec::new(),
+    };
+    let healthy = hosts.iter().all(|(_, status)| status.is_ok());
+    let exit = if healthy { Exit::Success } else { Exit::Failure };
+    if format == Format::Json {
+        let hosts: Vec<_> = hosts
+            .iter()
+            .map(|(target, status)| match status {
+                Ok(status) => serde_json::json!({ "host": target.to_string(), "status": status }),
+                Err(error) => serde_json::json!({ "host": target.to_string(), "error": error.to_string() }),
+            })
+            .collect();
+        line(&serde_json::json!({ "event": "status", "begun": open, "environment": environment, "hosts": hosts }).to_string());
+        return Ok(exit);
+    }
+    let palette = Palette::for_stdout();
+    for target in &open {
+        let resume = match target.split_once('-') {
+            Some(("release", version)) => format!("cargo xtask release {version} --resume"),
+            Some((verb, _)) => format!("cargo xtask {verb} … --resume"),
+            None => "--resume".to_owned(),
+        };
+        line(&format!("{} {target} is begun and not completed; go on with `{resume}`", palette.warn("!")));
+    }
+    if open.is_empty() {
+        line("no run is half done in this checkout");
+    }
+    if hosts.is_empty() {
+        line(&format!("no hosts: stagegate.toml has no app, or no [deploy.{environment}]"));
+    }
+    for (target, status) in &hosts {
+        match status {
+            Ok(status) => line(&format!("{} {target}: {status}", palette.good("✓"))),
+            Err(error) => line(&format!("{} {target}: {error}", palette.bad("✗"))),
+        }
+    }
+    Ok(exit)
+}

@@ -1,0 +1,69 @@
+//! Renderers of the event stream. Nothing else prints.
+
+mod colour;
+mod human;
+mod json;
+mod plan;
+
+use std::io::Write;
+
+use stagegate_pipeline::{Blockers, Event, Plan};
+
+use crate::cli::Format;
+use crate::exit::Exit;
+
+pub(crate) use colour::{Palette, width};
+pub(crate) use human::Human;
+pub(crate) use plan::show as show_plan;
+
+/// Somebody who is told of events.
+pub(crate) trait Renderer {
+    /// Is told of one.
+    fn event(&mut self, event: &Event);
+    /// Leaves the terminal alone while somebody else uses it.
+    fn suspend(&mut self, work: &mut dyn FnMut()) {
+        work();
+    }
+}
+
+/// The renderer of a format.
+pub(crate) fn renderer(format: Format) -> Box<dyn Renderer> {
+    match format {
+        Format::Human => Box::new(Human::new()),
+        Format::Json => Box::new(json::Json),
+    }
+}
+
+/// Prints a plan that will not be run.
+pub(crate) fn plan(format: Format, plan: &Plan) {
+    match format {
+        Format::Human => line(&show_plan(plan, &Palette::for_stdout(), width())),
+        Format::Json => line(&serde_json::to_string(plan).expect("a plan is plain data")),
+    }
+}
+
+/// Prints text to stdout. A closed pipe (`| head`) is no reason to panic.
+pub(crate) fn line(text: &str) {
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+/// Prints an error that ended the command.
+pub(crate) fn error(format: Format, error: &anyhow::Error, exit: Exit) {
+    match format {
+        Format::Human => {
+            let palette = Palette::for_stderr();
+            let head = palette.bad("error");
+            let _ = writeln!(std::io::stderr(), "{head}: {error:#}");
+        }
+        Format::Json => {
+            let blockers = error.downcast_ref::<Blockers>();
+            let value = serde_json::json!({
+                "event": "error",
+                "message": format!("{error:#}"),
+                "blockers": blockers,
+                "exit": exit.code(),
+            });
+            line(&value.to_string());
+        }
+    }
+}
