@@ -1,0 +1,254 @@
+//! One request to the web API, and what is known after it.
+//!
+//! The protocol answers `{"errors": [{"detail": …}]}`, some registries with
+//! status 200 (as crates.io did for years). A failure before the request was
+//! sent is told from one after it, because only the first leaves the registry
+//! as it was for certain.
+
+use std::io::ErrorKind;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+use ureq::http::{HeaderMap, HeaderValue, Request};
+
+use crate::error::RegistryError;
+use crate::registry::Registry;
+use crate::retry_after;
+use crate::token::{Token, is_sendable};
+
+/// Longer texts are pages meant for a browser.
+const LONGEST_DETAIL: usize = 300;
+
+/// Why a request was no success.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Failure {
+    /// Nothing was sent.
+    Unreachable {
+        cause: String,
+    },
+    /// The request may or may not have had its effect.
+    Ambiguous {
+        cause: String,
+    },
+    RateLimited {
+        retry_after: Option<Duration>,
+        detail: String,
+    },
+    Unauthorized {
+        status: u16,
+        detail: String,
+    },
+    /// The registry said no, and did nothing.
+    Refused {
+        status: u16,
+        detail: String,
+    },
+}
+
+impl Failure {
+    pub(crate) fn of_status(status: u16, detail: String, retry_after: Option<Duration>) -> Failure {
+        match status {
+            401 | 403 => Failure::Unauthorized { status, detail },
+            429 => Failure::RateLimited {
+                retry_after,
+                detail,
+            },
+            // The gateway may have given up on a server that has not.
+            408 | 500.. => Failure::Ambiguous {
+                cause: format!("status {status}: {detail}"),
+            },
+            _ => Failure::Refused { status, detail },
+        }
+    }
+
+    /// The same for a request that changes nothing.
+    pub(crate) fn into_read_error(self, url: &str) -> RegistryError {
+        let url = url.to_owned();
+        match self {
+            Failure::Unreachable { cause } | Failure::Ambiguous { cause } => {
+                RegistryError::Unreachable { url, cause }
+            }
+            Failure::RateLimited {
+                retry_after,
+                detail,
+            } => RegistryError::RateLimited {
+                url,
+                retry_after,
+                detail,
+            },
+            Failure::Unauthorized { status, detail } => RegistryError::Unauthorized {
+                url,
+                status,
+                detail,
+            },
+            Failure::Refused { status, detail } => RegistryError::Status {
+                url,
+                status,
+                detail,
+            },
+        }
+    }
+}
+
+/// Sends one request, once, and reads the document of the answer.
+pub(crate) fn call(
+    registry: &Registry,
+    method: &str,
+    url: &str,
+    token: &Token,
+    body: &[u8],
+) -> Result<Value, Failure> {
+    let request = request(method, url, token, body)?;
+    let mut response = registry.inner.writer.run(request).map_err(failed)?;
+    let status = response.status().as_u16();
+    let retry_after = retry_after(response.headers());
+    let text = response
+        .body_mut()
+        .read_to_vec()
+        .map_err(|error| Failure::Ambiguous {
+            cause: format!("the answer broke off after status {status}: {error}"),
+        })?;
+    if status != 200 {
+        let mut detail = detail(&text);
+        if let Some(location) = header(response.headers(), "location") {
+            detail = format!("{detail} (redirected to {location}, which is not followed)");
+        }
+        return Err(Failure::of_status(status, detail, retry_after));
+    }
+    let document: Value = serde_json::from_slice(&text).map_err(|_| Failure::Ambiguous {
+        cause: format!(
+            "status 200 with an answer that is no JSON: {}",
+            detail(&text)
+        ),
+    })?;
+    match errors(&document) {
+        Some(detail) => Err(Failure::Refused { status, detail }),
+        None => Ok(document),
+    }
+}
+
+fn request<'b>(
+    method: &str,
+    url: &str,
+    token: &Token,
+    body: &'b [u8],
+) -> Result<Request<&'b [u8]>, Failure> {
+    let mut secret = HeaderValue::from_str(token.secret())
+        .ok()
+        .filter(|_| is_sendable(token.secret()))
+        .ok_or_else(|| Failure::Unreachable {
+            cause: "the token holds characters that cannot be sent; nothing was".to_owned(),
+        })?;
+    secret.set_sensitive(true);
+    Request::builder()
+        .method(method)
+        .uri(url)
+        .header("Authorization", secret)
+        .header("Accept", "application/json")
+        .body(body)
+        .map_err(|error| Failure::Unreachable {
+            cause: error.to_string(),
+        })
+}
+
+/// Whether a request that got no answer was sent at all. In doubt it was.
+fn failed(error: ureq::Error) -> Failure {
+    use ureq::{Error, Timeout};
+    let cause = error.to_string();
+    let is_unsent = match &error {
+        Error::Timeout(timeout) => matches!(timeout, Timeout::Resolve | Timeout::Connect),
+        Error::Io(error) => matches!(
+            error.kind(),
+            ErrorKind::ConnectionRefused
+                | ErrorKind::HostUnreachable
+                | ErrorKind::NetworkUnreachable
+                | ErrorKind::AddrNotAvailable
+        ),
+        Error::HostNotFound
+        | Error::BadUri(_)
+        | Error::InvalidProxyUrl
+        | Error::ConnectProxyFailed(_)
+        | Error::ConnectionFailed
+        | Error::Tls(_)
+        | Error::TlsRequired
+        | Error::Http(_) => true,
+        _ => false,
+    };
+    if is_unsent {
+        Failure::Unreachable { cause }
+    } else {
+        Failure::Ambiguous { cause }
+    }
+}
+
+/// What an answer says in words: the errors of the protocol, or its text.
+pub(crate) fn detail(text: &[u8]) -> String {
+    if let Some(detail) = serde_json::from_slice(text)
+        .ok()
+        .and_then(|document| errors(&document))
+    {
+        return detail;
+    }
+    let text = String::from_utf8_lossy(text);
+    let text = text.trim();
+    if text.is_empty() {
+        return "no reason given".to_owned();
+    }
+    match text.char_indices().nth(LONGEST_DETAIL) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text.to_owned(),
+    }
+}
+
+/// The errors in a document of the protocol, if it is one of failure.
+fn errors(document: &Value) -> Option<String> {
+    let errors = document.get("errors")?.as_array()?;
+    let details: Vec<_> = errors
+        .iter()
+        .map(|error| match error.get("detail").and_then(Value::as_str) {
+            Some(detail) => detail.to_owned(),
+            None => error.to_string(),
+        })
+        .collect();
+    (!details.is_empty()).then(|| details.join("; "))
+}
+
+pub(crate) fn header<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
+    headers.get(name)?.to_str().ok()
+}
+
+pub(crate) fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = header(headers, "retry-after")?;
+    retry_after::parse(value, header(headers, "date"), Timestamp::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statuses_say_what_is_known() {
+        let of = |status| Failure::of_status(status, "d".to_owned(), None);
+        for status in [408, 500, 502, 503, 504] {
+            assert!(matches!(of(status), Failure::Ambiguous { .. }), "{status}");
+        }
+        for status in [301, 400, 404, 409, 413, 422] {
+            assert!(matches!(of(status), Failure::Refused { .. }), "{status}");
+        }
+        assert!(matches!(of(429), Failure::RateLimited { .. }));
+        assert!(matches!(of(403), Failure::Unauthorized { .. }));
+    }
+
+    #[test]
+    fn details_are_the_protocols_or_the_text() {
+        assert_eq!(
+            detail(b"{\"errors\":[{\"detail\":\"a\"},{\"detail\":\"b\"}]}"),
+            "a; b"
+        );
+        assert_eq!(detail(b" <html> "), "<html>");
+        assert_eq!(detail(b""), "no reason given");
+        assert!(detail("é".repeat(400).as_bytes()).ends_with('…'));
+        assert_eq!(errors(&serde_json::json!({"errors": []})), None);
+    }
+}

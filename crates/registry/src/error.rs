@@ -1,0 +1,115 @@
+//! What can go wrong while a registry is only read.
+
+use std::time::Duration;
+
+use semver::Version;
+
+/// Why a registry could not be read. Reading changes nothing: any of these may
+/// be tried again.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistryError {
+    /// The index is not given as a sparse index.
+    #[error(
+        "`{index}` is no sparse index; give it as `sparse+https://…/`, \
+         as in cargo's configuration under `[registries]`"
+    )]
+    NotSparse {
+        /// What was given.
+        index: String,
+    },
+    /// The name cannot be one of a package.
+    #[error("`{name}` cannot be a package of a registry; check the name")]
+    BadName {
+        /// What was given.
+        name: String,
+    },
+    /// There was no answer.
+    #[error("no answer from {url}: {cause}; check the network and the address, then try again")]
+    Unreachable {
+        /// What was asked for.
+        url: String,
+        /// What happened instead.
+        cause: String,
+    },
+    /// The registry wants a token, or another one.
+    #[error("{url} was refused ({status}): {detail}; check the registry's token")]
+    Unauthorized {
+        /// What was asked for.
+        url: String,
+        /// The status of the answer.
+        status: u16,
+        /// What the registry says.
+        detail: String,
+    },
+    /// The registry asks for patience.
+    #[error("{url} was asked for too often: {detail}; wait and try again")]
+    RateLimited {
+        /// What was asked for.
+        url: String,
+        /// How long to wait, where the registry says so.
+        retry_after: Option<Duration>,
+        /// What the registry says.
+        detail: String,
+    },
+    /// Any other answer than the one asked for.
+    #[error(
+        "{url} was answered with status {status}: {detail}; check the address, or try again later"
+    )]
+    Status {
+        /// What was asked for.
+        url: String,
+        /// The status of the answer.
+        status: u16,
+        /// What the registry says.
+        detail: String,
+    },
+    /// The answer is not what the protocol says.
+    #[error("{url} is not what a cargo registry answers: {detail}; check the address of the index")]
+    Malformed {
+        /// What was asked for.
+        url: String,
+        /// What is wrong with it.
+        detail: String,
+    },
+    /// The package is not in the registry.
+    #[error("the registry has no package `{name}`; check the name")]
+    NoSuchPackage {
+        /// The package.
+        name: String,
+    },
+    /// The version is not in the index.
+    #[error(
+        "the index has no `{name}` {version}; check the version, \
+         or wait if it was published a moment ago"
+    )]
+    NoSuchVersion {
+        /// The package.
+        name: String,
+        /// The version.
+        version: Version,
+    },
+    /// What was downloaded is not what the index says.
+    #[error(
+        "`{name}` {version} has SHA-256 {found}, but the index says {expected}; \
+         do not use it, and report it to the registry"
+    )]
+    Checksum {
+        /// The package.
+        name: String,
+        /// The version.
+        version: Version,
+        /// SHA-256 in the index, in hex.
+        expected: String,
+        /// SHA-256 of what came, in hex.
+        found: String,
+    },
+    /// The registry takes no requests but reads of its index.
+    #[error(
+        "the registry at {index} has no web API (its config.json has no `api`); use another one"
+    )]
+    NoApi {
+        /// The index.
+        index: String,
+    },
+}
