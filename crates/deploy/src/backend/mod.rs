@@ -236,8 +236,8 @@ mod tests {
 
     #[test]
     fn an_unconfirmed_switch_of_another_is_a_conflict() {
-        let mut state = State::default();
-        state.armed = Some(switch(Slot::Green, "3.0.0-x", "other"));
+        let armed = Some(switch(Slot::Green, "3.0.0-x", "other"));
+        let mut state = State { armed, ..State::default() };
         check(&state, "ccccc");
         state.armed = Some(switch(Slot::Green, "3.0.0-x", "me"));
         check(&state, "ccccc");
