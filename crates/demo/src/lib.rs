@@ -1,1 +1,18 @@
-//! The guestbook that rehearsals deploy.
+//! The guestbook that rehearsals deploy: a small but whole web app.
+//!
+//! A backend that keeps entries in a file and serves them over HTTP/1.1, and a frontend
+//! that is built into a static bundle with content-hashed names. It depends on `httparse`
+//! and nothing else, so that its release build takes seconds. It does no TLS, no
+//! templating and no authentication.
+
+pub mod bundle;
+pub mod files;
+pub mod message;
+pub mod server;
+pub mod store;
+
+/// The version that `/health` and the bundle report.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// The commit that the build was told of, if it was.
+pub const COMMIT: Option<&str> = option_env!("GUESTBOOK_COMMIT");

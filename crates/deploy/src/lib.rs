@@ -1,1 +1,51 @@
 //! Deploys over SSH that no user notices: slots, switch, health gate, dead man's switch.
+//!
+//! One deploy to one host is a transaction. [`probe_backend`] and [`perform_backend`] go
+//! through [`BackendStep`]s, [`probe_frontend`] and [`perform_frontend`] through
+//! [`FrontendStep`]s; [`survey`] asks for every precondition first, [`status`] and
+//! [`previous_known_good`] look afterwards. A client that is lost on the way leaves a
+//! host that completes or reverts by itself, and says so in `deploys.jsonl`.
+//!
+//! It needs sshd, systemd, nftables, iproute2, util-linux and coreutils on the host, and
+//! installs nothing but what the deploy itself brings. It knows no configuration file,
+//! no journal and no terminal; it prints nothing; it does not know whether the host is
+//! real. It sends no password, and no value of an environment file leaves the host.
+
+mod app;
+mod artifact;
+mod backend;
+mod command;
+mod connect;
+mod error;
+mod firewall;
+mod frontend;
+mod host;
+mod http;
+mod known_hosts;
+mod layout;
+mod lease;
+mod record;
+mod retention;
+mod state;
+mod status;
+mod step;
+mod survey;
+mod target;
+mod units;
+mod upload;
+
+pub use app::{App, Backend, Deploy, Frontend, Release};
+pub use artifact::{Artifact, ArtifactError};
+pub use backend::{perform_backend, probe_backend, revert};
+pub use command::{Command, Output, quote};
+pub use error::{ConnectError, DeployError, RunError};
+pub use firewall::Switch;
+pub use frontend::{perform_frontend, probe_frontend};
+pub use host::{Host, Reply};
+pub use http::HttpAnswer;
+pub use layout::{Part, Slot};
+pub use record::{DeployRecord, Outcome, PastDeploy};
+pub use status::{Health, HostStatus, history, previous_known_good, status};
+pub use step::{BackendStep, FrontendStep, Probe, Progress};
+pub use survey::{DirectoryFacts, EnvFileFacts, HostFacts, LeaseFacts, Sudo, survey};
+pub use target::{Target, TargetError};

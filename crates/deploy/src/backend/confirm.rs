@@ -1,0 +1,139 @@
+//! Confirm: the switch becomes permanent, the old slot is drained, old releases go.
+//!
+//! The decision is one rename on the host, under the app's lock: either the dead man's
+//! switch comes first and this fails, or this comes first and the timer finds nothing.
+//! Draining is the host's own work; the client only watches, so it may be lost.
+
+use std::time::{Duration, Instant};
+
+use crate::app::Deploy;
+use crate::command::Command;
+use crate::error::DeployError;
+use crate::host::Host;
+use crate::layout::{Layout, Part, Slot};
+use crate::lease;
+use crate::retention;
+use crate::state::{Place, State};
+use crate::step::Progress;
+
+use super::{out_of_order, reverted_meanwhile};
+
+/// Between two looks at the slot that is drained.
+const INTERVAL: Duration = Duration::from_millis(300);
+/// A service may take systemd's 90 s until it is killed; then this is a fault.
+const STOP_LIMIT: Duration = Duration::from_secs(100);
+
+/// Confirms the release, and tidies up after it.
+pub(super) fn perform(
+    host: &Host,
+    deploy: &Deploy,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<String, DeployError> {
+    let layout = Layout::new(host.target(), &deploy.app);
+    let backend = deploy.app.backend()?;
+    let release = deploy.release.id();
+    let slot = match State::ask(host, &deploy.app)?.place(&release) {
+        Place::Armed(slot) | Place::Confirmed(slot) => slot,
+        Place::Started(_) | Place::Nowhere(_) => return Err(reverted_meanwhile(host, deploy)?),
+        Place::Blocked => {
+            return Err(out_of_order(
+                host,
+                deploy,
+                "confirm",
+                "another release is switched to",
+            ));
+        }
+    };
+    let command = Command::new(layout.settle().as_str())
+        .args(["confirm", &deploy.owner])
+        .privileged();
+    let output = host.run(&command)?;
+    // 3: this run has no switch. That is well only if the release is confirmed anyway.
+    let confirmed = match output.status {
+        0 => true,
+        3 => is_confirmed(&State::ask(host, &deploy.app)?, &release),
+        _ => return Err(host.failed(&command, &output).into()),
+    };
+    if !confirmed {
+        return Err(reverted_meanwhile(host, deploy)?);
+    }
+    let drained = drain(host, deploy, slot.other(), progress)?;
+    let removed = retention::apply(host, deploy, Part::Backend, backend.keep_releases)?;
+    lease::release(host, deploy)?;
+    Ok(format!(
+        "{release} is confirmed in slot {slot}; {drained}; {removed} old releases removed"
+    ))
+}
+
+/// Whether users are meant to meet the release.
+fn is_confirmed(state: &State, release: &str) -> bool {
+    matches!(state.place(release), Place::Confirmed(_))
+}
+
+/// Waits until the host has emptied and stopped the old slot.
+fn drain(
+    host: &Host,
+    deploy: &Deploy,
+    old: Slot,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<String, DeployError> {
+    let layout = Layout::new(host.target(), &deploy.app);
+    let limit = Duration::from_secs(deploy.app.backend()?.drain_seconds);
+    let began = Instant::now();
+    let mut renewed = began;
+    loop {
+        if !State::ask(host, &deploy.app)?.slot(old).runs() {
+            return Ok(format!("slot {old} is empty"));
+        }
+        if began.elapsed() > limit + STOP_LIMIT {
+            return Err(DeployError::Conflict {
+                target: host.target().to_string(),
+                what: format!(
+                    "slot {old} still runs {:?} after its drain limit",
+                    STOP_LIMIT
+                ),
+                next: "the new release is confirmed; stop the old unit by hand, then resume",
+            });
+        }
+        if let Some(restart) = drain_is_gone(host, &layout, old)? {
+            host.check(&restart)?;
+        }
+        let (done, total) = (began.elapsed().min(limit).as_secs(), limit.as_secs());
+        progress(Progress::counted(
+            format!("draining slot {old}"),
+            done,
+            total,
+        ));
+        if renewed.elapsed() > super::health::RENEWAL {
+            renewed = Instant::now();
+            lease::hold(host, deploy)?;
+        }
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+/// The command that drains the slot, where the host has lost its own drain (a reboot, or
+/// a confirmation that was cut off).
+fn drain_is_gone(host: &Host, layout: &Layout, old: Slot) -> Result<Option<Command>, DeployError> {
+    let unit = layout.drain_unit(old);
+    let ask = Command::new("systemctl")
+        .args(["is-active", "--quiet", &unit])
+        .privileged();
+    if host.run(&ask)?.status == 0 || !runs(host, layout, old)? {
+        return Ok(None);
+    }
+    let settle = layout.settle();
+    let command = Command::new("systemd-run")
+        .args([
+            "--quiet",
+            "--collect",
+            &format!("--unit={}", unit.trim_end_matches(".service")),
+        ])
+        .args(["--", settle.as_str(), "drain", old.name()]);
+    Ok(Some(command.privileged()))
+}
+
+fn runs(host: &Host, layout: &Layout, slot: Slot) -> Result<bool, DeployError> {
+    let ask = Command::new("systemctl").args(["is-active", "--quiet", &layout.unit(slot)]);
+    Ok(host.run(&ask.privileged())?.status == 0)
+}

@@ -1,0 +1,245 @@
+//! The backend's deploy on one host: upload, start, health, switch, stabilise, confirm.
+//!
+//! A probe looks at the host only, so a run that was killed, or resumed elsewhere, finds
+//! its place; when the host has reverted an unconfirmed switch meanwhile, Switch is
+//! absent again. Whatever ends a deploy is written to `deploys.jsonl` by the host.
+
+mod confirm;
+mod health;
+mod stabilise;
+mod start;
+mod switch;
+mod unit;
+
+use crate::app::Deploy;
+use crate::artifact::Artifact;
+use crate::error::DeployError;
+use crate::firewall::Switch;
+use crate::host::Host;
+use crate::layout::{Layout, Part, Slot};
+use crate::lease;
+use crate::state::{Place, State};
+use crate::step::{BackendStep, Probe, Progress};
+use crate::upload;
+
+pub use switch::revert;
+
+/// Whether the step's effect is already on the host. Reads only.
+///
+/// # Errors
+/// When the host cannot be asked, or the deploy itself is refused.
+pub fn probe_backend(
+    step: BackendStep,
+    host: &Host,
+    deploy: &Deploy,
+    artifact: Option<&Artifact>,
+) -> Result<Probe, DeployError> {
+    deploy.check()?;
+    deploy.app.backend()?;
+    if step == BackendStep::Upload {
+        return upload::probe(host, deploy, Part::Backend, artifact);
+    }
+    let state = State::ask(host, &deploy.app)?;
+    Ok(probe_in(step, &state, deploy))
+}
+
+/// The probe of any step but Upload, from what the host said.
+fn probe_in(step: BackendStep, state: &State, deploy: &Deploy) -> Probe {
+    let release = deploy.release.id();
+    let place = state.place(&release);
+    if let Some(armed) = &state.armed
+        && armed.owner != deploy.owner
+    {
+        return Probe::Conflict(format!(
+            "an unconfirmed switch to {} by {} is armed; it is confirmed by its own run, or \
+             reverted by the host",
+            armed.release, armed.owner
+        ));
+    }
+    let done = |what: &str, slot: Slot| Probe::Done(format!("{release} {what} in slot {slot}"));
+    match (step, place) {
+        (_, Place::Blocked) => Probe::Conflict(format!(
+            "this run has an unconfirmed switch to another release; revert it before {release}"
+        )),
+        (BackendStep::Confirm, Place::Confirmed(slot)) => {
+            if state.slot(slot.other()).runs() || holds_lease(state, deploy) {
+                Probe::Absent
+            } else {
+                done("is confirmed, alone", slot)
+            }
+        }
+        (BackendStep::Start, Place::Confirmed(slot) | Place::Armed(slot)) => {
+            if state.slot(slot).runs() {
+                done("runs", slot)
+            } else {
+                Probe::Absent
+            }
+        }
+        (BackendStep::Start, Place::Started(slot)) => done("runs", slot),
+        (BackendStep::Upload, _) => Probe::Absent,
+        (_, Place::Confirmed(slot)) => done("is confirmed", slot),
+        (BackendStep::Health | BackendStep::Switch, Place::Armed(slot)) => {
+            done("answers on the public port, unconfirmed,", slot)
+        }
+        _ => Probe::Absent,
+    }
+}
+
+fn holds_lease(state: &State, deploy: &Deploy) -> bool {
+    state
+        .lease
+        .as_ref()
+        .is_some_and(|(holder, ..)| *holder == deploy.owner)
+}
+
+/// Performs the step; a short sentence says what was done. Idempotent.
+///
+/// # Errors
+/// [`DeployError`]; `Unhealthy` and `RolledBack` have left the host on the old release.
+pub fn perform_backend(
+    step: BackendStep,
+    host: &Host,
+    deploy: &Deploy,
+    artifact: Option<&Artifact>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<String, DeployError> {
+    deploy.check()?;
+    deploy.app.backend()?;
+    lease::hold(host, deploy)?;
+    match step {
+        BackendStep::Upload => {
+            let uploaded = upload::perform(host, deploy, Part::Backend, artifact, progress);
+            released_on_failure(host, deploy, uploaded)
+        }
+        BackendStep::Start => start::perform(host, deploy),
+        BackendStep::Health => health::perform(host, deploy, progress),
+        BackendStep::Switch => switch::perform(host, deploy),
+        BackendStep::Stabilise => stabilise::perform(host, deploy, progress),
+        BackendStep::Confirm => confirm::perform(host, deploy, progress),
+    }
+}
+
+/// Gives the lease back when nothing was begun that this run would have to finish.
+pub(crate) fn released_on_failure<T>(
+    host: &Host,
+    deploy: &Deploy,
+    outcome: Result<T, DeployError>,
+) -> Result<T, DeployError> {
+    if outcome.is_err() {
+        // The failure is what the caller must hear; a lease that stays ends by itself.
+        drop(lease::release(host, deploy));
+    }
+    outcome
+}
+
+/// The error for a step that came before the ones it stands on.
+fn out_of_order(host: &Host, deploy: &Deploy, step: &'static str, what: &str) -> DeployError {
+    DeployError::OutOfOrder {
+        target: host.target().to_string(),
+        step,
+        release: deploy.release.id(),
+        what: what.to_owned(),
+    }
+}
+
+/// The error for a host that has taken this run's switch back, with its own reason.
+fn reverted_meanwhile(host: &Host, deploy: &Deploy) -> Result<DeployError, DeployError> {
+    let layout = Layout::new(host.target(), &deploy.app);
+    let state = State::ask(host, &deploy.app)?;
+    let records = crate::record::read(host, &layout)?;
+    let release = deploy.release.id();
+    let reason = records
+        .iter()
+        .rev()
+        .find(|record| record.owner == deploy.owner && record.release == release)
+        .and_then(|record| record.reason.clone())
+        .unwrap_or_else(|| "the host has no switch of this run any more".to_owned());
+    let slot = state
+        .confirmed
+        .as_ref()
+        .map_or(Slot::Blue, |confirmed| confirmed.slot.other());
+    Ok(DeployError::RolledBack {
+        target: host.target().to_string(),
+        release,
+        reason,
+        now_running: state.confirmed.map(|confirmed: Switch| confirmed.release),
+        journal: unit::journal(host, &layout, slot)?,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::samples::{app, release};
+    use crate::firewall::samples::switch;
+    use crate::state::SlotState;
+    use crate::target::Target;
+
+    fn deploy() -> Deploy {
+        Deploy {
+            target: Target::parse("root@host").unwrap(),
+            app: app(),
+            release: release("2.0.0"),
+            owner: "me".into(),
+            by: "someone".into(),
+        }
+    }
+
+    fn running(release: &str) -> SlotState {
+        SlotState {
+            release: Some(release.into()),
+            active: "active".into(),
+            ..SlotState::default()
+        }
+    }
+
+    /// One letter per step after Upload: absent, done, conflict.
+    fn check(state: &State, expected: &str) {
+        let got: String = BackendStep::ALL[1..]
+            .iter()
+            .map(|step| match probe_in(*step, state, &deploy()) {
+                Probe::Absent => 'a',
+                Probe::Done(_) => 'd',
+                Probe::Conflict(_) => 'c',
+            })
+            .collect();
+        assert_eq!(got, expected, "{state:?}");
+    }
+
+    #[test]
+    fn a_resumed_run_finds_its_place() {
+        let id = release("2.0.0").id();
+        let mut state = State::default();
+        check(&state, "aaaaa");
+        state.confirmed = Some(switch(Slot::Blue, "1.0.0-x", "before"));
+        state.blue = running("1.0.0-x");
+        check(&state, "aaaaa");
+        state.green = running(&id);
+        check(&state, "daaaa");
+        state.armed = Some(switch(Slot::Green, &id, "me"));
+        check(&state, "dddaa");
+        let reverted = State {
+            armed: None,
+            ..state.clone()
+        };
+        check(&reverted, "daaaa");
+        state.armed = None;
+        state.confirmed = Some(switch(Slot::Green, &id, "me"));
+        check(&state, "dddda");
+        state.blue.active = "inactive".into();
+        check(&state, "ddddd");
+        state.lease = Some(("me".into(), 0, 1));
+        check(&state, "dddda");
+        state.green.active = "failed".into();
+        check(&state, "addda");
+    }
+
+    #[test]
+    fn an_unconfirmed_switch_of_another_is_a_conflict() {
+        let armed = Some(switch(Slot::Green, "3.0.0-x", "other"));
+        let mut state = State { armed, ..State::default() };
+        check(&state, "ccccc");
+        state.armed = Some(switch(Slot::Green, "3.0.0-x", "me"));
+        check(&state, "ccccc");
+    }
+}

@@ -1,0 +1,123 @@
+//! Start: the release runs in the idle slot, and nobody is sent to it.
+//!
+//! Units and the settling script are written where they differ; the slot's link is
+//! replaced by one rename; a drain that is still under way in that slot is ended first.
+
+use std::time::Duration;
+
+use crate::app::Deploy;
+use crate::command::Command;
+use crate::error::DeployError;
+use crate::host::Host;
+use crate::layout::{Layout, Part, Slot};
+use crate::state::{Place, State};
+use crate::units::{self, HostFile};
+
+use super::health;
+
+/// `$1` path, `$2` mode, the text on standard input; prints whether it differed.
+const WRITE: &str = r#"set -eu
+umask 022
+mkdir -p "$(dirname "$1")"
+cat >"$1.new"
+if [ -e "$1" ] && cmp -s "$1.new" "$1"; then rm -f "$1.new"; echo same; exit 0; fi
+chmod "$2" "$1.new"
+sync "$1.new"
+mv -T "$1.new" "$1"
+echo written
+"#;
+
+/// `$1` slot link, `$2` what it shall name, `$3` unit, `$4` drain unit, `$5` boot unit.
+const RUN: &str = r#"set -eu
+if systemctl is-active --quiet "$4"; then systemctl stop "$4"; fi
+systemctl stop "$3"
+ln -s "$2" "$1.new.$$"
+mv -T "$1.new.$$" "$1"
+sync "$(dirname "$1")"
+if ! systemctl is-active --quiet "$5"; then systemctl start "$5"; fi
+systemctl reset-failed "$3" || true
+systemctl start "$3"
+"#;
+
+/// Starts the release in the idle slot.
+pub(super) fn perform(host: &Host, deploy: &Deploy) -> Result<String, DeployError> {
+    let layout = Layout::new(host.target(), &deploy.app);
+    let backend = deploy.app.backend()?;
+    let release = deploy.release.id();
+    let state = State::ask(host, &deploy.app)?;
+    let slot = match state.place(&release) {
+        Place::Started(slot) => return Ok(format!("{release} runs in slot {slot}")),
+        Place::Confirmed(slot) | Place::Armed(slot) if state.slot(slot).runs() => {
+            return Ok(format!("{release} runs in slot {slot}"));
+        }
+        Place::Nowhere(slot) | Place::Confirmed(slot) | Place::Armed(slot) => slot,
+        Place::Blocked => {
+            return Err(DeployError::Conflict {
+                target: host.target().to_string(),
+                what: "both slots are in use: a switch to another release is unconfirmed".into(),
+                next: "confirm or revert it first, or wait until the host reverts it",
+            });
+        }
+    };
+    let binary = layout.part(&release, Part::Backend).join(&backend.binary);
+    if host
+        .run(
+            &Command::new("test")
+                .args(["-x", binary.as_str()])
+                .privileged(),
+        )?
+        .status
+        != 0
+    {
+        let target = host.target().to_string();
+        return Err(DeployError::Missing { target, release });
+    }
+    let written = write_files(host, &units::files(&layout, &deploy.app.name, backend))?;
+    if written > 0 {
+        host.check(&Command::new("systemctl").arg("daemon-reload").privileged())?;
+    }
+    let enable = Command::new("systemctl").args(["--quiet", "enable", &layout.boot_unit()]);
+    host.check(&enable.privileged())?;
+    if let Some(why) = run(host, &layout, slot, &release)? {
+        return health::unhealthy(host, deploy, slot, format!("it did not start: {why}"));
+    }
+    Ok(format!(
+        "started {release} in slot {slot}, {written} files written"
+    ))
+}
+
+fn write_files(host: &Host, files: &[HostFile]) -> Result<usize, DeployError> {
+    let mut written = 0;
+    for file in files {
+        let command = Command::script(WRITE)
+            .args([file.path.as_str(), file.mode])
+            .input(file.text.as_bytes())
+            .privileged();
+        if host.check(&command)?.text().trim() == "written" {
+            written += 1;
+        }
+    }
+    Ok(written)
+}
+
+/// Starts the slot's unit; says why it did not start.
+fn run(
+    host: &Host,
+    layout: &Layout,
+    slot: Slot,
+    release: &str,
+) -> Result<Option<String>, DeployError> {
+    let command = Command::script(RUN)
+        .arg(layout.slot(slot))
+        .arg(format!("../releases/{release}"))
+        .args([
+            layout.unit(slot),
+            layout.drain_unit(slot),
+            layout.boot_unit(),
+        ])
+        .privileged()
+        .patience(Duration::from_secs(180));
+    let output = host.run(&command)?;
+    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Ok((output.status != 0).then_some(said))
+}

@@ -1,0 +1,90 @@
+//! What systemd says about one slot's unit: its state, its restarts, its journal.
+//!
+//! Only questions, and the stop of a slot that no user meets.
+
+use std::collections::BTreeMap;
+
+use crate::command::Command;
+use crate::error::DeployError;
+use crate::host::Host;
+use crate::layout::{Layout, Slot};
+
+/// How many lines an error carries.
+const LAST_LINES: &str = "20";
+
+/// A unit as systemd shows it.
+#[derive(Debug, PartialEq)]
+pub(super) struct UnitState {
+    /// `active`, `failed`, ….
+    pub(super) active: String,
+    /// Automatic restarts since it was started.
+    pub(super) restarts: u32,
+}
+
+/// Asks systemd about a slot's unit.
+pub(super) fn state(host: &Host, layout: &Layout, slot: Slot) -> Result<UnitState, DeployError> {
+    let command = Command::new("systemctl")
+        .args(["show", "-p", "ActiveState,NRestarts", &layout.unit(slot)])
+        .privileged();
+    let text = host.check(&command)?.text();
+    let fields: BTreeMap<&str, &str> = text
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .collect();
+    let (Some(active), Some(restarts)) = (
+        fields.get("ActiveState"),
+        fields.get("NRestarts").and_then(|count| count.parse().ok()),
+    ) else {
+        return Err(host.unreadable(&command, text).into());
+    };
+    Ok(UnitState {
+        active: (*active).to_owned(),
+        restarts,
+    })
+}
+
+/// The last lines of a slot's journal.
+pub(super) fn journal(
+    host: &Host,
+    layout: &Layout,
+    slot: Slot,
+) -> Result<Vec<String>, DeployError> {
+    let command = Command::new("journalctl")
+        .args(["--quiet", "--no-pager", "--output=cat", "-n", LAST_LINES])
+        .args(["-u", &layout.unit(slot)])
+        .privileged();
+    Ok(host
+        .check(&command)?
+        .text()
+        .lines()
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Lines of priority `err` and worse since that second of the host's clock.
+pub(super) fn errors_since(
+    host: &Host,
+    layout: &Layout,
+    slot: Slot,
+    since: i64,
+) -> Result<Vec<String>, DeployError> {
+    let command = Command::new("journalctl")
+        .args(["--quiet", "--no-pager", "--output=cat", "-p", "err"])
+        .args([&format!("--since=@{since}"), "-u", &layout.unit(slot)])
+        .privileged();
+    Ok(host
+        .check(&command)?
+        .text()
+        .lines()
+        .map(str::to_owned)
+        .collect())
+}
+
+/// Stops a slot's unit.
+pub(super) fn stop(host: &Host, layout: &Layout, slot: Slot) -> Result<(), DeployError> {
+    // A service may take systemd's 90 s until it is killed.
+    let patience = std::time::Duration::from_secs(120);
+    let command = Command::new("systemctl").args(["stop", &layout.unit(slot)]);
+    host.check(&command.privileged().patience(patience))?;
+    Ok(())
+}

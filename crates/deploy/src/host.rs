@@ -1,0 +1,308 @@
+//! A live connection to a host: it runs commands, uploads bytes, and asks HTTP ports.
+//!
+//! Blocking, and one session per thread. A command's exit status is believed only when
+//! the host's shell wrote it as the last line of the output. Files travel through `cat`
+//! in large writes, because SFTP waits for an answer to each small one. It decides once
+//! per connection whether privileged commands need `sudo`, and never gives a password.
+
+use std::fs::File;
+use std::io::{Read, Write};
+use std::time::Duration;
+
+use camino::Utf8Path;
+use ssh2::{Channel, Session};
+
+use crate::command::{Command, Output, split_report};
+use crate::connect;
+use crate::error::{ConnectError, RunError};
+use crate::http::{self, HttpAnswer};
+use crate::target::Target;
+
+/// libssh2: the host refused to open the channel, so the connection itself is well.
+const CHANNEL_FAILURE: i32 = -21;
+/// libssh2: a call waited longer than the session's timeout.
+const TIMEOUT: i32 = -9;
+/// Writes of this size keep the window full on a long line.
+const PIECE: usize = 256 * 1024;
+/// No answer of a backend that is probed is larger.
+const LARGEST_ANSWER: u64 = 4 * 1024 * 1024;
+/// No output that is read whole is larger.
+const LARGEST_OUTPUT: u64 = 64 * 1024 * 1024;
+
+/// A connection to a host whose key is known and that admitted us.
+pub struct Host {
+    session: Session,
+    target: Target,
+    elevate: bool,
+}
+
+/// What a probe of an HTTP port met.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Reply {
+    /// An answer.
+    Answer(HttpAnswer),
+    /// The host is there, but nothing sensible answers on that port.
+    Silence(String),
+}
+
+impl std::fmt::Debug for Host {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Host({})", self.target)
+    }
+}
+
+impl Host {
+    /// Connects, checks the host's key strictly, and is admitted by a key.
+    ///
+    /// # Errors
+    /// [`ConnectError`]: unreachable, an unknown, changed or revoked key, not admitted.
+    pub fn connect(target: &Target) -> Result<Host, ConnectError> {
+        let session = connect::open(target)?;
+        let mut host = Host {
+            session,
+            target: target.clone(),
+            elevate: false,
+        };
+        let user =
+            host.run(&Command::new("id").arg("-u"))
+                .map_err(|error| ConnectError::Unreachable {
+                    target: target.to_string(),
+                    why: error.to_string(),
+                })?;
+        host.elevate = user.text().trim() != "0";
+        Ok(host)
+    }
+
+    /// Where this connection goes.
+    pub fn target(&self) -> &Target {
+        &self.target
+    }
+
+    /// Whether privileged commands go through `sudo -n`.
+    pub fn needs_sudo(&self) -> bool {
+        self.elevate
+    }
+
+    /// Runs a command to its end, whatever its status.
+    ///
+    /// # Errors
+    /// [`RunError::Lost`] when the connection broke or the command never reported its end.
+    pub fn run(&self, command: &Command) -> Result<Output, RunError> {
+        self.run_feeding(command, |channel| {
+            channel
+                .write_all(command.input_bytes())
+                .map_err(|e| e.to_string())
+        })
+    }
+
+    /// Runs a command that must succeed.
+    ///
+    /// # Errors
+    /// As [`Host::run`], and [`RunError::Failed`] for any status but 0.
+    pub fn check(&self, command: &Command) -> Result<Output, RunError> {
+        let output = self.run(command)?;
+        self.expect_success(command, output)
+    }
+
+    /// Uploads a local file into the input of a command, in large writes.
+    ///
+    /// `sent` hears the bytes sent so far, after each piece.
+    ///
+    /// # Errors
+    /// When the file cannot be read, the connection breaks, or the command fails.
+    pub fn upload(
+        &self,
+        file: &Utf8Path,
+        command: &Command,
+        sent: &mut dyn FnMut(u64),
+    ) -> Result<Output, RunError> {
+        let local = |source| RunError::Local {
+            target: self.target.to_string(),
+            path: file.to_owned(),
+            source,
+        };
+        let mut source = File::open(file).map_err(local)?;
+        let mut failed_to_read = None;
+        let output = self.run_feeding(command, |channel| {
+            let mut piece = vec![0; PIECE];
+            let mut total = 0;
+            loop {
+                let length = match source.read(&mut piece) {
+                    Ok(0) => return Ok(()),
+                    Ok(length) => length,
+                    Err(error) => {
+                        failed_to_read = Some(error);
+                        return Err("the local file cannot be read".to_owned());
+                    }
+                };
+                channel
+                    .write_all(&piece[..length])
+                    .map_err(|error| error.to_string())?;
+                total += length as u64;
+                sent(total);
+            }
+        });
+        if let Some(error) = failed_to_read {
+            return Err(local(error));
+        }
+        self.expect_success(command, output?)
+    }
+
+    /// Asks `http://127.0.0.1:PORT/PATH` on the host, through the SSH connection.
+    ///
+    /// A port that refuses, answers nonsense or is silent for `limit` is a
+    /// [`Reply::Silence`]: an observation, not a failure of the connection.
+    ///
+    /// # Errors
+    /// [`RunError::Lost`] when the connection itself broke.
+    pub fn http_get(&self, port: u16, path: &str, limit: Duration) -> Result<Reply, RunError> {
+        let what = format!("GET 127.0.0.1:{port}{path}");
+        self.set_timeout(limit);
+        let mut channel = match self.session.channel_direct_tcpip("127.0.0.1", port, None) {
+            Ok(channel) => channel,
+            Err(error) if code(&error) == CHANNEL_FAILURE => {
+                return Ok(Reply::Silence(format!("port {port} refuses connections")));
+            }
+            Err(error) => return Err(self.lost(&what, error.to_string())),
+        };
+        if let Err(error) = channel.write_all(http::request(port, path).as_bytes()) {
+            return self.after_silence(&what, format!("the request could not be sent: {error}"));
+        }
+        let mut bytes = Vec::new();
+        if let Err(error) = (&mut channel).take(LARGEST_ANSWER).read_to_end(&mut bytes) {
+            return self.after_silence(&what, format!("no whole answer in {limit:?}: {error}"));
+        }
+        Ok(match http::parse(&bytes) {
+            Ok(answer) => Reply::Answer(answer),
+            Err(why) => Reply::Silence(why),
+        })
+    }
+
+    /// Tells a silent backend from a broken connection: a healthy one still runs `true`.
+    fn after_silence(&self, what: &str, why: String) -> Result<Reply, RunError> {
+        match self.run(&Command::new("true")) {
+            Ok(_) => Ok(Reply::Silence(why)),
+            Err(_) => Err(self.lost(what, why)),
+        }
+    }
+
+    /// Runs a command whose input `feed` writes.
+    fn run_feeding(
+        &self,
+        command: &Command,
+        feed: impl FnOnce(&mut Channel) -> Result<(), String>,
+    ) -> Result<Output, RunError> {
+        let summary = command.summary();
+        if command.has_nul() {
+            return Err(RunError::Unsendable {
+                target: self.target.to_string(),
+                command: summary,
+            });
+        }
+        self.set_timeout(command.silence());
+        let lost = |why: String| self.lost(&summary, why);
+        let mut channel = self
+            .session
+            .channel_session()
+            .map_err(|e| lost(e.to_string()))?;
+        channel
+            .exec(&command.reported_line(self.elevate))
+            .map_err(|e| lost(e.to_string()))?;
+        // A command that ends early closes its input; its own words then say why.
+        let fed = feed(&mut channel);
+        self.set_timeout(command.silence());
+        let closed = channel.send_eof();
+        let mut stdout = Vec::new();
+        let mut stderr = Vec::new();
+        let read = (&mut channel)
+            .take(LARGEST_OUTPUT)
+            .read_to_end(&mut stdout)
+            .and_then(|_| {
+                channel
+                    .stderr()
+                    .take(LARGEST_OUTPUT)
+                    .read_to_end(&mut stderr)
+            });
+        match split_report(stdout) {
+            Some((stdout, status)) => Ok(Output {
+                status,
+                stdout,
+                stderr,
+            }),
+            None => {
+                let spoken = String::from_utf8_lossy(&stderr).trim().to_owned();
+                let first = fed
+                    .err()
+                    .or(closed.err().map(|error| error.to_string()))
+                    .or(read.err().map(|error| error.to_string()))
+                    .unwrap_or_else(|| "it did not report its end".to_owned());
+                Err(lost(if spoken.is_empty() {
+                    first
+                } else {
+                    format!("{first} ({spoken})")
+                }))
+            }
+        }
+    }
+
+    fn expect_success(&self, command: &Command, output: Output) -> Result<Output, RunError> {
+        if output.status == 0 {
+            return Ok(output);
+        }
+        Err(self.failed(command, &output))
+    }
+
+    /// The error for a command that ended with a status nobody expects.
+    pub(crate) fn failed(&self, command: &Command, output: &Output) -> RunError {
+        let said = if output.stderr.trim_ascii().is_empty() {
+            &output.stdout
+        } else {
+            &output.stderr
+        };
+        let said = String::from_utf8_lossy(said).trim().to_owned();
+        RunError::Failed {
+            target: self.target.to_string(),
+            command: command.summary(),
+            status: output.status,
+            stderr: if said.is_empty() {
+                "it said nothing".to_owned()
+            } else {
+                said
+            },
+        }
+    }
+
+    /// The error for output that is not what the command prints.
+    pub(crate) fn unreadable(&self, command: &Command, what: impl Into<String>) -> RunError {
+        RunError::Unreadable {
+            target: self.target.to_string(),
+            command: command.summary(),
+            what: what.into(),
+        }
+    }
+
+    fn lost(&self, command: &str, why: String) -> RunError {
+        RunError::Lost {
+            target: self.target.to_string(),
+            command: command.to_owned(),
+            why,
+        }
+    }
+
+    fn set_timeout(&self, limit: Duration) {
+        self.session
+            .set_timeout(u32::try_from(limit.as_millis()).unwrap_or(u32::MAX));
+    }
+}
+
+/// The number libssh2 gave.
+pub(crate) fn code(error: &ssh2::Error) -> i32 {
+    match error.code() {
+        ssh2::ErrorCode::Session(code) | ssh2::ErrorCode::SFTP(code) => code,
+    }
+}
+
+/// Whether a call merely waited too long.
+pub(crate) fn timed_out(error: &ssh2::Error) -> bool {
+    code(error) == TIMEOUT
+}

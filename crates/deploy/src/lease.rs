@@ -1,0 +1,144 @@
+//! One deploy per app and host: a lease with an owner and an expiry.
+//!
+//! The file is replaced atomically under `flock`, by the host's own clock, so two clients
+//! with different clocks agree. Each step takes or renews it; a client that is gone
+//! holds it no longer than [`LEASE_SECONDS`]. An unconfirmed switch of another run
+//! counts as held too, because only its own run may confirm it.
+
+use jiff::Timestamp;
+
+use crate::app::Deploy;
+use crate::command::Command;
+use crate::error::DeployError;
+use crate::host::Host;
+use crate::layout::Layout;
+
+/// How long a lease outlives its last renewal.
+pub(crate) const LEASE_SECONDS: u32 = 120;
+
+/// `$1` directory of the app, `$2` owner, `$3` seconds. Prints `taken`, or who holds it.
+const TAKE: &str = r#"set -eu
+umask 022
+mkdir -p "$1"
+exec 9>>"$1/.lock"
+flock -w 30 9
+now=$(date +%s)
+since=$now
+armed=$1/switch/armed.nft
+if [ -e "$armed" ]; then
+  owner=$(sed -n 's/^# owner //p' "$armed" | head -n 1)
+  if [ "$owner" != "$2" ]; then
+    at=$(sed -n 's/^# at //p' "$armed" | head -n 1)
+    printf 'held\n%s\n%s\n%s\n' "$owner" "$at" "$now"
+    exit 0
+  fi
+fi
+if [ -s "$1/lease" ]; then
+  { read -r holder; read -r begun; read -r until; } <"$1/lease"
+  if [ "$holder" = "$2" ]; then since=$begun
+  elif [ "$until" -gt "$now" ]; then
+    printf 'held\n%s\n%s\n%s\n' "$holder" "$begun" "$until"
+    exit 0
+  fi
+fi
+printf '%s\n%s\n%s\n' "$2" "$since" "$((now + $3))" >"$1/lease.new"
+mv -T "$1/lease.new" "$1/lease"
+printf 'taken\n'
+"#;
+
+/// `$1` directory of the app, `$2` owner.
+const RELEASE: &str = r#"set -eu
+[ -d "$1" ] || exit 0
+exec 9>>"$1/.lock"
+flock -w 30 9
+[ -s "$1/lease" ] || exit 0
+read -r holder <"$1/lease"
+if [ "$holder" = "$2" ]; then rm -f "$1/lease"; fi
+"#;
+
+/// Takes the lease, or renews it.
+pub(crate) fn hold(host: &Host, deploy: &Deploy) -> Result<(), DeployError> {
+    let layout = Layout::new(host.target(), &deploy.app);
+    let command = Command::script(TAKE)
+        .args([
+            layout.base().as_str(),
+            &deploy.owner,
+            &LEASE_SECONDS.to_string(),
+        ])
+        .privileged();
+    let output = host.check(&command)?.text();
+    let lines: Vec<&str> = output.lines().collect();
+    match lines.as_slice() {
+        ["taken"] => Ok(()),
+        ["held", holder, since, until] => {
+            let time = |text: &str| {
+                let seconds = text.parse().ok();
+                let time = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
+                time.ok_or_else(|| host.unreadable(&command, format!("{text:?} is no time")))
+            };
+            Err(DeployError::LeaseHeld {
+                target: host.target().to_string(),
+                holder: (*holder).to_owned(),
+                since: time(since)?,
+                until: time(until)?,
+            })
+        }
+        _ => Err(host.unreadable(&command, output).into()),
+    }
+}
+
+/// Gives the lease back, if it is ours.
+pub(crate) fn release(host: &Host, deploy: &Deploy) -> Result<(), DeployError> {
+    let layout = Layout::new(host.target(), &deploy.app);
+    let command = Command::script(RELEASE)
+        .args([layout.base().as_str(), &deploy.owner])
+        .privileged();
+    host.check(&command)?;
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Runs the script as the host would, and returns the first two lines it prints.
+    fn run(script: &str, arguments: &[&str]) -> String {
+        let output = std::process::Command::new("sh")
+            .args(["-c", script, "stagegate"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let text = String::from_utf8(output.stdout).unwrap();
+        text.lines().take(2).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn a_lease_has_one_holder_and_ends_by_itself() {
+        let scratch = tempfile::tempdir().unwrap();
+        let base = scratch.path().join("opt app");
+        let base = base.to_str().unwrap();
+        assert_eq!(run(TAKE, &[base, "one", "60"]), "taken");
+        assert_eq!(run(TAKE, &[base, "two", "60"]), "held one");
+        assert_eq!(run(TAKE, &[base, "one", "60"]), "taken");
+        run(RELEASE, &[base, "two"]);
+        assert_eq!(run(TAKE, &[base, "two", "60"]), "held one");
+        run(RELEASE, &[base, "one"]);
+        // A lease of no seconds has ended as soon as it is taken.
+        assert_eq!(run(TAKE, &[base, "two", "0"]), "taken");
+        assert_eq!(run(TAKE, &[base, "three", "60"]), "taken");
+        let armed = format!("{base}/switch");
+        std::fs::create_dir_all(&armed).unwrap();
+        std::fs::write(
+            format!("{armed}/armed.nft"),
+            "# owner four\n# at 1700000000\n",
+        )
+        .unwrap();
+        assert_eq!(run(TAKE, &[base, "three", "60"]), "held four");
+        assert_eq!(run(TAKE, &[base, "four", "60"]), "held three");
+    }
+}

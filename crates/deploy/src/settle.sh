@@ -1,0 +1,217 @@
+# Settles which slot answers on the public port of one app.
+#
+# Every change of the switch goes through here, under one lock, whoever asks for it: the
+# deploying client, the dead man's switch, a reboot. What is true is in two files:
+# confirmed.nft is what users are meant to meet; armed.nft, while it exists, is a switch
+# that nobody has confirmed yet, and that is reverted by a timer or by a reboot.
+set -eu
+umask 022
+# nft lives in sbin, which an account's own path may lack.
+PATH=$PATH:/usr/sbin:/sbin
+
+armed=$base/switch/armed.nft
+confirmed=$base/switch/confirmed.nft
+log=$base/deploys.jsonl
+# Gone after a reboot, and so the sign that an armed switch belongs to this boot.
+marker=$run/armed
+timer=$run/timer
+unit=$app-backend
+
+fail() {
+  printf '%s\n' "$2" >&2
+  exit "$1"
+}
+
+lock() {
+  exec 9>>"$base/.lock"
+  flock -w 30 9 || fail 4 "another process has held $base/.lock for 30 s; look who with fuser"
+}
+
+field() {
+  sed -n "s/^# $1 //p" "$2" | head -n 1
+}
+
+# Replaces a file by standard input, so that a power cut leaves the old or the new one.
+place() {
+  cat >"$1.new"
+  sync "$1.new"
+  mv -T "$1.new" "$1"
+  sync "$base/switch"
+}
+
+record() {
+  line=$(printf '{"at":"%s",%s,"outcome":"%s","reason":%s}' \
+    "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(field record "$armed")" "$1" "$2")
+  # A line that a power cut has torn must not swallow this one.
+  if [ -s "$log" ] && [ -n "$(tail -c 1 "$log")" ]; then printf '\n' >>"$log"; fi
+  printf '%s\n' "$line" >>"$log"
+  sync "$log"
+}
+
+port_of() {
+  case $1 in
+    blue) printf '%s\n' "$blue" ;;
+    green) printf '%s\n' "$green" ;;
+    *) fail 2 "there is no slot $1" ;;
+  esac
+}
+
+other() {
+  case $1 in
+    blue) printf 'green\n' ;;
+    *) printf 'blue\n' ;;
+  esac
+}
+
+connections() {
+  ss -H -t -n state established "( sport = :$1 )" | wc -l
+}
+
+stop_timer() {
+  if [ -s "$timer" ]; then
+    name=$(cat "$timer")
+    if systemctl is-active --quiet "$name.timer"; then systemctl stop "$name.timer"; fi
+    rm -f "$timer"
+  fi
+}
+
+# The new timer runs before the old one is stopped: the switch is never without one.
+start_timer() {
+  name=$app-revert-$(date +%s%N)
+  systemd-run --quiet --collect --unit="$name" --on-active="${1}s" \
+    --timer-property=AccuracySec=100ms -- "$base/switch/settle" revert "$2" timer
+  stop_timer
+  printf '%s\n' "$name" >"$timer"
+}
+
+# Emptying a slot is the host's own work, so that it ends without a client.
+drain_later() {
+  if systemctl is-active --quiet "$unit@$1.service"; then
+    if systemctl is-active --quiet "$app-drain-$1.service"; then
+      systemctl stop "$app-drain-$1.service"
+    fi
+    systemd-run --quiet --collect --unit="$app-drain-$1" -- "$base/switch/settle" drain "$1"
+  fi
+}
+
+is_current() {
+  for file in "$armed" "$confirmed"; do
+    if [ -e "$file" ] && [ "$(field slot "$file")" = "$1" ]; then return 0; fi
+  done
+  return 1
+}
+
+same_switch() {
+  [ -e "$confirmed" ] &&
+    [ "$(field owner "$armed")/$(field at "$armed")" = "$(field owner "$confirmed")/$(field at "$confirmed")" ]
+}
+
+restore() {
+  if [ -e "$confirmed" ]; then
+    nft -f "$confirmed"
+  else
+    printf 'add table inet %s\ndelete table inet %s\n' "$table" "$table" | nft -f -
+  fi
+}
+
+finish_confirmed() {
+  slot=$(field slot "$armed")
+  record confirmed null
+  rm -f "$armed" "$marker"
+  stop_timer
+  drain_later "$(other "$slot")"
+}
+
+finish_reverted() {
+  slot=$(field slot "$armed")
+  record reverted "$1"
+  rm -f "$armed" "$marker"
+  stop_timer
+  drain_later "$slot"
+}
+
+# switch OWNER SECONDS, the ruleset on standard input.
+do_switch() {
+  if [ -e "$armed" ] && [ "$(field owner "$armed")" != "$1" ]; then
+    fail 5 "an unconfirmed switch of $(field owner "$armed") is armed"
+  fi
+  place "$armed"
+  mkdir -p "$run"
+  : >"$marker"
+  start_timer "$2" "$1"
+  if ! nft -f "$armed"; then
+    rm -f "$armed" "$marker"
+    stop_timer
+    fail 1 'nft did not take the new rules; nothing was switched'
+  fi
+}
+
+# rearm OWNER SECONDS
+do_rearm() {
+  [ -e "$armed" ] && [ -e "$marker" ] && [ "$(field owner "$armed")" = "$1" ] || fail 3 'no switch of this run is armed'
+  start_timer "$2" "$1"
+}
+
+# confirm OWNER
+do_confirm() {
+  if [ ! -e "$armed" ]; then
+    if [ -e "$confirmed" ] && [ "$(field owner "$confirmed")" = "$1" ]; then exit 0; fi
+    fail 3 'no switch of this run is armed'
+  fi
+  [ -e "$marker" ] && [ "$(field owner "$armed")" = "$1" ] || fail 3 'no switch of this run is armed'
+  place "$confirmed" <"$armed"
+  finish_confirmed
+}
+
+# revert OWNER timer|JSON
+do_revert() {
+  if [ ! -e "$armed" ] || [ "$(field owner "$armed")" != "$1" ]; then exit 0; fi
+  if same_switch; then
+    finish_confirmed
+    exit 0
+  fi
+  restore
+  case $2 in
+    timer) finish_reverted "\"reverted by dead man's switch: the deploy was not confirmed in time\"" ;;
+    *) finish_reverted "$2" ;;
+  esac
+}
+
+# boot: also after the firewall was reloaded.
+do_boot() {
+  mkdir -p "$run"
+  if [ -e "$armed" ]; then
+    if [ -e "$marker" ]; then
+      nft -f "$armed"
+      exit 0
+    elif same_switch; then
+      finish_confirmed
+    else
+      finish_reverted '"reverted by reboot: the host went down before the deploy was confirmed"'
+    fi
+  fi
+  restore
+  if [ -e "$confirmed" ]; then
+    systemctl --no-block start "$unit@$(field slot "$confirmed").service"
+  fi
+}
+
+# drain SLOT: waits without the lock, and looks again before it stops anything.
+do_drain() {
+  port=$(port_of "$1")
+  end=$(($(date +%s) + drain))
+  while [ "$(connections "$port")" -gt 0 ] && [ "$(date +%s)" -lt "$end" ]; do sleep 0.2; done
+  lock
+  if is_current "$1"; then exit 0; fi
+  systemctl stop "$unit@$1.service"
+}
+
+case ${1-} in
+  switch) lock; do_switch "$2" "$3" ;;
+  rearm) lock; do_rearm "$2" "$3" ;;
+  confirm) lock; do_confirm "$2" ;;
+  revert) lock; do_revert "$2" "$3" ;;
+  boot) lock; do_boot ;;
+  drain) do_drain "$2" ;;
+  *) fail 2 "settle does not know ${1-nothing}" ;;
+esac

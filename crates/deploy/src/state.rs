@@ -1,0 +1,240 @@
+//! What a host says about an app, in one question; and where a release stands in it.
+//!
+//! The question only reads. The answer is turned into a [`Place`] by a pure function, so
+//! that a resumed run finds its step from the world and from nothing else.
+
+use std::collections::BTreeMap;
+
+use crate::app::App;
+use crate::command::Command;
+use crate::error::DeployError;
+use crate::firewall::Switch;
+use crate::host::Host;
+use crate::layout::{Layout, Slot};
+
+/// `$1` directory of the app, `$2` blue's unit, `$3` green's unit. Section by section.
+const ASK: &str = r#"
+section() { printf '@%s\n' "$1"; }
+section now; date +%s
+for name in armed confirmed; do
+  section "$name"
+  if [ -e "$1/switch/$name.nft" ]; then sed -n '/^# /p' "$1/switch/$name.nft"; fi
+done
+for slot in blue green; do
+  section "$slot"
+  unit=$2; [ "$slot" = blue ] || unit=$3
+  if [ -L "$1/slots/$slot" ]; then printf 'release=%s\n' "$(basename "$(readlink "$1/slots/$slot")")"; fi
+  systemctl show -p ActiveState,NRestarts,ActiveEnterTimestamp "$unit"
+done
+section lease
+if [ -s "$1/lease" ]; then cat "$1/lease"; fi
+section frontend
+if [ -L "$1/frontend/current" ]; then basename "$(readlink "$1/frontend/current")"; fi
+"#;
+
+/// One slot as the host sees it.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct SlotState {
+    /// The release it is linked to.
+    pub(crate) release: Option<String>,
+    /// systemd's `ActiveState`.
+    pub(crate) active: String,
+    /// systemd's `NRestarts`.
+    pub(crate) restarts: u32,
+    /// systemd's `ActiveEnterTimestamp`.
+    pub(crate) since: Option<String>,
+}
+
+impl SlotState {
+    /// Whether the unit runs or is about to.
+    pub(crate) fn runs(&self) -> bool {
+        matches!(self.active.as_str(), "active" | "activating" | "reloading")
+    }
+}
+
+/// What the host says about the app.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct State {
+    /// The host's clock, in seconds since 1970.
+    pub(crate) now: i64,
+    /// A switch that nobody has confirmed yet.
+    pub(crate) armed: Option<Switch>,
+    /// What users are meant to meet.
+    pub(crate) confirmed: Option<Switch>,
+    pub(crate) blue: SlotState,
+    pub(crate) green: SlotState,
+    /// Holder, since, until.
+    pub(crate) lease: Option<(String, i64, i64)>,
+    /// The release that `frontend/current` names.
+    pub(crate) frontend: Option<String>,
+}
+
+/// Where a release stands on a host.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Place {
+    /// Users meet it, and it is known to be good.
+    Confirmed(Slot),
+    /// Users meet it, and nobody has confirmed it yet.
+    Armed(Slot),
+    /// It runs beside the one that users meet.
+    Started(Slot),
+    /// It does not run; this slot is free for it.
+    Nowhere(Slot),
+    /// Another release is armed, so that no slot is free.
+    Blocked,
+}
+
+impl State {
+    /// Asks the host.
+    pub(crate) fn ask(host: &Host, app: &App) -> Result<State, DeployError> {
+        let layout = Layout::new(host.target(), app);
+        let command = Command::script(ASK)
+            .arg(layout.base())
+            .args([layout.unit(Slot::Blue), layout.unit(Slot::Green)])
+            .privileged();
+        let text = host.check(&command)?.text();
+        State::read(&text).map_err(|what| host.unreadable(&command, what).into())
+    }
+
+    fn read(text: &str) -> Result<State, String> {
+        let mut sections: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+        let mut current = "";
+        for line in text.lines() {
+            match line.strip_prefix('@') {
+                Some(name) => current = name,
+                None => sections.entry(current).or_default().push(line),
+            }
+        }
+        let lines = |name: &str| sections.get(name).cloned().unwrap_or_default();
+        let switch = |name: &str| match lines(name).as_slice() {
+            [] => Ok(None),
+            head => Switch::read(&head.join("\n")).map(Some),
+        };
+        let number = |text: Option<&&str>| {
+            text.and_then(|text| text.trim().parse::<i64>().ok())
+                .ok_or_else(|| format!("{text:?} is no number"))
+        };
+        let lease = match lines("lease").as_slice() {
+            [] => None,
+            [holder, since, until] => Some((
+                (*holder).to_owned(),
+                number(Some(since))?,
+                number(Some(until))?,
+            )),
+            other => return Err(format!("the lease reads {other:?}")),
+        };
+        Ok(State {
+            now: number(lines("now").first())?,
+            armed: switch("armed")?,
+            confirmed: switch("confirmed")?,
+            blue: slot_state(&lines("blue")),
+            green: slot_state(&lines("green")),
+            lease,
+            frontend: lines("frontend").first().map(|line| (*line).to_owned()),
+        })
+    }
+
+    /// One slot.
+    pub(crate) fn slot(&self, slot: Slot) -> &SlotState {
+        match slot {
+            Slot::Blue => &self.blue,
+            Slot::Green => &self.green,
+        }
+    }
+
+    /// Where `release` stands.
+    pub(crate) fn place(&self, release: &str) -> Place {
+        if let Some(armed) = &self.armed {
+            return if armed.release == release {
+                Place::Armed(armed.slot)
+            } else {
+                Place::Blocked
+            };
+        }
+        if let Some(confirmed) = self.confirmed.as_ref().filter(|c| c.release == release) {
+            return Place::Confirmed(confirmed.slot);
+        }
+        let idle = self
+            .confirmed
+            .as_ref()
+            .map_or(Slot::Blue, |confirmed| confirmed.slot.other());
+        let state = self.slot(idle);
+        if state.release.as_deref() == Some(release) && state.runs() {
+            Place::Started(idle)
+        } else {
+            Place::Nowhere(idle)
+        }
+    }
+}
+
+fn slot_state(lines: &[&str]) -> SlotState {
+    let fields: BTreeMap<&str, &str> = lines
+        .iter()
+        .filter_map(|line| line.split_once('='))
+        .collect();
+    let field = |name: &str| fields.get(name).filter(|value| !value.is_empty()).copied();
+    SlotState {
+        release: field("release").map(str::to_owned),
+        active: field("ActiveState").unwrap_or("unknown").to_owned(),
+        restarts: field("NRestarts")
+            .and_then(|count| count.parse().ok())
+            .unwrap_or(0),
+        since: field("ActiveEnterTimestamp").map(str::to_owned),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::firewall::samples::switch;
+
+    fn running(release: &str) -> SlotState {
+        SlotState {
+            release: Some(release.into()),
+            active: "active".into(),
+            ..SlotState::default()
+        }
+    }
+
+    #[test]
+    fn the_place_of_a_release_follows_from_the_state() {
+        let fresh = State::default();
+        assert_eq!(fresh.place("2"), Place::Nowhere(Slot::Blue));
+        let mut state = State {
+            confirmed: Some(switch(Slot::Blue, "1", "a")),
+            blue: running("1"),
+            ..State::default()
+        };
+        assert_eq!(state.place("1"), Place::Confirmed(Slot::Blue));
+        assert_eq!(state.place("2"), Place::Nowhere(Slot::Green));
+        state.green = running("2");
+        assert_eq!(state.place("2"), Place::Started(Slot::Green));
+        assert_eq!(state.place("3"), Place::Nowhere(Slot::Green));
+        state.green.active = "failed".into();
+        assert_eq!(state.place("2"), Place::Nowhere(Slot::Green));
+        state.armed = Some(switch(Slot::Green, "2", "b"));
+        assert_eq!(state.place("2"), Place::Armed(Slot::Green));
+        assert_eq!(state.place("1"), Place::Blocked);
+        assert_eq!(state.place("3"), Place::Blocked);
+    }
+
+    #[test]
+    fn an_answer_is_read_section_by_section() {
+        let text = "@now\n1700000000\n@armed\n@confirmed\n# slot blue\n# release 1.0.0-a\n\
+                    # version 1.0.0\n# commit a\n# owner run\n# by x\n# at 5\n@blue\n\
+                    release=1.0.0-a\nActiveState=active\nNRestarts=2\nActiveEnterTimestamp=\n\
+                    @green\nActiveState=inactive\nNRestarts=0\n@lease\nrun\n1\n2\n@frontend\n1.0.0-a\n";
+        let state = State::read(text).unwrap();
+        assert_eq!(state.place("1.0.0-a"), Place::Confirmed(Slot::Blue));
+        assert_eq!((state.now, state.blue.restarts), (1_700_000_000, 2));
+        assert!(state.blue.runs() && !state.green.runs());
+        assert_eq!(state.lease, Some(("run".into(), 1, 2)));
+        assert_eq!(state.frontend.as_deref(), Some("1.0.0-a"));
+        assert!(State::read("@now\nx\n").unwrap_err().contains("no number"));
+        assert!(
+            State::read("@now\n1\n@lease\nrun\n")
+                .unwrap_err()
+                .contains("lease")
+        );
+    }
+}

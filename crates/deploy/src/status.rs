@@ -1,0 +1,140 @@
+//! What runs on a host now, how it is, and what ran before: for people and for rollbacks.
+//!
+//! Only questions. Health is asked on the slot's own port, so that a broken redirect and
+//! a broken program can be told apart.
+
+use serde::{Deserialize, Serialize};
+use std::time::Duration;
+
+use crate::app::{App, Release};
+use crate::command::Command;
+use crate::error::DeployError;
+use crate::firewall::Switch;
+use crate::host::{Host, Reply};
+use crate::layout::{Layout, Part, Slot};
+use crate::record::{self, DeployRecord, PastDeploy, known_good_pairs};
+use crate::state::State;
+
+/// How the running backend answers.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Health {
+    /// 200, and the version it reports.
+    Passing(Option<String>),
+    /// What it does instead.
+    Failing(String),
+    /// There is no backend to ask.
+    NotAsked,
+}
+
+/// One app on one host.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct HostStatus {
+    /// `user@host:port`.
+    pub target: String,
+    /// `VERSION-SHA12` of what users meet.
+    pub release: Option<String>,
+    /// Its version.
+    pub version: Option<String>,
+    /// Its commit.
+    pub commit: Option<String>,
+    /// Its slot.
+    pub slot: Option<Slot>,
+    /// Since when its unit runs, in systemd's words.
+    pub since: Option<String>,
+    /// systemd's `ActiveState` of its unit.
+    pub unit: Option<String>,
+    /// How it answers.
+    pub health: Health,
+    /// The last line of `deploys.jsonl`.
+    pub last: Option<DeployRecord>,
+    /// `VERSION-SHA12` of the frontend.
+    pub frontend: Option<String>,
+    /// A switch that nobody has confirmed yet.
+    pub armed: Option<Switch>,
+}
+
+/// Asks what runs.
+///
+/// # Errors
+/// When the host cannot be asked, or the app's names are refused.
+pub fn status(host: &Host, app: &App) -> Result<HostStatus, DeployError> {
+    app.check()?;
+    let layout = Layout::new(host.target(), app);
+    let state = State::ask(host, app)?;
+    let current = state.armed.as_ref().or(state.confirmed.as_ref()).cloned();
+    let slot_state = current
+        .as_ref()
+        .map(|switch| state.slot(switch.slot).clone());
+    let health = match (&app.backend, &current) {
+        (Some(backend), Some(switch)) => {
+            let port = switch.slot.port(backend.port);
+            match host.http_get(port, &backend.health, Duration::from_secs(5))? {
+                Reply::Answer(answer) if answer.status == 200 => {
+                    Health::Passing(answer.json_field("version"))
+                }
+                Reply::Answer(answer) => Health::Failing(format!("it answers {}", answer.status)),
+                Reply::Silence(why) => Health::Failing(why),
+            }
+        }
+        _ => Health::NotAsked,
+    };
+    let last = record::read(host, &layout)?.pop();
+    Ok(HostStatus {
+        target: host.target().to_string(),
+        release: current.as_ref().map(|switch| switch.release.clone()),
+        version: current.as_ref().map(|switch| switch.version.clone()),
+        commit: current.as_ref().map(|switch| switch.commit.clone()),
+        slot: current.map(|switch| switch.slot),
+        since: slot_state.as_ref().and_then(|slot| slot.since.clone()),
+        unit: slot_state.map(|slot| slot.active),
+        health,
+        last,
+        frontend: state.frontend,
+        armed: state.armed,
+    })
+}
+
+/// All of `deploys.jsonl`, oldest first.
+///
+/// # Errors
+/// When the host cannot be asked, or the app's names are refused.
+pub fn history(host: &Host, app: &App) -> Result<Vec<DeployRecord>, DeployError> {
+    app.check()?;
+    record::read(host, &Layout::new(host.target(), app))
+}
+
+/// The pair of releases that ran together before the current one, and that the host still
+/// has: what a rollback restores, by the same steps and without an upload.
+///
+/// # Errors
+/// When the host cannot be asked, or the app's names are refused.
+pub fn previous_known_good(host: &Host, app: &App) -> Result<Option<PastDeploy>, DeployError> {
+    app.check()?;
+    let layout = Layout::new(host.target(), app);
+    let pairs = known_good_pairs(&record::read(host, &layout)?);
+    for pair in pairs.into_iter().rev().skip(1) {
+        let backend = is_there(host, &layout, pair.backend.as_ref(), Part::Backend)?;
+        if backend && is_there(host, &layout, pair.frontend.as_ref(), Part::Frontend)? {
+            return Ok(Some(pair));
+        }
+    }
+    Ok(None)
+}
+
+fn is_there(
+    host: &Host,
+    layout: &Layout,
+    release: Option<&Release>,
+    part: Part,
+) -> Result<bool, DeployError> {
+    let Some(release) = release else {
+        return Ok(true);
+    };
+    release.check()?;
+    let place = layout.part(&release.id(), part);
+    let command = Command::new("test")
+        .args(["-d", place.as_str()])
+        .privileged();
+    Ok(host.run(&command)?.status == 0)
+}

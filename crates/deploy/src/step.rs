@@ -1,0 +1,84 @@
+//! The steps of a deploy, and what probing or performing one says.
+//!
+//! Every step can be probed (a question, nothing is written) and performed (idempotent).
+//! Their order is the enums' order; a caller journals around them.
+
+use serde::{Deserialize, Serialize};
+
+/// The steps of a backend's deploy, in order.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum BackendStep {
+    /// Take the lease and bring the release to the host.
+    Upload,
+    /// Start it in the idle slot.
+    Start,
+    /// Ask it on its own port until it is healthy; users do not meet it yet.
+    Health,
+    /// Arm the dead man's switch, and let new connections reach it.
+    Switch,
+    /// Watch it through the public port; take the switch back at any breach.
+    Stabilise,
+    /// Make it permanent, drain the old slot, keep the last releases, end the lease.
+    Confirm,
+}
+
+impl BackendStep {
+    /// All steps, in order.
+    pub const ALL: [BackendStep; 6] = [
+        BackendStep::Upload,
+        BackendStep::Start,
+        BackendStep::Health,
+        BackendStep::Switch,
+        BackendStep::Stabilise,
+        BackendStep::Confirm,
+    ];
+}
+
+/// The steps of a frontend's deploy, in order.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum FrontendStep {
+    /// Take the lease and bring the bundle to the host.
+    Upload,
+    /// Let `current` name it, by one rename; end the lease.
+    Flip,
+}
+
+impl FrontendStep {
+    /// All steps, in order.
+    pub const ALL: [FrontendStep; 2] = [FrontendStep::Upload, FrontendStep::Flip];
+}
+
+/// Whether a step's effect is already there.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub enum Probe {
+    /// It is not.
+    Absent,
+    /// It is; a short sentence says by what one sees it.
+    Done(String),
+    /// Something else is there that must not be overwritten, and what to do about it.
+    Conflict(String),
+}
+
+/// What a step is doing, for whoever watches; may be lost.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// A short phrase.
+    pub text: String,
+    /// How far it is.
+    pub done: Option<u64>,
+    /// How far it goes, in the same unit.
+    pub total: Option<u64>,
+}
+
+impl Progress {
+    /// Progress that is counted.
+    pub(crate) fn counted(text: impl Into<String>, done: u64, total: u64) -> Progress {
+        Progress {
+            text: text.into(),
+            done: Some(done),
+            total: Some(total),
+        }
+    }
+}

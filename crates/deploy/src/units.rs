@@ -1,0 +1,227 @@
+//! The files that make a host run an app: two systemd units and the settling script.
+//!
+//! Texts only, made from the app's description; what differs from the host's is written
+//! by the Start step. A slot is not enabled by itself: one boot unit reads which slot is
+//! confirmed, restores the redirect and starts that slot, so that there is a single
+//! truth about what runs after a reboot.
+
+use crate::app::Backend;
+use crate::command::quote;
+use crate::layout::{Layout, Slot};
+
+/// The script's body; its head is made by [`settle`].
+const SETTLE: &str = include_str!("settle.sh");
+
+/// A file the host must have, with its mode.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct HostFile {
+    pub(crate) path: String,
+    pub(crate) mode: &'static str,
+    pub(crate) text: String,
+}
+
+/// All files of an app's backend on a host.
+pub(crate) fn files(layout: &Layout, app: &str, backend: &Backend) -> Vec<HostFile> {
+    let units = layout.units();
+    let mut files = vec![
+        HostFile {
+            path: layout.settle().into_string(),
+            mode: "0755",
+            text: settle(layout, app, backend),
+        },
+        HostFile {
+            path: units.join(layout.template_unit()).into_string(),
+            mode: "0644",
+            text: template_unit(layout, app, backend),
+        },
+        HostFile {
+            path: units.join(layout.boot_unit()).into_string(),
+            mode: "0644",
+            text: boot_unit(layout, app),
+        },
+    ];
+    for slot in Slot::ALL {
+        files.push(HostFile {
+            path: layout.slot_env(slot).into_string(),
+            mode: "0644",
+            text: format!("PORT={}\n", slot.port(backend.port)),
+        });
+    }
+    files
+}
+
+fn settle(layout: &Layout, app: &str, backend: &Backend) -> String {
+    let head = [
+        ("app", app.to_owned()),
+        ("base", layout.base().into_string()),
+        ("run", layout.run().into_string()),
+        ("table", layout.table()),
+        ("blue", Slot::Blue.port(backend.port).to_string()),
+        ("green", Slot::Green.port(backend.port).to_string()),
+        ("drain", backend.drain_seconds.to_string()),
+    ]
+    .map(|(name, value)| format!("{name}={}\n", quote(&value)))
+    .concat();
+    format!("#!/bin/sh\n{head}\n{SETTLE}")
+}
+
+/// One word of a unit file: `%` is systemd's own sign.
+fn unit_word(path: &str) -> String {
+    path.replace('%', "%%")
+}
+
+/// The first word of an `ExecStart=`: quoted, since a prefix may hold a space.
+fn exec_word(path: &str) -> String {
+    let escaped = path
+        .replace('\\', "\\\\")
+        .replace('"', "\\\"")
+        .replace('$', "$$");
+    if escaped == path && !path.contains(char::is_whitespace) {
+        return unit_word(path);
+    }
+    format!("\"{}\"", unit_word(&escaped))
+}
+
+fn template_unit(layout: &Layout, app: &str, backend: &Backend) -> String {
+    let slots = unit_word(layout.slots().as_str());
+    let env_file = backend.env_file.as_ref().map_or_else(String::new, |file| {
+        format!(
+            "EnvironmentFile={}\n",
+            unit_word(layout.host_path(file).as_str())
+        )
+    });
+    // `%i` is the instance only where it is not escaped, so the path before it is done alone.
+    let program = exec_word(&format!(
+        "{}/SLOT/backend/{}",
+        layout.slots(),
+        backend.binary
+    ))
+    .replace("/SLOT/", "/%i/");
+    // The slot's file comes last: its port wins over one in the app's own file.
+    format!(
+        "[Unit]\n\
+         Description={app} backend, slot %i\n\
+         After=network.target\n\
+         \n\
+         [Service]\n\
+         Type=exec\n\
+         User={user}\n\
+         {env_file}\
+         EnvironmentFile={slots}/%i.env\n\
+         WorkingDirectory={slots}/%i/backend\n\
+         ExecStart={program}\n\
+         Restart=on-failure\n\
+         RestartSec=1s\n\
+         StateDirectory={app}\n\
+         NoNewPrivileges=yes\n\
+         ProtectSystem=strict\n\
+         ProtectHome=yes\n\
+         PrivateTmp=yes\n",
+        user = backend.service_user,
+    )
+}
+
+fn boot_unit(layout: &Layout, app: &str) -> String {
+    let settle = exec_word(layout.settle().as_str());
+    // nftables.service flushes every table when it starts or reloads; this unit follows.
+    format!(
+        "[Unit]\n\
+         Description={app}: which slot answers on the public port\n\
+         After=nftables.service\n\
+         PartOf=nftables.service\n\
+         ReloadPropagatedFrom=nftables.service\n\
+         \n\
+         [Service]\n\
+         Type=oneshot\n\
+         RemainAfterExit=yes\n\
+         ExecStart={settle} boot\n\
+         ExecReload={settle} boot\n\
+         \n\
+         [Install]\n\
+         WantedBy=multi-user.target\n"
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::samples::{app, backend};
+    use crate::target::Target;
+
+    fn all(prefix: &str) -> Vec<HostFile> {
+        let target = Target {
+            prefix: prefix.into(),
+            ..Target::parse("root@host").unwrap()
+        };
+        files(&Layout::new(&target, &app()), "guestbook", &backend())
+    }
+
+    #[test]
+    fn every_path_goes_through_the_prefix() {
+        for file in all("/scratch/50%") {
+            assert!(file.path.starts_with("/scratch/50%/"), "{}", file.path);
+            let settings = file.text.lines().filter(|line| {
+                line.split_once('=').is_some_and(|(name, _)| {
+                    let in_script = ["base", "run"].contains(&name);
+                    in_script || name.starts_with(|c: char| c.is_ascii_uppercase())
+                })
+            });
+            for setting in settings.filter(|setting| setting.contains("=/")) {
+                assert!(
+                    setting.contains("=/scratch/50%"),
+                    "{setting} in {}",
+                    file.path
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn signs_of_systemd_in_a_path_are_escaped() {
+        assert_eq!(exec_word("/opt/a/b"), "/opt/a/b");
+        assert_eq!(exec_word("/50%/a b/$x\"\\"), "\"/50%%/a b/$$x\\\"\\\\\"");
+    }
+
+    #[test]
+    fn the_template_unit_reads_as_expected() {
+        let files = all("/");
+        let unit = files
+            .iter()
+            .find(|file| file.path.ends_with("@.service"))
+            .unwrap();
+        assert_eq!(unit.path, "/etc/systemd/system/guestbook-backend@.service");
+        let expected = "User=guestbook\n\
+             EnvironmentFile=/etc/guestbook/.env\n\
+             EnvironmentFile=/opt/guestbook/slots/%i.env\n\
+             WorkingDirectory=/opt/guestbook/slots/%i/backend\n\
+             ExecStart=/opt/guestbook/slots/%i/backend/guestbook-backend\n";
+        assert!(unit.text.contains(expected), "{}", unit.text);
+    }
+
+    #[test]
+    fn the_script_is_one_that_a_shell_can_read() {
+        let files = all("/it's a \"place\"");
+        let script = files
+            .iter()
+            .find(|file| file.path.ends_with("/settle"))
+            .unwrap();
+        let output = std::process::Command::new("sh")
+            .args(["-n", "-c", &script.text])
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let output = std::process::Command::new("sh")
+            .args(["-c", &script.text])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(
+            String::from_utf8_lossy(&output.stderr),
+            "settle does not know nothing\n"
+        );
+    }
+}
