@@ -1,6 +1,5 @@
 //! What can go wrong between us and GitHub, as a caller must branch on it.
 
-use std::error::Error as _;
 use std::time::Duration;
 
 /// A failed request to GitHub. Every message says what was attempted.

@@ -129,13 +129,16 @@ pub(crate) fn hosts(facts: &Facts) -> Vec<Check> {
         match &host.found {
             Err(blocker) => checks.push(check(about, Err(blocker.clone()))),
             Ok(found) => {
-                let problems = found.problems();
+                // A survey belongs to no run yet, so a lease is always another's.
+                let problems = found.problems("");
                 if problems.is_empty() {
-                    checks.push(check(about.clone(), Ok(found.to_string())));
+                    let running = found.running.as_ref().map_or("nothing yet", |switch| &switch.release);
+                    checks.push(check(about.clone(), Ok(format!("ready, runs {running}"))));
                 }
                 for problem in problems {
-                    let blocker = Blocker::new(format!("{}: {}", host.target, problem.what), problem.remedy);
-                    checks.push(check(about.clone(), Err(blocker)));
+                    // The deploy crate says what is wrong, a semicolon, and the remedy.
+                    let (what, remedy) = problem.rsplit_once("; ").unwrap_or((&problem, "repair the host"));
+                    checks.push(check(about.clone(), Err(Blocker::new(what, remedy))));
                 }
             }
         }

@@ -170,7 +170,7 @@ fn open_log(path: &Utf8Path) -> anyhow::Result<std::fs::File> {
 
 fn follow(child: &mut Child) -> mpsc::Receiver<(bool, String)> {
     let (send, lines) = mpsc::channel();
-    let mut read = |stream: Option<Box<dyn Read + Send>>, from_stdout: bool| {
+    let read = |stream: Option<Box<dyn Read + Send>>, from_stdout: bool| {
         let send = send.clone();
         let Some(stream) = stream else { return };
         std::thread::spawn(move || {

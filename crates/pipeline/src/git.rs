@@ -63,7 +63,16 @@ impl Git {
     /// Paths that differ from the last commit, untracked ones included, ignored
     /// ones not.
     pub fn dirty(&self) -> anyhow::Result<Vec<String>> {
-        let text = self.read(["status", "--porcelain=v1", "-z", "--untracked-files=normal"])?;
+        self.status("--untracked-files=normal")
+    }
+
+    /// Tracked paths that differ from the last commit.
+    pub fn changed(&self) -> anyhow::Result<Vec<String>> {
+        self.status("--untracked-files=no")
+    }
+
+    fn status(&self, untracked: &str) -> anyhow::Result<Vec<String>> {
+        let text = self.read(["status", "--porcelain=v1", "-z", untracked])?;
         let mut paths = Vec::new();
         let mut parts = text.split('\0').filter(|part| !part.is_empty());
         while let Some(part) = parts.next() {

@@ -69,9 +69,10 @@ impl World {
         Tool::cargo(&self.cargo, directory)
     }
 
-    /// Reports, logs and the release tree.
+    /// Reports, logs and the release tree. Below the root, not below cargo's
+    /// target directory, which may lie inside somebody else's workspace.
     pub fn output(&self) -> Utf8PathBuf {
-        self.target_directory.join("stagegate")
+        self.root.join("target/stagegate")
     }
 
     /// The registry's client.

@@ -5,4 +5,8 @@
 //! thing would not give teaches nothing. Each stand-in can be told to
 //! misbehave, by one table of faults that rehearsals and tests share.
 
+pub mod checkout;
+pub mod fault;
 pub mod github;
+pub mod kill;
+pub mod world;

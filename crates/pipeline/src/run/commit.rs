@@ -44,7 +44,7 @@ pub(super) fn perform(effect: &mut Effect<'_>, parent: &str, reference: &str, ed
 /// nobody's work is in it, and it is put back before git moves again.
 fn restore_half_moved(effect: &mut Effect<'_>, edits: &[FileEdit]) -> anyhow::Result<()> {
     let git = effect.world.git();
-    let dirty = git.dirty()?;
+    let dirty = git.changed()?;
     if dirty.is_empty() {
         return Ok(());
     }

@@ -87,11 +87,15 @@ fn pass(
     emit: &mut dyn FnMut(&Event),
 ) -> anyhow::Result<Ended> {
     let ended = |end| Ok(Ended { end, failure: None });
-    for group in plan.groups() {
-        let open: Vec<&Step> = group.iter().filter(|step| !is_settled(plan, step, journal)).collect();
-        for step in group.iter().filter(|step| is_settled(plan, step, journal)) {
-            let evidence = journal.done()[&step.id].clone();
-            emit(&done_event(step, StepOutcome::Before, evidence, start, 0.0, Account::default()));
+    for group in &plan.groups() {
+        let mut open = Vec::new();
+        for step in *group {
+            match settled(plan, world, step, journal) {
+                Some(evidence) => {
+                    emit(&done_event(step, StepOutcome::Before, evidence, start, 0.0, Account::default()));
+                }
+                None => open.push(step),
+            }
         }
         if open.is_empty() {
             continue;
@@ -118,16 +122,21 @@ fn pass(
     ended(RunEnd::Completed)
 }
 
-/// Whether the journal's word is enough. A host may have gone back by itself
-/// while nobody was there: until a backend is confirmed, its steps are looked
-/// at again.
-fn is_settled(plan: &Plan, step: &Step, journal: &Journal) -> bool {
-    if !journal.done().contains_key(&step.id) {
-        return false;
-    }
+/// What shows that a step of an earlier run needs nothing more. The journal's
+/// word is enough, but for a host that may have gone back by itself while
+/// nobody was there: until a backend is confirmed, the host is asked again.
+fn settled(plan: &Plan, world: &World, step: &Step, journal: &Journal) -> Option<String> {
+    let evidence = journal.done().get(&step.id)?;
     match deploy::confirmation_of(plan, step) {
-        Some(confirmation) => journal.done().contains_key(confirmation),
-        None => true,
+        Some(confirmation) if !journal.done().contains_key(confirmation) => {
+            let mut effect = Effect::new(plan, world, step, &|_| {});
+            // A host that cannot be asked is met again, with its error, by the step itself.
+            match step::probe(&mut effect, &step.action) {
+                Ok(Probe::Done(evidence)) => Some(evidence),
+                Ok(Probe::Absent | Probe::Conflict(_)) | Err(_) => None,
+            }
+        }
+        _ => Some(evidence.clone()),
     }
 }
 

@@ -40,7 +40,7 @@ pub(super) fn look(
         let host = Host::connect(&place.target)?;
         let status = stagegate_deploy::status(&host, &place.app)?;
         let running = status.version.context("no release is recorded as running")?;
-        if running != place.version {
+        if running != place.version.to_string() {
             bail!("{} runs {running}, not {}", place.target, place.version);
         }
         seen.push(format!("{} runs {running}", place.target.host));

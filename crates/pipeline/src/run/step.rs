@@ -113,7 +113,7 @@ pub(super) fn perform(effect: &mut Effect<'_>, action: &Action) -> anyhow::Resul
     Ok(performed(evidence))
 }
 
-fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<Probe> {
+pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<Probe> {
     match action {
         Action::Gate(_) | Action::Audit { .. } => Ok(Probe::Absent),
         Action::Edit { base, edits } => edit::probe(effect, base, edits),

@@ -83,10 +83,11 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
     let files = files(&workspace)?;
     let publishes = workspace.packages.iter().any(|p| p.publishable_to(&world.config.registry.name));
     // Registry, GitHub and hosts answer from afar: they are asked side by side.
+    let workspace_ref = &workspace;
     let (registry, github, hosts) = std::thread::scope(|threads| {
-        let registry = threads.spawn(|| (scope.registry && publishes).then(|| registry::look(world, &workspace)));
+        let registry = threads.spawn(|| (scope.registry && publishes).then(|| registry::look(world, workspace_ref)));
         let wants_release = scope.github && world.config.github.release;
-        let github = threads.spawn(|| wants_release.then(|| github::look(world, &workspace, scope)));
+        let github = threads.spawn(move || wants_release.then(|| github::look(world, workspace_ref, scope)));
         let hosts = hosts::look(world, scope);
         (registry.join().expect("the survey does not panic"), github.join().expect("the survey does not panic"), hosts)
     });

@@ -1,0 +1,126 @@
+//! The world of one rehearsal: all stand-ins, started together.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::checkout::Checkout;
+use crate::fault::Fault;
+use crate::github::{GitHubOptions, StandInGitHub};
+use crate::host::{FrontEnd, StandInHost};
+use crate::registry::{RegistryOptions, StandInRegistry};
+
+/// What the world is to hold.
+pub struct WorldOptions {
+    /// The GitHub repository, `owner/name`.
+    pub repository: String,
+    /// The app whose host is wanted, if any.
+    pub app: Option<HostedApp>,
+    /// The program behind the host's commands.
+    pub front_end: FrontEnd,
+    /// What goes wrong.
+    pub faults: Vec<Fault>,
+}
+
+/// An app that needs a host.
+pub struct HostedApp {
+    /// Its name.
+    pub name: String,
+    /// The lines of its environment file; `{prefix}` stands for the host's root.
+    pub environment: Vec<String>,
+}
+
+/// All stand-ins of a rehearsal. They end when this is dropped.
+pub struct StandInWorld {
+    /// The copy of the workspace.
+    pub checkout: Checkout,
+    /// The registry.
+    pub registry: StandInRegistry,
+    /// GitHub.
+    pub github: StandInGitHub,
+    /// The host, where there is an app.
+    pub host: Option<StandInHost>,
+    /// The registry's token.
+    pub registry_token: String,
+    /// GitHub's token.
+    pub github_token: String,
+    // Dropped last: the servers live on it.
+    runtime: tokio::runtime::Runtime,
+}
+
+impl StandInWorld {
+    /// Starts everything below `directory`.
+    ///
+    /// # Errors
+    /// When a port or a file cannot be had.
+    pub fn start(directory: &Utf8Path, checkout: Checkout, options: WorldOptions) -> anyhow::Result<StandInWorld> {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .context("starting the stand-ins' runtime")?;
+        let handle = runtime.handle();
+        let mut registry_faults = Vec::new();
+        let mut github_faults = Vec::new();
+        let mut host_faults = Vec::new();
+        let mut index_lag = Duration::from_millis(300);
+        for fault in options.faults {
+            match fault {
+                Fault::Registry(fault) => registry_faults.push(fault),
+                Fault::IndexLag(lag) => index_lag = lag,
+                Fault::GitHub(fault) => github_faults.push(fault),
+                Fault::Host(fault) => host_faults.push(fault),
+                // The client's own death is arranged by whoever starts the client.
+                Fault::Kill(_) | Fault::KillOften => {}
+            }
+        }
+        let registry_token = "rehearsal-registry-token".to_owned();
+        let registry = StandInRegistry::start(
+            handle,
+            &directory.join("registry"),
+            RegistryOptions {
+                index_lag,
+                pass_through: Some("https://index.crates.io/".to_owned()),
+                faults: registry_faults,
+                ..RegistryOptions::new(registry_token.clone())
+            },
+        )?;
+        let github_token = "rehearsal-github-token".to_owned();
+        let github = StandInGitHub::start(
+            handle,
+            &directory.join("github"),
+            GitHubOptions {
+                repository: options.repository,
+                token: github_token.clone(),
+                git: checkout.remote.clone(),
+                immutable_releases: true,
+                faults: github_faults,
+            },
+        )?;
+        let host = match options.app {
+            None => None,
+            Some(app) => {
+                let place = directory.join("host");
+                std::fs::create_dir_all(&place).with_context(|| format!("creating {place}"))?;
+                let host = StandInHost::start(handle, &place, options.front_end, None, host_faults)?;
+                let prefix: &Utf8Path = host.prefix();
+                let lines: Vec<String> =
+                    app.environment.iter().map(|line| line.replace("{prefix}", prefix.as_str())).collect();
+                host.provision(&app.name, &lines)?;
+                Some(host)
+            }
+        };
+        Ok(StandInWorld { checkout, registry, github, host, registry_token, github_token, runtime })
+    }
+
+    /// The runtime, for whoever puts load on the app.
+    pub fn handle(&self) -> &tokio::runtime::Handle {
+        self.runtime.handle()
+    }
+
+    /// Where the remote lies.
+    pub fn remote(&self) -> &Utf8PathBuf {
+        &self.checkout.remote
+    }
+}
