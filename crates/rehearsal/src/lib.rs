@@ -1,1 +1,3 @@
 //! The stand-in world of a stagegate rehearsal: registry, GitHub, git remote, SSH host.
+
+pub mod registry;
