@@ -1,0 +1,205 @@
+//! The addresses of the registry, and who answers them.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::extract::{Path, State};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use axum::routing::{delete, get, put};
+use semver::Version;
+use serde_json::json;
+
+use super::fault::RegistryFault;
+use super::metadata::NewUpload;
+use super::refusal::Refusal;
+use super::rules::{self, is_name};
+use super::server::Cut;
+use super::store::{checksum, index_path};
+use super::world::World;
+use super::{package, upstream::Upstream};
+
+/// Somewhat more than the largest upload, so that one too large is read to its
+/// end and gets an answer.
+const LARGEST_BODY: usize = 64 << 20;
+
+type Shared = State<Arc<World>>;
+
+/// All routes; everything else is refused.
+pub(crate) fn router(world: Arc<World>) -> Router {
+    Router::new()
+        .route("/index/config.json", get(config))
+        .route("/index/{*path}", get(index_file))
+        .route("/api/v1/crates/new", put(upload))
+        .route("/api/v1/crates/{name}/owners", get(owners))
+        .route("/api/v1/crates/{name}/{version}/download", get(download))
+        .route("/api/v1/crates/{name}/{version}/yank", delete(yank))
+        .route("/api/v1/crates/{name}/{version}/unyank", put(unyank))
+        .fallback(|| async {
+            Refusal::not_found("the stand-in registry does not know this address")
+        })
+        .method_not_allowed_fallback(|| async {
+            Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "the stand-in registry does not know this method here",
+            )
+        })
+        .with_state(world)
+}
+
+async fn config(State(world): Shared) -> Response {
+    let base = format!("http://{}", world.address);
+    axum::Json(json!({"dl": format!("{base}/api/v1/crates"), "api": base})).into_response()
+}
+
+async fn index_file(
+    State(world): Shared,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    if world.next_index_fault().is_some() {
+        return Err(Refusal::unavailable());
+    }
+    let name = path.rsplit('/').next().unwrap_or_default();
+    if !is_name(name) || index_path(name) != path {
+        return Err(Refusal::not_found(format!("the index has no file {path}")));
+    }
+    let lines = world.visible_lines(name)?;
+    if lines.is_empty() {
+        return match &world.upstream {
+            Some(upstream) => Ok(redirect(upstream.index_file(name))),
+            None => Err(Refusal::not_found(format!("the index has no file {path}"))),
+        };
+    }
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let etag = format!("\"{}\"", checksum(text.as_bytes()));
+    let seen = headers.get(header::IF_NONE_MATCH);
+    if seen.is_some_and(|seen| seen.as_bytes() == etag.as_bytes()) {
+        return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
+    }
+    Ok(([(header::ETAG, etag)], text).into_response())
+}
+
+async fn download(
+    State(world): Shared,
+    Path((name, version)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    let version = checked(&name, &version)?;
+    if let Some(bytes) = world.package(&name, &version)? {
+        return Ok(([(header::CONTENT_TYPE, "application/gzip")], bytes).into_response());
+    }
+    let passed_on =
+        async |upstream: &Upstream| upstream.download(&name, &version.to_string()).await;
+    match &world.upstream {
+        Some(upstream) => Ok(redirect(passed_on(upstream).await?)),
+        None => Err(Refusal::not_found(format!(
+            "there is no `{name}` {version}"
+        ))),
+    }
+}
+
+async fn upload(State(world): Shared, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
+    // The body is read in any case: a client that is still sending might not
+    // see an answer before its connection is closed.
+    let body = to_bytes(body, LARGEST_BODY)
+        .await
+        .map_err(|_| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the upload is too large"))?;
+    authorised(&world, &headers)?;
+    let fault = world.next_upload_fault();
+    match &fault {
+        Some(RegistryFault::RateLimited { retry_after, .. }) => {
+            let detail = "You have published too many versions of existing crates in a short \
+                          period of time. Please try again later or email help@crates.io to \
+                          have your limit increased.";
+            return Err(Refusal {
+                retry_after: retry_after.map(super::RetryAfter::value),
+                ..Refusal::new(StatusCode::TOO_MANY_REQUESTS, detail)
+            });
+        }
+        Some(RegistryFault::ServerErrorBefore { .. }) => return Err(Refusal::unavailable()),
+        Some(RegistryFault::ResetBefore { .. }) => return Ok(Cut::response()),
+        _ => {}
+    }
+    let upload = NewUpload::parse(&body)?;
+    rules::check(&upload)?;
+    package::check(&upload)?;
+    world.knows(&upload.metadata.name).await?;
+    world.publish(&upload)?;
+    match fault {
+        Some(RegistryFault::ServerErrorAfter { .. }) => Err(Refusal::unavailable()),
+        Some(RegistryFault::ResetAfter { .. }) => Ok(Cut::response()),
+        Some(RegistryFault::SilenceAfter { .. }) => std::future::pending().await,
+        _ => {
+            let warnings = json!({"invalid_categories": [], "invalid_badges": [], "other": []});
+            Ok(axum::Json(json!({"warnings": warnings})).into_response())
+        }
+    }
+}
+
+async fn yank(
+    State(world): Shared,
+    Path((name, version)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    set_yanked(&world, &headers, &name, &version, true).await
+}
+
+async fn unyank(
+    State(world): Shared,
+    Path((name, version)): Path<(String, String)>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    set_yanked(&world, &headers, &name, &version, false).await
+}
+
+async fn set_yanked(
+    world: &World,
+    headers: &HeaderMap,
+    name: &str,
+    version: &str,
+    yanked: bool,
+) -> Result<Response, Refusal> {
+    authorised(world, headers)?;
+    let version = checked(name, version)?;
+    world.knows(name).await?;
+    world.set_yanked(name, &version, yanked)?;
+    Ok(axum::Json(json!({"ok": true})).into_response())
+}
+
+async fn owners(
+    State(world): Shared,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Response, Refusal> {
+    authorised(&world, &headers)?;
+    if !is_name(&name) || !world.knows(&name).await? {
+        return Err(Refusal::not_found(format!("crate `{name}` does not exist")));
+    }
+    let owner = json!({"id": 1, "login": world.owner, "name": null, "kind": "user"});
+    Ok(axum::Json(json!({"users": [owner]})).into_response())
+}
+
+fn authorised(world: &World, headers: &HeaderMap) -> Result<(), Refusal> {
+    let forbidden = |detail: &str| Refusal::new(StatusCode::FORBIDDEN, detail);
+    match headers.get(header::AUTHORIZATION) {
+        None => Err(forbidden("this action requires authentication")),
+        Some(token) if token.as_bytes() == world.token.as_bytes() => Ok(()),
+        Some(_) => Err(forbidden("authentication failed")),
+    }
+}
+
+fn checked(name: &str, version: &str) -> Result<Version, Refusal> {
+    if !is_name(name) {
+        return Err(Refusal::not_found(format!("crate `{name}` does not exist")));
+    }
+    Version::parse(version).map_err(|_| {
+        Refusal::not_found(format!(
+            "crate `{name}` does not have a version `{version}`"
+        ))
+    })
+}
+
+fn redirect(to: String) -> Response {
+    (StatusCode::FOUND, [(header::LOCATION, to)]).into_response()
+}

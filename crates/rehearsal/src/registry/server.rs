@@ -1,0 +1,90 @@
+//! Connections: every request is answered by the routes and logged, and a
+//! connection can be cut instead of an answer.
+
+use std::sync::Arc;
+
+use axum::response::{IntoResponse, Response};
+use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use super::routes;
+use super::world::World;
+
+/// A request that the registry was asked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Request {
+    /// `GET`, `PUT`, `DELETE`.
+    pub method: String,
+    /// The path with its query.
+    pub path: String,
+    /// The status of the answer; none if the connection was cut instead.
+    pub status: Option<u16>,
+}
+
+/// Marks an answer that is not to be sent.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Cut;
+
+impl Cut {
+    pub(crate) fn response() -> Response {
+        let mut response = ().into_response();
+        response.extensions_mut().insert(Cut);
+        response
+    }
+}
+
+/// Why a connection ends without an answer, in the words of hyper's interface.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection is cut, as ordered")]
+struct CutOff;
+
+/// Serves until it is aborted; its connections end with it.
+pub(crate) async fn serve(listener: TcpListener, world: Arc<World>) {
+    let router = routes::router(Arc::clone(&world));
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                // A client that is gone before it is accepted is no trouble of others.
+                if let Ok((stream, _)) = accepted {
+                    connections.spawn(connection(stream, router.clone(), Arc::clone(&world)));
+                }
+            }
+            Some(_) = connections.join_next() => {}
+        }
+    }
+}
+
+async fn connection(stream: TcpStream, router: axum::Router, world: Arc<World>) {
+    let routes = TowerToHyperService::new(router);
+    let answer = |request: hyper::Request<hyper::body::Incoming>| {
+        let method = request.method().to_string();
+        let path = request
+            .uri()
+            .path_and_query()
+            .map_or_else(|| request.uri().path().to_owned(), ToString::to_string);
+        let (routes, world) = (routes.clone(), Arc::clone(&world));
+        async move {
+            let response: Response = match routes.call(request).await {
+                Ok(response) => response,
+                Err(never) => match never {},
+            };
+            let is_cut = response.extensions().get::<Cut>().is_some();
+            world.log(Request {
+                method,
+                path,
+                status: (!is_cut).then(|| response.status().as_u16()),
+            });
+            if is_cut { Err(CutOff) } else { Ok(response) }
+        }
+    };
+    // How a connection ends is the client's to notice, and what it was asked
+    // stands in the log.
+    let _ = http1::Builder::new()
+        .serve_connection(TokioIo::new(stream), service_fn(answer))
+        .await;
+}

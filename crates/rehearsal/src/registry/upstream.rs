@@ -1,0 +1,89 @@
+//! The real registry behind the stand-in, read as any cargo reads it.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use serde_json::Value;
+
+use super::store::index_path;
+
+/// The index of another registry.
+#[derive(Debug, Clone)]
+pub(crate) struct Upstream {
+    base: String,
+    agent: ureq::Agent,
+}
+
+impl Upstream {
+    pub(crate) fn new(base: &str) -> Upstream {
+        let base = base.strip_prefix("sparse+").unwrap_or(base);
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .user_agent("stagegate-rehearsal")
+            .timeout_global(Some(Duration::from_secs(60)))
+            .build();
+        Upstream {
+            base: format!("{}/", base.trim_end_matches('/')),
+            agent: config.into(),
+        }
+    }
+
+    /// Where the index file of a package is.
+    pub(crate) fn index_file(&self, name: &str) -> String {
+        format!("{}{}", self.base, index_path(name))
+    }
+
+    /// The lines of a package; none if it does not exist there.
+    pub(crate) async fn lines(&self, name: &str) -> anyhow::Result<Vec<Value>> {
+        let Some(text) = self.get(self.index_file(name)).await? else {
+            return Ok(Vec::new());
+        };
+        text.lines()
+            .map(|line| {
+                serde_json::from_str(line).with_context(|| format!("in {name}'s index file"))
+            })
+            .collect()
+    }
+
+    /// Where a `.crate` file is.
+    pub(crate) async fn download(&self, name: &str, version: &str) -> anyhow::Result<String> {
+        let url = format!("{}config.json", self.base);
+        let text = self.get(url.clone()).await?;
+        let text = text.with_context(|| format!("there is no {url}"))?;
+        let config: Value = serde_json::from_str(&text).with_context(|| format!("in {url}"))?;
+        let dl = config["dl"]
+            .as_str()
+            .with_context(|| format!("{url} states no `dl`"))?;
+        let path = index_path(name);
+        let prefix = path.rsplit_once('/').map_or("", |(prefix, _)| prefix);
+        if !dl.contains('{') {
+            return Ok(format!("{dl}/{name}/{version}/download"));
+        }
+        let address = dl
+            .replace("{crate}", name)
+            .replace("{version}", version)
+            .replace("{lowerprefix}", prefix);
+        if address.contains('{') {
+            bail!("the stand-in registry does not understand the download template {dl} of {url}");
+        }
+        Ok(address)
+    }
+
+    async fn get(&self, url: String) -> anyhow::Result<Option<String>> {
+        let agent = self.agent.clone();
+        let get = move || {
+            let mut response = agent
+                .get(&url)
+                .call()
+                .with_context(|| format!("no answer from {url}"))?;
+            match response.status().as_u16() {
+                200 => {}
+                404 | 410 | 451 => return Ok(None),
+                status => bail!("{url} was answered with status {status}"),
+            }
+            let body = response.body_mut().with_config().limit(64 << 20);
+            Ok(Some(body.read_to_string()?))
+        };
+        tokio::task::spawn_blocking(get).await?
+    }
+}
