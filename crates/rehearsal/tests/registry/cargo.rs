@@ -1,0 +1,171 @@
+//! The real cargo publishes to the stand-in, and builds against it.
+
+use std::path::Path;
+use std::process::Command;
+
+use stagegate_registry::{Upload, new_crate};
+
+use crate::world::{TOKEN, World, token};
+
+/// A cargo that knows only the stand-in: its home is empty, and nothing but
+/// loopback addresses is named to it.
+struct Cargo<'w> {
+    world: &'w World,
+    home: tempfile::TempDir,
+    directory: tempfile::TempDir,
+}
+
+impl<'w> Cargo<'w> {
+    fn new(world: &'w World) -> Cargo<'w> {
+        Cargo {
+            world,
+            home: tempfile::tempdir().unwrap(),
+            directory: tempfile::tempdir().unwrap(),
+        }
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.directory.path().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    /// Writes a library and its manifest.
+    fn package(&self, name: &str, version: &str, rest: &str, library: &str) {
+        let manifest = format!(
+            "[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2021\"\n\
+             description = \"d\"\nlicense = \"MIT\"\n{rest}"
+        );
+        self.write(&format!("{name}/Cargo.toml"), &manifest);
+        self.write(&format!("{name}/src/lib.rs"), library);
+    }
+
+    /// Runs cargo in a package with the stand-in as a named registry, or in the
+    /// place of crates.io.
+    fn run(&self, package: &str, replace: bool, arguments: &[&str]) -> String {
+        let index = self.world.registry.index();
+        let mut command = Command::new(env!("CARGO"));
+        for (name, _) in std::env::vars_os() {
+            let name = name.to_string_lossy();
+            if name.starts_with("CARGO_") || name.to_lowercase().ends_with("_proxy") {
+                command.env_remove(name.as_ref());
+            }
+        }
+        command
+            .current_dir(self.directory.path().join(package))
+            .env("CARGO_HOME", self.home.path())
+            .env("CARGO_TARGET_DIR", self.directory.path().join("target"))
+            .env("CARGO_REGISTRIES_STAND_IN_TOKEN", TOKEN)
+            .args(["--config", &format!("registries.stand-in.index='{index}'")]);
+        if replace {
+            let source = format!("source.stand-in.registry='{index}'");
+            command.args(["--config", "source.crates-io.replace-with='stand-in'"]);
+            command.args(["--config", &source]);
+        }
+        let output = command.args(arguments).output().unwrap();
+        let words = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.success(), "cargo {arguments:?}: {words}");
+        words
+    }
+
+    fn path(&self, path: &str) -> std::path::PathBuf {
+        self.directory.path().join(path)
+    }
+}
+
+#[test]
+fn cargo_publishes_to_it_and_builds_against_it() {
+    let world = World::new();
+    let cargo = Cargo::new(&world);
+    let publish = ["publish", "--registry", "stand-in", "--allow-dirty"];
+    cargo.package(
+        "base-lib",
+        "1.0.0",
+        "[features]\nextra = []\n",
+        "pub fn answer() -> u32 { 42 }\n",
+    );
+    cargo.run("base-lib", false, &publish);
+    cargo.package(
+        "upper-lib",
+        "0.3.0",
+        "[dependencies]\nbase = { package = \"base-lib\", version = \"1\", registry = \"stand-in\", features = [\"extra\"] }\n",
+        "pub fn twice() -> u32 { 2 * base::answer() }\n",
+    );
+    cargo.run("upper-lib", false, &publish);
+    cargo.package(
+        "user",
+        "0.1.0",
+        "[dependencies]\nupper-lib = { version = \"0.3\", registry = \"stand-in\" }\n",
+        "#[test]\nfn sum() { assert_eq!(upper_lib::twice(), 84); }\n",
+    );
+    let fresh = Cargo {
+        home: tempfile::tempdir().unwrap(),
+        ..cargo
+    };
+    fresh.run("user", false, &["test"]);
+    let lock = std::fs::read_to_string(fresh.path("user/Cargo.lock")).unwrap();
+    let client = world.client();
+    for name in ["base-lib", "upper-lib"] {
+        let versions = client.versions(name).unwrap();
+        assert!(lock.contains(&versions[0].cksum), "{name}: {lock}");
+    }
+}
+
+#[test]
+fn packages_that_the_client_uploads_build_in_the_place_of_crates_io() {
+    let world = World::new();
+    let cargo = Cargo::new(&world);
+    cargo.package("lower", "1.0.0", "", "pub const ONE: u32 = 1;\n");
+    cargo.package(
+        "middle",
+        "2.0.0",
+        "[dependencies]\nlower = { path = \"../lower\", version = \"1.0.0\", optional = true }\n\
+         [dev-dependencies]\nlower = { path = \"../lower\" }\n\
+         [features]\nmore = [\"dep:lower\"]\n",
+        "#[cfg(feature = \"more\")]\npub use lower::ONE;\n",
+    );
+    let client = world.client();
+    for name in ["lower", "middle"] {
+        // Packaging looks the siblings up in the registry, here the stand-in.
+        cargo.run(name, true, &["package", "--allow-dirty"]);
+        let version = if name == "lower" { "1.0.0" } else { "2.0.0" };
+        let file = cargo.path(&format!("target/package/{name}-{version}.crate"));
+        let upload = Upload {
+            metadata: new_crate(&described(&cargo.path(name)), None),
+            bytes: std::fs::read(file).unwrap(),
+        };
+        client.upload(&token(), &upload).unwrap();
+    }
+    cargo.package(
+        "user",
+        "0.1.0",
+        "[dependencies]\nmiddle = { version = \"2\", features = [\"more\"] }\n",
+        "#[test]\nfn one() { assert_eq!(middle::ONE, 1); }\n",
+    );
+    cargo.run("user", true, &["test"]);
+
+    client
+        .yank(&token(), "middle", &"2.0.0".parse().unwrap())
+        .unwrap();
+    std::fs::remove_file(cargo.path("user/Cargo.lock")).unwrap();
+    let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        cargo.run("user", true, &["check"])
+    }));
+    let words = refused.unwrap_err();
+    let words = words.downcast_ref::<String>().unwrap();
+    assert!(
+        words.contains("middle") && words.contains("yanked"),
+        "{words}"
+    );
+}
+
+/// The package as `cargo metadata` describes it.
+fn described(directory: &Path) -> cargo_metadata::Package {
+    let metadata = cargo_metadata::MetadataCommand::new()
+        .cargo_path(env!("CARGO"))
+        .manifest_path(directory.join("Cargo.toml"))
+        .no_deps()
+        .exec()
+        .unwrap();
+    metadata.packages.into_iter().next().unwrap()
+}

@@ -1,0 +1,8 @@
+//! The registry client and the real cargo against the stand-in registry.
+
+mod cargo;
+mod contract;
+mod faults;
+mod pass_through;
+mod rules;
+mod world;
