@@ -8,7 +8,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use crate::checkout::Checkout;
 use crate::fault::Fault;
 use crate::github::{GitHubOptions, StandInGitHub};
-use crate::host::{FrontEnd, StandInHost};
+use crate::host::{FrontEnd, HostFault, StandInHost};
 use crate::registry::{RegistryOptions, StandInRegistry};
 
 /// What the world is to hold.
@@ -41,10 +41,12 @@ pub struct StandInWorld {
     pub github: StandInGitHub,
     /// The host, where there is an app.
     pub host: Option<StandInHost>,
+    repository: String,
     /// The registry's token.
     pub registry_token: String,
     /// GitHub's token.
     pub github_token: String,
+    host_faults: Vec<HostFault>,
     // Dropped last: the servers live on it.
     runtime: tokio::runtime::Runtime,
 }
@@ -91,7 +93,7 @@ impl StandInWorld {
             handle,
             &directory.join("github"),
             GitHubOptions {
-                repository: options.repository,
+                repository: options.repository.clone(),
                 token: github_token.clone(),
                 git: checkout.remote.clone(),
                 immutable_releases: true,
@@ -103,7 +105,7 @@ impl StandInWorld {
             Some(app) => {
                 let place = directory.join("host");
                 std::fs::create_dir_all(&place).with_context(|| format!("creating {place}"))?;
-                let host = StandInHost::start(handle, &place, options.front_end, None, host_faults)?;
+                let host = StandInHost::start(handle, &place, options.front_end, None, Vec::new())?;
                 let prefix: &Utf8Path = host.prefix();
                 let lines: Vec<String> =
                     app.environment.iter().map(|line| line.replace("{prefix}", prefix.as_str())).collect();
@@ -111,12 +113,30 @@ impl StandInWorld {
                 Some(host)
             }
         };
-        Ok(StandInWorld { checkout, registry, github, host, registry_token, github_token, runtime })
+        Ok(StandInWorld { checkout, registry, github, host, repository: options.repository, registry_token, github_token, host_faults, runtime })
+    }
+
+    /// Lets the host misbehave from now on: what ran on it before came there in peace.
+    ///
+    /// # Errors
+    /// When a file of a fault cannot be written.
+    pub fn break_host(&mut self) -> anyhow::Result<()> {
+        if let Some(host) = &mut self.host {
+            for fault in self.host_faults.drain(..) {
+                host.inject(fault)?;
+            }
+        }
+        Ok(())
     }
 
     /// The runtime, for whoever puts load on the app.
     pub fn handle(&self) -> &tokio::runtime::Handle {
         self.runtime.handle()
+    }
+
+    /// The GitHub repository, `owner/name`.
+    pub fn repository(&self) -> &str {
+        &self.repository
     }
 
     /// Where the remote lies.

@@ -42,6 +42,31 @@ pub struct Config {
     pub app: Option<AppConfig>,
     /// Environments by name; `production` is the default one.
     pub deploy: BTreeMap<String, EnvironmentConfig>,
+    /// What a rehearsal needs to know of the app.
+    pub rehearsal: RehearsalConfig,
+}
+
+/// `[rehearsal]`
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RehearsalConfig {
+    /// The app's environment on the stand-in host, no secrets among it;
+    /// `{prefix}` stands for the host's root.
+    pub env: BTreeMap<String, String>,
+    /// The path that load asks for; absent: the health path.
+    pub get: Option<String>,
+    /// What load sends, if the app takes anything.
+    pub post: Option<PostConfig>,
+}
+
+/// `[rehearsal.post]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostConfig {
+    /// Where to.
+    pub path: String,
+    /// The body.
+    pub body: String,
 }
 
 /// `[release]`

@@ -1,0 +1,247 @@
+//! `rehearse`: a whole release, against stand-ins on this machine.
+//!
+//! The workspace is copied, the stand-ins are started, and then **this very
+//! program** is run in the copy as a user would run it: `release VERSION
+//! --yes`. It is told where the world is by a file that lies over
+//! stagegate.toml, and knows nothing of a rehearsal. That it is a process of
+//! its own is what lets it be killed, and go on.
+
+mod client;
+mod overlay;
+mod report;
+mod scratch;
+mod sight;
+mod story;
+
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+use semver::Version;
+use stagegate_manifest::Workspace;
+use stagegate_pipeline::{Config, Interrupt};
+use stagegate_rehearsal::checkout::Checkout;
+use stagegate_rehearsal::fault::{Fault, TABLE};
+use stagegate_rehearsal::host::FrontEnd;
+use stagegate_rehearsal::world::{HostedApp, StandInWorld, WorldOptions};
+
+use crate::cli::{Format, Rehearse};
+use crate::exit::Exit;
+use crate::render::{self, line};
+use client::Client;
+use scratch::Scratch;
+use story::Story;
+
+/// The hidden first argument behind the stand-in host's commands.
+const FRONT_END: &str = "rehearsal-host";
+/// Set for everything that a rehearsal starts.
+const INSIDE: &str = "STAGEGATE_REHEARSAL";
+
+/// Acts as a command of the stand-in host, if that is what was asked for.
+pub(crate) fn front_end() -> Option<ExitCode> {
+    let mut arguments = std::env::args_os().skip(1);
+    let asked = arguments.next().is_some_and(|first| first == FRONT_END);
+    asked.then(|| stagegate_rehearsal::host::front_end(arguments.collect()))
+}
+
+/// Rehearses a release and reports.
+pub(super) fn rehearse(here: &Utf8Path, args: Rehearse, format: Format, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+    if args.fault.iter().any(|name| name == "list") {
+        list_faults();
+        return Ok(Exit::Success);
+    }
+    if std::env::var_os(INSIDE).is_some() {
+        bail!("this is a rehearsal already ({INSIDE} is set), and a rehearsal must not rehearse again");
+    }
+    let faults = args.fault.iter().map(|text| text.parse()).collect::<Result<Vec<Fault>, _>>()?;
+    let rehearsal = Rehearsal::prepare(here, &args)?;
+    let story = rehearsal.play(&args, faults, format, interrupt)?;
+    let files = report::write(&rehearsal.output, &story)?;
+    match format {
+        Format::Human => report::terminal(&story, &files),
+        Format::Json => line(&serde_json::json!({ "event": "rehearsed", "story": story.brief(), "report": files.json }).to_string()),
+    }
+    if args.keep || story.exit != Exit::Success.code() {
+        line(&format!("the world is kept in {}", rehearsal.scratch.path()));
+        rehearsal.scratch.keep();
+    }
+    Ok(Exit::ALL.into_iter().find(|exit| exit.code() == story.exit).unwrap_or(Exit::Failure))
+}
+
+fn list_faults() {
+    for row in TABLE {
+        let value = if row.value == "-" { String::new() } else { format!("[={}]", row.value) };
+        line(&format!("{:<28}{}", format!("{}{value}", row.name), row.meaning));
+    }
+}
+
+/// What is rehearsed, and where.
+struct Rehearsal {
+    original: Utf8PathBuf,
+    config: Config,
+    workspace: Workspace,
+    scratch: Scratch,
+    /// Cargo's target directory for all that is built on the way.
+    target: Utf8PathBuf,
+    /// Where the report goes.
+    output: Utf8PathBuf,
+}
+
+impl Rehearsal {
+    fn prepare(here: &Utf8Path, args: &Rehearse) -> anyhow::Result<Rehearsal> {
+        let start = match &args.workspace {
+            Some(path) => here.join(path).canonicalize_utf8().with_context(|| format!("following --workspace {path}"))?,
+            None => here.to_owned(),
+        };
+        let workspace = load(&start)?;
+        let original = workspace.root.clone();
+        let config = Config::load(&original, None)?;
+        // Nothing of a foreign workspace changes, so what is built for it stays with us.
+        let home = match &args.workspace {
+            Some(_) => load(here).ok(),
+            None => Some(load(here)?),
+        };
+        let (root, target) = match &home {
+            Some(home) => (home.root.clone(), home.target_directory.clone()),
+            None => (here.to_owned(), here.join("target")),
+        };
+        let output = root.join("target/stagegate");
+        let target = if args.workspace.is_some() && root != original {
+            output.join("workspaces").join(original.file_name().unwrap_or("workspace"))
+        } else {
+            target
+        };
+        std::fs::create_dir_all(&output).with_context(|| format!("creating {output}"))?;
+        std::fs::write(output.join(".gitignore"), "*\n")?;
+        let scratch = Scratch::take(&original)?;
+        Ok(Rehearsal { original, config, workspace, scratch, target, output })
+    }
+
+    /// The version that is asked for, given the one there is.
+    fn version(&self, args: &Rehearse) -> anyhow::Result<(Version, Version)> {
+        let registry = &self.config.registry.name;
+        let publishable = self.workspace.packages.iter().filter(|p| p.publishable_to(registry));
+        let current = publishable.map(|p| p.version.clone()).max();
+        let current = current.or_else(|| self.workspace.packages.iter().map(|p| p.version.clone()).max());
+        let current = current.with_context(|| format!("{} has no packages", self.original))?;
+        Ok((args.version.resolve(&current), current))
+    }
+
+    fn play(&self, args: &Rehearse, faults: Vec<Fault>, format: Format, interrupt: &Interrupt) -> anyhow::Result<Story> {
+        let began = Instant::now();
+        let (version, current) = self.version(args)?;
+        let name = self.original.file_name().unwrap_or("workspace").to_owned();
+        let mut story = Story::new(&name, &version, args.fault.clone());
+        let checkout = Checkout::of(&self.original, self.scratch.path(), &self.config.release.branch)?;
+        if format == Format::Human {
+            let extra = match checkout.uncommitted {
+                0 => String::new(),
+                count => format!(", with {count} files that are not committed yet"),
+            };
+            line(&format!("rehearsing release {version} of a copy of {}{extra}", self.original));
+        }
+        let program = self.scratch.keep_program()?;
+        let overlay_path = self.scratch.path().join("world.toml");
+        let mut world = StandInWorld::start(self.scratch.path(), checkout, self.options(&program, &name, faults.clone()))?;
+        overlay::write(&overlay_path, &self.config, &world, args.stabilise)?;
+        lock_dependencies(&world.checkout)?;
+        let client = Client::new(&program, &world, &overlay_path, &self.target, format, began);
+        if let Some(host) = world.host.as_ref().filter(|_| deploys(args)) {
+            let _ = host;
+            if format == Format::Human {
+                line(&format!("\nfirst, what runs before: deploy {current} to a fresh host"));
+            }
+            let code = client.deploy(&mut story)?;
+            if code != Exit::Success.code() {
+                story.finish(code, began.elapsed());
+                return Ok(story);
+            }
+        }
+        world.break_host()?;
+        if format == Format::Human {
+            line("");
+        }
+        let code = client.release(&version, args, &faults, &self.config, &world, &mut story, interrupt)?;
+        story.world = sight::look(&world, &version, &self.workspace, &self.config);
+        story.finish(code, began.elapsed());
+        self.keep_logs(&world);
+        Ok(story)
+    }
+
+    fn options(&self, program: &Utf8Path, name: &str, faults: Vec<Fault>) -> WorldOptions {
+        let repository = self.config.github.repository.clone();
+        let from_packages = || {
+            let url = self.workspace.packages.iter().find_map(|p| p.metadata.repository.clone())?;
+            overlay::repository_of(&url)
+        };
+        let repository = repository.map(|r| r.to_string()).or_else(from_packages).unwrap_or_else(|| {
+            let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+            format!("rehearsal/{plain}")
+        });
+        let app = self.config.app.as_ref().map(|app| HostedApp {
+            name: app.name.clone(),
+            environment: self.config.rehearsal.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+        });
+        let front_end = FrontEnd { program: program.as_std_path().to_owned(), arguments: vec![FRONT_END.to_owned()] };
+        WorldOptions { repository, app, front_end, faults }
+    }
+
+    /// The logs outlive the copy, whatever became of it.
+    fn keep_logs(&self, world: &StandInWorld) {
+        let to = self.output.join("logs");
+        let _ = std::fs::remove_dir_all(&to);
+        let Ok(entries) = std::fs::read_dir(world.checkout.root.join("target/stagegate/logs")) else { return };
+        if std::fs::create_dir_all(&to).is_err() {
+            return;
+        }
+        for entry in entries.flatten() {
+            let _ = std::fs::copy(entry.path(), to.join(entry.file_name().to_string_lossy().as_ref()));
+        }
+    }
+}
+
+fn deploys(args: &Rehearse) -> bool {
+    !args.skip.contains(&stagegate_pipeline::Stage::DeployBackend)
+}
+
+fn load(start: &Utf8Path) -> anyhow::Result<Workspace> {
+    let manifest = start.ancestors().map(|directory| directory.join("Cargo.toml")).find(|path| path.is_file());
+    let manifest = manifest.with_context(|| format!("there is no Cargo.toml in {start} or above it"))?;
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let workspace = Workspace::load(cargo.as_ref(), &manifest, &|command| {
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+                command.env_remove(name);
+            }
+        }
+    })?;
+    Ok(workspace)
+}
+
+/// A copy of a directory without a lockfile would get one from the first gate;
+/// a release wants it before.
+fn lock_dependencies(checkout: &Checkout) -> anyhow::Result<()> {
+    if checkout.root.join("Cargo.lock").exists() {
+        return Ok(());
+    }
+    let run = |program: &str, arguments: &[&str]| -> anyhow::Result<bool> {
+        let output = std::process::Command::new(program)
+            .args(arguments)
+            .current_dir(&checkout.root)
+            .output()
+            .with_context(|| format!("cannot start {program}"))?;
+        Ok(output.status.success())
+    };
+    if !run("cargo", &["generate-lockfile"])? {
+        bail!("`cargo generate-lockfile` failed in the copy of the workspace; see that it works in the original");
+    }
+    if !run("git", &["check-ignore", "--quiet", "Cargo.lock"])? {
+        run("git", &["add", "Cargo.lock"])?;
+        run("git", &["commit", "--quiet", "--message", "Lock dependencies for the rehearsal"])?;
+        run("git", &["push", "--quiet", "origin", "HEAD"])?;
+    }
+    Ok(())
+}
+
+use render::Renderer;

@@ -1,0 +1,44 @@
+//! The file that tells the client where its world is.
+
+use anyhow::Context;
+use camino::Utf8Path;
+use stagegate_pipeline::Config;
+use stagegate_rehearsal::world::StandInWorld;
+
+/// Writes the file that lies over stagegate.toml.
+pub(super) fn write(path: &Utf8Path, config: &Config, world: &StandInWorld, stabilise: u64) -> anyhow::Result<()> {
+    let mut value = serde_json::json!({
+        "registry": { "index": world.registry.index() },
+        "github": {
+            "repository": world.repository(),
+            "api": world.github.api(),
+            "uploads": world.github.uploads(),
+        },
+    });
+    if let Some(host) = &world.host {
+        let mut production = serde_json::json!({
+            "hosts": [format!("{}@127.0.0.1:{}", host.user(), host.port())],
+            "identity": host.identity(),
+            "known_hosts": host.known_hosts(),
+            "prefix": host.prefix(),
+            "port": host.public_port(),
+            "service_user": host.user(),
+            "stabilise": format!("{stabilise}s"),
+        });
+        if config.app.as_ref().is_some_and(|app| app.frontend.is_some()) {
+            production["url"] = format!("http://127.0.0.1:{}/", host.public_port()).into();
+        }
+        value["deploy"] = serde_json::json!({ "production": production });
+    }
+    let text = toml_edit::ser::to_string_pretty(&value).context("writing down the world")?;
+    std::fs::write(path, text).with_context(|| format!("writing {path}"))
+}
+
+/// `owner/name` in a package's `repository`.
+pub(super) fn repository_of(url: &str) -> Option<String> {
+    let path = url.split_once("://")?.1.split_once('/')?.1;
+    let mut parts = path.trim_end_matches('/').trim_end_matches(".git").split('/');
+    let (owner, name) = (parts.next()?, parts.next()?);
+    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    (plain(owner) && plain(name)).then(|| format!("{owner}/{name}"))
+}

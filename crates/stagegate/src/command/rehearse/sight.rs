@@ -1,0 +1,83 @@
+//! What the world looks like after a rehearsal, by its own means: not what
+//! the client said it did.
+
+use std::process::Command;
+
+use semver::Version;
+use serde::Serialize;
+use stagegate_manifest::Workspace;
+use stagegate_pipeline::Config;
+use stagegate_rehearsal::world::StandInWorld;
+
+/// What the world looks like.
+#[derive(Debug, Default, Serialize)]
+pub(super) struct WorldSeen {
+    /// Crates of that version in the registry's index.
+    pub(super) crates: Vec<CrateSeen>,
+    /// Branches and tags at the remote, with their commits.
+    pub(super) references: Vec<(String, String)>,
+    /// The releases at GitHub.
+    pub(super) releases: Vec<ReleaseSeen>,
+    /// The host's processes.
+    pub(super) processes: Vec<String>,
+    /// Timers that are still armed there.
+    pub(super) timers: Vec<String>,
+    /// The last line of the host's own record.
+    pub(super) last_deploy: Option<String>,
+    /// Hardening that the stand-in host reads and does not enforce.
+    pub(super) not_enforced: Vec<String>,
+}
+
+/// A published crate.
+#[derive(Debug, Serialize)]
+pub(super) struct CrateSeen {
+    /// Its name.
+    pub(super) name: String,
+    /// The checksum in the index.
+    pub(super) checksum: String,
+}
+
+/// A release.
+#[derive(Debug, Serialize)]
+pub(super) struct ReleaseSeen {
+    /// Its tag.
+    pub(super) tag: String,
+    /// Not public.
+    pub(super) draft: bool,
+    /// Its files.
+    pub(super) assets: Vec<String>,
+}
+
+/// Looks. What cannot be seen is left empty: the report shows it as missing.
+pub(super) fn look(world: &StandInWorld, version: &Version, workspace: &Workspace, config: &Config) -> WorldSeen {
+    let mut seen = WorldSeen::default();
+    if let Ok(registry) = stagegate_registry::Registry::open(&world.registry.index()) {
+        for package in workspace.packages.iter().filter(|p| p.publishable_to(&config.registry.name)) {
+            let versions = registry.versions(&package.name).unwrap_or_default();
+            if let Some(there) = versions.into_iter().find(|v| v.vers == *version) {
+                seen.crates.push(CrateSeen { name: package.name.clone(), checksum: there.cksum });
+            }
+        }
+    }
+    let listing = Command::new("git").args(["ls-remote", world.remote().as_str()]).output();
+    if let Ok(listing) = listing {
+        let text = String::from_utf8_lossy(&listing.stdout).into_owned();
+        seen.references =
+            text.lines().filter_map(|l| l.split_once('\t')).map(|(a, b)| (b.to_owned(), a.to_owned())).collect();
+    }
+    seen.releases = world
+        .github
+        .releases()
+        .into_iter()
+        .map(|r| ReleaseSeen { tag: r.tag_name, draft: r.draft, assets: r.assets.into_iter().map(|a| a.name).collect() })
+        .collect();
+    if let Some(host) = &world.host {
+        seen.processes = host.processes().iter().map(|p| format!("{} (pid {})", p.unit, p.pid)).collect();
+        seen.timers = host.timers();
+        seen.not_enforced = host.not_enforced();
+        let name = config.app.as_ref().map(|app| app.name.clone()).unwrap_or_default();
+        let record = std::fs::read_to_string(host.prefix().join("opt").join(name).join("deploys.jsonl"));
+        seen.last_deploy = record.ok().and_then(|text| text.lines().last().map(str::to_owned));
+    }
+    seen
+}

@@ -1,0 +1,293 @@
+//! What happened in a rehearsal: the one source of every report.
+
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+use semver::Version;
+use serde::Serialize;
+use stagegate_pipeline::{Account, Event, RunEnd, Stage, StepOutcome};
+use stagegate_rehearsal::load::Sample;
+
+use super::sight::WorldSeen;
+
+/// What happened.
+#[derive(Debug, Serialize)]
+pub(super) struct Story {
+    /// The workspace's directory name.
+    pub(super) workspace: String,
+    /// The version that was released.
+    pub(super) version: Version,
+    /// When.
+    pub(super) at: Timestamp,
+    /// Wall seconds of everything.
+    pub(super) seconds: f64,
+    /// Wall seconds of the release's own processes.
+    pub(super) client_seconds: f64,
+    /// The exit code of the release.
+    pub(super) exit: u8,
+    /// The last line that the release said.
+    pub(super) next: String,
+    /// What went wrong outside of a step.
+    pub(super) error: Option<String>,
+    /// The faults that were asked for.
+    pub(super) faults: Vec<String>,
+    /// How often the client was killed.
+    pub(super) kills: usize,
+    /// Every step that ran, in order.
+    pub(super) steps: Vec<StepStory>,
+    /// The load on the app.
+    pub(super) load: Option<LoadStory>,
+    /// What the world looks like now.
+    pub(super) world: WorldSeen,
+}
+
+/// One step that ran.
+#[derive(Debug, Serialize)]
+pub(super) struct StepStory {
+    /// `before` for the deploy that comes first, `release` for the release.
+    pub(super) run: &'static str,
+    /// Its id.
+    pub(super) id: String,
+    /// Its stage.
+    pub(super) stage: Stage,
+    /// Its title.
+    pub(super) title: String,
+    /// Seconds from the rehearsal's begin.
+    pub(super) began: f64,
+    /// Wall seconds; `None` while it was cut off.
+    pub(super) seconds: Option<f64>,
+    /// How it came to be done; `None` where it was not.
+    pub(super) outcome: Option<StepOutcome>,
+    /// What shows it, or the error.
+    pub(super) evidence: String,
+    /// Where the time went.
+    pub(super) account: Account,
+}
+
+/// The load on the app.
+#[derive(Debug, Serialize)]
+pub(super) struct LoadStory {
+    /// Seconds from the rehearsal's begin to the load's.
+    pub(super) began: f64,
+    /// Every request.
+    pub(super) samples: Vec<Sample>,
+}
+
+impl Story {
+    pub(super) fn new(workspace: &str, version: &Version, faults: Vec<String>) -> Story {
+        Story {
+            workspace: workspace.to_owned(),
+            version: version.clone(),
+            at: Timestamp::now(),
+            seconds: 0.0,
+            client_seconds: 0.0,
+            exit: 1,
+            next: String::new(),
+            error: None,
+            faults,
+            kills: 0,
+            steps: Vec::new(),
+            load: None,
+            world: WorldSeen::default(),
+        }
+    }
+
+    /// Takes in one event of a run.
+    pub(super) fn hear(&mut self, run: &'static str, began: Instant, event: &Event) {
+        let open = |steps: &mut Vec<StepStory>, id: &str| {
+            steps.iter().rposition(|s| s.run == run && s.id == id && s.seconds.is_none())
+        };
+        match event {
+            Event::StepStarted { step, stage, title, .. } => self.steps.push(StepStory {
+                run,
+                id: step.clone(),
+                stage: *stage,
+                title: title.clone(),
+                began: began.elapsed().as_secs_f64(),
+                seconds: None,
+                outcome: None,
+                evidence: String::new(),
+                account: Account::default(),
+            }),
+            Event::StepDone { step, outcome, evidence, seconds, account, .. } => {
+                if let Some(index) = open(&mut self.steps, step) {
+                    let story = &mut self.steps[index];
+                    story.seconds = Some(*seconds);
+                    story.outcome = Some(*outcome);
+                    story.evidence.clone_from(evidence);
+                    story.account = *account;
+                }
+            }
+            Event::StepFailed { step, error, seconds, .. } => {
+                if let Some(index) = open(&mut self.steps, step) {
+                    self.steps[index].seconds = Some(*seconds);
+                    self.steps[index].evidence.clone_from(error);
+                }
+            }
+            Event::RunEnded { next, end, .. } => {
+                self.next.clone_from(next);
+                if run == "before" && *end != RunEnd::Completed {
+                    self.error = Some("the deploy that comes before did not come to its end".to_owned());
+                }
+            }
+            Event::RunStarted { .. } | Event::Progress { .. } => {}
+        }
+    }
+
+    pub(super) fn finish(&mut self, exit: u8, took: Duration) {
+        self.exit = exit;
+        self.seconds = took.as_secs_f64();
+    }
+
+    /// The steps of the release.
+    pub(super) fn release_steps(&self) -> impl Iterator<Item = &StepStory> {
+        self.steps.iter().filter(|step| step.run == "release")
+    }
+
+    /// Seconds by cause, over the release's processes.
+    pub(super) fn time(&self) -> TimeStory {
+        let mut account = Account::default();
+        let mut inside = 0.0;
+        let mut spans: Vec<(f64, f64)> = Vec::new();
+        for step in self.release_steps() {
+            let seconds = step.seconds.unwrap_or(0.0);
+            account.add(&step.account);
+            inside += (seconds - step.account.others()).max(0.0);
+            spans.push((step.began, step.began + seconds));
+        }
+        // Between steps there is nobody but ourselves.
+        let between = (self.client_seconds - covered(&mut spans)).max(0.0);
+        TimeStory { wall: self.client_seconds, account, own: inside + between }
+    }
+
+    /// Everything but the single samples.
+    pub(super) fn brief(&self) -> serde_json::Value {
+        let mut value = serde_json::to_value(self).expect("a story is plain data");
+        if let Some(load) = &self.load {
+            value["load"] = serde_json::to_value(load.summary()).expect("a summary is plain data");
+        }
+        value["time"] = serde_json::to_value(self.time()).expect("a time is plain data");
+        value
+    }
+}
+
+/// The length of the union of spans.
+fn covered(spans: &mut [(f64, f64)]) -> f64 {
+    spans.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let mut total = 0.0;
+    let mut reached = f64::NEG_INFINITY;
+    for (start, end) in spans.iter() {
+        total += (end - start.max(reached)).max(0.0);
+        reached = reached.max(*end);
+    }
+    total
+}
+
+/// Where the time went.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub(super) struct TimeStory {
+    /// Wall seconds of the release's processes.
+    pub(super) wall: f64,
+    /// What others took; steps side by side are added up.
+    pub(super) account: Account,
+    /// stagegate's own: everything else, at most.
+    pub(super) own: f64,
+}
+
+impl TimeStory {
+    /// stagegate's own share of the wall time, percent.
+    pub(super) fn own_percent(&self) -> f64 {
+        if self.wall > 0.0 { 100.0 * self.own / self.wall } else { 0.0 }
+    }
+}
+
+/// Requests in figures.
+#[derive(Clone, Debug, Serialize)]
+pub(super) struct LoadSummary {
+    /// Requests sent.
+    pub(super) sent: usize,
+    /// Requests that a user would have seen fail.
+    pub(super) failed: usize,
+    /// Seconds of load.
+    pub(super) seconds: f64,
+    /// Milliseconds that half of the requests took at most.
+    pub(super) p50_ms: f64,
+    /// Milliseconds that 99 of 100 requests took at most.
+    pub(super) p99_ms: f64,
+    /// Milliseconds of the slowest.
+    pub(super) max_ms: f64,
+    /// The first few failures, in words.
+    pub(super) failures: Vec<String>,
+}
+
+impl LoadStory {
+    /// All requests in figures.
+    pub(super) fn summary(&self) -> LoadSummary {
+        summary(self.samples.iter())
+    }
+
+    /// The requests that were under way between two moments of the rehearsal.
+    pub(super) fn between(&self, from: f64, to: f64) -> LoadSummary {
+        let began = self.began;
+        summary(self.samples.iter().filter(|sample| {
+            let start = began + micros(sample.start_us);
+            start <= to && start + micros(sample.latency_us) >= from
+        }))
+    }
+}
+
+/// Microseconds as seconds.
+pub(super) fn micros(count: u64) -> f64 {
+    count as f64 / 1e6
+}
+
+fn summary<'a>(samples: impl Iterator<Item = &'a Sample>) -> LoadSummary {
+    let samples: Vec<&Sample> = samples.collect();
+    let mut latencies: Vec<u64> = samples.iter().map(|s| s.latency_us).collect();
+    latencies.sort_unstable();
+    let at = |share: f64| {
+        let index = ((latencies.len() as f64 * share).ceil() as usize).clamp(1, latencies.len().max(1)) - 1;
+        latencies.get(index).map_or(0.0, |us| *us as f64 / 1000.0)
+    };
+    let seconds = match (samples.first(), samples.last()) {
+        (Some(first), Some(last)) => micros(last.start_us - first.start_us),
+        _ => 0.0,
+    };
+    let failed: Vec<&&Sample> = samples.iter().filter(|s| s.failed()).collect();
+    LoadSummary {
+        sent: samples.len(),
+        failed: failed.len(),
+        seconds,
+        p50_ms: at(0.5),
+        p99_ms: at(0.99),
+        max_ms: at(1.0),
+        failures: failed.iter().take(5).map(|s| format!("{:?}: {:?}", s.kind, s.outcome)).collect(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stagegate_rehearsal::load::{Kind, LoadOutcome};
+
+    #[test]
+    fn spans_that_overlap_count_once() {
+        assert!((covered(&mut [(0.0, 2.0), (1.0, 3.0), (5.0, 6.0)]) - 4.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn figures_come_from_the_samples() {
+        let sample = |start_us, latency_us, status| Sample {
+            start_us,
+            latency_us,
+            kind: Kind::GetNew,
+            outcome: LoadOutcome::Status(status),
+        };
+        let samples = vec![sample(0, 1000, 200), sample(1_000_000, 3000, 200), sample(2_000_000, 2000, 503)];
+        let load = LoadStory { began: 10.0, samples };
+        let all = load.summary();
+        assert_eq!((all.sent, all.failed), (3, 1));
+        assert!((all.p50_ms - 2.0).abs() < 1e-9 && (all.max_ms - 3.0).abs() < 1e-9);
+        assert_eq!(load.between(10.5, 11.5).sent, 1);
+    }
+}
