@@ -1,11 +1,10 @@
 //! The real cargo publishes to the stand-in, and builds against it.
 
-use std::path::Path;
 use std::process::Command;
 
 use stagegate_registry::{Upload, new_crate};
 
-use crate::world::{TOKEN, World, token};
+use crate::world::{TOKEN, World, token, upload};
 
 /// A cargo that knows only the stand-in: its home is empty, and nothing but
 /// loopback addresses is named to it.
@@ -69,6 +68,19 @@ impl<'w> Cargo<'w> {
             .success()
             .then_some(())
             .ok_or_else(|| format!("cargo {arguments:?}: {words}"))
+    }
+
+    /// A package as `cargo metadata` describes it.
+    fn described(&self, package: &str) -> cargo_metadata::Package {
+        let index = self.world.registry.index();
+        let metadata = cargo_metadata::MetadataCommand::new()
+            .cargo_path(env!("CARGO"))
+            .manifest_path(self.path(package).join("Cargo.toml"))
+            .env("CARGO_REGISTRIES_STAND_IN_INDEX", index)
+            .no_deps()
+            .exec()
+            .unwrap();
+        metadata.packages.into_iter().next().unwrap()
     }
 
     fn path(&self, path: &str) -> std::path::PathBuf {
@@ -136,7 +148,7 @@ fn packages_that_the_client_uploads_build_in_the_place_of_crates_io() {
         let version = if name == "lower" { "1.0.0" } else { "2.0.0" };
         let file = cargo.path(&format!("target/package/{name}-{version}.crate"));
         let upload = Upload {
-            metadata: new_crate(&described(&cargo.path(name)), None),
+            metadata: new_crate(&cargo.described(name), None),
             bytes: std::fs::read(file).unwrap(),
         };
         client.upload(&token(), &upload).unwrap();
@@ -160,13 +172,58 @@ fn packages_that_the_client_uploads_build_in_the_place_of_crates_io() {
     );
 }
 
-/// The package as `cargo metadata` describes it.
-fn described(directory: &Path) -> cargo_metadata::Package {
-    let metadata = cargo_metadata::MetadataCommand::new()
-        .cargo_path(env!("CARGO"))
-        .manifest_path(directory.join("Cargo.toml"))
-        .no_deps()
-        .exec()
-        .unwrap();
-    metadata.packages.into_iter().next().unwrap()
+/// Uploads what the package of the next test depends on.
+fn fill(world: &World) {
+    let client = world.client();
+    for name in [
+        "plain", "optional", "renamed", "platform", "building", "testing",
+    ] {
+        client.upload(&token(), &upload(name, "1.0.0")).unwrap();
+    }
+}
+
+#[test]
+fn an_upload_by_the_client_is_the_one_of_cargo() {
+    let world = World::new();
+    fill(&world);
+    let cargo = Cargo::new(&world);
+    let on = |name: &str, rest: &str| {
+        format!("{name} = {{ version = \"1.0\", registry = \"stand-in\"{rest} }}\n")
+    };
+    let manifest = format!(
+        "rust-version = \"1.70\"\nlinks = \"native\"\nbuild = \"build.rs\"\n\
+         [features]\ndefault = [\"more\"]\nmore = [\"dep:other\", \"plain\"]\nempty = []\n\
+         [dependencies]\n{}{}{}[target.'cfg(unix)'.dependencies]\n{}\
+         [build-dependencies]\n{}[dev-dependencies]\n{}own = {{ path = \"../own\" }}\n",
+        on("plain", ", optional = true"),
+        on("optional", ", optional = true, default-features = false"),
+        on("other", ", optional = true, package = \"renamed\""),
+        on("platform", ", features = []"),
+        on("building", ""),
+        on("testing", ""),
+    );
+    cargo.package("whole", "1.2.3", &manifest, "");
+    cargo.write("whole/build.rs", "fn main() {}\n");
+    cargo.package("own", "0.0.0", "", "");
+    let publish = [
+        "publish",
+        "--registry",
+        "stand-in",
+        "--allow-dirty",
+        "--no-verify",
+    ];
+    cargo.run("whole", false, &publish).unwrap();
+
+    let other = World::new();
+    fill(&other);
+    let mut metadata = new_crate(&cargo.described("whole"), None);
+    for dependency in metadata["deps"].as_array_mut().unwrap() {
+        assert_eq!(dependency["registry"], world.registry.index());
+        dependency["registry"] = other.registry.index().into();
+    }
+    let bytes = world.file("crates/whole/whole-1.2.3.crate").unwrap();
+    let package = Upload { metadata, bytes };
+    other.client().upload(&token(), &package).unwrap();
+    let line = |world: &World| String::from_utf8(world.file("index/wh/ol/whole").unwrap()).unwrap();
+    assert_eq!(line(&other), line(&world));
 }
