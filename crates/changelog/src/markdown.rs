@@ -391,10 +391,9 @@ mod tests {
     #[test]
     fn titles_are_without_marks() {
         let text = "  ## [1.0.0] - x ##  \r\n";
-        let lines = lines(text);
-        let LineKind::Heading(heading) = &lines[0].kind else {
-            panic!("not a heading: {:?}", lines[0]);
-        };
-        assert_eq!(&text[heading.title.clone()], "[1.0.0] - x");
+        match &lines(text)[0].kind {
+            LineKind::Heading(heading) => assert_eq!(&text[heading.title.clone()], "[1.0.0] - x"),
+            other => panic!("not a heading: {other:?}"),
+        }
     }
 }

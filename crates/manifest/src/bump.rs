@@ -128,13 +128,7 @@ pub fn bump(
         directories.insert(package.directory(), (name.as_str(), version));
         locked.insert(name.as_str(), (&package.version, version));
     }
-    let mut members: BTreeMap<&Utf8Path, Option<&str>> = workspace
-        .packages
-        .iter()
-        .map(|package| (package.manifest_path.as_path(), Some(package.name.as_str())))
-        .collect();
-    members.entry(&root_manifest).or_default();
-
+    let members = manifests_of(workspace, &root_manifest);
     let mut texts = BTreeMap::new();
     for &path in members.keys() {
         texts.insert(path, read_text(path, read)?);
@@ -180,6 +174,24 @@ pub fn bump(
     edits.extend(lock_edit(workspace, read, &locked)?);
     edits.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(edits)
+}
+
+/// Every manifest of the workspace, with the package in it; a virtual
+/// workspace has none in its own.
+fn manifests_of<'w>(
+    workspace: &'w Workspace,
+    root: &'w Utf8Path,
+) -> BTreeMap<&'w Utf8Path, Option<&'w str>> {
+    let mut manifests: BTreeMap<_, _> = workspace
+        .packages
+        .iter()
+        .map(|package| {
+            let name = package.name.as_str();
+            (package.manifest_path.as_path(), Some(name))
+        })
+        .collect();
+    manifests.entry(root).or_default();
+    manifests
 }
 
 /// The version that the workspace's manifest gets, if any inheriting member

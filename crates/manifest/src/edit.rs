@@ -76,7 +76,8 @@ pub enum EditError {
 
 impl FileEdit {
     /// The edit that turns `before` into `after`: one splice around everything
-    /// that differs, none if nothing does.
+    /// that differs, none if nothing does. Both are UTF-8; what is not makes an
+    /// edit that [`FileEdit::apply`] refuses as damaged.
     pub fn from_texts(path: impl Into<Utf8PathBuf>, before: &[u8], after: &[u8]) -> FileEdit {
         let shorter = before.len().min(after.len());
         let mut start = (0..shorter)

@@ -11,8 +11,9 @@ use serde_json::{Map, Value, json};
 /// text of its readme file.
 ///
 /// Differences to cargo: badges are left out (registries ignore them), and
-/// dependencies on other registries are passed on as `cargo metadata` names
-/// them.
+/// dependencies are of the registry published to unless the manifest names
+/// another one; a package for another registry than crates.io that depends on
+/// packages of crates.io needs their `registry` set.
 pub fn new_crate(package: &Package, readme: Option<String>) -> Value {
     let dependencies: Vec<Value> = package
         .dependencies

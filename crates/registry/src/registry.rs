@@ -9,6 +9,7 @@ use semver::Version;
 use sha2::{Digest, Sha256};
 use ureq::Agent;
 use ureq::config::AutoHeaderValue;
+use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::api::{self, Failure};
 use crate::config::Config;
@@ -235,6 +236,7 @@ fn agent(base: &str, timeouts: Timeouts, reads: bool) -> Agent {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         .user_agent(AutoHeaderValue::from(USER_AGENT))
+        .tls_config(trusting_the_machine())
         .timeout_connect(Some(timeouts.connect))
         .timeout_recv_response(Some(timeouts.answer))
         .timeout_global(Some(timeouts.connect + 2 * timeouts.answer));
@@ -250,6 +252,14 @@ fn agent(base: &str, timeouts: Timeouts, reads: bool) -> Agent {
         config = config.proxy(None);
     }
     config.build().into()
+}
+
+/// The certificates that the machine trusts, as for cargo, rather than a list
+/// that was compiled in.
+fn trusting_the_machine() -> TlsConfig {
+    TlsConfig::builder()
+        .root_certs(RootCerts::PlatformVerifier)
+        .build()
 }
 
 /// An answer to a read.

@@ -110,7 +110,9 @@ impl Registry {
                 "its config.json states no `api`, so it takes no packages",
             ));
         };
-        let body = body(package).ok_or_else(|| unsent("the package is larger than 4 GiB"))?;
+        let metadata = seen_from(&self.inner.index, package.metadata.clone());
+        let body = body(&metadata, &package.bytes)
+            .ok_or_else(|| unsent("the package is larger than 4 GiB"))?;
         let url = format!("{api}/api/v1/crates/new");
         match api::call(self, "PUT", &url, token, &body) {
             Ok(document) => Ok(Uploaded {
@@ -127,12 +129,26 @@ fn describe(metadata: &Value) -> String {
     format!("`{}` {}", field("name"), field("vers"))
 }
 
+/// A registry does not name itself: a dependency of its own has no `registry`,
+/// whatever the manifest says.
+fn seen_from(index: &str, mut metadata: Value) -> Value {
+    let dependencies = metadata.get_mut("deps").and_then(Value::as_array_mut);
+    for dependency in dependencies.into_iter().flatten() {
+        if let Some(registry) = dependency.get_mut("registry")
+            && registry == index
+        {
+            *registry = Value::Null;
+        }
+    }
+    metadata
+}
+
 /// Length and text of the metadata, length and bytes of the package, the
 /// lengths as 32-bit little-endian.
-fn body(package: &Upload) -> Option<Vec<u8>> {
-    let metadata = package.metadata.to_string();
-    let mut body = Vec::with_capacity(8 + metadata.len() + package.bytes.len());
-    for part in [metadata.as_bytes(), &package.bytes] {
+fn body(metadata: &Value, bytes: &[u8]) -> Option<Vec<u8>> {
+    let metadata = metadata.to_string();
+    let mut body = Vec::with_capacity(8 + metadata.len() + bytes.len());
+    for part in [metadata.as_bytes(), bytes] {
         body.extend(u32::try_from(part.len()).ok()?.to_le_bytes());
         body.extend_from_slice(part);
     }
@@ -198,12 +214,8 @@ mod tests {
 
     #[test]
     fn the_body_is_framed_as_the_protocol_says() {
-        let package = Upload {
-            metadata: json!({}),
-            bytes: vec![7, 8, 9],
-        };
         assert_eq!(
-            body(&package).unwrap(),
+            body(&json!({}), &[7, 8, 9]).unwrap(),
             [2, 0, 0, 0, b'{', b'}', 3, 0, 0, 0, 7, 8, 9]
         );
     }

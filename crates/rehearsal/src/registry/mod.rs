@@ -3,8 +3,9 @@
 //!
 //! It exists so that a release can be rehearsed and tested with real cargo and
 //! the real client, and without publishing anything. What it takes it keeps in a
-//! directory (`index/`, `crates/`) for others to look at, and finds again when
-//! it is started anew. It binds to the loopback address only.
+//! directory (`index/`, `crates/`) for others to look at, and finds again when it
+//! is started anew; by then, all of it is visible. It binds to the loopback
+//! address only.
 //!
 //! It refuses what crates.io refuses, in the same words where they are known,
 //! and every request that it does not understand. What it leaves out: teams and
@@ -41,7 +42,10 @@ pub struct RegistryOptions {
     pub token: String,
     /// Login name of the token's user, who owns every package.
     pub owner: String,
-    /// The port on 127.0.0.1; 0 for any that is free.
+    /// The port on 127.0.0.1; 0 for any that is free. Cargo keeps what it
+    /// downloads by the address of the index, and builds anew what lies at
+    /// another path: where third-party packages come through here, the same
+    /// port as last time spares fetching and building them again.
     pub port: u16,
     /// How long after its upload a version appears in the index.
     pub index_lag: Duration,

@@ -1,6 +1,7 @@
 //! Connections: every request is answered by the routes and logged, and a
 //! connection can be cut instead of an answer.
 
+use std::future::poll_fn;
 use std::sync::Arc;
 
 use axum::response::{IntoResponse, Response};
@@ -8,6 +9,7 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
+use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
@@ -68,7 +70,7 @@ async fn connection(stream: TcpStream, router: axum::Router, world: Arc<World>) 
             .path_and_query()
             .map_or_else(|| request.uri().path().to_owned(), ToString::to_string);
         let (routes, world) = (routes.clone(), Arc::clone(&world));
-        async move {
+        Box::pin(async move {
             let response: Response = match routes.call(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
@@ -80,11 +82,17 @@ async fn connection(stream: TcpStream, router: axum::Router, world: Arc<World>) 
                 status: (!is_cut).then(|| response.status().as_u16()),
             });
             if is_cut { Err(CutOff) } else { Ok(response) }
-        }
+        })
     };
+    let mut connection =
+        http1::Builder::new().serve_connection(TokioIo::new(stream), service_fn(answer));
+    let end = poll_fn(|context| connection.poll_without_shutdown(context)).await;
+    let mut stream = connection.into_parts().io.into_inner();
     // How a connection ends is the client's to notice, and what it was asked
-    // stands in the log.
-    let _ = http1::Builder::new()
-        .serve_connection(TokioIo::new(stream), service_fn(answer))
-        .await;
+    // stands in the log; so the results of both are of no use here.
+    let _ = match end {
+        // Closed without lingering, a connection is reset.
+        Err(error) if error.is_user() => stream.set_zero_linger(),
+        _ => stream.shutdown().await,
+    };
 }

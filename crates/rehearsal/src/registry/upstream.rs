@@ -1,9 +1,12 @@
 //! The real registry behind the stand-in, read as any cargo reads it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use serde_json::Value;
+use tokio::sync::OnceCell;
+use ureq::tls::{RootCerts, TlsConfig};
 
 use super::store::index_path;
 
@@ -12,12 +15,19 @@ use super::store::index_path;
 pub(crate) struct Upstream {
     base: String,
     agent: ureq::Agent,
+    /// The `dl` of its configuration, asked for once.
+    downloads: Arc<OnceCell<String>>,
 }
 
 impl Upstream {
     pub(crate) fn new(base: &str) -> Upstream {
         let base = base.strip_prefix("sparse+").unwrap_or(base);
+        // What cargo trusts, the stand-in trusts.
+        let trusted = TlsConfig::builder()
+            .root_certs(RootCerts::PlatformVerifier)
+            .build();
         let config = ureq::Agent::config_builder()
+            .tls_config(trusted)
             .http_status_as_error(false)
             .user_agent("stagegate-rehearsal")
             .timeout_global(Some(Duration::from_secs(60)))
@@ -25,6 +35,7 @@ impl Upstream {
         Upstream {
             base: format!("{}/", base.trim_end_matches('/')),
             agent: config.into(),
+            downloads: Arc::default(),
         }
     }
 
@@ -47,13 +58,7 @@ impl Upstream {
 
     /// Where a `.crate` file is.
     pub(crate) async fn download(&self, name: &str, version: &str) -> anyhow::Result<String> {
-        let url = format!("{}config.json", self.base);
-        let text = self.get(url.clone()).await?;
-        let text = text.with_context(|| format!("there is no {url}"))?;
-        let config: Value = serde_json::from_str(&text).with_context(|| format!("in {url}"))?;
-        let dl = config["dl"]
-            .as_str()
-            .with_context(|| format!("{url} states no `dl`"))?;
+        let dl = self.downloads.get_or_try_init(|| self.dl()).await?;
         let path = index_path(name);
         let prefix = path.rsplit_once('/').map_or("", |(prefix, _)| prefix);
         if !dl.contains('{') {
@@ -64,9 +69,19 @@ impl Upstream {
             .replace("{version}", version)
             .replace("{lowerprefix}", prefix);
         if address.contains('{') {
-            bail!("the stand-in registry does not understand the download template {dl} of {url}");
+            bail!("the stand-in registry does not understand the download template {dl}");
         }
         Ok(address)
+    }
+
+    async fn dl(&self) -> anyhow::Result<String> {
+        let url = format!("{}config.json", self.base);
+        let text = self.get(url.clone()).await?;
+        let text = text.with_context(|| format!("there is no {url}"))?;
+        let config: Value = serde_json::from_str(&text).with_context(|| format!("in {url}"))?;
+        let dl = config["dl"].as_str();
+        dl.map(str::to_owned)
+            .with_context(|| format!("{url} states no `dl`"))
     }
 
     async fn get(&self, url: String) -> anyhow::Result<Option<String>> {

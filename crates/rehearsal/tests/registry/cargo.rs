@@ -1,11 +1,10 @@
 //! The real cargo publishes to the stand-in, and builds against it.
 
-use std::path::Path;
 use std::process::Command;
 
 use stagegate_registry::{Upload, new_crate};
 
-use crate::world::{TOKEN, World, token};
+use crate::world::{TOKEN, World, token, upload};
 
 /// A cargo that knows only the stand-in: its home is empty, and nothing but
 /// loopback addresses is named to it.
@@ -41,8 +40,8 @@ impl<'w> Cargo<'w> {
     }
 
     /// Runs cargo in a package with the stand-in as a named registry, or in the
-    /// place of crates.io.
-    fn run(&self, package: &str, replace: bool, arguments: &[&str]) -> String {
+    /// place of crates.io; its words if it fails.
+    fn run(&self, package: &str, replace: bool, arguments: &[&str]) -> Result<(), String> {
         let index = self.world.registry.index();
         let mut command = Command::new(env!("CARGO"));
         for (name, _) in std::env::vars_os() {
@@ -63,9 +62,25 @@ impl<'w> Cargo<'w> {
             command.args(["--config", &source]);
         }
         let output = command.args(arguments).output().unwrap();
-        let words = String::from_utf8_lossy(&output.stderr).into_owned();
-        assert!(output.status.success(), "cargo {arguments:?}: {words}");
-        words
+        let words = String::from_utf8_lossy(&output.stderr);
+        output
+            .status
+            .success()
+            .then_some(())
+            .ok_or_else(|| format!("cargo {arguments:?}: {words}"))
+    }
+
+    /// A package as `cargo metadata` describes it.
+    fn described(&self, package: &str) -> cargo_metadata::Package {
+        let index = self.world.registry.index();
+        let metadata = cargo_metadata::MetadataCommand::new()
+            .cargo_path(env!("CARGO"))
+            .manifest_path(self.path(package).join("Cargo.toml"))
+            .env("CARGO_REGISTRIES_STAND_IN_INDEX", index)
+            .no_deps()
+            .exec()
+            .unwrap();
+        metadata.packages.into_iter().next().unwrap()
     }
 
     fn path(&self, path: &str) -> std::path::PathBuf {
@@ -84,14 +99,14 @@ fn cargo_publishes_to_it_and_builds_against_it() {
         "[features]\nextra = []\n",
         "pub fn answer() -> u32 { 42 }\n",
     );
-    cargo.run("base-lib", false, &publish);
+    cargo.run("base-lib", false, &publish).unwrap();
     cargo.package(
         "upper-lib",
         "0.3.0",
         "[dependencies]\nbase = { package = \"base-lib\", version = \"1\", registry = \"stand-in\", features = [\"extra\"] }\n",
         "pub fn twice() -> u32 { 2 * base::answer() }\n",
     );
-    cargo.run("upper-lib", false, &publish);
+    cargo.run("upper-lib", false, &publish).unwrap();
     cargo.package(
         "user",
         "0.1.0",
@@ -102,7 +117,7 @@ fn cargo_publishes_to_it_and_builds_against_it() {
         home: tempfile::tempdir().unwrap(),
         ..cargo
     };
-    fresh.run("user", false, &["test"]);
+    fresh.run("user", false, &["test"]).unwrap();
     let lock = std::fs::read_to_string(fresh.path("user/Cargo.lock")).unwrap();
     let client = world.client();
     for name in ["base-lib", "upper-lib"] {
@@ -127,11 +142,13 @@ fn packages_that_the_client_uploads_build_in_the_place_of_crates_io() {
     let client = world.client();
     for name in ["lower", "middle"] {
         // Packaging looks the siblings up in the registry, here the stand-in.
-        cargo.run(name, true, &["package", "--allow-dirty"]);
+        cargo
+            .run(name, true, &["package", "--allow-dirty"])
+            .unwrap();
         let version = if name == "lower" { "1.0.0" } else { "2.0.0" };
         let file = cargo.path(&format!("target/package/{name}-{version}.crate"));
         let upload = Upload {
-            metadata: new_crate(&described(&cargo.path(name)), None),
+            metadata: new_crate(&cargo.described(name), None),
             bytes: std::fs::read(file).unwrap(),
         };
         client.upload(&token(), &upload).unwrap();
@@ -142,30 +159,71 @@ fn packages_that_the_client_uploads_build_in_the_place_of_crates_io() {
         "[dependencies]\nmiddle = { version = \"2\", features = [\"more\"] }\n",
         "#[test]\nfn one() { assert_eq!(middle::ONE, 1); }\n",
     );
-    cargo.run("user", true, &["test"]);
+    cargo.run("user", true, &["test"]).unwrap();
 
     client
         .yank(&token(), "middle", &"2.0.0".parse().unwrap())
         .unwrap();
     std::fs::remove_file(cargo.path("user/Cargo.lock")).unwrap();
-    let refused = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        cargo.run("user", true, &["check"])
-    }));
-    let words = refused.unwrap_err();
-    let words = words.downcast_ref::<String>().unwrap();
+    let words = cargo.run("user", true, &["check"]).unwrap_err();
     assert!(
         words.contains("middle") && words.contains("yanked"),
         "{words}"
     );
 }
 
-/// The package as `cargo metadata` describes it.
-fn described(directory: &Path) -> cargo_metadata::Package {
-    let metadata = cargo_metadata::MetadataCommand::new()
-        .cargo_path(env!("CARGO"))
-        .manifest_path(directory.join("Cargo.toml"))
-        .no_deps()
-        .exec()
-        .unwrap();
-    metadata.packages.into_iter().next().unwrap()
+/// Uploads what the package of the next test depends on.
+fn fill(world: &World) {
+    let client = world.client();
+    for name in [
+        "plain", "optional", "renamed", "platform", "building", "testing",
+    ] {
+        client.upload(&token(), &upload(name, "1.0.0")).unwrap();
+    }
+}
+
+#[test]
+fn an_upload_by_the_client_is_the_one_of_cargo() {
+    let world = World::new();
+    fill(&world);
+    let cargo = Cargo::new(&world);
+    let on = |name: &str, rest: &str| {
+        format!("{name} = {{ version = \"1.0\", registry = \"stand-in\"{rest} }}\n")
+    };
+    let manifest = format!(
+        "rust-version = \"1.70\"\nlinks = \"native\"\nbuild = \"build.rs\"\n\
+         [features]\ndefault = [\"more\"]\nmore = [\"dep:other\", \"plain\"]\nempty = []\n\
+         [dependencies]\n{}{}{}[target.'cfg(unix)'.dependencies]\n{}\
+         [build-dependencies]\n{}[dev-dependencies]\n{}own = {{ path = \"../own\" }}\n",
+        on("plain", ", optional = true"),
+        on("optional", ", optional = true, default-features = false"),
+        on("other", ", optional = true, package = \"renamed\""),
+        on("platform", ", features = []"),
+        on("building", ""),
+        on("testing", ""),
+    );
+    cargo.package("whole", "1.2.3", &manifest, "");
+    cargo.write("whole/build.rs", "fn main() {}\n");
+    cargo.package("own", "0.0.0", "", "");
+    let publish = [
+        "publish",
+        "--registry",
+        "stand-in",
+        "--allow-dirty",
+        "--no-verify",
+    ];
+    cargo.run("whole", false, &publish).unwrap();
+
+    let other = World::new();
+    fill(&other);
+    let mut metadata = new_crate(&cargo.described("whole"), None);
+    for dependency in metadata["deps"].as_array_mut().unwrap() {
+        assert_eq!(dependency["registry"], world.registry.index());
+        dependency["registry"] = other.registry.index().into();
+    }
+    let bytes = world.file("crates/whole/whole-1.2.3.crate").unwrap();
+    let package = Upload { metadata, bytes };
+    other.client().upload(&token(), &package).unwrap();
+    let line = |world: &World| String::from_utf8(world.file("index/wh/ol/whole").unwrap()).unwrap();
+    assert_eq!(line(&other), line(&world));
 }

@@ -220,9 +220,10 @@ fn a_registry_that_was_stopped_goes_on_where_it_was() {
 fn what_is_no_registry_is_told_apart() {
     let git = Registry::open("https://github.com/rust-lang/crates.io-index").unwrap_err();
     assert!(matches!(git, RegistryError::NotSparse { .. }), "{git}");
-    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = port.local_addr().unwrap();
-    drop(port);
+    // The port of this side of a connection is taken, and nobody listens on it.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let address = stream.local_addr().unwrap();
     let nobody = Registry::open(&format!("sparse+http://{address}/")).unwrap_err();
     assert!(
         matches!(nobody, RegistryError::Unreachable { .. }),

@@ -108,7 +108,7 @@ fn a_cut_connection_is_logged_without_a_status() {
 fn silence_ends_with_the_clients_patience() {
     let world = world(RegistryFault::SilenceAfter { times: 1 });
     let timeouts = Timeouts {
-        answer: Duration::from_millis(300),
+        answer: Duration::from_secs(2),
         ..Timeouts::default()
     };
     let client = Registry::open_with(&world.registry.index(), timeouts).unwrap();

@@ -169,11 +169,7 @@ fn other_requests() {
         "invalid upload request",
     );
     check("GET", "/index/de/mo/../../x", b"", 404, "no file");
-    let mut body = Vec::new();
-    for part in [metadata("a", "1.0.0").to_string().as_bytes(), b"x"] {
-        body.extend((part.len() as u32).to_le_bytes());
-        body.extend(part);
-    }
+    let mut body = framed(&[metadata("a", "1.0.0").to_string().as_bytes(), b"x"]);
     body.push(0);
     check(
         "PUT",
@@ -182,4 +178,14 @@ fn other_requests() {
         400,
         "behind the tarball",
     );
+}
+
+/// The parts of an upload behind their lengths.
+fn framed(parts: &[&[u8]]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for part in parts {
+        body.extend((part.len() as u32).to_le_bytes());
+        body.extend_from_slice(part);
+    }
+    body
 }
