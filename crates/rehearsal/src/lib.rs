@@ -6,9 +6,10 @@
 //! misbehave, by one table of faults that rehearsals and tests share.
 
 pub mod checkout;
-// fault and world need the host, which is on its way.
 pub mod fault;
 pub mod github;
+pub mod host;
 pub mod kill;
+pub mod load;
 pub mod registry;
 pub mod world;
