@@ -1,3 +1,5 @@
 //! This repository's own tasks; embeds the stagegate command line.
 
-fn main() {}
+fn main() -> std::process::ExitCode {
+    stagegate::main()
+}

@@ -44,7 +44,7 @@ pub struct Outcome {
 /// What an outer `cargo run` leaves in the environment. Handed on, it makes
 /// build scripts that watch such variables (ring's does) run again, and with
 /// them everything above.
-pub fn clean(command: &mut Command) {
+pub(crate) fn clean(command: &mut Command) {
     let ours = |name: &str| {
         name.starts_with("CARGO_PKG_")
             || name.starts_with("CARGO_BIN_")
@@ -213,7 +213,7 @@ impl Output {
 }
 
 /// Runs a tool for its output; anything but success is an error with its words.
-pub fn read(tool: Tool) -> anyhow::Result<String> {
+pub(crate) fn read(tool: Tool) -> anyhow::Result<String> {
     let shown = tool.shown().to_owned();
     let outcome = tool.run(None, &Interrupt::default(), &mut |_| {})?;
     if !outcome.status.success() {
@@ -223,7 +223,7 @@ pub fn read(tool: Tool) -> anyhow::Result<String> {
 }
 
 /// The log of a step.
-pub fn log_of(output: &Utf8Path, step: &str) -> Utf8PathBuf {
+pub(crate) fn log_of(output: &Utf8Path, step: &str) -> Utf8PathBuf {
     let plain: String =
         step.chars().map(|c| if c.is_ascii_alphanumeric() || "-._@".contains(c) { c } else { '-' }).collect();
     output.join("logs").join(format!("{plain}.log"))

@@ -29,6 +29,7 @@ use std::time::Instant;
 
 use jiff::Timestamp;
 
+pub use gate::GateFailed;
 pub(crate) use step::{Effect, Probe};
 
 use crate::account::Account;

@@ -63,7 +63,7 @@ pub fn targets(environment: &EnvironmentConfig) -> Result<Vec<Target>, String> {
 }
 
 /// The app as a host of this environment has it.
-pub(crate) fn app_of(app: &AppConfig, environment: &EnvironmentConfig) -> App {
+pub fn app_of(app: &AppConfig, environment: &EnvironmentConfig) -> App {
     let backend = app.backend.as_ref().map(|backend| {
         let stabilise = seconds(environment.stabilise);
         Backend {

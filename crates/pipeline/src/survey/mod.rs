@@ -12,8 +12,8 @@ mod registry;
 mod tools;
 
 pub(crate) use advisories::default_database;
-pub use hosts::targets;
-pub(crate) use hosts::{app_of, environment};
+pub(crate) use hosts::environment;
+pub use hosts::{app_of, targets};
 
 use std::collections::BTreeMap;
 

@@ -88,9 +88,16 @@ impl Sample {
 pub struct LoadPaths {
     /// The path of GETs.
     pub get: String,
-    /// The path of POSTs.
-    pub post: String,
-    /// The body of POSTs.
+    /// What is posted; without it, only GETs are sent.
+    pub post: Option<Post>,
+}
+
+/// A request that brings something.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct Post {
+    /// The path.
+    pub path: String,
+    /// The body.
     pub body: String,
 }
 
@@ -123,23 +130,27 @@ impl Load {
         let samples = Arc::new(Mutex::new(Vec::new()));
         let stop = watch::Sender::new(false);
         let began = Instant::now();
-        let workers = Kind::ALL.map(|kind| {
+        let sent = |kind: &Kind| paths.post.is_some() || kind.method() == Method::GET;
+        let kinds: Vec<Kind> = Kind::ALL.into_iter().filter(sent).collect();
+        let interval = Duration::from_secs_f64(kinds.len() as f64 / rate.per_second.max(0.1));
+        let spawn = |kind| {
             let line = Line {
                 kind,
                 address,
                 paths: paths.clone(),
-                interval: Duration::from_secs_f64(4.0 / rate.per_second.max(0.1)),
+                interval,
                 began,
                 longest: rate.longest,
                 samples: Arc::clone(&samples),
                 kept: None,
             };
             handle.spawn(line.run(stop.subscribe()))
-        });
+        };
+        let workers = kinds.into_iter().map(spawn).collect();
         Load {
             samples,
             stop,
-            workers: workers.into(),
+            workers,
             handle: handle.clone(),
         }
     }
@@ -243,7 +254,10 @@ impl Line {
 
     fn request(&self) -> Result<Request<Full<Bytes>>, String> {
         let (path, body) = match self.kind.method() {
-            Method::POST => (&self.paths.post, self.paths.body.clone()),
+            Method::POST => {
+                let post = self.paths.post.as_ref().ok_or("there is nothing to post")?;
+                (&post.path, post.body.clone())
+            }
             _ => (&self.paths.get, String::new()),
         };
         let connection = if self.kind.is_kept() {
@@ -346,8 +360,7 @@ mod tests {
         });
         let paths = LoadPaths {
             get: "/".into(),
-            post: "/".into(),
-            body: "hi".into(),
+            post: Some(Post { path: "/".into(), body: "hi".into() }),
         };
         let rate = LoadRate {
             per_second: 400.0,

@@ -1,6 +1,6 @@
 //! `status`: what is half done, and what runs where.
 
-use stagegate_deploy::Host;
+use stagegate_deploy::{Health, Host};
 use stagegate_pipeline::{Journal, World, survey};
 
 use crate::cli::Format;
@@ -56,9 +56,24 @@ pub(super) fn status(world: &World, environment: &str, format: Format) -> anyhow
     }
     for (target, status) in &hosts {
         match status {
-            Ok(status) => line(&format!("{} {target}: {status}", palette.good("✓"))),
+            Ok(status) => line(&format!("{} {target}: {}", palette.good("✓"), words(status))),
             Err(error) => line(&format!("{} {target}: {error}", palette.bad("✗"))),
         }
     }
     Ok(exit)
+}
+
+/// One host, in a line.
+fn words(status: &stagegate_deploy::HostStatus) -> String {
+    let Some(release) = &status.release else { return "nothing is deployed yet".to_owned() };
+    let slot = status.slot.map_or_else(String::new, |slot| format!(" in slot {}", slot.name()));
+    let since = status.since.as_ref().map_or_else(String::new, |since| format!(" since {since}"));
+    let health = match &status.health {
+        Health::Passing(_) => "healthy".to_owned(),
+        Health::Failing(why) => format!("NOT healthy: {why}"),
+        Health::NotAsked => "health not asked".to_owned(),
+    };
+    let frontend = status.frontend.as_ref().map_or_else(String::new, |f| format!(", frontend {f}"));
+    let armed = status.armed.as_ref().map_or("", |_| ", switch not confirmed yet");
+    format!("runs {release}{slot}{since}, {health}{frontend}{armed}")
 }

@@ -18,7 +18,7 @@ use stagegate_rehearsal::world::StandInWorld;
 use super::INSIDE;
 use super::story::Story;
 use crate::cli::{Format, Rehearse};
-use crate::render::{Renderer, renderer};
+use crate::render::renderer;
 
 /// Requests per second while the app is replaced.
 const LOAD_PER_SECOND: f64 = 200.0;

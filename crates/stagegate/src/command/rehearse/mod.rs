@@ -28,7 +28,7 @@ use stagegate_rehearsal::world::{HostedApp, StandInWorld, WorldOptions};
 
 use crate::cli::{Format, Rehearse};
 use crate::exit::Exit;
-use crate::render::{self, line};
+use crate::render::line;
 use client::Client;
 use scratch::Scratch;
 use story::Story;
@@ -147,8 +147,7 @@ impl Rehearsal {
         overlay::write(&overlay_path, &self.config, &world, args.stabilise)?;
         lock_dependencies(&world.checkout)?;
         let client = Client::new(&program, &world, &overlay_path, &self.target, format, began);
-        if let Some(host) = world.host.as_ref().filter(|_| deploys(args)) {
-            let _ = host;
+        if world.host.is_some() && deploys(args) {
             if format == Format::Human {
                 line(&format!("\nfirst, what runs before: deploy {current} to a fresh host"));
             }
@@ -243,5 +242,3 @@ fn lock_dependencies(checkout: &Checkout) -> anyhow::Result<()> {
     }
     Ok(())
 }
-
-use render::Renderer;

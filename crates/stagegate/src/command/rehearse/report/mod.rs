@@ -71,7 +71,7 @@ pub(super) fn switches(story: &Story) -> Vec<Switch> {
             .release_steps()
             .filter(|s| s.id == format!("backend.confirm@{host}") && s.began >= step.began)
             .map(|s| s.began + s.seconds.unwrap_or(0.0))
-            .next_back();
+            .last();
         let end = until.filter(|_| what == "backend").unwrap_or(step.began + step.seconds.unwrap_or(0.0) + 1.0);
         switches.push(Switch {
             at: step.began,
