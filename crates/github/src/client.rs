@@ -116,7 +116,10 @@ impl GitHub {
     /// Creates a draft. Look with [`GitHub::release_of`] first: GitHub allows
     /// any number of drafts for one tag.
     pub fn create_draft(&self, repository: &Repository, draft: &ReleaseDraft) -> Answer<Release> {
-        let attempt = format!("creating the draft release {} on {repository}", draft.tag_name);
+        let attempt = format!(
+            "creating the draft release {} on {repository}",
+            draft.tag_name
+        );
         let body = json!({
             "tag_name": draft.tag_name,
             "name": draft.name,
@@ -125,12 +128,21 @@ impl GitHub {
             "prerelease": draft.prerelease,
         });
         self.runtime
-            .block_on(self.octocrab.post(format!("/repos/{repository}/releases"), Some(&body)))
+            .block_on(
+                self.octocrab
+                    .post(format!("/repos/{repository}/releases"), Some(&body)),
+            )
             .map_err(|e| GitHubError::from_octocrab(&attempt, e))
     }
 
     /// Changes what is given in `change` of a release (GitHub's field names).
-    fn update(&self, repository: &Repository, attempt: &str, id: u64, change: Value) -> Answer<Release> {
+    fn update(
+        &self,
+        repository: &Repository,
+        attempt: &str,
+        id: u64,
+        change: Value,
+    ) -> Answer<Release> {
         let route = format!("/repos/{repository}/releases/{id}");
         self.runtime
             .block_on(self.octocrab.patch(route, Some(&change)))
@@ -139,16 +151,36 @@ impl GitHub {
 
     /// Makes a draft public. `latest`: whether it becomes *the* latest release;
     /// a pre-release and a back-port must not.
-    pub fn publish(&self, repository: &Repository, release: &Release, latest: bool) -> Answer<Release> {
-        let attempt = format!("publishing the release {} of {repository}", release.tag_name);
-        let change = json!({ "draft": false, "make_latest": if latest { "true" } else { "false" } });
+    pub fn publish(
+        &self,
+        repository: &Repository,
+        release: &Release,
+        latest: bool,
+    ) -> Answer<Release> {
+        let attempt = format!(
+            "publishing the release {} of {repository}",
+            release.tag_name
+        );
+        let change =
+            json!({ "draft": false, "make_latest": if latest { "true" } else { "false" } });
         self.update(repository, &attempt, release.id, change)
     }
 
     /// Replaces title and notes, for instance to mark a yanked version.
-    pub fn rewrite(&self, repository: &Repository, release: &Release, name: &str, body: &str) -> Answer<Release> {
+    pub fn rewrite(
+        &self,
+        repository: &Repository,
+        release: &Release,
+        name: &str,
+        body: &str,
+    ) -> Answer<Release> {
         let attempt = format!("changing the notes of {} of {repository}", release.tag_name);
-        self.update(repository, &attempt, release.id, json!({ "name": name, "body": body }))
+        self.update(
+            repository,
+            &attempt,
+            release.id,
+            json!({ "name": name, "body": body }),
+        )
     }
 
     /// Attaches a file. Names must be plain (letters, digits, `.`, `-`, `_`): GitHub
@@ -160,18 +192,28 @@ impl GitHub {
         name: &str,
         bytes: Vec<u8>,
     ) -> Answer<crate::Asset> {
-        let attempt = format!("uploading {name} to the release {} of {repository}", release.tag_name);
+        let attempt = format!(
+            "uploading {name} to the release {} of {repository}",
+            release.tag_name
+        );
         if !is_safe_asset_name(name) {
             return Err(GitHubError::Invalid {
                 attempt,
                 code: "name".to_owned(),
-                detail: "an asset's name may hold letters, digits, `.`, `-` and `_` only".to_owned(),
+                detail: "an asset's name may hold letters, digits, `.`, `-` and `_` only"
+                    .to_owned(),
             });
         }
         let repositories = self.octocrab.repos(&repository.owner, &repository.name);
         let uploaded = self
             .runtime
-            .block_on(async { repositories.releases().upload_asset(release.id, name, bytes.into()).send().await })
+            .block_on(async {
+                repositories
+                    .releases()
+                    .upload_asset(release.id, name, bytes.into())
+                    .send()
+                    .await
+            })
             .map_err(|e| GitHubError::from_octocrab(&attempt, e))?;
         Ok(crate::Asset {
             id: uploaded.id.into_inner(),
@@ -188,7 +230,9 @@ impl GitHub {
         let route = format!("/repos/{repository}/releases/assets/{}", asset.id);
         let response = self
             .runtime
-            .block_on(async { octocrab::map_github_error(self.octocrab._delete(route, None::<&()>).await?).await })
+            .block_on(async {
+                octocrab::map_github_error(self.octocrab._delete(route, None::<&()>).await?).await
+            })
             .map_err(|e| GitHubError::from_octocrab(&attempt, e))?;
         drop(response);
         Ok(())
@@ -199,7 +243,9 @@ impl GitHub {
 pub(crate) fn is_safe_asset_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('.')
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
+        && name
+            .bytes()
+            .all(|b| b.is_ascii_alphanumeric() || b".-_".contains(&b))
 }
 
 #[cfg(test)]

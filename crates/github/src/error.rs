@@ -6,7 +6,9 @@ use std::time::Duration;
 #[derive(Debug, thiserror::Error)]
 pub enum GitHubError {
     /// The token is missing, wrong or expired (401).
-    #[error("{attempt}: GitHub does not accept the token ({detail}); set GITHUB_TOKEN to one that may write releases (`contents: write`)")]
+    #[error(
+        "{attempt}: GitHub does not accept the token ({detail}); set GITHUB_TOKEN to one that may write releases (`contents: write`)"
+    )]
     Unauthorized {
         /// What was attempted, on what.
         attempt: String,
@@ -14,7 +16,9 @@ pub enum GitHubError {
         detail: String,
     },
     /// The token may not do this (403), or the thing does not exist for it (404).
-    #[error("{attempt}: {detail} (HTTP {status}); check the repository's name, and that the token may write to it")]
+    #[error(
+        "{attempt}: {detail} (HTTP {status}); check the repository's name, and that the token may write to it"
+    )]
     Refused {
         /// What was attempted, on what.
         attempt: String,
@@ -69,7 +73,10 @@ impl GitHubError {
             while let Some(inner) = cause.source() {
                 cause = inner;
             }
-            return GitHubError::Ambiguous { attempt, cause: cause.to_string() };
+            return GitHubError::Ambiguous {
+                attempt,
+                cause: cause.to_string(),
+            };
         };
         let status = source.status_code.as_u16();
         let detail = source.message.clone();
@@ -81,10 +88,14 @@ impl GitHubError {
         let exhausted = header("x-ratelimit-remaining") == Some(0);
         match status {
             401 => GitHubError::Unauthorized { attempt, detail },
-            429 => GitHubError::RateLimited { attempt, retry_after },
-            403 if exhausted || retry_after.is_some() => {
-                GitHubError::RateLimited { attempt, retry_after }
-            }
+            429 => GitHubError::RateLimited {
+                attempt,
+                retry_after,
+            },
+            403 if exhausted || retry_after.is_some() => GitHubError::RateLimited {
+                attempt,
+                retry_after,
+            },
             422 => {
                 let first = source.errors.as_ref().and_then(|errors| errors.first());
                 let code = first
@@ -93,15 +104,29 @@ impl GitHubError {
                     .to_owned();
                 let more = first.and_then(|e| e.get("message")?.as_str().map(str::to_owned));
                 let detail = more.map_or(detail.clone(), |more| format!("{detail}: {more}"));
-                GitHubError::Invalid { attempt, code, detail }
+                GitHubError::Invalid {
+                    attempt,
+                    code,
+                    detail,
+                }
             }
-            500.. => GitHubError::Ambiguous { attempt, cause: format!("HTTP {status}: {detail}") },
-            _ => GitHubError::Refused { attempt, status, detail },
+            500.. => GitHubError::Ambiguous {
+                attempt,
+                cause: format!("HTTP {status}: {detail}"),
+            },
+            _ => GitHubError::Refused {
+                attempt,
+                status,
+                detail,
+            },
         }
     }
 
     /// Whether a later try, after a look, may well succeed.
     pub fn is_passing(&self) -> bool {
-        matches!(self, GitHubError::Ambiguous { .. } | GitHubError::RateLimited { .. })
+        matches!(
+            self,
+            GitHubError::Ambiguous { .. } | GitHubError::RateLimited { .. }
+        )
     }
 }

@@ -25,7 +25,11 @@ impl Repository {
             Some((scheme, rest)) if scheme != "file" => rest.split_once('/')?.1,
             Some(_) => return None,
             // The scp-like form has a colon before its first slash.
-            None => url.split_once(':').filter(|(host, _)| !host.contains('/'))?.1,
+            None => {
+                url.split_once(':')
+                    .filter(|(host, _)| !host.contains('/'))?
+                    .1
+            }
         };
         path.strip_suffix(".git").unwrap_or(path).parse().ok()
     }
@@ -59,13 +63,18 @@ impl FromStr for Repository {
             !part.is_empty()
                 && part != "."
                 && part != ".."
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+                && part
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
         };
         match text.split_once('/') {
-            Some((owner, name)) if plain(owner) && plain(name) => {
-                Ok(Repository { owner: owner.to_owned(), name: name.to_owned() })
-            }
-            _ => Err(format!("`{text}` is not a GitHub repository: write it as owner/name")),
+            Some((owner, name)) if plain(owner) && plain(name) => Ok(Repository {
+                owner: owner.to_owned(),
+                name: name.to_owned(),
+            }),
+            _ => Err(format!(
+                "`{text}` is not a GitHub repository: write it as owner/name"
+            )),
         }
     }
 }

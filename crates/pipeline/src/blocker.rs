@@ -15,7 +15,10 @@ pub struct Blocker {
 
 impl Blocker {
     pub(crate) fn new(what: impl Into<String>, remedy: impl Into<String>) -> Blocker {
-        Blocker { what: what.into(), remedy: remedy.into() }
+        Blocker {
+            what: what.into(),
+            remedy: remedy.into(),
+        }
     }
 }
 
@@ -26,7 +29,11 @@ pub struct Blockers(pub Vec<Blocker>);
 impl fmt::Display for Blockers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.len();
-        let plural = if count == 1 { "thing stands" } else { "things stand" };
+        let plural = if count == 1 {
+            "thing stands"
+        } else {
+            "things stand"
+        };
         write!(f, "{count} {plural} in the way; nothing was changed")?;
         for blocker in &self.0 {
             write!(f, "\n  {}\n    → {}", blocker.what, blocker.remedy)?;

@@ -15,12 +15,19 @@ pub struct Check {
 }
 
 fn check(about: impl Into<String>, outcome: Found<String>) -> Check {
-    Check { about: about.into(), outcome }
+    Check {
+        about: about.into(),
+        outcome,
+    }
 }
 
 /// Every precondition of a release.
 pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
-    let mut checks: Vec<Check> = facts.tools.iter().map(|tool| check(tool.name, tool.version.clone())).collect();
+    let mut checks: Vec<Check> = facts
+        .tools
+        .iter()
+        .map(|tool| check(tool.name, tool.version.clone()))
+        .collect();
     checks.extend(git(facts, config));
     if let Some((path, text)) = &facts.changelog {
         checks.push(check("changelog", changelog(path, text)));
@@ -33,24 +40,40 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
         Some(Err(blocker)) => checks.push(check("registry", Err(blocker.clone()))),
         Some(Ok(registry)) => {
             let published = registry.versions.values().filter(|v| !v.is_empty()).count();
-            let text = format!("{}: {published} of {} crates are known there", registry.name, registry.versions.len());
+            let text = format!(
+                "{}: {published} of {} crates are known there",
+                registry.name,
+                registry.versions.len()
+            );
             checks.push(check("registry", Ok(text)));
-            checks.push(check("registry token", registry.token.clone().map(|()| "there is one".to_owned())));
+            checks.push(check(
+                "registry token",
+                registry.token.clone().map(|()| "there is one".to_owned()),
+            ));
         }
     }
     match &facts.github {
         None => {}
         Some(Err(blocker)) => checks.push(check("GitHub", Err(blocker.clone()))),
         Some(Ok(github)) => {
-            let text = format!("{} answers, and the token may write", github.facts.full_name);
-            checks.push(check("GitHub", if github.facts.may_write {
-                Ok(text)
-            } else {
-                Err(Blocker::new(
-                    format!("the GitHub token may not write to {}", github.facts.full_name),
-                    "give it `contents: write`",
-                ))
-            }));
+            let text = format!(
+                "{} answers, and the token may write",
+                github.facts.full_name
+            );
+            checks.push(check(
+                "GitHub",
+                if github.facts.may_write {
+                    Ok(text)
+                } else {
+                    Err(Blocker::new(
+                        format!(
+                            "the GitHub token may not write to {}",
+                            github.facts.full_name
+                        ),
+                        "give it `contents: write`",
+                    ))
+                },
+            ));
         }
     }
     checks.extend(hosts(facts));
@@ -60,7 +83,8 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
 fn changelog(path: &camino::Utf8Path, text: &Found<String>) -> Found<String> {
     let text = text.as_ref().map_err(Clone::clone)?;
     let parsed = stagegate_changelog::Changelog::parse(text);
-    let changelog = parsed.map_err(|e| Blocker::new(format!("{path}: {e}"), "correct the changelog"))?;
+    let changelog =
+        parsed.map_err(|e| Blocker::new(format!("{path}: {e}"), "correct the changelog"))?;
     Ok(format!("{path}: {} sections", changelog.sections().len()))
 }
 
@@ -70,10 +94,21 @@ pub(crate) fn git(facts: &Facts, config: &Config) -> Vec<Check> {
         Ok(git) => git,
         Err(blocker) => return vec![check("git", Err(blocker.clone()))],
     };
-    let clean = if git.dirty.is_empty() { Ok("clean".to_owned()) } else { Err(dirty(&git.dirty)) };
-    let identity = git.identity.as_ref().map(|who| format!("{} <{}>", who.name, who.email)).ok_or_else(|| {
-        Blocker::new("git does not know who you are", "set `git config user.name` and `git config user.email`")
-    });
+    let clean = if git.dirty.is_empty() {
+        Ok("clean".to_owned())
+    } else {
+        Err(dirty(&git.dirty))
+    };
+    let identity = git
+        .identity
+        .as_ref()
+        .map(|who| format!("{} <{}>", who.name, who.email))
+        .ok_or_else(|| {
+            Blocker::new(
+                "git does not know who you are",
+                "set `git config user.name` and `git config user.email`",
+            )
+        });
     vec![
         check("branch", branch(git, config)),
         check("working tree", clean),
@@ -85,9 +120,16 @@ pub(crate) fn git(facts: &Facts, config: &Config) -> Vec<Check> {
 /// Files that a release would not contain.
 pub(crate) fn dirty(paths: &[String]) -> Blocker {
     let shown: Vec<_> = paths.iter().take(3).map(|p| format!("`{p}`")).collect();
-    let more = if paths.len() > 3 { format!(" and {} more", paths.len() - 3) } else { String::new() };
+    let more = if paths.len() > 3 {
+        format!(" and {} more", paths.len() - 3)
+    } else {
+        String::new()
+    };
     Blocker::new(
-        format!("the working tree has changes that are not committed: {}{more}", shown.join(", ")),
+        format!(
+            "the working tree has changes that are not committed: {}{more}",
+            shown.join(", ")
+        ),
         "commit or stash them; a release is made from a commit",
     )
 }
@@ -116,7 +158,9 @@ fn remote(git: &GitFacts, config: &Config) -> Found<String> {
         Relation::Absent => Ok(format!("{name} has no {branch} yet")),
         Relation::Behind => Err(Blocker::new(
             format!("{name} has commits on {branch} that are not here"),
-            format!("`git pull --ff-only {name} {branch}`, see that it is still what you want to release, and try again"),
+            format!(
+                "`git pull --ff-only {name} {branch}`, see that it is still what you want to release, and try again"
+            ),
         )),
     }
 }
@@ -132,12 +176,17 @@ pub(crate) fn hosts(facts: &Facts) -> Vec<Check> {
                 // A survey belongs to no run yet, so a lease is always another's.
                 let problems = found.problems("");
                 if problems.is_empty() {
-                    let running = found.running.as_ref().map_or("nothing yet", |switch| &switch.release);
+                    let running = found
+                        .running
+                        .as_ref()
+                        .map_or("nothing yet", |switch| &switch.release);
                     checks.push(check(about.clone(), Ok(format!("ready, runs {running}"))));
                 }
                 for problem in problems {
                     // The deploy crate says what is wrong, a semicolon, and the remedy.
-                    let (what, remedy) = problem.rsplit_once("; ").unwrap_or((&problem, "repair the host"));
+                    let (what, remedy) = problem
+                        .rsplit_once("; ")
+                        .unwrap_or((&problem, "repair the host"));
                     checks.push(check(about.clone(), Err(Blocker::new(what, remedy))));
                 }
             }

@@ -49,8 +49,14 @@ pub(crate) fn clean(command: &mut Command) {
         name.starts_with("CARGO_PKG_")
             || name.starts_with("CARGO_BIN_")
             || name.starts_with("CARGO_MANIFEST_")
-            || ["CARGO_CRATE_NAME", "CARGO_PRIMARY_PACKAGE", "CARGO_TARGET_TMPDIR", "OUT_DIR", "LD_LIBRARY_PATH"]
-                .contains(&name)
+            || [
+                "CARGO_CRATE_NAME",
+                "CARGO_PRIMARY_PACKAGE",
+                "CARGO_TARGET_TMPDIR",
+                "OUT_DIR",
+                "LD_LIBRARY_PATH",
+            ]
+            .contains(&name)
     };
     for (name, _) in std::env::vars_os() {
         if name.to_str().is_some_and(ours) {
@@ -64,7 +70,9 @@ impl Tool {
     pub fn cargo(cargo: &std::path::Path, directory: &Utf8Path) -> Tool {
         let mut tool = Tool::new(cargo.to_string_lossy().as_ref(), directory, Spent::Cargo);
         clean(&mut tool.command);
-        tool.command.env("CARGO_TERM_COLOR", "never").env("CARGO_TERM_PROGRESS_WHEN", "never");
+        tool.command
+            .env("CARGO_TERM_COLOR", "never")
+            .env("CARGO_TERM_PROGRESS_WHEN", "never");
         tool.shown = "cargo".to_owned();
         tool.may_be_ended = true;
         tool
@@ -80,7 +88,12 @@ impl Tool {
             }
             Err(_) => Command::new(program),
         };
-        let mut tool = Tool { command, shown: program.to_owned(), spent, may_be_ended: false };
+        let mut tool = Tool {
+            command,
+            shown: program.to_owned(),
+            spent,
+            may_be_ended: false,
+        };
         tool.command.current_dir(directory);
         tool
     }
@@ -107,11 +120,23 @@ impl Tool {
     }
 
     /// Runs it to its end; `line` is told each line of its output.
-    pub fn run(mut self, log: Option<&Utf8Path>, interrupt: &Interrupt, line: &mut dyn FnMut(&str)) -> anyhow::Result<Outcome> {
+    pub fn run(
+        mut self,
+        log: Option<&Utf8Path>,
+        interrupt: &Interrupt,
+        line: &mut dyn FnMut(&str),
+    ) -> anyhow::Result<Outcome> {
         let start = Instant::now();
-        self.command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        self.command
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .process_group(0);
         let mut child = self.command.spawn().with_context(|| {
-            format!("cannot start `{}`; is it installed and on the PATH?", self.shown)
+            format!(
+                "cannot start `{}`; is it installed and on the PATH?",
+                self.shown
+            )
         })?;
         let mut log = log.map(open_log).transpose()?;
         if let Some(log) = &mut log {
@@ -136,11 +161,18 @@ impl Tool {
                 }
             }
         }
-        let status = child.wait().with_context(|| format!("waiting for `{}`", self.shown))?;
+        let status = child
+            .wait()
+            .with_context(|| format!("waiting for `{}`", self.shown))?;
         if self.may_be_ended && interrupt.asked() && !status.success() {
             return Err(Stopped.into());
         }
-        Ok(Outcome { status, stdout: output.stdout, tail: output.tail.join("\n"), took: start.elapsed() })
+        Ok(Outcome {
+            status,
+            stdout: output.stdout,
+            tail: output.tail.join("\n"),
+            took: start.elapsed(),
+        })
     }
 }
 
@@ -151,7 +183,9 @@ pub struct Stopped;
 
 /// SIGTERM to the whole group, so that cargo's rustc ends with it.
 fn end(child: &mut Child) {
-    let group = i32::try_from(child.id()).ok().and_then(rustix::process::Pid::from_raw);
+    let group = i32::try_from(child.id())
+        .ok()
+        .and_then(rustix::process::Pid::from_raw);
     if let Some(group) = group {
         let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
     }
@@ -224,8 +258,16 @@ pub(crate) fn read(tool: Tool) -> anyhow::Result<String> {
 
 /// The log of a step.
 pub(crate) fn log_of(output: &Utf8Path, step: &str) -> Utf8PathBuf {
-    let plain: String =
-        step.chars().map(|c| if c.is_ascii_alphanumeric() || "-._@".contains(c) { c } else { '-' }).collect();
+    let plain: String = step
+        .chars()
+        .map(|c| {
+            if c.is_ascii_alphanumeric() || "-._@".contains(c) {
+                c
+            } else {
+                '-'
+            }
+        })
+        .collect();
     output.join("logs").join(format!("{plain}.log"))
 }
 
@@ -243,7 +285,12 @@ mod tests {
         let error = read(sh("echo why >&2; exit 3")).unwrap_err().to_string();
         assert!(error.contains("why") && error.contains("3"), "{error}");
         let missing = Tool::new("no-such-program", Utf8Path::new("/"), Spent::Command);
-        assert!(read(missing).unwrap_err().to_string().contains("no-such-program"));
+        assert!(
+            read(missing)
+                .unwrap_err()
+                .to_string()
+                .contains("no-such-program")
+        );
     }
 
     #[test]
@@ -252,7 +299,9 @@ mod tests {
         interrupt.ask();
         let mut tool = sh("sleep 600");
         tool.may_be_ended = true;
-        let Err(error) = tool.run(None, &interrupt, &mut |_| {}) else { panic!("it ran to its end") };
+        let Err(error) = tool.run(None, &interrupt, &mut |_| {}) else {
+            panic!("it ran to its end")
+        };
         assert!(error.is::<Stopped>());
     }
 }

@@ -138,7 +138,15 @@ impl Facts {
     /// The version that the workspace has now: the highest of its publishable
     /// packages, or of all where none is publishable.
     pub fn current_version(&self, registry: &str) -> Option<Version> {
-        let publishable = self.workspace.packages.iter().filter(|p| p.publishable_to(registry));
-        publishable.map(|p| &p.version).max().or_else(|| self.workspace.packages.iter().map(|p| &p.version).max()).cloned()
+        let publishable = self
+            .workspace
+            .packages
+            .iter()
+            .filter(|p| p.publishable_to(registry));
+        publishable
+            .map(|p| &p.version)
+            .max()
+            .or_else(|| self.workspace.packages.iter().map(|p| &p.version).max())
+            .cloned()
     }
 }

@@ -17,7 +17,9 @@ pub struct Git {
 impl Git {
     /// git in `directory`.
     pub fn at(directory: &Utf8Path) -> Git {
-        Git { directory: directory.to_owned() }
+        Git {
+            directory: directory.to_owned(),
+        }
     }
 
     /// The command, not yet run.
@@ -34,7 +36,10 @@ impl Git {
     }
 
     /// Its output, or `None` where git says no with exit code 1.
-    pub fn ask<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> anyhow::Result<Option<String>> {
+    pub fn ask<S: AsRef<str>>(
+        &self,
+        args: impl IntoIterator<Item = S>,
+    ) -> anyhow::Result<Option<String>> {
         let tool = self.tool(args);
         let shown = tool.shown().to_owned();
         let outcome: Outcome = tool.run(None, &Interrupt::default(), &mut |_| {})?;
@@ -47,7 +52,12 @@ impl Git {
 
     /// The commit that a revision means, if there is such a one.
     pub fn commit_of(&self, revision: &str) -> anyhow::Result<Option<String>> {
-        self.ask(["rev-parse", "--verify", "--quiet", &format!("{revision}^{{commit}}")])
+        self.ask([
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            &format!("{revision}^{{commit}}"),
+        ])
     }
 
     /// A setting.
@@ -57,7 +67,10 @@ impl Git {
 
     /// Whether `old` is `new` or lies before it. Unknown commits do not.
     pub fn is_ancestor(&self, old: &str, new: &str) -> bool {
-        matches!(self.ask(["merge-base", "--is-ancestor", old, new]), Ok(Some(_)))
+        matches!(
+            self.ask(["merge-base", "--is-ancestor", old, new]),
+            Ok(Some(_))
+        )
     }
 
     /// Paths that differ from the last commit, untracked ones included, ignored
@@ -90,11 +103,20 @@ impl Git {
     /// fetched, nothing is written.
     pub fn remote_refs(&self, remote: &str) -> anyhow::Result<Vec<(String, String)>> {
         let text = self.read(["ls-remote", remote])?;
-        Ok(text.lines().filter_map(|l| l.split_once('\t')).map(|(a, b)| (b.to_owned(), a.to_owned())).collect())
+        Ok(text
+            .lines()
+            .filter_map(|l| l.split_once('\t'))
+            .map(|(a, b)| (b.to_owned(), a.to_owned()))
+            .collect())
     }
 
     /// The environment that makes a commit or a tag come out the same again.
-    pub fn sealed<S: AsRef<str>>(&self, who: &CommitIdentity, at: jiff::Timestamp, args: impl IntoIterator<Item = S>) -> Tool {
+    pub fn sealed<S: AsRef<str>>(
+        &self,
+        who: &CommitIdentity,
+        at: jiff::Timestamp,
+        args: impl IntoIterator<Item = S>,
+    ) -> Tool {
         let date = format!("{} +0000", at.as_second());
         let mut tool = self.tool(args);
         for role in ["AUTHOR", "COMMITTER"] {

@@ -66,7 +66,9 @@ pub enum Record {
 #[derive(Debug, thiserror::Error)]
 pub enum JournalError {
     /// Somebody else writes journals in this checkout.
-    #[error("another stagegate is at work in this checkout ({lock} is locked); wait for it, or end it, then try again")]
+    #[error(
+        "another stagegate is at work in this checkout ({lock} is locked); wait for it, or end it, then try again"
+    )]
     Locked {
         /// The lock file.
         lock: Utf8PathBuf,
@@ -82,7 +84,9 @@ pub enum JournalError {
         source: std::io::Error,
     },
     /// A line is not a record.
-    #[error("{path}:{line}: this is not a journal record ({cause}); nothing was done. Keep the file, and ask the world with `status` before you remove it")]
+    #[error(
+        "{path}:{line}: this is not a journal record ({cause}); nothing was done. Keep the file, and ask the world with `status` before you remove it"
+    )]
     Damaged {
         /// The journal.
         path: Utf8PathBuf,
@@ -92,7 +96,9 @@ pub enum JournalError {
         cause: String,
     },
     /// There is nothing to go on with.
-    #[error("there is no journal of {target} ({path}), so there is nothing to resume; begin it without --resume")]
+    #[error(
+        "there is no journal of {target} ({path}), so there is nothing to resume; begin it without --resume"
+    )]
     Nothing {
         /// `release-1.4.0`
         target: String,
@@ -100,7 +106,9 @@ pub enum JournalError {
         path: Utf8PathBuf,
     },
     /// It has been begun already.
-    #[error("{target} has been begun already, {done} of {steps} steps are done; go on with --resume (to give it up, remove {path})")]
+    #[error(
+        "{target} has been begun already, {done} of {steps} steps are done; go on with --resume (to give it up, remove {path})"
+    )]
     Begun {
         /// `release-1.4.0`
         target: String,
@@ -112,7 +120,9 @@ pub enum JournalError {
         steps: usize,
     },
     /// The journal is of another plan than the one it is wanted for.
-    #[error("{path} is the journal of another plan: {what}; nothing was done. Go on with that one (`{resume}`), or remove the file to give it up")]
+    #[error(
+        "{path} is the journal of another plan: {what}; nothing was done. Go on with that one (`{resume}`), or remove the file to give it up"
+    )]
     AnotherPlan {
         /// The journal.
         path: Utf8PathBuf,
@@ -147,9 +157,17 @@ impl Lock {
     /// Takes the checkout's lock, or says that it is taken.
     pub fn take(state: &Utf8Path) -> Result<Lock, JournalError> {
         let path = state.join("lock");
-        let io = |source| JournalError::Io { path: path.clone(), verb: "locked", source };
+        let io = |source| JournalError::Io {
+            path: path.clone(),
+            verb: "locked",
+            source,
+        };
         std::fs::create_dir_all(state).map_err(io)?;
-        let file = OpenOptions::new().create(true).append(true).open(&path).map_err(io)?;
+        let file = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(&path)
+            .map_err(io)?;
         match file.try_lock() {
             Ok(()) => Ok(Lock { _file: file }),
             Err(std::fs::TryLockError::WouldBlock) => Err(JournalError::Locked { lock: path }),
@@ -176,7 +194,11 @@ impl Journal {
     }
 
     /// Begins the journal of a plan.
-    pub fn begin(state: &Utf8Path, plan: &Plan, observer: Option<Observer>) -> Result<Journal, JournalError> {
+    pub fn begin(
+        state: &Utf8Path,
+        plan: &Plan,
+        observer: Option<Observer>,
+    ) -> Result<Journal, JournalError> {
         let lock = Lock::take(state)?;
         let path = Journal::path_of(state, &plan.target);
         if let Some((_, known)) = read(&path)? {
@@ -188,33 +210,75 @@ impl Journal {
             });
         }
         let file = open(&path)?;
-        let mut journal =
-            Journal { path, file, records: 0, done: BTreeMap::new(), started: Vec::new(), observer, _lock: lock };
-        journal.append(&Record::Plan { at: plan.at, digest: plan.digest(), plan: Box::new(plan.clone()) })?;
+        let mut journal = Journal {
+            path,
+            file,
+            records: 0,
+            done: BTreeMap::new(),
+            started: Vec::new(),
+            observer,
+            _lock: lock,
+        };
+        journal.append(&Record::Plan {
+            at: plan.at,
+            digest: plan.digest(),
+            plan: Box::new(plan.clone()),
+        })?;
         sync_directory(state);
         Ok(journal)
     }
 
     /// Goes on with the journal of a target, and gives the plan it is of.
-    pub fn resume(state: &Utf8Path, target: &str, observer: Option<Observer>) -> Result<(Plan, Journal), JournalError> {
+    pub fn resume(
+        state: &Utf8Path,
+        target: &str,
+        observer: Option<Observer>,
+    ) -> Result<(Plan, Journal), JournalError> {
         let lock = Lock::take(state)?;
         let path = Journal::path_of(state, target);
         let Some((plan, known)) = read(&path)? else {
-            return Err(JournalError::Nothing { target: target.to_owned(), path });
+            return Err(JournalError::Nothing {
+                target: target.to_owned(),
+                path,
+            });
         };
         let mut file = open(&path)?;
-        let io = |source| JournalError::Io { path: path.clone(), verb: "written", source };
+        let io = |source| JournalError::Io {
+            path: path.clone(),
+            verb: "written",
+            source,
+        };
         file.set_len(known.length).map_err(io)?;
         file.seek(SeekFrom::End(0)).map_err(io)?;
-        let Known { records, done, started, .. } = known;
-        Ok((plan, Journal { path, file, records, done, started, observer, _lock: lock }))
+        let Known {
+            records,
+            done,
+            started,
+            ..
+        } = known;
+        Ok((
+            plan,
+            Journal {
+                path,
+                file,
+                records,
+                done,
+                started,
+                observer,
+                _lock: lock,
+            },
+        ))
     }
 
     /// The targets that are begun and not completed in this checkout.
     pub fn open_targets(state: &Utf8Path) -> Vec<String> {
-        let Ok(entries) = std::fs::read_dir(state) else { return Vec::new() };
+        let Ok(entries) = std::fs::read_dir(state) else {
+            return Vec::new();
+        };
         let names = entries.filter_map(|e| e.ok()?.file_name().into_string().ok());
-        let mut targets: Vec<_> = names.filter_map(|n| n.strip_suffix(".jsonl").map(str::to_owned)).collect();
+        let mut targets: Vec<_> = names
+            .filter_map(|n| n.strip_suffix(".jsonl").map(str::to_owned))
+            .collect();
         targets.sort();
         targets
     }
@@ -239,7 +303,11 @@ impl Journal {
         self.file
             .write_all(&line)
             .and_then(|()| self.file.sync_data())
-            .map_err(|source| JournalError::Io { path: self.path.clone(), verb: "written", source })?;
+            .map_err(|source| JournalError::Io {
+                path: self.path.clone(),
+                verb: "written",
+                source,
+            })?;
         self.records += 1;
         if let Record::Done { step, evidence, .. } = record {
             self.done.insert(step.clone(), evidence.clone());
@@ -252,10 +320,15 @@ impl Journal {
 
     /// Closes the journal of a completed plan: it is kept, and no longer open.
     pub fn complete(mut self) -> Result<(), JournalError> {
-        self.append(&Record::Completed { at: Timestamp::now() })?;
+        self.append(&Record::Completed {
+            at: Timestamp::now(),
+        })?;
         let kept = self.path.with_extension("done");
-        std::fs::rename(&self.path, &kept)
-            .map_err(|source| JournalError::Io { path: self.path.clone(), verb: "put aside", source })?;
+        std::fs::rename(&self.path, &kept).map_err(|source| JournalError::Io {
+            path: self.path.clone(),
+            verb: "put aside",
+            source,
+        })?;
         Ok(())
     }
 }
@@ -274,7 +347,11 @@ fn open(path: &Utf8Path) -> Result<File, JournalError> {
         .write(true)
         .truncate(false)
         .open(path)
-        .map_err(|source| JournalError::Io { path: path.to_owned(), verb: "opened", source })
+        .map_err(|source| JournalError::Io {
+            path: path.to_owned(),
+            verb: "opened",
+            source,
+        })
 }
 
 /// The new file's name must survive a power cut as well as its content.
@@ -290,20 +367,43 @@ fn read(path: &Utf8Path) -> Result<Option<(Plan, Known)>, JournalError> {
     match File::open(path) {
         Ok(mut file) => {
             file.read_to_string(&mut text)
-                .map_err(|source| JournalError::Io { path: path.to_owned(), verb: "read", source })?;
+                .map_err(|source| JournalError::Io {
+                    path: path.to_owned(),
+                    verb: "read",
+                    source,
+                })?;
         }
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-        Err(source) => return Err(JournalError::Io { path: path.to_owned(), verb: "read", source }),
+        Err(source) => {
+            return Err(JournalError::Io {
+                path: path.to_owned(),
+                verb: "read",
+                source,
+            });
+        }
     }
     let whole = text.rfind('\n').map_or(0, |end| end + 1);
-    let mut known = Known { records: 0, length: whole as u64, done: BTreeMap::new(), started: Vec::new() };
+    let mut known = Known {
+        records: 0,
+        length: whole as u64,
+        done: BTreeMap::new(),
+        started: Vec::new(),
+    };
     let mut plan = None;
     for (index, line) in text[..whole].lines().enumerate() {
-        let damaged = |cause: String| JournalError::Damaged { path: path.to_owned(), line: index + 1, cause };
+        let damaged = |cause: String| JournalError::Damaged {
+            path: path.to_owned(),
+            line: index + 1,
+            cause,
+        };
         let record: Record = serde_json::from_str(line).map_err(|e| damaged(e.to_string()))?;
         known.records += 1;
         match record {
-            Record::Plan { digest, plan: written, .. } => {
+            Record::Plan {
+                digest,
+                plan: written,
+                ..
+            } => {
                 if written.digest() != digest {
                     return Err(damaged("the plan does not match its digest".to_owned()));
                 }
@@ -324,7 +424,10 @@ mod tests {
     use crate::plan::{Action, Step};
 
     fn plan(version: &str) -> Plan {
-        let action = Action::Command { run: vec!["true".to_owned()], probe: None };
+        let action = Action::Command {
+            run: vec!["true".to_owned()],
+            probe: None,
+        };
         Plan {
             target: format!("release-{version}"),
             title: format!("release {version}"),
@@ -343,7 +446,11 @@ mod tests {
     }
 
     fn done(step: &str) -> Record {
-        Record::Done { at: Timestamp::UNIX_EPOCH, step: step.to_owned(), evidence: "seen".to_owned() }
+        Record::Done {
+            at: Timestamp::UNIX_EPOCH,
+            step: step.to_owned(),
+            evidence: "seen".to_owned(),
+        }
     }
 
     #[test]
@@ -383,11 +490,17 @@ mod tests {
     fn only_one_may_write_and_a_begun_plan_is_not_begun_again() {
         let (_keep, state) = directory();
         let journal = Journal::begin(&state, &plan("1.0.0"), None).unwrap();
-        assert!(matches!(Journal::begin(&state, &plan("2.0.0"), None), Err(JournalError::Locked { .. })));
+        assert!(matches!(
+            Journal::begin(&state, &plan("2.0.0"), None),
+            Err(JournalError::Locked { .. })
+        ));
         drop(journal);
         let again = Journal::begin(&state, &plan("1.0.0"), None);
         assert!(matches!(again, Err(JournalError::Begun { .. })));
-        assert!(matches!(Journal::resume(&state, "release-3.0.0", None), Err(JournalError::Nothing { .. })));
+        assert!(matches!(
+            Journal::resume(&state, "release-3.0.0", None),
+            Err(JournalError::Nothing { .. })
+        ));
     }
 
     #[test]
@@ -397,10 +510,16 @@ mod tests {
         let path = Journal::path_of(&state, "release-1.0.0");
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replace("\"tag\"", "\"rag\"")).unwrap();
-        let error = Journal::resume(&state, "release-1.0.0", None).map(drop).unwrap_err().to_string();
+        let error = Journal::resume(&state, "release-1.0.0", None)
+            .map(drop)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("release-1.0.0.jsonl:1"), "{error}");
         std::fs::write(&path, format!("{text}nonsense\n")).unwrap();
-        let error = Journal::resume(&state, "release-1.0.0", None).map(drop).unwrap_err().to_string();
+        let error = Journal::resume(&state, "release-1.0.0", None)
+            .map(drop)
+            .unwrap_err()
+            .to_string();
         assert!(error.contains("release-1.0.0.jsonl:2"), "{error}");
     }
 }

@@ -153,10 +153,13 @@ impl std::str::FromStr for Stage {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Stage, String> {
-        Stage::ALL.into_iter().find(|stage| stage.name() == text).ok_or_else(|| {
-            let names: Vec<_> = Stage::ALL.iter().map(|stage| stage.name()).collect();
-            format!("`{text}` is no stage; the stages are {}", names.join(", "))
-        })
+        Stage::ALL
+            .into_iter()
+            .find(|stage| stage.name() == text)
+            .ok_or_else(|| {
+                let names: Vec<_> = Stage::ALL.iter().map(|stage| stage.name()).collect();
+                format!("`{text}` is no stage; the stages are {}", names.join(", "))
+            })
     }
 }
 

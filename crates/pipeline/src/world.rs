@@ -4,6 +4,7 @@
 //! other addresses; no code below this knows which one it is in.
 
 use std::path::PathBuf;
+use std::sync::OnceLock;
 
 use anyhow::{Context, anyhow};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -32,11 +33,17 @@ pub struct World {
     pub interrupt: Interrupt,
     /// The cargo that called us, or the one on the path.
     pub cargo: PathBuf,
+    // Opening reads the trusted roots and the index's own configuration: once is enough.
+    registry: OnceLock<Registry>,
 }
 
 impl World {
     /// Opens the workspace around `start`.
-    pub fn open(start: &Utf8Path, overlay: Option<&Utf8Path>, interrupt: Interrupt) -> anyhow::Result<World> {
+    pub fn open(
+        start: &Utf8Path,
+        overlay: Option<&Utf8Path>,
+        interrupt: Interrupt,
+    ) -> anyhow::Result<World> {
         let cargo = std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from);
         let (root, target_directory) = locate(&cargo, start)?;
         let config = Config::load(&root, overlay)?;
@@ -44,9 +51,16 @@ impl World {
         let top = git.read(["rev-parse", "--show-toplevel"]).with_context(|| {
             format!("{root} is not in a git checkout; a release is made from a commit: run `git init` and commit")
         })?;
-        let top = Utf8Path::new(&top).canonicalize_utf8().with_context(|| format!("following {top}"))?;
-        let inside = root.canonicalize_utf8().with_context(|| format!("following {root}"))?;
-        let subdirectory = inside.strip_prefix(&top).unwrap_or(Utf8Path::new("")).to_owned();
+        let top = Utf8Path::new(&top)
+            .canonicalize_utf8()
+            .with_context(|| format!("following {top}"))?;
+        let inside = root
+            .canonicalize_utf8()
+            .with_context(|| format!("following {root}"))?;
+        let subdirectory = inside
+            .strip_prefix(&top)
+            .unwrap_or(Utf8Path::new(""))
+            .to_owned();
         let directory = git.read(["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
         Ok(World {
             root,
@@ -56,6 +70,7 @@ impl World {
             config,
             interrupt,
             cargo,
+            registry: OnceLock::new(),
         })
     }
 
@@ -77,7 +92,11 @@ impl World {
 
     /// The registry's client.
     pub fn registry(&self) -> anyhow::Result<Registry> {
-        Ok(Registry::open(&self.config.registry.index)?)
+        if let Some(registry) = self.registry.get() {
+            return Ok(registry.clone());
+        }
+        let opened = Registry::open(&self.config.registry.index)?;
+        Ok(self.registry.get_or_init(|| opened).clone())
     }
 
     /// The registry's token, if there is one.
@@ -86,13 +105,21 @@ impl World {
             Some(home) => PathBuf::from(home),
             None => PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cargo"),
         };
-        Ok(Token::find(&self.config.registry.name, &|name| std::env::var(name).ok(), &home)?)
+        Ok(Token::find(
+            &self.config.registry.name,
+            &|name| std::env::var(name).ok(),
+            &home,
+        )?)
     }
 
     /// The registry's token, or the word on how to give one.
     pub fn need_registry_token(&self) -> anyhow::Result<Token> {
         self.registry_token()?.ok_or_else(|| {
-            anyhow!("there is no token for the registry {}; set {} or run `cargo login`", self.config.registry.name, self.registry_token_variable())
+            anyhow!(
+                "there is no token for the registry {}; set {} or run `cargo login`",
+                self.config.registry.name,
+                self.registry_token_variable()
+            )
         })
     }
 
@@ -100,13 +127,19 @@ impl World {
     pub fn registry_token_variable(&self) -> String {
         match self.config.registry.name.as_str() {
             "crates-io" => "CARGO_REGISTRY_TOKEN".to_owned(),
-            name => format!("CARGO_REGISTRIES_{}_TOKEN", name.to_uppercase().replace('-', "_")),
+            name => format!(
+                "CARGO_REGISTRIES_{}_TOKEN",
+                name.to_uppercase().replace('-', "_")
+            ),
         }
     }
 
     /// GitHub's addresses.
     pub fn github_server(&self) -> Server {
-        Server { api: self.config.github.api.clone(), uploads: self.config.github.uploads.clone() }
+        Server {
+            api: self.config.github.api.clone(),
+            uploads: self.config.github.uploads.clone(),
+        }
     }
 
     /// Whether there is a token for GitHub.
@@ -121,15 +154,25 @@ impl World {
 }
 
 fn github_token() -> Option<stagegate_github::Token> {
-    let found = ["GITHUB_TOKEN", "GH_TOKEN"].iter().find_map(|name| std::env::var(name).ok());
-    found.filter(|token| !token.trim().is_empty()).map(stagegate_github::Token::new)
+    let found = ["GITHUB_TOKEN", "GH_TOKEN"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
+    found
+        .filter(|token| !token.trim().is_empty())
+        .map(stagegate_github::Token::new)
 }
 
 /// The workspace's root and target directory.
 fn locate(cargo: &std::path::Path, start: &Utf8Path) -> anyhow::Result<(Utf8PathBuf, Utf8PathBuf)> {
-    let manifest = start.ancestors().map(|d| d.join("Cargo.toml")).find(|m| m.is_file()).ok_or_else(|| {
-        anyhow!("there is no Cargo.toml in {start} or above it; run this inside a Cargo workspace")
-    })?;
+    let manifest = start
+        .ancestors()
+        .map(|d| d.join("Cargo.toml"))
+        .find(|m| m.is_file())
+        .ok_or_else(|| {
+            anyhow!(
+                "there is no Cargo.toml in {start} or above it; run this inside a Cargo workspace"
+            )
+        })?;
     let workspace = stagegate_manifest::Workspace::load(cargo, &manifest, &crate::command::clean)?;
     Ok((workspace.root, workspace.target_directory))
 }

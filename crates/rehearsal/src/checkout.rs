@@ -30,7 +30,11 @@ fn git(directory: &Utf8Path, args: &[&str]) -> anyhow::Result<String> {
         .output()
         .with_context(|| format!("cannot start git in {directory}; is it installed?"))?;
     if !output.status.success() {
-        bail!("`git {}` in {directory} failed: {}", args.join(" "), String::from_utf8_lossy(&output.stderr).trim());
+        bail!(
+            "`git {}` in {directory} failed: {}",
+            args.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
     }
     String::from_utf8(output.stdout).with_context(|| format!("reading `git {}`", args.join(" ")))
 }
@@ -44,17 +48,29 @@ impl Checkout {
         let copy = into.join("work");
         let remote = into.join("remote.git");
         let top = git(original, &["rev-parse", "--show-toplevel"]).ok();
-        let committed = top.is_some() && git(original, &["rev-parse", "--verify", "--quiet", "HEAD"]).is_ok();
+        let committed =
+            top.is_some() && git(original, &["rev-parse", "--verify", "--quiet", "HEAD"]).is_ok();
         let (inside, uncommitted) = match top.as_deref().map(str::trim) {
             Some(top) if committed => clone(Utf8Path::new(top), original, &copy, branch)?,
             _ => (Utf8PathBuf::new(), copy_plain(original, &copy, branch)?),
         };
-        git(&copy, &["clone", "--quiet", "--bare", copy.as_str(), remote.as_str()])?;
+        git(
+            &copy,
+            &["clone", "--quiet", "--bare", copy.as_str(), remote.as_str()],
+        )?;
         // Its address would be the original, which must not be reached.
         let _ = git(&copy, &["remote", "remove", "origin"]);
         git(&copy, &["remote", "add", "origin", remote.as_str()])?;
-        let root = if inside.as_str().is_empty() { copy } else { copy.join(inside) };
-        Ok(Checkout { root, remote, uncommitted })
+        let root = if inside.as_str().is_empty() {
+            copy
+        } else {
+            copy.join(inside)
+        };
+        Ok(Checkout {
+            root,
+            remote,
+            uncommitted,
+        })
     }
 }
 
@@ -73,22 +89,60 @@ fn settle(copy: &Utf8Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn clone(top: &Utf8Path, original: &Utf8Path, copy: &Utf8Path, branch: &str) -> anyhow::Result<(Utf8PathBuf, usize)> {
-    let original = original.canonicalize_utf8().with_context(|| format!("following {original}"))?;
-    let top = top.canonicalize_utf8().with_context(|| format!("following {top}"))?;
-    let inside = original.strip_prefix(&top).unwrap_or(Utf8Path::new("")).to_owned();
-    git(&top, &["clone", "--quiet", "--no-hardlinks", "--no-local", top.as_str(), copy.as_str()])?;
+fn clone(
+    top: &Utf8Path,
+    original: &Utf8Path,
+    copy: &Utf8Path,
+    branch: &str,
+) -> anyhow::Result<(Utf8PathBuf, usize)> {
+    let original = original
+        .canonicalize_utf8()
+        .with_context(|| format!("following {original}"))?;
+    let top = top
+        .canonicalize_utf8()
+        .with_context(|| format!("following {top}"))?;
+    let inside = original
+        .strip_prefix(&top)
+        .unwrap_or(Utf8Path::new(""))
+        .to_owned();
+    git(
+        &top,
+        &[
+            "clone",
+            "--quiet",
+            "--no-hardlinks",
+            "--no-local",
+            top.as_str(),
+            copy.as_str(),
+        ],
+    )?;
     settle(copy)?;
     git(copy, &["checkout", "--quiet", "-B", branch])?;
-    let changed = git(&top, &["ls-files", "-z", "--modified", "--deleted", "--others", "--exclude-standard"])?;
+    let changed = git(
+        &top,
+        &[
+            "ls-files",
+            "-z",
+            "--modified",
+            "--deleted",
+            "--others",
+            "--exclude-standard",
+        ],
+    )?;
     let staged = git(&top, &["diff", "-z", "--name-only", "--cached"])?;
-    let mut paths: Vec<&str> = changed.split('\0').chain(staged.split('\0')).filter(|p| !p.is_empty()).collect();
+    let mut paths: Vec<&str> = changed
+        .split('\0')
+        .chain(staged.split('\0'))
+        .filter(|p| !p.is_empty())
+        .collect();
     paths.sort_unstable();
     paths.dedup();
     for path in &paths {
         let (from, to) = (top.join(path), copy.join(path));
         if from.is_dir() {
-            bail!("{from} is a git checkout of its own inside the workspace; commit it as a submodule or ignore it");
+            bail!(
+                "{from} is a git checkout of its own inside the workspace; commit it as a submodule or ignore it"
+            );
         }
         if from.symlink_metadata().is_ok() {
             copy_entry(&from, &to)?;
@@ -98,7 +152,15 @@ fn clone(top: &Utf8Path, original: &Utf8Path, copy: &Utf8Path, branch: &str) -> 
     }
     if !paths.is_empty() {
         git(copy, &["add", "--all"])?;
-        git(copy, &["commit", "--quiet", "--message", "What was not yet committed"])?;
+        git(
+            copy,
+            &[
+                "commit",
+                "--quiet",
+                "--message",
+                "What was not yet committed",
+            ],
+        )?;
     }
     Ok((inside, paths.len()))
 }
@@ -111,13 +173,24 @@ fn copy_plain(original: &Utf8Path, copy: &Utf8Path, branch: &str) -> anyhow::Res
         std::fs::write(copy.join(".gitignore"), "/target\n")?;
     }
     git(copy, &["add", "--all"])?;
-    git(copy, &["commit", "--quiet", "--message", "The workspace as it was found"])?;
+    git(
+        copy,
+        &[
+            "commit",
+            "--quiet",
+            "--message",
+            "The workspace as it was found",
+        ],
+    )?;
     Ok(0)
 }
 
 fn copy_directory(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(to).with_context(|| format!("creating {to}"))?;
-    for entry in from.read_dir_utf8().with_context(|| format!("reading {from}"))? {
+    for entry in from
+        .read_dir_utf8()
+        .with_context(|| format!("reading {from}"))?
+    {
         let entry = entry.with_context(|| format!("reading {from}"))?;
         if entry.file_type()?.is_dir() {
             // Build output and another version control's memory are not sources.
@@ -172,12 +245,23 @@ mod tests {
 
         let copy = Checkout::of(&original, &root.join("copy"), "main").unwrap();
         assert_eq!(copy.uncommitted, 3);
-        assert_eq!(std::fs::read_to_string(copy.root.join("Cargo.toml")).unwrap(), "new");
+        assert_eq!(
+            std::fs::read_to_string(copy.root.join("Cargo.toml")).unwrap(),
+            "new"
+        );
         assert!(copy.root.join("fresh").exists() && !copy.root.join("gone").exists());
         assert!(!copy.root.join("target").exists());
         assert_eq!(git(&copy.root, &["status", "--porcelain"]).unwrap(), "");
-        assert_eq!(git(&copy.root, &["symbolic-ref", "--short", "HEAD"]).unwrap(), "main\n");
-        assert_eq!(git(&copy.root, &["remote", "get-url", "origin"]).unwrap().trim(), copy.remote);
+        assert_eq!(
+            git(&copy.root, &["symbolic-ref", "--short", "HEAD"]).unwrap(),
+            "main\n"
+        );
+        assert_eq!(
+            git(&copy.root, &["remote", "get-url", "origin"])
+                .unwrap()
+                .trim(),
+            copy.remote
+        );
         assert_eq!(git(&original, &["status", "--porcelain"]).unwrap(), before);
     }
 

@@ -40,9 +40,15 @@ impl KillAt {
             "after" => When::After,
             _ => anyhow::bail!("`{when}` is neither before nor after"),
         };
-        let record: usize = record.parse().with_context(|| format!("`{record}` is not a number"))?;
+        let record: usize = record
+            .parse()
+            .with_context(|| format!("`{record}` is not a number"))?;
         anyhow::ensure!(record > 0, "records are counted from 1");
-        Ok(KillAt { when, record, seen: AtomicUsize::new(0) })
+        Ok(KillAt {
+            when,
+            record,
+            seen: AtomicUsize::new(0),
+        })
     }
 
     /// What the environment asks for.
@@ -50,14 +56,20 @@ impl KillAt {
     /// # Errors
     /// When it asks for something that cannot be understood.
     pub fn from_environment() -> anyhow::Result<Option<KillAt>> {
-        std::env::var(VARIABLE).ok().map(|text| KillAt::parse(&text).with_context(|| VARIABLE)).transpose()
+        std::env::var(VARIABLE)
+            .ok()
+            .map(|text| KillAt::parse(&text).with_context(|| VARIABLE))
+            .transpose()
     }
 
     /// Called before and after every record; does not return from the fatal one.
     pub fn at(&self, when: When) {
         if self.is_fatal(when) {
             // Nothing can be done about a failure, and nothing needs to be.
-            let _ = rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
+            let _ = rustix::process::kill_process(
+                rustix::process::getpid(),
+                rustix::process::Signal::KILL,
+            );
         }
     }
 

@@ -56,7 +56,11 @@ impl StandInWorld {
     ///
     /// # Errors
     /// When a port or a file cannot be had.
-    pub fn start(directory: &Utf8Path, checkout: Checkout, options: WorldOptions) -> anyhow::Result<StandInWorld> {
+    pub fn start(
+        directory: &Utf8Path,
+        checkout: Checkout,
+        options: WorldOptions,
+    ) -> anyhow::Result<StandInWorld> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .enable_all()
@@ -107,13 +111,26 @@ impl StandInWorld {
                 std::fs::create_dir_all(&place).with_context(|| format!("creating {place}"))?;
                 let host = StandInHost::start(handle, &place, options.front_end, None, Vec::new())?;
                 let prefix: &Utf8Path = host.prefix();
-                let lines: Vec<String> =
-                    app.environment.iter().map(|line| line.replace("{prefix}", prefix.as_str())).collect();
+                let lines: Vec<String> = app
+                    .environment
+                    .iter()
+                    .map(|line| line.replace("{prefix}", prefix.as_str()))
+                    .collect();
                 host.provision(&app.name, &lines)?;
                 Some(host)
             }
         };
-        Ok(StandInWorld { checkout, registry, github, host, repository: options.repository, registry_token, github_token, host_faults, runtime })
+        Ok(StandInWorld {
+            checkout,
+            registry,
+            github,
+            host,
+            repository: options.repository,
+            registry_token,
+            github_token,
+            host_faults,
+            runtime,
+        })
     }
 
     /// Lets the host misbehave from now on: what ran on it before came there in peace.

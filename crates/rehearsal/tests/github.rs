@@ -16,16 +16,52 @@ fn world(immutable_releases: bool, faults: Vec<GitHubFault>) -> World {
     let root = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
     let git = root.join("remote.git");
     let run = |args: &[&str]| {
-        let ok = std::process::Command::new("git").args(args).status().unwrap().success();
+        let ok = std::process::Command::new("git")
+            .args(args)
+            .status()
+            .unwrap()
+            .success();
         assert!(ok, "git {args:?}");
     };
-    run(&["init", "--quiet", "--bare", "--initial-branch=main", git.as_str()]);
+    run(&[
+        "init",
+        "--quiet",
+        "--bare",
+        "--initial-branch=main",
+        git.as_str(),
+    ]);
     let tree = "4b825dc642cb6eb9a060e54bf8d69288fbee4904";
-    let who = ["-c", "user.name=T", "-c", "user.email=t@example.org", "--git-dir", git.as_str()];
-    run(&[&["--git-dir", git.as_str(), "hash-object", "-t", "tree", "-w", "/dev/null"][..]].concat());
-    let commit = std::process::Command::new("git").args(who).args(["commit-tree", tree, "-m", "first"]).output().unwrap();
+    let who = [
+        "-c",
+        "user.name=T",
+        "-c",
+        "user.email=t@example.org",
+        "--git-dir",
+        git.as_str(),
+    ];
+    run(&[&[
+        "--git-dir",
+        git.as_str(),
+        "hash-object",
+        "-t",
+        "tree",
+        "-w",
+        "/dev/null",
+    ][..]]
+    .concat());
+    let commit = std::process::Command::new("git")
+        .args(who)
+        .args(["commit-tree", tree, "-m", "first"])
+        .output()
+        .unwrap();
     let commit = String::from_utf8(commit.stdout).unwrap();
-    run(&["--git-dir", git.as_str(), "update-ref", "refs/heads/main", commit.trim()]);
+    run(&[
+        "--git-dir",
+        git.as_str(),
+        "update-ref",
+        "refs/heads/main",
+        commit.trim(),
+    ]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let options = GitHubOptions {
         repository: "o/r".to_owned(),
@@ -35,19 +71,39 @@ fn world(immutable_releases: bool, faults: Vec<GitHubFault>) -> World {
         faults,
     };
     let github = StandInGitHub::start(runtime.handle(), &root.join("github"), options).unwrap();
-    World { github, git, _directory: directory, _runtime: runtime }
+    World {
+        github,
+        git,
+        _directory: directory,
+        _runtime: runtime,
+    }
 }
 
 impl World {
     fn client(&self, token: &str) -> GitHub {
         let url = |text: &str| text.parse().unwrap();
-        let server = Server { api: url(self.github.api()), uploads: url(self.github.uploads()) };
+        let server = Server {
+            api: url(self.github.api()),
+            uploads: url(self.github.uploads()),
+        };
         GitHub::new(&server, Some(&Token::new(token))).unwrap()
     }
 
     fn has_tag(&self, tag: &str) -> bool {
-        let args = ["--git-dir", self.git.as_str(), "rev-parse", "--verify", "--quiet", &format!("refs/tags/{tag}")];
-        std::process::Command::new("git").args(args).output().unwrap().status.success()
+        let args = [
+            "--git-dir",
+            self.git.as_str(),
+            "rev-parse",
+            "--verify",
+            "--quiet",
+            &format!("refs/tags/{tag}"),
+        ];
+        std::process::Command::new("git")
+            .args(args)
+            .output()
+            .unwrap()
+            .status
+            .success()
     }
 }
 
@@ -74,11 +130,20 @@ fn a_release_goes_from_draft_to_public_with_its_assets() {
 
     let made = client.create_draft(&repository(), &draft()).unwrap();
     assert!(made.draft);
-    assert_eq!(client.release_of(&repository(), "v1.0.0").unwrap().unwrap().id, made.id);
+    assert_eq!(
+        client
+            .release_of(&repository(), "v1.0.0")
+            .unwrap()
+            .unwrap()
+            .id,
+        made.id
+    );
     assert_eq!(client.latest(&repository()).unwrap(), None);
     assert!(!world.has_tag("v1.0.0"));
 
-    let asset = client.upload_asset(&repository(), &made, "a-1.0.0.crate", b"bytes".to_vec()).unwrap();
+    let asset = client
+        .upload_asset(&repository(), &made, "a-1.0.0.crate", b"bytes".to_vec())
+        .unwrap();
     let digest = "sha256:277089d91c0bdf4f2e6862ba7e4a07605119431f5d13f726dd352b06f1b206a9";
     assert_eq!(asset.digest.as_deref(), Some(digest));
     let again = client.upload_asset(&repository(), &made, "a-1.0.0.crate", b"other".to_vec());
@@ -87,7 +152,13 @@ fn a_release_goes_from_draft_to_public_with_its_assets() {
     let public = client.publish(&repository(), &made, true).unwrap();
     assert!(!public.draft && world.has_tag("v1.0.0"));
     assert_eq!(client.latest(&repository()).unwrap().unwrap().id, made.id);
-    assert_eq!(world.github.asset_bytes(&world.github.releases()[0].assets[0]).unwrap(), b"bytes");
+    assert_eq!(
+        world
+            .github
+            .asset_bytes(&world.github.releases()[0].assets[0])
+            .unwrap(),
+        b"bytes"
+    );
     client.delete_asset(&repository(), &asset).unwrap();
     assert!(world.github.releases()[0].assets.is_empty());
 }
@@ -97,7 +168,9 @@ fn an_immutable_release_takes_no_more_assets() {
     let world = world(true, Vec::new());
     let client = world.client("secret");
     let made = client.create_draft(&repository(), &draft()).unwrap();
-    client.upload_asset(&repository(), &made, "a", b"a".to_vec()).unwrap();
+    client
+        .upload_asset(&repository(), &made, "a", b"a".to_vec())
+        .unwrap();
     let public = client.publish(&repository(), &made, true).unwrap();
     assert!(public.immutable);
     let late = client.upload_asset(&repository(), &public, "b", b"b".to_vec());
@@ -113,19 +186,45 @@ fn errors_are_told_apart() {
     ];
     let world = world(false, faults);
     let wrong = world.client("wrong").repository(&repository());
-    assert!(matches!(wrong, Err(GitHubError::Unauthorized { .. })), "{wrong:?}");
+    assert!(
+        matches!(wrong, Err(GitHubError::Unauthorized { .. })),
+        "{wrong:?}"
+    );
     let client = world.client("secret");
     let missing = client.repository(&"o/other".parse().unwrap());
-    assert!(matches!(missing, Err(GitHubError::Refused { status: 404, .. })), "{missing:?}");
+    assert!(
+        matches!(missing, Err(GitHubError::Refused { status: 404, .. })),
+        "{missing:?}"
+    );
 
     let limited = client.create_draft(&repository(), &draft()).unwrap_err();
-    let GitHubError::RateLimited { retry_after: Some(wait), .. } = limited else { panic!("{limited:?}") };
+    let GitHubError::RateLimited {
+        retry_after: Some(wait),
+        ..
+    } = limited
+    else {
+        panic!("{limited:?}")
+    };
     assert_eq!(wait.as_secs(), 1);
     for there in [false, true] {
         let error = client.create_draft(&repository(), &draft()).unwrap_err();
-        assert!(error.is_passing() && matches!(error, GitHubError::Ambiguous { .. }), "{error:?}");
-        assert_eq!(client.release_of(&repository(), "v1.0.0").unwrap().is_some(), there);
+        assert!(
+            error.is_passing() && matches!(error, GitHubError::Ambiguous { .. }),
+            "{error:?}"
+        );
+        assert_eq!(
+            client
+                .release_of(&repository(), "v1.0.0")
+                .unwrap()
+                .is_some(),
+            there
+        );
     }
-    let posts = world.github.requests().iter().filter(|r| r.method == "POST").count();
+    let posts = world
+        .github
+        .requests()
+        .iter()
+        .filter(|r| r.method == "POST")
+        .count();
     assert_eq!(posts, 3, "no POST is ever repeated by itself");
 }

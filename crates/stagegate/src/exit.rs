@@ -60,7 +60,9 @@ impl Exit {
         match self {
             Exit::Success => "everything asked for is done",
             Exit::Failure => "something failed that has no code of its own",
-            Exit::Usage => "the command line cannot be understood, or a question could not be asked",
+            Exit::Usage => {
+                "the command line cannot be understood, or a question could not be asked"
+            }
             Exit::Blocked => "something stands in the way; nothing was changed",
             Exit::Config => "stagegate.toml cannot be used; nothing was changed",
             Exit::Gate => "a gate did not pass; nothing was changed",
@@ -96,14 +98,20 @@ impl Exit {
 
     /// The code for the way a run ended.
     pub(crate) fn of_run(end: RunEnd, failure: Option<&anyhow::Error>) -> Exit {
-        let is = |test: fn(&(dyn std::error::Error + 'static)) -> bool| failure.is_some_and(|e| e.chain().any(test));
+        let is = |test: fn(&(dyn std::error::Error + 'static)) -> bool| {
+            failure.is_some_and(|e| e.chain().any(test))
+        };
         match end {
             RunEnd::Completed => Exit::Success,
             RunEnd::Interrupted => Exit::Interrupted,
             RunEnd::Declined => Exit::Declined,
             RunEnd::RolledBack => Exit::RolledBack,
             RunEnd::Failed if is(|cause| cause.is::<GateFailed>()) => Exit::Gate,
-            RunEnd::Failed if is(|cause| matches!(cause.downcast_ref(), Some(DeployError::RolledBack { .. }))) => {
+            RunEnd::Failed
+                if is(|cause| {
+                    matches!(cause.downcast_ref(), Some(DeployError::RolledBack { .. }))
+                }) =>
+            {
                 Exit::RolledBack
             }
             RunEnd::Failed => Exit::Stopped,

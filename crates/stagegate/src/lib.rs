@@ -31,7 +31,11 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // clap knows whether this is help for stdout or a mistake for stderr.
             let _ = error.print();
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Success.into() };
+            return if error.use_stderr() {
+                Exit::Usage.into()
+            } else {
+                Exit::Success.into()
+            };
         }
     };
     let format = cli.format;

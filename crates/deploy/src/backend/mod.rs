@@ -237,7 +237,10 @@ mod tests {
     #[test]
     fn an_unconfirmed_switch_of_another_is_a_conflict() {
         let armed = Some(switch(Slot::Green, "3.0.0-x", "other"));
-        let mut state = State { armed, ..State::default() };
+        let mut state = State {
+            armed,
+            ..State::default()
+        };
         check(&state, "ccccc");
         state.armed = Some(switch(Slot::Green, "3.0.0-x", "me"));
         check(&state, "ccccc");

@@ -16,14 +16,27 @@ pub struct ConfigError {
 }
 
 impl ConfigError {
-    pub(super) fn at(file: Utf8PathBuf, text: &str, offset: Option<usize>, message: &str) -> ConfigError {
+    pub(super) fn at(
+        file: Utf8PathBuf,
+        text: &str,
+        offset: Option<usize>,
+        message: &str,
+    ) -> ConfigError {
         let place = offset.map(|offset| {
             let before = &text[..offset.min(text.len())];
             let start = before.rfind('\n').map_or(0, |i| i + 1);
             let line = text[start..].lines().next().unwrap_or_default().to_owned();
-            (before.matches('\n').count() + 1, before[start..].chars().count() + 1, line)
+            (
+                before.matches('\n').count() + 1,
+                before[start..].chars().count() + 1,
+                line,
+            )
         });
-        ConfigError { file, place, message: message.trim().replace('\n', ", ") }
+        ConfigError {
+            file,
+            place,
+            message: message.trim().replace('\n', ", "),
+        }
     }
 }
 
@@ -35,7 +48,14 @@ impl fmt::Display for ConfigError {
         write!(f, "{}:{line}:{column}: {}", self.file, self.message)?;
         let margin = line.to_string();
         write!(f, "\n  {margin} | {text}")?;
-        write!(f, "\n  {:width$} | {:indent$}^", "", "", width = margin.len(), indent = column - 1)
+        write!(
+            f,
+            "\n  {:width$} | {:indent$}^",
+            "",
+            "",
+            width = margin.len(),
+            indent = column - 1
+        )
     }
 }
 

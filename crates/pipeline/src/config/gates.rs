@@ -70,13 +70,19 @@ trait AtLevel {
 
 impl AtLevel for CommandGate {
     fn at_level(level: Level) -> Self {
-        CommandGate { level, ..CommandGate::default() }
+        CommandGate {
+            level,
+            ..CommandGate::default()
+        }
     }
 }
 
 impl AtLevel for AuditGate {
     fn at_level(level: Level) -> Self {
-        AuditGate { level, ..AuditGate::default() }
+        AuditGate {
+            level,
+            ..AuditGate::default()
+        }
     }
 }
 

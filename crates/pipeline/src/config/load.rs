@@ -23,9 +23,13 @@ impl Config {
         let Some(overlay) = overlay else {
             return Ok(config);
         };
-        let over = std::fs::read_to_string(overlay).map_err(|e| unreadable(overlay.to_owned(), &e))?;
+        let over =
+            std::fs::read_to_string(overlay).map_err(|e| unreadable(overlay.to_owned(), &e))?;
         let mut document = document_of(&file, &text)?;
-        merge(document.as_table_mut(), document_of(overlay, &over)?.as_table());
+        merge(
+            document.as_table_mut(),
+            document_of(overlay, &over)?.as_table(),
+        );
         // Lines of the merged text stand in neither file.
         Config::parse(overlay, &document.to_string()).map_err(|e| ConfigError { place: None, ..e })
     }
@@ -33,7 +37,12 @@ impl Config {
     /// Reads one configuration text; `file` is for messages.
     pub fn parse(file: &Utf8Path, text: &str) -> Result<Config, ConfigError> {
         let config: Config = toml_edit::de::from_str(text).map_err(|e| {
-            ConfigError::at(file.to_owned(), text, e.span().map(|s| s.start), e.message())
+            ConfigError::at(
+                file.to_owned(),
+                text,
+                e.span().map(|s| s.start),
+                e.message(),
+            )
         })?;
         config.check(file, text)?;
         Ok(config)
@@ -42,31 +51,62 @@ impl Config {
     /// What types cannot say.
     fn check(&self, file: &Utf8Path, text: &str) -> Result<(), ConfigError> {
         let wrong = |needle: &str, message: String| {
-            Err(ConfigError::at(file.to_owned(), text, text.find(needle), &message))
+            Err(ConfigError::at(
+                file.to_owned(),
+                text,
+                text.find(needle),
+                &message,
+            ))
         };
         if self.release.tag.matches("{version}").count() != 1 {
-            return wrong("tag", format!("`release.tag` is `{}`: it must contain `{{version}}` once", self.release.tag));
+            return wrong(
+                "tag",
+                format!(
+                    "`release.tag` is `{}`: it must contain `{{version}}` once",
+                    self.release.tag
+                ),
+            );
         }
         for step in &self.steps {
             if step.run.is_empty() {
-                return wrong("[[step]]", "a `[[step]]` needs a command in `run`".to_owned());
+                return wrong(
+                    "[[step]]",
+                    "a `[[step]]` needs a command in `run`".to_owned(),
+                );
             }
             if step.after.is_some() == step.before.is_some() {
-                return wrong("[[step]]", "a `[[step]]` needs either `after` or `before`, naming a stage".to_owned());
+                return wrong(
+                    "[[step]]",
+                    "a `[[step]]` needs either `after` or `before`, naming a stage".to_owned(),
+                );
             }
         }
         if let Some(app) = &self.app {
             let plain = |name: &str| {
                 name.starts_with(|c: char| c.is_ascii_lowercase())
-                    && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+                    && name
+                        .bytes()
+                        .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
             };
             if !plain(&app.name) {
-                return wrong("[app]", format!("`app.name` is {:?}: it names directories, units and a firewall table, so it may hold lower-case letters, digits and `-` only, and begins with a letter", app.name));
+                return wrong(
+                    "[app]",
+                    format!(
+                        "`app.name` is {:?}: it names directories, units and a firewall table, so it may hold lower-case letters, digits and `-` only, and begins with a letter",
+                        app.name
+                    ),
+                );
             }
             if let Some(backend) = &app.backend
                 && backend.port > u16::MAX - 2
             {
-                return wrong("port", format!("`app.backend.port` is {}: the two ports next to it are needed for the slots", backend.port));
+                return wrong(
+                    "port",
+                    format!(
+                        "`app.backend.port` is {}: the two ports next to it are needed for the slots",
+                        backend.port
+                    ),
+                );
             }
         }
         Ok(())
@@ -74,12 +114,21 @@ impl Config {
 }
 
 fn unreadable(file: Utf8PathBuf, error: &std::io::Error) -> ConfigError {
-    ConfigError { file, place: None, message: format!("cannot be read: {error}") }
+    ConfigError {
+        file,
+        place: None,
+        message: format!("cannot be read: {error}"),
+    }
 }
 
 fn document_of(file: &Utf8Path, text: &str) -> Result<DocumentMut, ConfigError> {
     text.parse::<DocumentMut>().map_err(|e| {
-        ConfigError::at(file.to_owned(), text, e.span().map(|s| s.start), e.message())
+        ConfigError::at(
+            file.to_owned(),
+            text,
+            e.span().map(|s| s.start),
+            e.message(),
+        )
     })
 }
 
@@ -122,28 +171,63 @@ mod tests {
         let check = |text: &str, want: &[&str]| {
             let got = parse(text).expect_err(text);
             for part in want {
-                assert!(got.contains(part), "{text:?} gives:\n{got}\nwithout {part:?}");
+                assert!(
+                    got.contains(part),
+                    "{text:?} gives:\n{got}\nwithout {part:?}"
+                );
             }
         };
-        check("[release]\nbrunch = \"main\"\n", &["stagegate.toml:2:1", "brunch", "expected", "branch"]);
-        check("[release]\nbranch = 3\n", &["stagegate.toml:2:10", "integer", "string"]);
-        check("[gates]\nfmt = \"maybe\"\n", &["stagegate.toml:2:7", "maybe", "\"warn\""]);
-        check("[gates]\naudit = { databse = \"x\" }\n", &["stagegate.toml:2", "databse", "database"]);
+        check(
+            "[release]\nbrunch = \"main\"\n",
+            &["stagegate.toml:2:1", "brunch", "expected", "branch"],
+        );
+        check(
+            "[release]\nbranch = 3\n",
+            &["stagegate.toml:2:10", "integer", "string"],
+        );
+        check(
+            "[gates]\nfmt = \"maybe\"\n",
+            &["stagegate.toml:2:7", "maybe", "\"warn\""],
+        );
+        check(
+            "[gates]\naudit = { databse = \"x\" }\n",
+            &["stagegate.toml:2", "databse", "database"],
+        );
         check("[release\n", &["stagegate.toml:1"]);
-        check("[release]\ntag = \"release\"\n", &["stagegate.toml:2:1", "{version}"]);
-        check("[app]\nname = \"a b\"\n", &["stagegate.toml:1", "a b", "lower-case"]);
-        check("[deploy.production]\nhosts = [\"h\"]\nstabilise = \"soon\"\n", &["stagegate.toml:3", "soon"]);
+        check(
+            "[release]\ntag = \"release\"\n",
+            &["stagegate.toml:2:1", "{version}"],
+        );
+        check(
+            "[app]\nname = \"a b\"\n",
+            &["stagegate.toml:1", "a b", "lower-case"],
+        );
+        check(
+            "[deploy.production]\nhosts = [\"h\"]\nstabilise = \"soon\"\n",
+            &["stagegate.toml:3", "soon"],
+        );
         check("[[step]]\nafter = \"publish\"\nrun = []\n", &["`run`"]);
-        check("[[step]]\nafter = \"lunch\"\nrun = [\"x\"]\n", &["stagegate.toml:2", "lunch"]);
+        check(
+            "[[step]]\nafter = \"lunch\"\nrun = [\"x\"]\n",
+            &["stagegate.toml:2", "lunch"],
+        );
     }
 
     #[test]
     fn a_second_file_lies_over_the_first() {
         let directory = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(directory.path()).unwrap();
-        std::fs::write(root.join("stagegate.toml"), "[release]\nbranch = \"trunk\"\n[registry]\nname = \"one\"\n").unwrap();
+        std::fs::write(
+            root.join("stagegate.toml"),
+            "[release]\nbranch = \"trunk\"\n[registry]\nname = \"one\"\n",
+        )
+        .unwrap();
         let over = root.join("over.toml");
-        std::fs::write(&over, "[registry]\nindex = \"sparse+http://127.0.0.1:1/\"\n").unwrap();
+        std::fs::write(
+            &over,
+            "[registry]\nindex = \"sparse+http://127.0.0.1:1/\"\n",
+        )
+        .unwrap();
         let config = Config::load(root, Some(&over)).unwrap();
         assert_eq!(config.release.branch, "trunk");
         assert_eq!(config.registry.name, "one");
@@ -151,6 +235,9 @@ mod tests {
 
         std::fs::write(&over, "[registry]\nindx = \"\"\n").unwrap();
         let error = Config::load(root, Some(&over)).unwrap_err().to_string();
-        assert!(error.contains("over.toml") && error.contains("indx"), "{error}");
+        assert!(
+            error.contains("over.toml") && error.contains("indx"),
+            "{error}"
+        );
     }
 }

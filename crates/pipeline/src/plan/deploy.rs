@@ -25,23 +25,54 @@ struct Deploy<'a> {
 }
 
 const BACKEND: [(BackendStep, Stage, &str); 6] = [
-    (BackendStep::Upload, Stage::DeployBackend, "bring the release to"),
-    (BackendStep::Start, Stage::DeployBackend, "start the idle slot on"),
-    (BackendStep::Health, Stage::Health, "ask the new slot for its health on"),
-    (BackendStep::Switch, Stage::Stabilise, "arm the dead man's switch, and switch users over on"),
-    (BackendStep::Stabilise, Stage::Stabilise, "watch the new release on"),
-    (BackendStep::Confirm, Stage::Stabilise, "confirm, disarm and drain the old slot on"),
+    (
+        BackendStep::Upload,
+        Stage::DeployBackend,
+        "bring the release to",
+    ),
+    (
+        BackendStep::Start,
+        Stage::DeployBackend,
+        "start the idle slot on",
+    ),
+    (
+        BackendStep::Health,
+        Stage::Health,
+        "ask the new slot for its health on",
+    ),
+    (
+        BackendStep::Switch,
+        Stage::Stabilise,
+        "arm the dead man's switch, and switch users over on",
+    ),
+    (
+        BackendStep::Stabilise,
+        Stage::Stabilise,
+        "watch the new release on",
+    ),
+    (
+        BackendStep::Confirm,
+        Stage::Stabilise,
+        "confirm, disarm and drain the old slot on",
+    ),
 ];
 
-const FRONTEND: [(FrontendStep, &str); 2] =
-    [(FrontendStep::Upload, "bring the bundle to"), (FrontendStep::Flip, "flip to the bundle on")];
+const FRONTEND: [(FrontendStep, &str); 2] = [
+    (FrontendStep::Upload, "bring the bundle to"),
+    (FrontendStep::Flip, "flip to the bundle on"),
+];
 
 impl Deploy<'_> {
     fn steps(&self, part: Part, plan: &mut Plan) -> Result<(), Blocker> {
         let targets = survey::targets(self.environment).map_err(|e| {
-            Blocker::new(format!("`hosts` of the environment: {e}"), "write each host as user@host or user@host:port")
+            Blocker::new(
+                format!("`hosts` of the environment: {e}"),
+                "write each host as user@host or user@host:port",
+            )
         })?;
-        if part.backend() && let Some(backend) = &self.app_there.backend {
+        if part.backend()
+            && let Some(backend) = &self.app_there.backend
+        {
             for target in &targets {
                 let place = BackendPlace {
                     target: target.clone(),
@@ -52,8 +83,12 @@ impl Deploy<'_> {
                 };
                 for (step, stage, words) in BACKEND {
                     let id = format!("backend.{}@{}", name_of(&step), target.host);
-                    let action = Action::Backend { step, place: place.clone() };
-                    plan.steps.push(Step::new(id, stage, format!("{words} {target}"), action));
+                    let action = Action::Backend {
+                        step,
+                        place: place.clone(),
+                    };
+                    plan.steps
+                        .push(Step::new(id, stage, format!("{words} {target}"), action));
                 }
             }
         }
@@ -68,8 +103,16 @@ impl Deploy<'_> {
                 };
                 for (step, words) in FRONTEND {
                     let id = format!("frontend.{}@{}", name_of(&step), target.host);
-                    let action = Action::Frontend { step, place: place.clone() };
-                    plan.steps.push(Step::new(id, Stage::DeployFrontend, format!("{words} {target}"), action));
+                    let action = Action::Frontend {
+                        step,
+                        place: place.clone(),
+                    };
+                    plan.steps.push(Step::new(
+                        id,
+                        Stage::DeployFrontend,
+                        format!("{words} {target}"),
+                        action,
+                    ));
                 }
             }
         }
@@ -82,9 +125,15 @@ fn name_of(step: &impl std::fmt::Debug) -> String {
 }
 
 /// The app and the environment, or what is missing.
-fn app_in<'a>(config: &'a Config, environment: &str) -> Result<(&'a AppConfig, &'a EnvironmentConfig), Blocker> {
+fn app_in<'a>(
+    config: &'a Config,
+    environment: &str,
+) -> Result<(&'a AppConfig, &'a EnvironmentConfig), Blocker> {
     let app = config.app.as_ref().ok_or_else(|| {
-        Blocker::new("there is no [app] in stagegate.toml, so there is nothing to deploy", "describe the app there")
+        Blocker::new(
+            "there is no [app] in stagegate.toml, so there is nothing to deploy",
+            "describe the app there",
+        )
     })?;
     Ok((app, survey::environment(config, environment)?))
 }
@@ -110,7 +159,14 @@ pub(super) fn steps_of_release(
     };
     let revision = release::release_reference(version);
     let app_there = survey::app_of(app, environment);
-    let deploy = Deploy { app, app_there, environment, version, revision: &revision, built: true };
+    let deploy = Deploy {
+        app,
+        app_there,
+        environment,
+        version,
+        revision: &revision,
+        built: true,
+    };
     let _ = facts;
     match deploy.steps(Part::Both, plan) {
         Ok(()) => Some(wanted.environment.clone()),
@@ -129,7 +185,9 @@ pub(super) fn places(
     version: &Version,
     environment: Option<&str>,
 ) -> Vec<BackendPlace> {
-    let Some((app, environment)) = environment.and_then(|name| app_in(config, name).ok()) else { return Vec::new() };
+    let Some((app, environment)) = environment.and_then(|name| app_in(config, name).ok()) else {
+        return Vec::new();
+    };
     let app = survey::app_of(app, environment);
     if !part.backend() || app.backend.is_none() {
         return Vec::new();
@@ -156,17 +214,35 @@ fn empty_plan(facts: &Facts, verb: &str, part: Part, environment: &str, version:
     }
 }
 
-pub(super) fn plan(facts: &Facts, config: &Config, wanted: &DeployRequest, blockers: &mut Vec<Blocker>) -> Option<Plan> {
-    let found = app_in(config, &wanted.environment).map_err(|b| blockers.push(b)).ok();
-    blockers.extend(checks::hosts(facts).into_iter().filter_map(|c| c.outcome.err()));
-    let git = facts.git.as_ref().map_err(|b| blockers.push(b.clone())).ok()?;
+pub(super) fn plan(
+    facts: &Facts,
+    config: &Config,
+    wanted: &DeployRequest,
+    blockers: &mut Vec<Blocker>,
+) -> Option<Plan> {
+    let found = app_in(config, &wanted.environment)
+        .map_err(|b| blockers.push(b))
+        .ok();
+    blockers.extend(
+        checks::hosts(facts)
+            .into_iter()
+            .filter_map(|c| c.outcome.err()),
+    );
+    let git = facts
+        .git
+        .as_ref()
+        .map_err(|b| blockers.push(b.clone()))
+        .ok()?;
     let (version, revision) = match &wanted.version {
         Some(version) => {
             let tag = config.release.tag_of(version);
             let Some(commit) = git.tags.get(&tag) else {
                 blockers.push(Blocker::new(
                     format!("there is no tag {tag} in this checkout"),
-                    format!("fetch it (`git fetch {} tag {tag}`), or name a released version", config.release.remote),
+                    format!(
+                        "fetch it (`git fetch {} tag {tag}`), or name a released version",
+                        config.release.remote
+                    ),
                 ));
                 return None;
             };
@@ -176,45 +252,110 @@ pub(super) fn plan(facts: &Facts, config: &Config, wanted: &DeployRequest, block
             if !git.dirty.is_empty() {
                 blockers.push(checks::dirty(&git.dirty));
             }
-            (facts.current_version(&config.registry.name)?, git.head.clone())
+            (
+                facts.current_version(&config.registry.name)?,
+                git.head.clone(),
+            )
         }
     };
     let (app, environment) = found?;
     missing_part(app, wanted.part, blockers);
-    let mut plan = empty_plan(facts, "deploy", wanted.part, &wanted.environment, version.clone());
+    let mut plan = empty_plan(
+        facts,
+        "deploy",
+        wanted.part,
+        &wanted.environment,
+        version.clone(),
+    );
     let binary = |b: &crate::config::BackendConfig| Binary {
         package: b.package.clone(),
         name: b.binary.clone().unwrap_or_else(|| b.package.clone()),
     };
-    let binaries = app.backend.iter().filter(|_| wanted.part.backend()).map(binary).collect();
+    let binaries = app
+        .backend
+        .iter()
+        .filter(|_| wanted.part.backend())
+        .map(binary)
+        .collect();
     let frontend = app.frontend.as_ref().filter(|_| wanted.part.frontend());
-    let frontend = frontend.map(|f| FrontendBuild { run: f.build.clone(), dist: f.dist.clone() });
-    let action = Action::Build { revision: revision.clone(), binaries, frontend };
-    plan.steps.push(Step::new("build", Stage::Build, format!("build {} {version} for production", app.name), action));
+    let frontend = frontend.map(|f| FrontendBuild {
+        run: f.build.clone(),
+        dist: f.dist.clone(),
+    });
+    let action = Action::Build {
+        revision: revision.clone(),
+        binaries,
+        frontend,
+    };
+    plan.steps.push(Step::new(
+        "build",
+        Stage::Build,
+        format!("build {} {version} for production", app.name),
+        action,
+    ));
     let app_there = survey::app_of(app, environment);
-    let deploy = Deploy { app, app_there, environment, version: &version, revision: &revision, built: true };
+    let deploy = Deploy {
+        app,
+        app_there,
+        environment,
+        version: &version,
+        revision: &revision,
+        built: true,
+    };
     if let Err(blocker) = deploy.steps(wanted.part, &mut plan) {
         blockers.push(blocker);
     }
-    verify(facts, config, wanted.part, &wanted.environment, &mut plan, &revision);
+    verify(
+        facts,
+        config,
+        wanted.part,
+        &wanted.environment,
+        &mut plan,
+        &revision,
+    );
     Some(plan)
 }
 
 /// Looks at what users now see.
-fn verify(facts: &Facts, config: &Config, part: Part, environment: &str, plan: &mut Plan, revision: &str) {
+fn verify(
+    facts: &Facts,
+    config: &Config,
+    part: Part,
+    environment: &str,
+    plan: &mut Plan,
+    revision: &str,
+) {
     let mut hosts = places(facts, config, part, &plan.version, Some(environment));
     for host in &mut hosts {
         revision.clone_into(&mut host.revision);
     }
-    let frontend = config.app.as_ref().and_then(|app| app.frontend.as_ref()).filter(|_| part.frontend());
+    let frontend = config
+        .app
+        .as_ref()
+        .and_then(|app| app.frontend.as_ref())
+        .filter(|_| part.frontend());
     let here = config.deploy.get(environment).and_then(|e| e.url.clone());
     let url = frontend.and_then(|f| here.or_else(|| f.url.clone()));
-    let action = Action::Outcome { crates: Vec::new(), release: None, tag: None, hosts, url };
-    plan.steps.push(Step::new("verify", Stage::Verify, "see what users now see", action));
+    let action = Action::Outcome {
+        crates: Vec::new(),
+        release: None,
+        tag: None,
+        hosts,
+        url,
+    };
+    plan.steps.push(Step::new(
+        "verify",
+        Stage::Verify,
+        "see what users now see",
+        action,
+    ));
 }
 
 fn missing_part(app: &AppConfig, part: Part, blockers: &mut Vec<Blocker>) {
-    for (missing, name) in [(part.backend() && app.backend.is_none(), "backend"), (part == Part::Frontend && app.frontend.is_none(), "frontend")] {
+    for (missing, name) in [
+        (part.backend() && app.backend.is_none(), "backend"),
+        (part == Part::Frontend && app.frontend.is_none(), "frontend"),
+    ] {
         if missing {
             blockers.push(Blocker::new(
                 format!("there is no [app.{name}] in stagegate.toml"),
@@ -230,29 +371,56 @@ pub(super) fn plan_rollback(
     wanted: &RollbackRequest,
     blockers: &mut Vec<Blocker>,
 ) -> Option<Plan> {
-    let found = app_in(config, &wanted.environment).map_err(|b| blockers.push(b)).ok();
-    blockers.extend(checks::hosts(facts).into_iter().filter_map(|c| c.outcome.err()));
+    let found = app_in(config, &wanted.environment)
+        .map_err(|b| blockers.push(b))
+        .ok();
+    blockers.extend(
+        checks::hosts(facts)
+            .into_iter()
+            .filter_map(|c| c.outcome.err()),
+    );
     let (app, environment) = found?;
     missing_part(app, wanted.part, blockers);
     let mut plan: Option<Plan> = None;
     for host in &facts.hosts {
         let Some(previous) = &host.previous else {
             blockers.push(Blocker::new(
-                format!("{}: no known-good release is recorded before the one that runs", host.target),
+                format!(
+                    "{}: no known-good release is recorded before the one that runs",
+                    host.target
+                ),
                 "deploy a released version by name: `deploy backend --version V`",
             ));
             continue;
         };
-        let release = previous.backend.as_ref().filter(|_| wanted.part.backend()).or(previous.frontend.as_ref());
+        let release = previous
+            .backend
+            .as_ref()
+            .filter(|_| wanted.part.backend())
+            .or(previous.frontend.as_ref());
         let Some(release) = release else { continue };
         let plan = plan.get_or_insert_with(|| {
-            empty_plan(facts, "rollback", wanted.part, &wanted.environment, release.version.clone())
+            empty_plan(
+                facts,
+                "rollback",
+                wanted.part,
+                &wanted.environment,
+                release.version.clone(),
+            )
         });
         let app_there = survey::app_of(app, environment);
-        let one_host = EnvironmentConfig { hosts: vec![host.target.to_string()], ..environment.clone() };
-        for (part, release) in [(Part::Backend, &previous.backend), (Part::Frontend, &previous.frontend)] {
+        let one_host = EnvironmentConfig {
+            hosts: vec![host.target.to_string()],
+            ..environment.clone()
+        };
+        for (part, release) in [
+            (Part::Backend, &previous.backend),
+            (Part::Frontend, &previous.frontend),
+        ] {
             let asked = wanted.part == Part::Both || wanted.part == part;
-            let Some(release) = release.as_ref().filter(|_| asked) else { continue };
+            let Some(release) = release.as_ref().filter(|_| asked) else {
+                continue;
+            };
             let deploy = Deploy {
                 app,
                 app_there: app_there.clone(),
@@ -267,8 +435,19 @@ pub(super) fn plan_rollback(
         }
     }
     let mut plan = plan?;
-    if let Some(commit) = facts.hosts.iter().find_map(|h| Some(h.previous.as_ref()?.backend.as_ref()?.commit.clone())) {
-        verify(facts, config, wanted.part, &wanted.environment, &mut plan, &commit);
+    if let Some(commit) = facts
+        .hosts
+        .iter()
+        .find_map(|h| Some(h.previous.as_ref()?.backend.as_ref()?.commit.clone()))
+    {
+        verify(
+            facts,
+            config,
+            wanted.part,
+            &wanted.environment,
+            &mut plan,
+            &commit,
+        );
     }
     Some(plan)
 }

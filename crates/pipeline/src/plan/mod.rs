@@ -15,7 +15,10 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-pub use action::{Action, BackendPlace, Binary, CommitIdentity, FrontendBuild, FrontendPlace, GateCommand, ReleaseRef};
+pub use action::{
+    Action, BackendPlace, Binary, CommitIdentity, FrontendBuild, FrontendPlace, GateCommand,
+    ReleaseRef,
+};
 pub(crate) use release::release_reference;
 pub use version::VersionRequest;
 
@@ -64,8 +67,20 @@ pub struct Step {
 }
 
 impl Step {
-    pub(crate) fn new(id: impl Into<String>, stage: Stage, title: impl Into<String>, action: Action) -> Step {
-        Step { id: id.into(), stage, title: title.into(), beside: false, no_return: false, action }
+    pub(crate) fn new(
+        id: impl Into<String>,
+        stage: Stage,
+        title: impl Into<String>,
+        action: Action,
+    ) -> Step {
+        Step {
+            id: id.into(),
+            stage,
+            title: title.into(),
+            beside: false,
+            no_return: false,
+            action,
+        }
     }
 
     pub(crate) fn beside(mut self) -> Step {
@@ -96,11 +111,15 @@ impl Plan {
 
     /// The same plan without some stages.
     fn without(mut self, stages: &[Stage]) -> Plan {
-        let gone: Vec<Stage> =
-            stages.iter().flat_map(|s| s.takes_along().iter().chain([s])).copied().collect();
+        let gone: Vec<Stage> = stages
+            .iter()
+            .flat_map(|s| s.takes_along().iter().chain([s]))
+            .copied()
+            .collect();
         self.steps.retain(|step| !gone.contains(&step.stage));
         for stage in stages {
-            self.notes.push(format!("stage {stage} is skipped, as asked"));
+            self.notes
+                .push(format!("stage {stage} is skipped, as asked"));
         }
         self
     }
@@ -124,7 +143,9 @@ pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, B
         Some(plan) if blockers.is_empty() => {
             if let Some((stage, step)) = unplaced(&plan, config) {
                 return Err(Blockers(vec![Blocker::new(
-                    format!("the step `{step}` is placed at the stage {stage}, which is not part of this run"),
+                    format!(
+                        "the step `{step}` is placed at the stage {stage}, which is not part of this run"
+                    ),
                     "place it at another stage in stagegate.toml, or leave it out",
                 )]));
             }
@@ -139,7 +160,10 @@ fn unplaced(plan: &Plan, config: &Config) -> Option<(Stage, String)> {
         return None;
     }
     let placed = |step: &&crate::config::CustomStep| {
-        let stage = step.after.or(step.before).expect("checked when the configuration was read");
+        let stage = step
+            .after
+            .or(step.before)
+            .expect("checked when the configuration was read");
         !plan.steps.iter().any(|s| s.stage == stage)
     };
     let step = config.steps.iter().find(placed)?;
@@ -151,7 +175,15 @@ mod tests {
     use super::*;
 
     fn step(id: &str, stage: Stage) -> Step {
-        Step::new(id, stage, id, Action::Command { run: vec![id.to_owned()], probe: None })
+        Step::new(
+            id,
+            stage,
+            id,
+            Action::Command {
+                run: vec![id.to_owned()],
+                probe: None,
+            },
+        )
     }
 
     fn five() -> Plan {
@@ -175,9 +207,15 @@ mod tests {
     #[test]
     fn steps_that_may_go_beside_each_other_stand_together() {
         let plan = five();
-        let groups: Vec<Vec<&str>> =
-            plan.groups().iter().map(|g| g.iter().map(|s| s.id.as_str()).collect()).collect();
-        assert_eq!(groups, [vec!["fmt", "audit"], vec!["tag"], vec!["one"], vec!["two"]]);
+        let groups: Vec<Vec<&str>> = plan
+            .groups()
+            .iter()
+            .map(|g| g.iter().map(|s| s.id.as_str()).collect())
+            .collect();
+        assert_eq!(
+            groups,
+            [vec!["fmt", "audit"], vec!["tag"], vec!["one"], vec!["two"]]
+        );
     }
 
     #[test]

@@ -32,7 +32,11 @@ pub(super) fn plan(
         ));
     }
     let preconditions = checks::of(facts, config);
-    blockers.extend(preconditions.into_iter().filter_map(|c: Check| c.outcome.err()));
+    blockers.extend(
+        preconditions
+            .into_iter()
+            .filter_map(|c: Check| c.outcome.err()),
+    );
     let current = facts.current_version(&config.registry.name)?;
     let version = wanted.version.resolve(&current);
     version_blockers(facts, config, &current, &version, blockers);
@@ -41,7 +45,10 @@ pub(super) fn plan(
         Ok(levels) => levels,
         Err(errors) => {
             blockers.extend(errors.into_iter().map(|e| {
-                Blocker::new(e.to_string(), "correct the manifests so that every published crate can be resolved by others")
+                Blocker::new(
+                    e.to_string(),
+                    "correct the manifests so that every published crate can be resolved by others",
+                )
             }));
             Vec::new()
         }
@@ -57,10 +64,17 @@ pub(super) fn plan(
         steps: gates(config),
     };
     let git = facts.git.as_ref().ok()?;
-    let release = Release { facts, config, git, version: &version, levels: &levels };
+    let release = Release {
+        facts,
+        config,
+        git,
+        version: &version,
+        levels: &levels,
+    };
     release.local(&mut plan, edits)?;
     release.remote(&mut plan);
-    let environment = deploy::steps_of_release(facts, config, wanted, &version, &mut plan, blockers);
+    let environment =
+        deploy::steps_of_release(facts, config, wanted, &version, &mut plan, blockers);
     release.outcome(&mut plan, environment.as_deref());
     for custom in &config.steps {
         place(&mut plan.steps, custom, &version);
@@ -74,7 +88,13 @@ pub(super) fn plan(
     Some(plan.without(&wanted.skip))
 }
 
-fn version_blockers(facts: &Facts, config: &Config, current: &Version, version: &Version, blockers: &mut Vec<Blocker>) {
+fn version_blockers(
+    facts: &Facts,
+    config: &Config,
+    current: &Version,
+    version: &Version,
+    blockers: &mut Vec<Blocker>,
+) {
     let tag = config.release.tag_of(version);
     if version < current {
         blockers.push(Blocker::new(
@@ -84,23 +104,37 @@ fn version_blockers(facts: &Facts, config: &Config, current: &Version, version: 
     }
     if version.build != BuildMetadata::EMPTY {
         blockers.push(Blocker::new(
-            format!("{version} has build metadata (`+{}`): registries take two versions that differ in it only as one", version.build),
+            format!(
+                "{version} has build metadata (`+{}`): registries take two versions that differ in it only as one",
+                version.build
+            ),
             "leave out the part from `+` on",
         ));
     }
     if let Ok(git) = &facts.git {
-        let here = git.tags.get(&tag).map(|commit| (commit, "in this checkout"));
+        let here = git
+            .tags
+            .get(&tag)
+            .map(|commit| (commit, "in this checkout"));
         let there = git.remote.as_ref().ok().and_then(|r| r.tags.get(&tag));
         if let Some((commit, place)) = here.or(there.map(|commit| (commit, "at the remote"))) {
             blockers.push(Blocker::new(
-                format!("{version} is already tagged: {tag} is {} {place}", &commit[..commit.len().min(12)]),
+                format!(
+                    "{version} is already tagged: {tag} is {} {place}",
+                    &commit[..commit.len().min(12)]
+                ),
                 "ask for the next version; if that release broke off, go on with `--resume`",
             ));
         }
     }
     if let Some(Ok(registry)) = &facts.registry {
         let has = |versions: &[IndexVersion]| versions.iter().any(|v| v.vers == *version);
-        let published: Vec<_> = registry.versions.iter().filter(|(_, v)| has(v)).map(|(name, _)| name.as_str()).collect();
+        let published: Vec<_> = registry
+            .versions
+            .iter()
+            .filter(|(_, v)| has(v))
+            .map(|(name, _)| name.as_str())
+            .collect();
         if !published.is_empty() {
             blockers.push(Blocker::new(
                 format!("{version} is already published on {}: {}", registry.name, published.join(", ")),
@@ -112,7 +146,12 @@ fn version_blockers(facts: &Facts, config: &Config, current: &Version, version: 
 
 /// What the manifests' metadata would be refused for.
 fn metadata_blockers(facts: &Facts, config: &Config, blockers: &mut Vec<Blocker>) {
-    for package in facts.workspace.packages.iter().filter(|p| p.publishable_to(&config.registry.name)) {
+    for package in facts
+        .workspace
+        .packages
+        .iter()
+        .filter(|p| p.publishable_to(&config.registry.name))
+    {
         for problem in metadata_problems(package) {
             blockers.push(Blocker::new(
                 format!("{}: {problem}", package.manifest_path),
@@ -137,29 +176,57 @@ fn edits(
     version: &Version,
     blockers: &mut Vec<Blocker>,
 ) -> Edits {
-    let mut edits = Edits { bump: Vec::new(), changelog: None, notes: String::new() };
-    let moves = facts.workspace.packages.iter().filter(|p| p.publishable_to(&config.registry.name) || p.version == *current);
-    let to = moves.filter(|p| p.version != *version).map(|p| (p.name.clone(), version.clone())).collect();
+    let mut edits = Edits {
+        bump: Vec::new(),
+        changelog: None,
+        notes: String::new(),
+    };
+    let moves = facts
+        .workspace
+        .packages
+        .iter()
+        .filter(|p| p.publishable_to(&config.registry.name) || p.version == *current);
+    let to = moves
+        .filter(|p| p.version != *version)
+        .map(|p| (p.name.clone(), version.clone()))
+        .collect();
     let read = |path: &camino::Utf8Path| {
         let relative = path.strip_prefix(&facts.workspace.root).unwrap_or(path);
-        facts.files.get(relative).cloned().ok_or_else(|| std::io::ErrorKind::NotFound.into())
+        facts
+            .files
+            .get(relative)
+            .cloned()
+            .ok_or_else(|| std::io::ErrorKind::NotFound.into())
     };
     match bump(&facts.workspace, &read, &to) {
         Ok(bumped) => edits.bump = bumped,
-        Err(e) => blockers.push(Blocker::new(e.to_string(), "write the version in a way that cargo reads, then try again")),
+        Err(e) => blockers.push(Blocker::new(
+            e.to_string(),
+            "write the version in a way that cargo reads, then try again",
+        )),
     }
-    let Some((path, text)) = facts.changelog.as_ref().filter(|_| !wanted.skip.contains(&Stage::Changelog)) else {
+    let Some((path, text)) = facts
+        .changelog
+        .as_ref()
+        .filter(|_| !wanted.skip.contains(&Stage::Changelog))
+    else {
         return edits;
     };
     // An unreadable changelog is a blocker of the preconditions.
     let Ok(text) = text else { return edits };
-    let links = facts.github.as_ref().and_then(|found| found.as_ref().ok()).map(|github| CompareLinks {
-        repository: format!("{}/{}", web_of(&github.server.api), github.facts.full_name),
-        tag_prefix: config.release.tag_prefix().to_owned(),
-    });
+    let links = facts
+        .github
+        .as_ref()
+        .and_then(|found| found.as_ref().ok())
+        .map(|github| CompareLinks {
+            repository: format!("{}/{}", web_of(&github.server.api), github.facts.full_name),
+            tag_prefix: config.release.tag_prefix().to_owned(),
+        });
     let promoted = Changelog::parse(text).and_then(|changelog| {
         let promoted = changelog.promote(version, &facts.date, links.as_ref())?;
-        let notes = changelog.unreleased().map(|section| changelog.body(section).to_owned());
+        let notes = changelog
+            .unreleased()
+            .map(|section| changelog.body(section).to_owned());
         Ok((promoted, notes))
     });
     match promoted {
@@ -185,26 +252,61 @@ fn web_of(api: &url::Url) -> String {
 fn gates(config: &Config) -> Vec<Step> {
     let gates = &config.gates;
     let mut steps = Vec::new();
-    let mut gate = |stage: Stage, gate: &CommandGate, subcommand: &str, usual: &[&str], env: &[(&str, &str)]| {
+    let mut gate = |stage: Stage,
+                    gate: &CommandGate,
+                    subcommand: &str,
+                    usual: &[&str],
+                    env: &[(&str, &str)]| {
         if gate.level == Level::Off {
             return;
         }
         let given = gate.args.clone();
         let arguments = given.unwrap_or_else(|| usual.iter().map(ToString::to_string).collect());
-        let args: Vec<String> = std::iter::once(subcommand.to_owned()).chain(arguments).collect();
+        let args: Vec<String> = std::iter::once(subcommand.to_owned())
+            .chain(arguments)
+            .collect();
         let title = format!("cargo {}", args.join(" "));
-        let env = env.iter().map(|(name, value)| (name.to_string(), value.to_string())).collect();
-        let command = GateCommand { gate: stage, level: gate.level, args, env };
+        let env = env
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect();
+        let command = GateCommand {
+            gate: stage,
+            level: gate.level,
+            args,
+            env,
+        };
         steps.push(Step::new(stage.name(), stage, title, Action::Gate(command)));
     };
     gate(Stage::Fmt, &gates.fmt, "fmt", &["--all", "--check"], &[]);
-    gate(Stage::Clippy, &gates.clippy, "clippy", &["--workspace", "--all-targets", "--", "--deny", "warnings"], &[]);
+    gate(
+        Stage::Clippy,
+        &gates.clippy,
+        "clippy",
+        &["--workspace", "--all-targets", "--", "--deny", "warnings"],
+        &[],
+    );
     gate(Stage::Test, &gates.test, "test", &["--workspace"], &[]);
-    gate(Stage::Doc, &gates.doc, "doc", &["--workspace", "--no-deps"], &[("RUSTDOCFLAGS", "--deny warnings")]);
+    gate(
+        Stage::Doc,
+        &gates.doc,
+        "doc",
+        &["--workspace", "--no-deps"],
+        &[("RUSTDOCFLAGS", "--deny warnings")],
+    );
     let audit = &gates.audit;
     if audit.level != Level::Off {
-        let action = Action::Audit { level: audit.level, database: audit.database.clone(), ignore: audit.ignore.clone() };
-        let step = Step::new("audit", Stage::Audit, "look up every locked package in the advisory database", action);
+        let action = Action::Audit {
+            level: audit.level,
+            database: audit.database.clone(),
+            ignore: audit.ignore.clone(),
+        };
+        let step = Step::new(
+            "audit",
+            Stage::Audit,
+            "look up every locked package in the advisory database",
+            action,
+        );
         match steps.first() {
             Some(first) if first.stage == Stage::Fmt => steps.insert(1, step.beside()),
             _ => steps.insert(0, step),
@@ -236,7 +338,11 @@ impl Release<'_> {
     }
 
     fn binaries(&self) -> Vec<Binary> {
-        let backend = self.config.app.as_ref().and_then(|app| app.backend.as_ref());
+        let backend = self
+            .config
+            .app
+            .as_ref()
+            .and_then(|app| app.backend.as_ref());
         let binary = |b: &crate::config::BackendConfig| Binary {
             package: b.package.clone(),
             name: b.binary.clone().unwrap_or_else(|| b.package.clone()),
@@ -246,20 +352,43 @@ impl Release<'_> {
 
     /// Everything that happens on this machine, up to the tag.
     fn local(&self, plan: &mut Plan, edits: Edits) -> Option<()> {
-        let Release { version, git, config, .. } = self;
+        let Release {
+            version,
+            git,
+            config,
+            ..
+        } = self;
         let identity: CommitIdentity = git.identity.clone()?;
         let reference = release_reference(version);
         let tag = config.release.tag_of(version);
-        let mut step = |id: &str, stage, title: String, action| plan.steps.push(Step::new(id, stage, title, action));
+        let mut step = |id: &str, stage, title: String, action| {
+            plan.steps.push(Step::new(id, stage, title, action))
+        };
         let mut all = edits.bump.clone();
         if !edits.bump.is_empty() {
             let title = format!("write {version} into {} files", edits.bump.len());
-            step("bump", Stage::Bump, title, Action::Edit { base: git.head.clone(), edits: edits.bump });
+            step(
+                "bump",
+                Stage::Bump,
+                title,
+                Action::Edit {
+                    base: git.head.clone(),
+                    edits: edits.bump,
+                },
+            );
         }
         if let Some(edit) = edits.changelog {
             let title = format!("promote [Unreleased] to [{version}] in {}", edit.path);
             all.push(edit.clone());
-            step("changelog", Stage::Changelog, title, Action::Edit { base: git.head.clone(), edits: vec![edit] });
+            step(
+                "changelog",
+                Stage::Changelog,
+                title,
+                Action::Edit {
+                    base: git.head.clone(),
+                    edits: vec![edit],
+                },
+            );
         }
         let seal = Action::Seal {
             parent: git.head.clone(),
@@ -269,18 +398,42 @@ impl Release<'_> {
             reference: reference.clone(),
             edits: all.clone(),
         };
-        step("seal", Stage::Package, "make the release commit, on no branch yet".to_owned(), seal);
+        step(
+            "seal",
+            Stage::Package,
+            "make the release commit, on no branch yet".to_owned(),
+            seal,
+        );
         let crates = self.crates();
         if !crates.is_empty() {
             let title = format!("package {} crates from that commit", crates.len());
-            step("package", Stage::Package, title, Action::Package { crates: crates.clone() });
+            step(
+                "package",
+                Stage::Package,
+                title,
+                Action::Package {
+                    crates: crates.clone(),
+                },
+            );
             let title = "build the packages as a user's cargo sees them".to_owned();
             step("prove", Stage::Package, title, Action::Prove { crates });
         }
         if let Some(app) = &config.app {
-            let frontend = app.frontend.as_ref().map(|f| FrontendBuild { run: f.build.clone(), dist: f.dist.clone() });
-            let action = Action::Build { revision: reference.clone(), binaries: self.binaries(), frontend };
-            step("build", Stage::Build, format!("build {} for production", app.name), action);
+            let frontend = app.frontend.as_ref().map(|f| FrontendBuild {
+                run: f.build.clone(),
+                dist: f.dist.clone(),
+            });
+            let action = Action::Build {
+                revision: reference.clone(),
+                binaries: self.binaries(),
+                frontend,
+            };
+            step(
+                "build",
+                Stage::Build,
+                format!("build {} for production", app.name),
+                action,
+            );
         }
         let branch = git.branch.clone()?;
         let action = Action::Commit {
@@ -289,7 +442,12 @@ impl Release<'_> {
             reference: reference.clone(),
             edits: all,
         };
-        step("commit", Stage::Commit, format!("move {branch} to the release commit"), action);
+        step(
+            "commit",
+            Stage::Commit,
+            format!("move {branch} to the release commit"),
+            action,
+        );
         let action = Action::Tag {
             name: tag.clone(),
             message: format!("Release {version}\n\n{}", edits.notes),
@@ -297,21 +455,58 @@ impl Release<'_> {
             identity,
             sign: git.sign_tags,
         };
-        step("tag", Stage::Tag, format!("tag it {tag}, annotated"), action);
+        step(
+            "tag",
+            Stage::Tag,
+            format!("tag it {tag}, annotated"),
+            action,
+        );
         let remote = config.release.remote.clone();
-        let action = Action::Push { remote: remote.clone(), branch: branch.clone(), tag: tag.clone(), reference };
-        step("push", Stage::Push, format!("push {branch} and {tag} to {remote}, both or neither"), action);
+        let action = Action::Push {
+            remote: remote.clone(),
+            branch: branch.clone(),
+            tag: tag.clone(),
+            reference,
+        };
+        step(
+            "push",
+            Stage::Push,
+            format!("push {branch} and {tag} to {remote}, both or neither"),
+            action,
+        );
         let release = self.release_ref();
         if let Some(release) = release {
-            let notes = if edits.notes.is_empty() { format!("Release {version}.") } else { edits.notes };
+            let notes = if edits.notes.is_empty() {
+                format!("Release {version}.")
+            } else {
+                edits.notes
+            };
             let title = format!("draft the release {tag} on {}", release.repository);
             let prerelease = !version.pre.is_empty();
-            let action = Action::Draft { release: release.clone(), name: tag.clone(), notes, prerelease };
+            let action = Action::Draft {
+                release: release.clone(),
+                name: tag.clone(),
+                notes,
+                prerelease,
+            };
             step("draft", Stage::Draft, title, action);
             let crates = self.crates();
             let binaries: Vec<String> = self.binaries().into_iter().map(|b| b.name).collect();
-            let title = format!("attach {} crates, {} binaries and SHA256SUMS", crates.len(), binaries.len());
-            step("assets", Stage::Draft, title, Action::Assets { release, crates, binaries });
+            let title = format!(
+                "attach {} crates, {} binaries and SHA256SUMS",
+                crates.len(),
+                binaries.len()
+            );
+            step(
+                "assets",
+                Stage::Draft,
+                title,
+                Action::Assets {
+                    release,
+                    crates,
+                    binaries,
+                },
+            );
         }
         Some(())
     }
@@ -320,60 +515,115 @@ impl Release<'_> {
     fn remote(&self, plan: &mut Plan) {
         for level in self.levels {
             for (index, name) in level.iter().enumerate() {
-                let action = Action::Publish { package: name.clone() };
-                let title = format!("publish {name} {} to {}", self.version, self.config.registry.name);
+                let action = Action::Publish {
+                    package: name.clone(),
+                };
+                let title = format!(
+                    "publish {name} {} to {}",
+                    self.version, self.config.registry.name
+                );
                 let step = Step::new(format!("publish:{name}"), Stage::Publish, title, action);
-                plan.steps.push(if index == 0 { step } else { step.beside() });
+                plan.steps
+                    .push(if index == 0 { step } else { step.beside() });
             }
         }
         if let Some(release) = self.release_ref() {
             let title = format!("make the GitHub release {} public", release.tag);
             let latest = self.is_latest();
-            plan.steps.push(Step::new("undraft", Stage::Undraft, title, Action::Undraft { release, latest }));
+            plan.steps.push(Step::new(
+                "undraft",
+                Stage::Undraft,
+                title,
+                Action::Undraft { release, latest },
+            ));
         }
     }
 
     /// A back-port or a pre-release must not become the latest release.
     fn is_latest(&self) -> bool {
-        let latest = self.facts.github.as_ref().and_then(|f| f.as_ref().ok()?.latest.as_ref());
+        let latest = self
+            .facts
+            .github
+            .as_ref()
+            .and_then(|f| f.as_ref().ok()?.latest.as_ref());
         let prefix = self.config.release.tag_prefix();
         let known = latest.and_then(|r| Version::parse(r.tag_name.strip_prefix(prefix)?).ok());
         self.version.pre.is_empty() && known.is_none_or(|known| known <= *self.version)
     }
 
     fn outcome(&self, plan: &mut Plan, environment: Option<&str>) {
-        let tag = (self.config.release.remote.clone(), self.config.release.tag_of(self.version));
-        let hosts = deploy::places(self.facts, self.config, Part::Backend, self.version, environment);
-        let frontend = self.config.app.as_ref().and_then(|app| app.frontend.as_ref());
+        let tag = (
+            self.config.release.remote.clone(),
+            self.config.release.tag_of(self.version),
+        );
+        let hosts = deploy::places(
+            self.facts,
+            self.config,
+            Part::Backend,
+            self.version,
+            environment,
+        );
+        let frontend = self
+            .config
+            .app
+            .as_ref()
+            .and_then(|app| app.frontend.as_ref());
         let here = environment.and_then(|name| self.config.deploy.get(name));
-        let url = frontend.and(here).and_then(|e| e.url.clone()).or_else(|| frontend.filter(|_| here.is_some())?.url.clone());
-        let action =
-            Action::Outcome { crates: self.crates(), release: self.release_ref(), tag: Some(tag), hosts, url };
-        plan.steps.push(Step::new("verify", Stage::Verify, "see what users now see", action));
+        let url = frontend
+            .and(here)
+            .and_then(|e| e.url.clone())
+            .or_else(|| frontend.filter(|_| here.is_some())?.url.clone());
+        let action = Action::Outcome {
+            crates: self.crates(),
+            release: self.release_ref(),
+            tag: Some(tag),
+            hosts,
+            url,
+        };
+        plan.steps.push(Step::new(
+            "verify",
+            Stage::Verify,
+            "see what users now see",
+            action,
+        ));
     }
 
     fn notes(&self, plan: &mut Plan) {
         if self.facts.changelog.is_none() {
-            plan.notes.push("there is no changelog, so the GitHub release says only its version".to_owned());
+            plan.notes.push(
+                "there is no changelog, so the GitHub release says only its version".to_owned(),
+            );
         }
         if self.config.app.is_none() {
-            plan.notes.push("there is no [app] in stagegate.toml, so nothing is deployed".to_owned());
+            plan.notes
+                .push("there is no [app] in stagegate.toml, so nothing is deployed".to_owned());
         }
         if let Some(Ok(registry)) = &self.facts.registry {
-            let new: Vec<_> = registry.versions.iter().filter(|(_, v)| v.is_empty()).map(|(n, _)| n.as_str()).collect();
+            let new: Vec<_> = registry
+                .versions
+                .iter()
+                .filter(|(_, v)| v.is_empty())
+                .map(|(n, _)| n.as_str())
+                .collect();
             if !new.is_empty() {
-                plan.notes.push(format!("new on {}: {}", registry.name, new.join(", ")));
+                plan.notes
+                    .push(format!("new on {}: {}", registry.name, new.join(", ")));
             }
             // crates.io takes 5 new crates at once, then one in 10 minutes.
             if registry.name == "crates-io" && new.len() > 5 {
                 let minutes = (new.len() - 5) * 10;
-                plan.notes.push(format!("crates.io takes 5 new crates at once, then 1 in 10 minutes: expect {minutes} minutes of waiting"));
+                plan.notes.push(format!(
+                    "crates.io takes 5 new crates at once, then 1 in 10 minutes: expect {minutes} minutes of waiting"
+                ));
             }
         }
         if let Ok(remote) = &self.git.remote
             && remote.relation == Relation::Ahead
         {
-            plan.notes.push(format!("{} has commits that {} does not have yet; they are pushed along", self.config.release.branch, self.config.release.remote));
+            plan.notes.push(format!(
+                "{} has commits that {} does not have yet; they are pushed along",
+                self.config.release.branch, self.config.release.remote
+            ));
         }
     }
 }
@@ -382,17 +632,29 @@ impl Release<'_> {
 /// plan is left out here and reported by the caller.
 fn place(steps: &mut Vec<Step>, custom: &CustomStep, version: &Version) {
     let fill = |words: &[String]| -> Vec<String> {
-        words.iter().map(|w| w.replace("{version}", &version.to_string())).collect()
+        words
+            .iter()
+            .map(|w| w.replace("{version}", &version.to_string()))
+            .collect()
     };
     let run = fill(&custom.run);
     let name = custom.name.clone().unwrap_or_else(|| run.join(" "));
     let at = match (custom.before, custom.after) {
-        (Some(stage), _) => steps.iter().position(|s| s.stage == stage).map(|i| (i, stage)),
-        (_, Some(stage)) => steps.iter().rposition(|s| s.stage == stage).map(|i| (i + 1, stage)),
+        (Some(stage), _) => steps
+            .iter()
+            .position(|s| s.stage == stage)
+            .map(|i| (i, stage)),
+        (_, Some(stage)) => steps
+            .iter()
+            .rposition(|s| s.stage == stage)
+            .map(|i| (i + 1, stage)),
         (None, None) => None,
     };
     let Some((index, stage)) = at else { return };
-    let action = Action::Command { run, probe: custom.probe.as_deref().map(fill) };
+    let action = Action::Command {
+        run,
+        probe: custom.probe.as_deref().map(fill),
+    };
     let mut step = Step::new(format!("step:{name}"), stage, name, action);
     // Steps that run beside each other stay together.
     step.beside = false;

@@ -53,13 +53,18 @@ impl FromStr for VersionRequest {
             "major" => Ok(VersionRequest::Major),
             "minor" => Ok(VersionRequest::Minor),
             "patch" => Ok(VersionRequest::Patch),
-            _ => Version::parse(text).map(VersionRequest::Exact).map_err(|e| {
-                let hint = match text.strip_prefix('v').map(Version::parse) {
-                    Some(Ok(plain)) => format!("; write `{plain}`, the tag's prefix is added by itself"),
-                    _ => "; write a version such as 1.4.0, or `major`, `minor` or `patch`".to_owned(),
-                };
-                format!("`{text}` is not a semantic version ({e}){hint}")
-            }),
+            _ => Version::parse(text)
+                .map(VersionRequest::Exact)
+                .map_err(|e| {
+                    let hint = match text.strip_prefix('v').map(Version::parse) {
+                        Some(Ok(plain)) => {
+                            format!("; write `{plain}`, the tag's prefix is added by itself")
+                        }
+                        _ => "; write a version such as 1.4.0, or `major`, `minor` or `patch`"
+                            .to_owned(),
+                    };
+                    format!("`{text}` is not a semantic version ({e}){hint}")
+                }),
         }
     }
 }
@@ -71,7 +76,10 @@ mod tests {
     #[test]
     fn the_next_version_of_a_kind() {
         let check = |wanted: &str, current: &str, want: &str| {
-            let got = wanted.parse::<VersionRequest>().unwrap().resolve(&current.parse().unwrap());
+            let got = wanted
+                .parse::<VersionRequest>()
+                .unwrap()
+                .resolve(&current.parse().unwrap());
             assert_eq!(got.to_string(), want, "{wanted} after {current}");
         };
         check("major", "1.2.3", "2.0.0");

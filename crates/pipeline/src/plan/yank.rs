@@ -11,7 +11,12 @@ use crate::facts::Facts;
 use crate::request::YankRequest;
 use crate::{Config, Stage};
 
-pub(super) fn plan(facts: &Facts, config: &Config, wanted: &YankRequest, blockers: &mut Vec<Blocker>) -> Option<Plan> {
+pub(super) fn plan(
+    facts: &Facts,
+    config: &Config,
+    wanted: &YankRequest,
+    blockers: &mut Vec<Blocker>,
+) -> Option<Plan> {
     let YankRequest { version, undo } = wanted;
     let verb = if *undo { "un-yank" } else { "yank" };
     let mut plan = Plan {
@@ -26,11 +31,17 @@ pub(super) fn plan(facts: &Facts, config: &Config, wanted: &YankRequest, blocker
     registry_steps(facts, config, wanted, verb, &mut plan, blockers);
     github_step(facts, config, wanted, &mut plan, blockers);
     changelog_step(facts, config, wanted, verb, &mut plan, blockers);
-    if let Some(step) = plan.steps.iter_mut().find(|s| matches!(s.action, Action::Yank { .. })) {
+    if let Some(step) = plan
+        .steps
+        .iter_mut()
+        .find(|s| matches!(s.action, Action::Yank { .. }))
+    {
         step.no_return = true;
     }
     if !undo {
-        plan.notes.push("a yank deletes nothing: projects that have the version in their Cargo.lock go on building".to_owned());
+        plan.notes.push(
+            "a yank deletes nothing: projects that have the version in their Cargo.lock go on building".to_owned(),
+        );
     }
     Some(plan)
 }
@@ -49,14 +60,25 @@ fn registry_steps(
         Some(Ok(registry)) => registry,
         Some(Err(blocker)) => return blockers.push(blocker.clone()),
         None => {
-            return blockers.push(Blocker::new("no package of this workspace is published", "there is nothing to yank"));
+            return blockers.push(Blocker::new(
+                "no package of this workspace is published",
+                "there is nothing to yank",
+            ));
         }
     };
     if let Err(blocker) = &registry.token {
         blockers.push(blocker.clone());
     }
-    let has = |name: &String| registry.versions.get(name).is_some_and(|v| v.iter().any(|v| v.vers == wanted.version));
-    let order = facts.workspace.publish_order(&registry.name).unwrap_or_default();
+    let has = |name: &String| {
+        registry
+            .versions
+            .get(name)
+            .is_some_and(|v| v.iter().any(|v| v.vers == wanted.version))
+    };
+    let order = facts
+        .workspace
+        .publish_order(&registry.name)
+        .unwrap_or_default();
     let mut names: Vec<String> = order.into_iter().flatten().filter(has).collect();
     if !wanted.undo {
         names.reverse();
@@ -69,26 +91,51 @@ fn registry_steps(
     }
     for name in names {
         let title = format!("{verb} {name} {} on {}", wanted.version, registry.name);
-        let action = Action::Yank { package: name.clone(), version: wanted.version.clone(), undo: wanted.undo };
-        plan.steps.push(Step::new(format!("yank:{name}"), Stage::Yank, title, action));
+        let action = Action::Yank {
+            package: name.clone(),
+            version: wanted.version.clone(),
+            undo: wanted.undo,
+        };
+        plan.steps.push(Step::new(
+            format!("yank:{name}"),
+            Stage::Yank,
+            title,
+            action,
+        ));
     }
     let _ = config;
 }
 
-fn github_step(facts: &Facts, config: &Config, wanted: &YankRequest, plan: &mut Plan, blockers: &mut Vec<Blocker>) {
+fn github_step(
+    facts: &Facts,
+    config: &Config,
+    wanted: &YankRequest,
+    plan: &mut Plan,
+    blockers: &mut Vec<Blocker>,
+) {
     match &facts.github {
         None => {}
         Some(Err(blocker)) => blockers.push(blocker.clone()),
         Some(Ok(github)) => {
             let tag = config.release.tag_of(&wanted.version);
             if github.existing.is_none() {
-                plan.notes.push(format!("there is no GitHub release {tag}, so none is marked"));
+                plan.notes.push(format!(
+                    "there is no GitHub release {tag}, so none is marked"
+                ));
                 return;
             }
-            let release = ReleaseRef { server: github.server.clone(), repository: github.repository.clone(), tag };
+            let release = ReleaseRef {
+                server: github.server.clone(),
+                repository: github.repository.clone(),
+                tag,
+            };
             let title = format!("mark the GitHub release {}", release.tag);
-            let action = Action::MarkRelease { release, undo: wanted.undo };
-            plan.steps.push(Step::new("mark-release", Stage::Yank, title, action));
+            let action = Action::MarkRelease {
+                release,
+                undo: wanted.undo,
+            };
+            plan.steps
+                .push(Step::new("mark-release", Stage::Yank, title, action));
         }
     }
 }
@@ -101,13 +148,19 @@ fn changelog_step(
     plan: &mut Plan,
     blockers: &mut Vec<Blocker>,
 ) {
-    let Some((path, text)) = &facts.changelog else { return };
+    let Some((path, text)) = &facts.changelog else {
+        return;
+    };
     let text = match text {
         Ok(text) => text,
         Err(blocker) => return blockers.push(blocker.clone()),
     };
     let marked = Changelog::parse(text).and_then(|changelog| {
-        if wanted.undo { changelog.unmark_yanked(&wanted.version) } else { changelog.mark_yanked(&wanted.version) }
+        if wanted.undo {
+            changelog.unmark_yanked(&wanted.version)
+        } else {
+            changelog.mark_yanked(&wanted.version)
+        }
     });
     let marked = match marked {
         Ok(marked) if marked == *text => return,
@@ -117,16 +170,31 @@ fn changelog_step(
             return;
         }
     };
-    blockers.extend(checks::git(facts, config).into_iter().filter_map(|c| c.outcome.err()));
+    blockers.extend(
+        checks::git(facts, config)
+            .into_iter()
+            .filter_map(|c| c.outcome.err()),
+    );
     let Ok(git) = &facts.git else { return };
-    let (Some(identity), Some(branch)) = (git.identity.clone(), git.branch.clone()) else { return };
+    let (Some(identity), Some(branch)) = (git.identity.clone(), git.branch.clone()) else {
+        return;
+    };
     let action = Action::MarkChangelog {
         edit: FileEdit::from_texts(path.clone(), text.as_bytes(), marked.as_bytes()),
-        message: format!("{} {}", if wanted.undo { "Un-yank" } else { "Yank" }, wanted.version),
+        message: format!(
+            "{} {}",
+            if wanted.undo { "Un-yank" } else { "Yank" },
+            wanted.version
+        ),
         branch,
         remote: config.release.remote.clone(),
         parent: git.head.clone(),
         identity,
     };
-    plan.steps.push(Step::new("mark-changelog", Stage::Yank, format!("{verb} {} in {path}, commit and push", wanted.version), action));
+    plan.steps.push(Step::new(
+        "mark-changelog",
+        Stage::Yank,
+        format!("{verb} {} in {path}, commit and push", wanted.version),
+        action,
+    ));
 }

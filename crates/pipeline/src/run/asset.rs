@@ -19,7 +19,12 @@ pub(super) fn perform(
     let files = files(effect, crates, binaries)?;
     for attempt in 1.. {
         match attach(effect, release, &files) {
-            Ok(uploaded) => return Ok(format!("{} files, {uploaded} uploaded now, all digests match", files.len())),
+            Ok(uploaded) => {
+                return Ok(format!(
+                    "{} files, {uploaded} uploaded now, all digests match",
+                    files.len()
+                ));
+            }
             Err(error) => match error.downcast_ref::<stagegate_github::GitHubError>() {
                 Some(cause) if cause.is_passing() && attempt < ATTEMPTS => pause(effect, cause)?,
                 _ => return Err(error),
@@ -30,9 +35,14 @@ pub(super) fn perform(
 }
 
 /// Names and contents.
-fn files(effect: &Effect<'_>, crates: &[String], binaries: &[String]) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
+fn files(
+    effect: &Effect<'_>,
+    crates: &[String],
+    binaries: &[String],
+) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
-    let read_file = |path: &camino::Utf8Path| std::fs::read(path).with_context(|| format!("reading {path}"));
+    let read_file =
+        |path: &camino::Utf8Path| std::fs::read(path).with_context(|| format!("reading {path}"));
     for name in crates {
         let file = package::file_name(name, &effect.plan.version);
         files.insert(file, read_file(&package::file(effect, name))?);
@@ -44,11 +54,16 @@ fn files(effect: &Effect<'_>, crates: &[String], binaries: &[String]) -> anyhow:
             files.insert(file, read_file(&build::binary(effect, name))?);
         }
     }
-    let sums: String =
-        files.iter().map(|(name, bytes)| format!("{}  {name}\n", package::checksum(bytes))).collect();
+    let sums: String = files
+        .iter()
+        .map(|(name, bytes)| format!("{}  {name}\n", package::checksum(bytes)))
+        .collect();
     files.insert("SHA256SUMS".to_owned(), sums.into_bytes());
     // GitHub turns `+` of build metadata into a dot; so do we, in the open.
-    Ok(files.into_iter().map(|(name, bytes)| (name.replace('+', "."), bytes)).collect())
+    Ok(files
+        .into_iter()
+        .map(|(name, bytes)| (name.replace('+', "."), bytes))
+        .collect())
 }
 
 fn host_triple(effect: &Effect<'_>) -> anyhow::Result<String> {
@@ -58,7 +73,11 @@ fn host_triple(effect: &Effect<'_>) -> anyhow::Result<String> {
 }
 
 /// Uploads what is missing, replaces what is broken, compares the rest.
-fn attach(effect: &mut Effect<'_>, release: &ReleaseRef, files: &BTreeMap<String, Vec<u8>>) -> anyhow::Result<usize> {
+fn attach(
+    effect: &mut Effect<'_>,
+    release: &ReleaseRef,
+    files: &BTreeMap<String, Vec<u8>>,
+) -> anyhow::Result<usize> {
     let (github, found) = need(effect, release)?;
     let mut uploaded = 0;
     for (index, (name, bytes)) in files.iter().enumerate() {
@@ -68,13 +87,22 @@ fn attach(effect: &mut Effect<'_>, release: &ReleaseRef, files: &BTreeMap<String
                 continue;
             }
             if found.immutable || !found.draft {
-                bail!("{name} of the public release {} has other bytes than ours; it is not touched", release.tag);
+                bail!(
+                    "{name} of the public release {} has other bytes than ours; it is not touched",
+                    release.tag
+                );
             }
             github.delete_asset(&release.repository, there)?;
         }
         let asset = github.upload_asset(&release.repository, &found, name, bytes.clone())?;
         if !matches(&asset, bytes) {
-            bail!("GitHub has {} as {} of {} bytes, and we sent {} bytes", asset.name, asset.state, asset.size, bytes.len());
+            bail!(
+                "GitHub has {} as {} of {} bytes, and we sent {} bytes",
+                asset.name,
+                asset.state,
+                asset.size,
+                bytes.len()
+            );
         }
         uploaded += 1;
     }
@@ -82,6 +110,9 @@ fn attach(effect: &mut Effect<'_>, release: &ReleaseRef, files: &BTreeMap<String
 }
 
 fn matches(asset: &Asset, bytes: &[u8]) -> bool {
-    let digest = asset.digest.as_deref().is_none_or(|d| d == format!("sha256:{}", package::checksum(bytes)));
+    let digest = asset
+        .digest
+        .as_deref()
+        .is_none_or(|d| d == format!("sha256:{}", package::checksum(bytes)));
     asset.state == "uploaded" && asset.size == bytes.len() as u64 && digest
 }

@@ -12,11 +12,17 @@ use rustsec::{Database, Lockfile, Report};
 use super::Effect;
 use crate::survey::default_database;
 
-pub(super) fn audit(effect: &mut Effect<'_>, database: Option<&Utf8Path>, ignore: &[String]) -> anyhow::Result<String> {
+pub(super) fn audit(
+    effect: &mut Effect<'_>,
+    database: Option<&Utf8Path>,
+    ignore: &[String],
+) -> anyhow::Result<String> {
     let root = effect.world.root.clone();
     let lockfile = root.join("Cargo.lock");
     if !lockfile.is_file() {
-        bail!("there is no {lockfile} to audit; run `cargo generate-lockfile`, or set `gates.audit = \"off\"`");
+        bail!(
+            "there is no {lockfile} to audit; run `cargo generate-lockfile`, or set `gates.audit = \"off\"`"
+        );
     }
     let place = match database {
         Some(path) => root.join(path),
@@ -28,21 +34,37 @@ pub(super) fn audit(effect: &mut Effect<'_>, database: Option<&Utf8Path>, ignore
     if advisories == 0 {
         bail!("the advisory database {place} is empty");
     }
-    let locked = Lockfile::load(lockfile.as_std_path()).with_context(|| format!("reading {lockfile}"))?;
+    let locked =
+        Lockfile::load(lockfile.as_std_path()).with_context(|| format!("reading {lockfile}"))?;
     let ignore: Result<Vec<Id>, _> = ignore.iter().map(|id| id.parse()).collect();
     let ignore = ignore.map_err(|e| anyhow::anyhow!("`gates.audit.ignore`: {e}"))?;
-    let settings = Settings { ignore, ..Settings::default() };
+    let settings = Settings {
+        ignore,
+        ..Settings::default()
+    };
     let report = Report::generate(&database, &locked, &settings);
     if report.vulnerabilities.found {
         let found: Vec<String> = report
             .vulnerabilities
             .list
             .iter()
-            .map(|v| format!("    {} {}: {} ({})", v.package.name, v.package.version, v.advisory.title, v.advisory.id))
+            .map(|v| {
+                format!(
+                    "    {} {}: {} ({})",
+                    v.package.name, v.package.version, v.advisory.title, v.advisory.id
+                )
+            })
             .collect();
-        bail!("{} known vulnerabilities in Cargo.lock:\n{}\n  update the packages, or name the advisory in `gates.audit.ignore`", found.len(), found.join("\n"));
+        bail!(
+            "{} known vulnerabilities in Cargo.lock:\n{}\n  update the packages, or name the advisory in `gates.audit.ignore`",
+            found.len(),
+            found.join("\n")
+        );
     }
-    Ok(format!("{} packages, none in {advisories} advisories of {place}", locked.packages.len()))
+    Ok(format!(
+        "{} packages, none in {advisories} advisories of {place}",
+        locked.packages.len()
+    ))
 }
 
 /// RustSec's own database, cloned or brought up to date with git.

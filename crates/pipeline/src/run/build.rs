@@ -24,7 +24,11 @@ pub(super) fn perform(
     binaries: &[Binary],
     frontend: Option<&FrontendBuild>,
 ) -> anyhow::Result<String> {
-    let commit = effect.world.git().commit_of(revision)?.with_context(|| format!("{revision} is gone"))?;
+    let commit = effect
+        .world
+        .git()
+        .commit_of(revision)?
+        .with_context(|| format!("{revision} is gone"))?;
     let root = tree::lay(effect, &commit)?;
     let target = effect.world.target_directory.clone();
     let mut built = Vec::new();
@@ -53,8 +57,14 @@ pub(super) fn perform(
     Ok(built.join(", "))
 }
 
-fn build_bundle(effect: &mut Effect<'_>, root: &Utf8Path, frontend: &FrontendBuild) -> anyhow::Result<usize> {
-    let [program, args @ ..] = &frontend.run[..] else { bail!("`app.frontend.build` is empty") };
+fn build_bundle(
+    effect: &mut Effect<'_>,
+    root: &Utf8Path,
+    frontend: &FrontendBuild,
+) -> anyhow::Result<usize> {
+    let [program, args @ ..] = &frontend.run[..] else {
+        bail!("`app.frontend.build` is empty")
+    };
     let target = effect.world.target_directory.clone();
     let tool = if program == "cargo" {
         effect.world.cargo_in(root).args(args)
@@ -67,7 +77,8 @@ fn build_bundle(effect: &mut Effect<'_>, root: &Utf8Path, frontend: &FrontendBui
     if to.exists() {
         std::fs::remove_dir_all(&to).with_context(|| format!("removing {to}"))?;
     }
-    let files = copy(&dist, &to).with_context(|| format!("the frontend's command was to fill {dist}"))?;
+    let files =
+        copy(&dist, &to).with_context(|| format!("the frontend's command was to fill {dist}"))?;
     if files == 0 {
         bail!("the frontend's command left {dist} empty");
     }

@@ -6,13 +6,22 @@ use stagegate_manifest::{EditState, FileEdit};
 use super::seal::short;
 use super::{Effect, Probe};
 
-pub(super) fn probe(effect: &mut Effect<'_>, branch: &str, parent: &str, reference: &str) -> anyhow::Result<Probe> {
+pub(super) fn probe(
+    effect: &mut Effect<'_>,
+    branch: &str,
+    parent: &str,
+    reference: &str,
+) -> anyhow::Result<Probe> {
     let git = effect.world.git();
-    let commit = git.commit_of(reference)?.with_context(|| format!("{reference} is gone"))?;
+    let commit = git
+        .commit_of(reference)?
+        .with_context(|| format!("{reference} is gone"))?;
     let head = git.commit_of("HEAD")?.context("there is no commit")?;
     let current = git.ask(["symbolic-ref", "--quiet", "--short", "HEAD"])?;
     if current.as_deref() != Some(branch) {
-        return Ok(Probe::Conflict(format!("{branch} is no longer checked out; `git switch {branch}`")));
+        return Ok(Probe::Conflict(format!(
+            "{branch} is no longer checked out; `git switch {branch}`"
+        )));
     }
     if head == commit {
         return Ok(Probe::Done(format!("{branch} is at {}", short(&commit))));
@@ -28,7 +37,12 @@ pub(super) fn probe(effect: &mut Effect<'_>, branch: &str, parent: &str, referen
     )))
 }
 
-pub(super) fn perform(effect: &mut Effect<'_>, parent: &str, reference: &str, edits: &[FileEdit]) -> anyhow::Result<String> {
+pub(super) fn perform(
+    effect: &mut Effect<'_>,
+    parent: &str,
+    reference: &str,
+    edits: &[FileEdit],
+) -> anyhow::Result<String> {
     let git = effect.world.git();
     restore_half_moved(effect, edits)?;
     effect.run(git.tool(["merge", "--ff-only", "--quiet", reference]))?;
@@ -50,12 +64,18 @@ fn restore_half_moved(effect: &mut Effect<'_>, edits: &[FileEdit]) -> anyhow::Re
     }
     let mut ours = Vec::new();
     for path in &dirty {
-        let relative = camino::Utf8Path::new(path).strip_prefix(&effect.world.subdirectory).unwrap_or(path.as_ref());
+        let relative = camino::Utf8Path::new(path)
+            .strip_prefix(&effect.world.subdirectory)
+            .unwrap_or(path.as_ref());
         let known = edits.iter().find(|edit| edit.path == relative);
         let content = std::fs::read(effect.world.root.join(relative));
         match (known, content) {
-            (Some(edit), Ok(content)) if edit.state(&content) != EditState::Other => ours.push(relative.to_string()),
-            _ => bail!("{path} was changed since the release began; commit it elsewhere or stash it, and resume"),
+            (Some(edit), Ok(content)) if edit.state(&content) != EditState::Other => {
+                ours.push(relative.to_string())
+            }
+            _ => bail!(
+                "{path} was changed since the release began; commit it elsewhere or stash it, and resume"
+            ),
         }
     }
     let mut args = vec!["restore", "--staged", "--worktree", "--"];

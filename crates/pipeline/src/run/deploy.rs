@@ -3,8 +3,8 @@
 use anyhow::Context;
 use stagegate_deploy::{
     Artifact, BackendStep, Deploy, DeployError, FrontendStep, Host, Progress, Release, Target,
-    perform_backend as perform_on_host, perform_frontend as flip_on_host, probe_backend as probe_on_host,
-    probe_frontend as probe_bundle_on_host,
+    perform_backend as perform_on_host, perform_frontend as flip_on_host,
+    probe_backend as probe_on_host, probe_frontend as probe_bundle_on_host,
 };
 
 use super::{Effect, Probe, build};
@@ -14,19 +14,21 @@ use crate::plan::{Action, BackendPlace, FrontendPlace, Step};
 
 /// The step that settles a backend's steps on its host, for one of them.
 pub(super) fn confirmation_of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a str> {
-    let Action::Backend { step: kind, place } = &step.action else { return None };
+    let Action::Backend { step: kind, place } = &step.action else {
+        return None;
+    };
     if *kind == BackendStep::Confirm {
         return None;
     }
-    let same = |other: &&Step| {
-        matches!(&other.action, Action::Backend { step: BackendStep::Confirm, place: there } if there.target == place.target)
-    };
+    let same = |other: &&Step| matches!(&other.action, Action::Backend { step: BackendStep::Confirm, place: there } if there.target == place.target);
     plan.steps.iter().find(same).map(|step| step.id.as_str())
 }
 
 /// Whether a failed deploy left users on the release before.
 pub(super) fn went_back(error: &anyhow::Error) -> bool {
-    error.chain().any(|cause| matches!(cause.downcast_ref(), Some(DeployError::RolledBack { .. })))
+    error
+        .chain()
+        .any(|cause| matches!(cause.downcast_ref(), Some(DeployError::RolledBack { .. })))
 }
 
 fn deploy(
@@ -37,11 +39,20 @@ fn deploy(
     revision: &str,
 ) -> anyhow::Result<Deploy> {
     // A rollback goes by the host's own record; that commit need not be here.
-    let commit = effect.world.git().commit_of(revision).ok().flatten().unwrap_or_else(|| revision.to_owned());
+    let commit = effect
+        .world
+        .git()
+        .commit_of(revision)
+        .ok()
+        .flatten()
+        .unwrap_or_else(|| revision.to_owned());
     Ok(Deploy {
         target: target.clone(),
         app: app.clone(),
-        release: Release { version: version.clone(), commit },
+        release: Release {
+            version: version.clone(),
+            commit,
+        },
         owner: format!("{}@{}", effect.plan.target, effect.plan.at.as_second()),
         by: who(),
     })
@@ -50,7 +61,10 @@ fn deploy(
 /// Who deploys, for the host's record.
 fn who() -> String {
     let names = ["GITHUB_ACTOR", "USER", "LOGNAME"];
-    names.iter().find_map(|name| std::env::var(name).ok()).unwrap_or_else(|| "unknown".to_owned())
+    names
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .unwrap_or_else(|| "unknown".to_owned())
 }
 
 fn answer(probe: stagegate_deploy::Probe) -> Probe {
@@ -67,43 +81,101 @@ fn backend_artifact(effect: &Effect<'_>, place: &BackendPlace) -> anyhow::Result
 }
 
 fn bundle_artifact(effect: &Effect<'_>, place: &FrontendPlace) -> anyhow::Result<Option<Artifact>> {
-    Ok(if place.built { Some(Artifact::of_directory(&build::bundle(effect))?) } else { None })
+    Ok(if place.built {
+        Some(Artifact::of_directory(&build::bundle(effect))?)
+    } else {
+        None
+    })
 }
 
-pub(super) fn probe_backend(effect: &mut Effect<'_>, step: BackendStep, place: &BackendPlace) -> anyhow::Result<Probe> {
-    let deploy = deploy(effect, &place.target, &place.app, &place.version, &place.revision)?;
+pub(super) fn probe_backend(
+    effect: &mut Effect<'_>,
+    step: BackendStep,
+    place: &BackendPlace,
+) -> anyhow::Result<Probe> {
+    let deploy = deploy(
+        effect,
+        &place.target,
+        &place.app,
+        &place.version,
+        &place.revision,
+    )?;
     let artifact = backend_artifact(effect, place)?;
     let host = Host::connect(&place.target)?;
-    Ok(answer(probe_on_host(step, &host, &deploy, artifact.as_ref())?))
+    Ok(answer(probe_on_host(
+        step,
+        &host,
+        &deploy,
+        artifact.as_ref(),
+    )?))
 }
 
-pub(super) fn perform_backend(effect: &mut Effect<'_>, step: BackendStep, place: &BackendPlace) -> anyhow::Result<String> {
-    let deploy = deploy(effect, &place.target, &place.app, &place.version, &place.revision)?;
+pub(super) fn perform_backend(
+    effect: &mut Effect<'_>,
+    step: BackendStep,
+    place: &BackendPlace,
+) -> anyhow::Result<String> {
+    let deploy = deploy(
+        effect,
+        &place.target,
+        &place.app,
+        &place.version,
+        &place.revision,
+    )?;
     let artifact = backend_artifact(effect, place)?;
     // Always a connection of its own: what confirms a switch must not be the
     // one that was open before it.
     let host = Host::connect(&place.target)?;
     let start = std::time::Instant::now();
-    let result = perform_on_host(step, &host, &deploy, artifact.as_ref(), &mut |p| show(effect, p));
+    let result = perform_on_host(step, &host, &deploy, artifact.as_ref(), &mut |p| {
+        show(effect, p)
+    });
     if matches!(step, BackendStep::Health | BackendStep::Stabilise) {
         effect.account.book(Spent::Waiting, start.elapsed());
     }
     result.with_context(|| format!("on {}", place.target))
 }
 
-pub(super) fn probe_frontend(effect: &mut Effect<'_>, step: FrontendStep, place: &FrontendPlace) -> anyhow::Result<Probe> {
-    let deploy = deploy(effect, &place.target, &place.app, &place.version, &place.revision)?;
+pub(super) fn probe_frontend(
+    effect: &mut Effect<'_>,
+    step: FrontendStep,
+    place: &FrontendPlace,
+) -> anyhow::Result<Probe> {
+    let deploy = deploy(
+        effect,
+        &place.target,
+        &place.app,
+        &place.version,
+        &place.revision,
+    )?;
     let artifact = bundle_artifact(effect, place)?;
     let host = Host::connect(&place.target)?;
-    Ok(answer(probe_bundle_on_host(step, &host, &deploy, artifact.as_ref())?))
+    Ok(answer(probe_bundle_on_host(
+        step,
+        &host,
+        &deploy,
+        artifact.as_ref(),
+    )?))
 }
 
-pub(super) fn perform_frontend(effect: &mut Effect<'_>, step: FrontendStep, place: &FrontendPlace) -> anyhow::Result<String> {
-    let deploy = deploy(effect, &place.target, &place.app, &place.version, &place.revision)?;
+pub(super) fn perform_frontend(
+    effect: &mut Effect<'_>,
+    step: FrontendStep,
+    place: &FrontendPlace,
+) -> anyhow::Result<String> {
+    let deploy = deploy(
+        effect,
+        &place.target,
+        &place.app,
+        &place.version,
+        &place.revision,
+    )?;
     let artifact = bundle_artifact(effect, place)?;
     let host = Host::connect(&place.target)?;
-    flip_on_host(step, &host, &deploy, artifact.as_ref(), &mut |p| show(effect, p))
-        .with_context(|| format!("on {}", place.target))
+    flip_on_host(step, &host, &deploy, artifact.as_ref(), &mut |p| {
+        show(effect, p)
+    })
+    .with_context(|| format!("on {}", place.target))
 }
 
 fn show(effect: &Effect<'_>, progress: Progress) {

@@ -15,26 +15,46 @@ fn states(effect: &Effect<'_>, edits: &[FileEdit]) -> anyhow::Result<(usize, usi
         match edit.state(&content) {
             EditState::Before => before += 1,
             EditState::After => after += 1,
-            EditState::Other => bail!("{path} was changed by somebody else since the plan was made; remove the release tree and resume"),
+            EditState::Other => {
+                bail!(
+                    "{path} was changed by somebody else since the plan was made; remove the release tree and resume"
+                )
+            }
         }
     }
     Ok((before, after))
 }
 
-pub(super) fn probe(effect: &mut Effect<'_>, base: &str, edits: &[FileEdit]) -> anyhow::Result<Probe> {
+pub(super) fn probe(
+    effect: &mut Effect<'_>,
+    base: &str,
+    edits: &[FileEdit],
+) -> anyhow::Result<Probe> {
     // Once the release commit is sealed, the tree stands there.
     if !tree::stands_at(effect, base) {
         return Ok(Probe::Absent);
     }
     let (before, after) = states(effect, edits)?;
-    Ok(if before == 0 { Probe::Done(format!("{after} files hold it already")) } else { Probe::Absent })
+    Ok(if before == 0 {
+        Probe::Done(format!("{after} files hold it already"))
+    } else {
+        Probe::Absent
+    })
 }
 
-pub(super) fn perform(effect: &mut Effect<'_>, base: &str, edits: &[FileEdit]) -> anyhow::Result<String> {
+pub(super) fn perform(
+    effect: &mut Effect<'_>,
+    base: &str,
+    edits: &[FileEdit],
+) -> anyhow::Result<String> {
     let root = tree::lay(effect, base)?;
     apply(&root, edits)?;
     let names: Vec<_> = edits.iter().take(4).map(|e| e.path.as_str()).collect();
-    let more = if edits.len() > 4 { format!(" and {} more", edits.len() - 4) } else { String::new() };
+    let more = if edits.len() > 4 {
+        format!(" and {} more", edits.len() - 4)
+    } else {
+        String::new()
+    };
     Ok(format!("{}{more}", names.join(", ")))
 }
 
@@ -44,7 +64,9 @@ pub(super) fn apply(root: &camino::Utf8Path, edits: &[FileEdit]) -> anyhow::Resu
         let path = root.join(&edit.path);
         let content = std::fs::read(&path).with_context(|| format!("reading {path}"))?;
         if edit.state(&content) != EditState::After {
-            let changed = edit.apply(&content).with_context(|| format!("changing {path}"))?;
+            let changed = edit
+                .apply(&content)
+                .with_context(|| format!("changing {path}"))?;
             tree::write_whole(&path, &changed)?;
         }
     }

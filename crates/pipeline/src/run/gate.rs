@@ -24,16 +24,28 @@ pub struct GateFailed {
 pub(super) fn pass(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<Performed> {
     let (level, result) = match action {
         Action::Gate(gate) => (gate.level, command(effect, gate)),
-        Action::Audit { level, database, ignore } => (*level, audit::audit(effect, database.as_deref(), ignore)),
+        Action::Audit {
+            level,
+            database,
+            ignore,
+        } => (*level, audit::audit(effect, database.as_deref(), ignore)),
         _ => unreachable!("only gates are passed"),
     };
     match result {
-        Ok(evidence) => Ok(Performed { outcome: StepOutcome::Performed, evidence }),
+        Ok(evidence) => Ok(Performed {
+            outcome: StepOutcome::Performed,
+            evidence,
+        }),
         Err(error) if error.is::<Stopped>() => Err(error),
-        Err(error) if level == Level::Warn => {
-            Ok(Performed { outcome: StepOutcome::Warned, evidence: format!("{error:#}") })
+        Err(error) if level == Level::Warn => Ok(Performed {
+            outcome: StepOutcome::Warned,
+            evidence: format!("{error:#}"),
+        }),
+        Err(error) => Err(GateFailed {
+            gate: effect.step.id.clone(),
+            why: format!("{error:#}"),
         }
-        Err(error) => Err(GateFailed { gate: effect.step.id.clone(), why: format!("{error:#}") }.into()),
+        .into()),
     }
 }
 
@@ -43,11 +55,18 @@ pub(super) fn command(effect: &mut Effect<'_>, gate: &GateCommand) -> anyhow::Re
     for (name, value) in &gate.env {
         tool = tool.env(name, value);
     }
-    let tool = tool.env("CARGO_TARGET_DIR", effect.world.target_directory.clone().as_str());
+    let tool = tool.env(
+        "CARGO_TARGET_DIR",
+        effect.world.target_directory.clone().as_str(),
+    );
     let shown = tool.shown().to_owned();
     let (passed, stdout, tail) = effect.try_run(tool)?;
     if !passed {
-        bail!("`{shown}` says\n{}\n  the whole output is in {}", indent(&tail), effect.log());
+        bail!(
+            "`{shown}` says\n{}\n  the whole output is in {}",
+            indent(&tail),
+            effect.log()
+        );
     }
     Ok(summary(&stdout).unwrap_or_else(|| "passed".to_owned()))
 }
@@ -55,7 +74,10 @@ pub(super) fn command(effect: &mut Effect<'_>, gate: &GateCommand) -> anyhow::Re
 /// The counts of `cargo test`, added up over its test programs.
 fn summary(stdout: &str) -> Option<String> {
     let (mut passed, mut ignored, mut programs) = (0u64, 0u64, 0u64);
-    for line in stdout.lines().filter_map(|l| l.strip_prefix("test result: ok. ")) {
+    for line in stdout
+        .lines()
+        .filter_map(|l| l.strip_prefix("test result: ok. "))
+    {
         programs += 1;
         for part in line.split("; ") {
             match part.split_once(' ') {
@@ -65,25 +87,40 @@ fn summary(stdout: &str) -> Option<String> {
             }
         }
     }
-    (programs > 0).then(|| format!("{passed} passed, {ignored} ignored, in {programs} test programs"))
+    (programs > 0)
+        .then(|| format!("{passed} passed, {ignored} ignored, in {programs} test programs"))
 }
 
 /// Asks a team's own command whether its step is done.
-pub(super) fn probe_command(effect: &mut Effect<'_>, probe: Option<&[String]>) -> anyhow::Result<Probe> {
-    let Some([program, args @ ..]) = probe else { return Ok(Probe::Absent) };
+pub(super) fn probe_command(
+    effect: &mut Effect<'_>,
+    probe: Option<&[String]>,
+) -> anyhow::Result<Probe> {
+    let Some([program, args @ ..]) = probe else {
+        return Ok(Probe::Absent);
+    };
     let tool = Tool::new(program, &effect.world.root, Spent::Command).args(args);
     let shown = tool.shown().to_owned();
     let (done, ..) = effect.try_run(tool)?;
-    Ok(if done { Probe::Done(format!("`{shown}` says so")) } else { Probe::Absent })
+    Ok(if done {
+        Probe::Done(format!("`{shown}` says so"))
+    } else {
+        Probe::Absent
+    })
 }
 
 /// Runs a team's own command, and asks it afterwards where it can be asked.
 pub(super) fn custom(effect: &mut Effect<'_>, run: &[String]) -> anyhow::Result<String> {
-    let [program, args @ ..] = run else { bail!("the step has no command") };
+    let [program, args @ ..] = run else {
+        bail!("the step has no command")
+    };
     let tool = Tool::new(program, &effect.world.root, Spent::Command).args(args);
     let shown = tool.shown().to_owned();
     effect.run(tool)?;
-    if let Action::Command { probe: probe @ Some(_), .. } = &effect.step.action
+    if let Action::Command {
+        probe: probe @ Some(_),
+        ..
+    } = &effect.step.action
         && probe_command(effect, probe.as_deref())? == Probe::Absent
     {
         bail!("`{shown}` succeeded, and its probe still says that it is not done");
@@ -99,7 +136,10 @@ mod tests {
     fn counts_of_several_test_programs_are_added_up() {
         let text = "test result: ok. 3 passed; 0 failed; 1 ignored; 0 measured; 0 filtered out; finished in 0.00s\n\
                     test result: ok. 2 passed; 0 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.00s\n";
-        assert_eq!(summary(text).as_deref(), Some("5 passed, 1 ignored, in 2 test programs"));
+        assert_eq!(
+            summary(text).as_deref(),
+            Some("5 passed, 1 ignored, in 2 test programs")
+        );
         assert_eq!(summary("Finished"), None);
     }
 }

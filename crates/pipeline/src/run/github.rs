@@ -7,7 +7,10 @@ use super::{Effect, Probe};
 use crate::plan::ReleaseRef;
 
 /// The client, and the release if there is one.
-pub(super) fn find(effect: &Effect<'_>, release: &ReleaseRef) -> anyhow::Result<(GitHub, Option<Release>)> {
+pub(super) fn find(
+    effect: &Effect<'_>,
+    release: &ReleaseRef,
+) -> anyhow::Result<(GitHub, Option<Release>)> {
     let github = effect.world.github(&release.server)?;
     let found = github.release_of(&release.repository, &release.tag)?;
     Ok((github, found))
@@ -63,22 +66,40 @@ pub(super) fn draft(
 pub(super) const ATTEMPTS: u32 = 5;
 
 /// Waits as GitHub asks, or a moment.
-pub(super) fn pause(effect: &mut Effect<'_>, error: &stagegate_github::GitHubError) -> anyhow::Result<()> {
+pub(super) fn pause(
+    effect: &mut Effect<'_>,
+    error: &stagegate_github::GitHubError,
+) -> anyhow::Result<()> {
     let wait = match error {
-        stagegate_github::GitHubError::RateLimited { retry_after: Some(wait), .. } => *wait,
+        stagegate_github::GitHubError::RateLimited {
+            retry_after: Some(wait),
+            ..
+        } => *wait,
         stagegate_github::GitHubError::RateLimited { .. } => std::time::Duration::from_secs(60),
         _ => std::time::Duration::from_secs(1),
     };
-    effect.progress(format!("{error}; looking again in {} s", wait.as_secs()), None, None);
+    effect.progress(
+        format!("{error}; looking again in {} s", wait.as_secs()),
+        None,
+        None,
+    );
     effect.wait(wait)
 }
 
 pub(super) fn probe_public(effect: &mut Effect<'_>, release: &ReleaseRef) -> anyhow::Result<Probe> {
     let (_, found) = need(effect, release)?;
-    Ok(if found.draft { Probe::Absent } else { Probe::Done(shown(&found)) })
+    Ok(if found.draft {
+        Probe::Absent
+    } else {
+        Probe::Done(shown(&found))
+    })
 }
 
-pub(super) fn undraft(effect: &mut Effect<'_>, release: &ReleaseRef, latest: bool) -> anyhow::Result<String> {
+pub(super) fn undraft(
+    effect: &mut Effect<'_>,
+    release: &ReleaseRef,
+    latest: bool,
+) -> anyhow::Result<String> {
     for attempt in 1.. {
         let (github, found) = need(effect, release)?;
         if !found.draft {

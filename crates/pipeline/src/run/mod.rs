@@ -59,8 +59,15 @@ pub fn run(
     emit: &mut dyn FnMut(&Event),
 ) -> anyhow::Result<Ended> {
     let start = Instant::now();
-    let done_before = plan.steps.iter().filter(|s| journal.done().contains_key(&s.id)).count();
-    emit(&Event::RunStarted { plan: Box::new(plan.clone()), done_before });
+    let done_before = plan
+        .steps
+        .iter()
+        .filter(|s| journal.done().contains_key(&s.id))
+        .count();
+    emit(&Event::RunStarted {
+        plan: Box::new(plan.clone()),
+        done_before,
+    });
     let ended = pass(plan, world, &mut journal, start, confirm, emit)?;
     let next = match &ended.end {
         RunEnd::Completed => {
@@ -69,13 +76,21 @@ pub fn run(
             format!("{} is done; nothing is left to do", plan.title)
         }
         RunEnd::Interrupted => format!("stopped at a safe point; go on with `{resume}`"),
-        RunEnd::Declined => format!("nothing was published; go on with `{resume}` when you are ready"),
+        RunEnd::Declined => {
+            format!("nothing was published; go on with `{resume}` when you are ready")
+        }
         RunEnd::Failed => format!("mend what is said above, then go on with `{resume}`"),
         RunEnd::RolledBack => {
-            format!("users are back on the release before; find out why, then go on with `{resume}`, or yank and release a fix")
+            format!(
+                "users are back on the release before; find out why, then go on with `{resume}`, or yank and release a fix"
+            )
         }
     };
-    emit(&Event::RunEnded { end: ended.end, next, seconds: start.elapsed().as_secs_f64() });
+    emit(&Event::RunEnded {
+        end: ended.end,
+        next,
+        seconds: start.elapsed().as_secs_f64(),
+    });
     Ok(ended)
 }
 
@@ -93,7 +108,14 @@ fn pass(
         for step in *group {
             match settled(plan, world, step, journal) {
                 Some(evidence) => {
-                    emit(&done_event(step, StepOutcome::Before, evidence, start, 0.0, Account::default()));
+                    emit(&done_event(
+                        step,
+                        StepOutcome::Before,
+                        evidence,
+                        start,
+                        0.0,
+                        Account::default(),
+                    ));
                 }
                 None => open.push(step),
             }
@@ -104,7 +126,9 @@ fn pass(
         if world.interrupt.asked() {
             return ended(RunEnd::Interrupted);
         }
-        if let Some(step) = open.iter().find(|s| s.no_return && !journal.was_started(&s.id))
+        if let Some(step) = open
+            .iter()
+            .find(|s| s.no_return && !journal.was_started(&s.id))
             && !confirm(plan, step)
         {
             return ended(RunEnd::Declined);
@@ -117,7 +141,10 @@ fn pass(
             } else {
                 RunEnd::Failed
             };
-            return Ok(Ended { end, failure: Some((step, error)) });
+            return Ok(Ended {
+                end,
+                failure: Some((step, error)),
+            });
         }
     }
     ended(RunEnd::Completed)
@@ -141,8 +168,22 @@ fn settled(plan: &Plan, world: &World, step: &Step, journal: &Journal) -> Option
     }
 }
 
-fn done_event(step: &Step, outcome: StepOutcome, evidence: String, start: Instant, seconds: f64, account: Account) -> Event {
-    Event::StepDone { step: step.id.clone(), outcome, evidence, at: millis(start), seconds, account }
+fn done_event(
+    step: &Step,
+    outcome: StepOutcome,
+    evidence: String,
+    start: Instant,
+    seconds: f64,
+    account: Account,
+) -> Event {
+    Event::StepDone {
+        step: step.id.clone(),
+        outcome,
+        evidence,
+        at: millis(start),
+        seconds,
+        account,
+    }
 }
 
 fn millis(start: Instant) -> u64 {
@@ -151,7 +192,12 @@ fn millis(start: Instant) -> u64 {
 
 enum Message {
     Event(Event),
-    Ended { step: String, result: anyhow::Result<step::Performed>, seconds: f64, account: Account },
+    Ended {
+        step: String,
+        result: anyhow::Result<step::Performed>,
+        seconds: f64,
+        account: Account,
+    },
 }
 
 /// Runs the steps of one group, each on a thread of its own. The journal is
@@ -165,8 +211,16 @@ fn side_by_side(
     emit: &mut dyn FnMut(&Event),
 ) -> anyhow::Result<Option<(String, anyhow::Error)>> {
     for step in steps {
-        journal.append(&Record::Started { at: Timestamp::now(), step: step.id.clone() })?;
-        emit(&Event::StepStarted { step: step.id.clone(), stage: step.stage, title: step.title.clone(), at: millis(start) });
+        journal.append(&Record::Started {
+            at: Timestamp::now(),
+            step: step.id.clone(),
+        })?;
+        emit(&Event::StepStarted {
+            step: step.id.clone(),
+            stage: step.stage,
+            title: step.title.clone(),
+            at: millis(start),
+        });
     }
     let (send, messages) = mpsc::channel();
     let mut failure = None;
@@ -179,17 +233,40 @@ fn side_by_side(
         for message in messages {
             match message {
                 Message::Event(event) => emit(&event),
-                Message::Ended { step: id, result, seconds, account } => {
-                    let step = steps.iter().find(|s| s.id == id).expect("only these steps run");
+                Message::Ended {
+                    step: id,
+                    result,
+                    seconds,
+                    account,
+                } => {
+                    let step = steps
+                        .iter()
+                        .find(|s| s.id == id)
+                        .expect("only these steps run");
                     match result {
                         Ok(step::Performed { outcome, evidence }) => {
-                            journal.append(&Record::Done { at: Timestamp::now(), step: id, evidence: evidence.clone() })?;
-                            emit(&done_event(step, outcome, evidence, start, seconds, account));
+                            journal.append(&Record::Done {
+                                at: Timestamp::now(),
+                                step: id,
+                                evidence: evidence.clone(),
+                            })?;
+                            emit(&done_event(
+                                step, outcome, evidence, start, seconds, account,
+                            ));
                         }
                         Err(error) => {
                             let text = format!("{error:#}");
-                            journal.append(&Record::Failed { at: Timestamp::now(), step: id.clone(), error: text.clone() })?;
-                            emit(&Event::StepFailed { step: id.clone(), error: text, at: millis(start), seconds });
+                            journal.append(&Record::Failed {
+                                at: Timestamp::now(),
+                                step: id.clone(),
+                                error: text.clone(),
+                            })?;
+                            emit(&Event::StepFailed {
+                                step: id.clone(),
+                                error: text,
+                                at: millis(start),
+                                seconds,
+                            });
                             failure.get_or_insert((id, error));
                         }
                     }
@@ -210,6 +287,10 @@ fn one(plan: &Plan, world: &World, step: &Step, send: &mpsc::Sender<Message>) {
     let mut effect = Effect::new(plan, world, step, &tell);
     let result = step::perform(&mut effect, &step.action);
     let account = effect.account;
-    let _ = send.send(Message::Ended { step: step.id.clone(), result, seconds: began.elapsed().as_secs_f64(), account });
+    let _ = send.send(Message::Ended {
+        step: step.id.clone(),
+        result,
+        seconds: began.elapsed().as_secs_f64(),
+        account,
+    });
 }
-

@@ -24,7 +24,10 @@ pub(super) fn look(
     }
     if let Some((remote, tag)) = tag {
         let references = effect.world.git().remote_refs(remote)?;
-        if !references.iter().any(|(name, _)| *name == format!("refs/tags/{tag}")) {
+        if !references
+            .iter()
+            .any(|(name, _)| *name == format!("refs/tags/{tag}"))
+        {
             bail!("{remote} does not have the tag {tag}");
         }
         seen.push(format!("{tag} is at {remote}"));
@@ -39,7 +42,9 @@ pub(super) fn look(
     for place in hosts {
         let host = Host::connect(&place.target)?;
         let status = stagegate_deploy::status(&host, &place.app)?;
-        let running = status.version.context("no release is recorded as running")?;
+        let running = status
+            .version
+            .context("no release is recorded as running")?;
         if running != place.version.to_string() {
             bail!("{} runs {running}, not {}", place.target, place.version);
         }
@@ -54,7 +59,11 @@ pub(super) fn look(
 fn downloads(effect: &Effect<'_>, crates: &[String]) -> anyhow::Result<()> {
     let registry = effect.world.registry()?;
     for (index, name) in crates.iter().enumerate() {
-        effect.progress(format!("downloading {name}"), Some(index as u64), Some(crates.len() as u64));
+        effect.progress(
+            format!("downloading {name}"),
+            Some(index as u64),
+            Some(crates.len() as u64),
+        );
         let version = &effect.plan.version;
         let ours = package::file(effect, name);
         let ours = std::fs::read(&ours).with_context(|| format!("reading {ours}"))?;
@@ -67,8 +76,13 @@ fn downloads(effect: &Effect<'_>, crates: &[String]) -> anyhow::Result<()> {
 
 /// What users open answers.
 fn page(url: &Url) -> anyhow::Result<String> {
-    let config = ureq::Agent::config_builder().timeout_global(Some(Duration::from_secs(30))).build();
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(30)))
+        .build();
     let agent: ureq::Agent = config.into();
-    let answer = agent.get(url.as_str()).call().with_context(|| format!("opening {url} as users do"))?;
+    let answer = agent
+        .get(url.as_str())
+        .call()
+        .with_context(|| format!("opening {url} as users do"))?;
     Ok(format!("{url} answers {}", answer.status()))
 }

@@ -27,7 +27,10 @@ pub(super) fn file_name(name: &str, version: &Version) -> String {
 
 /// SHA-256, hexadecimal.
 pub(super) fn checksum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
 /// Says for which commit the kept packages were made.
@@ -35,7 +38,10 @@ const MADE_FOR: &str = "COMMIT";
 
 pub(super) fn probe(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Result<Probe> {
     let made_for = std::fs::read_to_string(kept(effect).join(MADE_FOR)).ok();
-    let commit = effect.world.git().commit_of(&release_reference(&effect.plan.version))?;
+    let commit = effect
+        .world
+        .git()
+        .commit_of(&release_reference(&effect.plan.version))?;
     let whole = crates.iter().all(|name| file(effect, name).is_file());
     Ok(if whole && made_for.is_some() && made_for == commit {
         // The commit's name is written last, after every file it speaks of.
@@ -47,12 +53,25 @@ pub(super) fn probe(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Resul
 
 pub(super) fn perform(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Result<String> {
     let reference = release_reference(&effect.plan.version);
-    let commit = effect.world.git().commit_of(&reference)?.with_context(|| format!("{reference} is gone"))?;
+    let commit = effect
+        .world
+        .git()
+        .commit_of(&reference)?
+        .with_context(|| format!("{reference} is gone"))?;
     let root = tree::lay(effect, &commit)?;
     // A directory of its own: cargo's `package` directory in the shared one
     // belongs to whoever else works there.
-    let output = effect.world.output().join(&effect.plan.target).join("package");
-    let mut args = vec!["package".to_owned(), "--no-verify".to_owned(), "--target-dir".to_owned(), output.to_string()];
+    let output = effect
+        .world
+        .output()
+        .join(&effect.plan.target)
+        .join("package");
+    let mut args = vec![
+        "package".to_owned(),
+        "--no-verify".to_owned(),
+        "--target-dir".to_owned(),
+        output.to_string(),
+    ];
     if root.join("Cargo.lock").is_file() {
         args.push("--locked".to_owned());
     }
@@ -60,7 +79,10 @@ pub(super) fn perform(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Res
         args.extend(["--package".to_owned(), name.clone()]);
     }
     if effect.world.config.registry.name != "crates-io" {
-        args.extend(["--registry".to_owned(), effect.world.config.registry.name.clone()]);
+        args.extend([
+            "--registry".to_owned(),
+            effect.world.config.registry.name.clone(),
+        ]);
     }
     let tool = effect.world.cargo_in(&root).args(args);
     effect.run(tool)?;
@@ -70,30 +92,48 @@ pub(super) fn perform(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Res
     }
     let mut total = 0;
     for name in crates {
-        let made = output.join("package").join(file_name(name, &effect.plan.version));
+        let made = output
+            .join("package")
+            .join(file_name(name, &effect.plan.version));
         let bytes = std::fs::read(&made).with_context(|| format!("cargo was to make {made}"))?;
         if bytes.len() > LIMIT {
-            bail!("{name} is {} bytes packed, and crates.io takes {LIMIT}; use `exclude` or `include` in its manifest", bytes.len());
+            bail!(
+                "{name} is {} bytes packed, and crates.io takes {LIMIT}; use `exclude` or `include` in its manifest",
+                bytes.len()
+            );
         }
         total += bytes.len();
         tree::write_whole(&file(effect, name), &bytes)?;
     }
     keep_metadata(effect, &root, crates)?;
     tree::write_whole(&kept.join(MADE_FOR), commit.as_bytes())?;
-    Ok(format!("{} packages, {} KiB", crates.len(), total.div_ceil(1024)))
+    Ok(format!(
+        "{} packages, {} KiB",
+        crates.len(),
+        total.div_ceil(1024)
+    ))
 }
 
 /// What the registry's web API is told beside the bytes, as cargo would.
 fn keep_metadata(effect: &Effect<'_>, root: &Utf8Path, crates: &[String]) -> anyhow::Result<()> {
-    let workspace = Workspace::load(&effect.world.cargo, &root.join("Cargo.toml"), &crate::command::clean)?;
+    let workspace = Workspace::load(
+        &effect.world.cargo,
+        &root.join("Cargo.toml"),
+        &crate::command::clean,
+    )?;
     for name in crates {
-        let package = workspace.package(name).with_context(|| format!("{name} is gone from {root}"))?;
+        let package = workspace
+            .package(name)
+            .with_context(|| format!("{name} is gone from {root}"))?;
         let readme = package.metadata.readme.as_ref().map(|readme| {
             let path = package.manifest_path.with_file_name("").join(readme);
             std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))
         });
         let metadata = stagegate_registry::new_crate(&package.metadata, readme.transpose()?);
-        tree::write_whole(&file(effect, name).with_extension("json"), metadata.to_string().as_bytes())?;
+        tree::write_whole(
+            &file(effect, name).with_extension("json"),
+            metadata.to_string().as_bytes(),
+        )?;
     }
     Ok(())
 }

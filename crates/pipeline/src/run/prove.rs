@@ -8,6 +8,7 @@
 
 use anyhow::Context;
 use camino::Utf8Path;
+use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 
 use super::{Effect, package, tree};
 
@@ -17,32 +18,100 @@ pub(super) fn perform(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Res
         std::fs::remove_dir_all(&directory).with_context(|| format!("removing {directory}"))?;
     }
     std::fs::create_dir_all(&directory).with_context(|| format!("creating {directory}"))?;
-    let version = effect.plan.version.clone();
-    let mut members = String::new();
-    let mut patches = String::new();
+    let directories: Vec<(String, String)> = crates
+        .iter()
+        .map(|name| (name.clone(), format!("{name}-{}", effect.plan.version)))
+        .collect();
     for name in crates {
         unpack(&package::file(effect, name), &directory)?;
-        members.push_str(&format!("    \"{name}-{version}\",\n"));
-        patches.push_str(&format!("{name} = {{ path = \"{name}-{version}\" }}\n"));
     }
-    let registry = &effect.world.config.registry.name;
-    let manifest =
-        format!("[workspace]\nresolver = \"2\"\nmembers = [\n{members}]\n\n[patch.{registry}]\n{patches}");
-    tree::write_whole(&directory.join("Cargo.toml"), manifest.as_bytes())?;
+    let root = tree::root(effect.world, effect.plan);
+    let original = root.join("Cargo.toml");
+    let text = std::fs::read_to_string(&original).with_context(|| format!("reading {original}"))?;
+    let original: DocumentMut = text
+        .parse()
+        .with_context(|| format!("reading {original}"))?;
+    let manifest = manifest(&original, &directories, &effect.world.config.registry.name);
+    tree::write_whole(
+        &directory.join("Cargo.toml"),
+        manifest.to_string().as_bytes(),
+    )?;
     // The versions of everything else stay those that the tests ran with.
-    let lock = tree::root(effect.world, effect.plan).join("Cargo.lock");
+    let lock = root.join("Cargo.lock");
     if lock.is_file() {
-        std::fs::copy(&lock, directory.join("Cargo.lock")).with_context(|| format!("copying {lock}"))?;
+        std::fs::copy(&lock, directory.join("Cargo.lock"))
+            .with_context(|| format!("copying {lock}"))?;
     }
     let target = effect.world.target_directory.clone();
-    let tool = effect.world.cargo_in(&directory).args(["build", "--workspace", "--target-dir", target.as_str()]);
+    let tool = effect.world.cargo_in(&directory).args([
+        "build",
+        "--workspace",
+        "--target-dir",
+        target.as_str(),
+    ]);
     effect.run(tool)?;
     std::fs::remove_dir_all(&directory).with_context(|| format!("removing {directory}"))?;
-    Ok(format!("{} packages build from their own files", crates.len()))
+    Ok(format!(
+        "{} packages build from their own files",
+        crates.len()
+    ))
+}
+
+/// The workspace of the packages. It takes over what decides how everything
+/// *else* is built, so that third-party crates are not built again; the
+/// original's `[patch]` is left out, for users do not have it.
+fn manifest(original: &DocumentMut, packages: &[(String, String)], registry: &str) -> DocumentMut {
+    let mut workspace = Table::new();
+    workspace["members"] = value(
+        packages
+            .iter()
+            .map(|(_, directory)| directory.as_str())
+            .collect::<Array>(),
+    );
+    let resolver = original.get("workspace").and_then(|w| w.get("resolver"));
+    workspace["resolver"] = resolver.cloned().unwrap_or_else(|| value("2"));
+    let mut patched = Table::new();
+    for (name, directory) in packages {
+        let mut path = InlineTable::new();
+        path.insert("path", directory.as_str().into());
+        patched[name] = value(path);
+    }
+    let mut patch = Table::new();
+    patch.set_implicit(true);
+    patch[registry] = Item::Table(patched);
+    let mut document = DocumentMut::new();
+    document["workspace"] = Item::Table(workspace);
+    document["patch"] = Item::Table(patch);
+    if let Some(profiles) = original.get("profile") {
+        document["profile"] = profiles.clone();
+    }
+    document
 }
 
 fn unpack(file: &Utf8Path, into: &Utf8Path) -> anyhow::Result<()> {
     let packed = std::fs::File::open(file).with_context(|| format!("opening {file}"))?;
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed));
-    archive.unpack(into).with_context(|| format!("unpacking {file}"))
+    archive
+        .unpack(into)
+        .with_context(|| format!("unpacking {file}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn everything_else_is_built_as_in_the_original() {
+        let original = "[workspace]\nresolver = \"3\"\n[patch.crates-io]\nx = { path = \"y\" }\n[profile.dev]\ndebug = 1\n";
+        let packages = [("a-b".to_owned(), "a-b-1.0.0".to_owned())];
+        let made = manifest(&original.parse().unwrap(), &packages, "crates-io").to_string();
+        let want = "[workspace]\nmembers = [\"a-b-1.0.0\"]\nresolver = \"3\"\n\n[patch.crates-io]\na-b = { path = \"a-b-1.0.0\" }\n[profile.dev]\ndebug = 1\n";
+        let plain = |text: &str| {
+            text.parse::<DocumentMut>()
+                .unwrap()
+                .to_string()
+                .replace('\n', "")
+        };
+        assert_eq!(plain(&made), plain(want));
+    }
 }

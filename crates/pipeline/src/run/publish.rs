@@ -11,6 +11,7 @@ use semver::Version;
 use stagegate_registry::{Registry, Upload, UploadError};
 
 use super::{Effect, Probe, package};
+use crate::account::Spent;
 
 /// How a version stands in the index.
 enum Shown {
@@ -19,7 +20,12 @@ enum Shown {
     Other(String),
 }
 
-fn look(registry: &Registry, name: &str, version: &Version, checksum: &str) -> anyhow::Result<Shown> {
+fn look(
+    registry: &Registry,
+    name: &str,
+    version: &Version,
+    checksum: &str,
+) -> anyhow::Result<Shown> {
     let versions = registry.versions(name)?;
     Ok(match versions.into_iter().find(|v| v.vers == *version) {
         None => Shown::No,
@@ -45,7 +51,9 @@ pub(super) fn probe(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<Probe
     let registry = effect.world.registry()?;
     Ok(match look(&registry, name, version, &checksum)? {
         Shown::No => Probe::Absent,
-        Shown::Ours => Probe::Done(format!("{name} {version} is in the index, checksum {checksum}")),
+        Shown::Ours => Probe::Done(format!(
+            "{name} {version} is in the index, checksum {checksum}"
+        )),
         Shown::Other(there) => Probe::Conflict(conflict(name, version, &there, &checksum)),
     })
 }
@@ -66,7 +74,11 @@ pub(super) fn perform(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<Str
             Err(UploadError::AlreadyUploaded { .. }) => break,
             Err(UploadError::RateLimited { retry_after, .. }) => {
                 let wait = retry_after.unwrap_or(WITHOUT_WORD);
-                effect.progress(format!("the registry asks to wait {} s", wait.as_secs()), None, None);
+                effect.progress(
+                    format!("the registry asks to wait {} s", wait.as_secs()),
+                    None,
+                    None,
+                );
                 effect.wait(wait)?;
             }
             Err(error @ (UploadError::Ambiguous { .. } | UploadError::Unreachable { .. })) => {
@@ -90,7 +102,10 @@ pub(super) fn perform(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<Str
             start.elapsed().as_secs()
         );
     }
-    Ok(format!("{name} {} is in the index, checksum {checksum}", effect.plan.version))
+    Ok(format!(
+        "{name} {} is in the index, checksum {checksum}",
+        effect.plan.version
+    ))
 }
 
 /// crates.io's slowest bucket refills once a minute for new versions; where a
@@ -101,8 +116,27 @@ const A_MOMENT: Duration = Duration::from_secs(5);
 /// Unclear answers before a person is asked.
 const UNCLEAR: u32 = 5;
 
-/// Whether our bytes appear in the index within a limit.
-fn appears(effect: &mut Effect<'_>, registry: &Registry, name: &str, checksum: &str, limit: Duration) -> anyhow::Result<bool> {
+/// Whether our bytes appear in the index within a limit. All of it is waiting.
+fn appears(
+    effect: &mut Effect<'_>,
+    registry: &Registry,
+    name: &str,
+    checksum: &str,
+    limit: Duration,
+) -> anyhow::Result<bool> {
+    let start = Instant::now();
+    let appeared = watch(effect, registry, name, checksum, limit);
+    effect.account.book(Spent::Waiting, start.elapsed());
+    appeared
+}
+
+fn watch(
+    effect: &Effect<'_>,
+    registry: &Registry,
+    name: &str,
+    checksum: &str,
+    limit: Duration,
+) -> anyhow::Result<bool> {
     let start = Instant::now();
     let mut pause = Duration::from_millis(50);
     loop {
@@ -113,7 +147,7 @@ fn appears(effect: &mut Effect<'_>, registry: &Registry, name: &str, checksum: &
             Shown::No => {}
         }
         effect.progress(format!("waiting for the index to show {name}"), None, None);
-        effect.wait(pause)?;
+        effect.pause(pause)?;
         pause = (pause * 2).min(Duration::from_secs(1));
     }
 }

@@ -10,9 +10,15 @@ use stagegate_manifest::FileEdit;
 use super::{Effect, Probe, edit, tree};
 use crate::plan::CommitIdentity;
 
-pub(super) fn probe(effect: &mut Effect<'_>, parent: &str, reference: &str) -> anyhow::Result<Probe> {
+pub(super) fn probe(
+    effect: &mut Effect<'_>,
+    parent: &str,
+    reference: &str,
+) -> anyhow::Result<Probe> {
     let git = effect.world.git();
-    let Some(commit) = git.commit_of(reference)? else { return Ok(Probe::Absent) };
+    let Some(commit) = git.commit_of(reference)? else {
+        return Ok(Probe::Absent);
+    };
     let known = git.read(["rev-parse", &format!("{commit}^")])?;
     if known == parent {
         return Ok(Probe::Done(short(&commit)));
@@ -39,23 +45,42 @@ pub(super) fn perform(
     edit::apply(&root, edits)?;
     let git = tree::git(effect);
     let mut add = vec!["add", "--"];
-    add.extend(edits.iter().map(|e| e.path.as_str()).filter(|path| !ignored(&git, path)));
+    add.extend(
+        edits
+            .iter()
+            .map(|e| e.path.as_str())
+            .filter(|path| !ignored(&git, path)),
+    );
     if add.len() > 2 {
         effect.run(git.tool(add))?;
     }
     let left = git.read(["diff", "--name-only"])?;
     if !left.is_empty() {
-        bail!("the release tree has changes that are not part of the release: {}", left.replace('\n', ", "));
+        bail!(
+            "the release tree has changes that are not part of the release: {}",
+            left.replace('\n', ", ")
+        );
     }
     let content = git.read(["write-tree"])?;
     let mut args = vec!["commit-tree", &content, "-p", parent, "-m", message];
     if sign {
         args.push("-S");
     }
-    let commit = effect.run(git.sealed(identity, effect.plan.at, args))?.trim().to_owned();
-    effect.run(git.tool(["update-ref", "-m", "stagegate: release commit", reference, &commit]))?;
+    let commit = effect
+        .run(git.sealed(identity, effect.plan.at, args))?
+        .trim()
+        .to_owned();
+    effect.run(git.tool([
+        "update-ref",
+        "-m",
+        "stagegate: release commit",
+        reference,
+        &commit,
+    ]))?;
     effect.run(git.tool(["checkout", "--quiet", "--detach", &commit]))?;
-    let made = git.commit_of("HEAD")?.context("the release tree has no commit")?;
+    let made = git
+        .commit_of("HEAD")?
+        .context("the release tree has no commit")?;
     Ok(format!("{} “{message}”", short(&made)))
 }
 

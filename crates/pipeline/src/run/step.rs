@@ -5,7 +5,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use camino::Utf8PathBuf;
 
-use super::{asset, audit, build, commit, deploy, edit, gate, github, outcome, package, prove, publish, push, seal, tag, yank};
+use super::{
+    asset, audit, build, commit, deploy, edit, gate, github, outcome, package, prove, publish,
+    push, seal, tag, yank,
+};
 use crate::account::{Account, Spent};
 use crate::command::{Stopped, Tool, log_of};
 use crate::event::{Event, StepOutcome};
@@ -39,13 +42,29 @@ pub(crate) struct Effect<'a> {
 }
 
 impl<'a> Effect<'a> {
-    pub(super) fn new(plan: &'a Plan, world: &'a World, step: &'a Step, tell: &'a dyn Fn(Event)) -> Effect<'a> {
-        Effect { plan, world, step, account: Account::default(), tell }
+    pub(super) fn new(
+        plan: &'a Plan,
+        world: &'a World,
+        step: &'a Step,
+        tell: &'a dyn Fn(Event),
+    ) -> Effect<'a> {
+        Effect {
+            plan,
+            world,
+            step,
+            account: Account::default(),
+            tell,
+        }
     }
 
     /// Says how far the step is.
     pub(crate) fn progress(&self, text: impl Into<String>, done: Option<u64>, total: Option<u64>) {
-        (self.tell)(Event::Progress { step: self.step.id.clone(), text: text.into(), done, total });
+        (self.tell)(Event::Progress {
+            step: self.step.id.clone(),
+            text: text.into(),
+            done,
+            total,
+        });
     }
 
     /// Runs a program to a successful end; its output goes to the step's log.
@@ -53,7 +72,11 @@ impl<'a> Effect<'a> {
         let shown = tool.shown().to_owned();
         let (succeeded, stdout, tail) = self.try_run(tool)?;
         if !succeeded {
-            bail!("`{shown}` failed:\n{}\n  the whole output is in {}", indent(&tail), self.log());
+            bail!(
+                "`{shown}` failed:\n{}\n  the whole output is in {}",
+                indent(&tail),
+                self.log()
+            );
         }
         Ok(stdout)
     }
@@ -63,7 +86,9 @@ impl<'a> Effect<'a> {
         let spent = tool.spent;
         let log = self.log();
         let start = Instant::now();
-        let result = tool.run(Some(&log), &self.world.interrupt, &mut |line| self.progress(line.trim(), None, None));
+        let result = tool.run(Some(&log), &self.world.interrupt, &mut |line| {
+            self.progress(line.trim(), None, None)
+        });
         self.account.book(spent, start.elapsed());
         let outcome = result?;
         Ok((outcome.status.success(), outcome.stdout, outcome.tail))
@@ -82,31 +107,56 @@ impl<'a> Effect<'a> {
     /// Waits because the world needs time; ends early when somebody asks to stop.
     pub(crate) fn wait(&mut self, duration: Duration) -> anyhow::Result<()> {
         let start = Instant::now();
+        let ended = self.pause(duration);
+        self.account.book(Spent::Waiting, start.elapsed());
+        ended
+    }
+
+    /// The same, where the caller books a longer wait as a whole.
+    pub(crate) fn pause(&self, duration: Duration) -> anyhow::Result<()> {
+        let start = Instant::now();
         while start.elapsed() < duration {
             if self.world.interrupt.asked() {
                 return Err(Stopped.into());
             }
-            std::thread::sleep(Duration::from_millis(100).min(duration.saturating_sub(start.elapsed())));
+            std::thread::sleep(
+                Duration::from_millis(100).min(duration.saturating_sub(start.elapsed())),
+            );
         }
-        self.account.book(Spent::Waiting, start.elapsed());
         Ok(())
     }
 }
 
 /// The output of a program within a message.
 pub(crate) fn indent(text: &str) -> String {
-    text.lines().map(|line| format!("    {line}")).collect::<Vec<_>>().join("\n")
+    text.lines()
+        .map(|line| format!("    {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// Asks, acts if need be, and says what shows it.
 pub(super) fn perform(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<Performed> {
-    let performed = |evidence| Performed { outcome: StepOutcome::Performed, evidence };
+    let performed = |evidence| Performed {
+        outcome: StepOutcome::Performed,
+        evidence,
+    };
     if let Action::Gate(_) | Action::Audit { .. } = action {
         return gate::pass(effect, action);
     }
-    match probe(effect, action).with_context(|| format!("{}: asking whether it is done", effect.step.title))? {
-        Probe::Done(evidence) => return Ok(Performed { outcome: StepOutcome::Found, evidence }),
-        Probe::Conflict(what) => bail!("{}: something else is in its place: {what}", effect.step.title),
+    match probe(effect, action)
+        .with_context(|| format!("{}: asking whether it is done", effect.step.title))?
+    {
+        Probe::Done(evidence) => {
+            return Ok(Performed {
+                outcome: StepOutcome::Found,
+                evidence,
+            });
+        }
+        Probe::Conflict(what) => bail!(
+            "{}: something else is in its place: {what}",
+            effect.step.title
+        ),
         Probe::Absent => {}
     }
     let evidence = act(effect, action).with_context(|| effect.step.title.clone())?;
@@ -117,13 +167,27 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
     match action {
         Action::Gate(_) | Action::Audit { .. } => Ok(Probe::Absent),
         Action::Edit { base, edits } => edit::probe(effect, base, edits),
-        Action::Seal { parent, reference, .. } => seal::probe(effect, parent, reference),
+        Action::Seal {
+            parent, reference, ..
+        } => seal::probe(effect, parent, reference),
         Action::Package { crates } => package::probe(effect, crates),
         // Building again is the only way to know that it builds.
         Action::Prove { .. } | Action::Build { .. } => Ok(Probe::Absent),
-        Action::Commit { branch, parent, reference, .. } => commit::probe(effect, branch, parent, reference),
-        Action::Tag { name, reference, .. } => tag::probe(effect, name, reference),
-        Action::Push { remote, branch, tag, reference } => push::probe(effect, remote, branch, tag, reference),
+        Action::Commit {
+            branch,
+            parent,
+            reference,
+            ..
+        } => commit::probe(effect, branch, parent, reference),
+        Action::Tag {
+            name, reference, ..
+        } => tag::probe(effect, name, reference),
+        Action::Push {
+            remote,
+            branch,
+            tag,
+            reference,
+        } => push::probe(effect, remote, branch, tag, reference),
         Action::Draft { release, .. } => github::probe_draft(effect, release),
         // Assets are reconciled one by one, each looked at first.
         Action::Assets { .. } => Ok(Probe::Absent),
@@ -132,9 +196,18 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
         Action::Backend { step, place } => deploy::probe_backend(effect, *step, place),
         Action::Frontend { step, place } => deploy::probe_frontend(effect, *step, place),
         Action::Outcome { .. } => Ok(Probe::Absent),
-        Action::Yank { package, version, undo } => yank::probe(effect, package, version, *undo),
+        Action::Yank {
+            package,
+            version,
+            undo,
+        } => yank::probe(effect, package, version, *undo),
         Action::MarkRelease { release, undo } => yank::probe_release(effect, release, *undo),
-        Action::MarkChangelog { edit, remote, branch, .. } => yank::probe_changelog(effect, edit, remote, branch),
+        Action::MarkChangelog {
+            edit,
+            remote,
+            branch,
+            ..
+        } => yank::probe_changelog(effect, edit, remote, branch),
         Action::Command { probe, .. } => gate::probe_command(effect, probe.as_deref()),
     }
 }
@@ -142,33 +215,87 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
 fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<String> {
     match action {
         Action::Gate(command) => gate::command(effect, command),
-        Action::Audit { database, ignore, .. } => audit::audit(effect, database.as_deref(), ignore),
+        Action::Audit {
+            database, ignore, ..
+        } => audit::audit(effect, database.as_deref(), ignore),
         Action::Edit { base, edits } => edit::perform(effect, base, edits),
-        Action::Seal { parent, message, identity, sign, reference, edits } => {
-            seal::perform(effect, parent, message, identity, *sign, reference, edits)
-        }
+        Action::Seal {
+            parent,
+            message,
+            identity,
+            sign,
+            reference,
+            edits,
+        } => seal::perform(effect, parent, message, identity, *sign, reference, edits),
         Action::Package { crates } => package::perform(effect, crates),
         Action::Prove { crates } => prove::perform(effect, crates),
-        Action::Build { revision, binaries, frontend } => build::perform(effect, revision, binaries, frontend.as_ref()),
-        Action::Commit { parent, reference, edits, .. } => commit::perform(effect, parent, reference, edits),
-        Action::Tag { name, message, reference, identity, sign } => {
-            tag::perform(effect, name, message, reference, identity, *sign)
-        }
-        Action::Push { remote, branch, tag, reference } => push::perform(effect, remote, branch, tag, reference),
-        Action::Draft { release, name, notes, prerelease } => github::draft(effect, release, name, notes, *prerelease),
-        Action::Assets { release, crates, binaries } => asset::perform(effect, release, crates, binaries),
+        Action::Build {
+            revision,
+            binaries,
+            frontend,
+        } => build::perform(effect, revision, binaries, frontend.as_ref()),
+        Action::Commit {
+            parent,
+            reference,
+            edits,
+            ..
+        } => commit::perform(effect, parent, reference, edits),
+        Action::Tag {
+            name,
+            message,
+            reference,
+            identity,
+            sign,
+        } => tag::perform(effect, name, message, reference, identity, *sign),
+        Action::Push {
+            remote,
+            branch,
+            tag,
+            reference,
+        } => push::perform(effect, remote, branch, tag, reference),
+        Action::Draft {
+            release,
+            name,
+            notes,
+            prerelease,
+        } => github::draft(effect, release, name, notes, *prerelease),
+        Action::Assets {
+            release,
+            crates,
+            binaries,
+        } => asset::perform(effect, release, crates, binaries),
         Action::Publish { package } => publish::perform(effect, package),
         Action::Undraft { release, latest } => github::undraft(effect, release, *latest),
         Action::Backend { step, place } => deploy::perform_backend(effect, *step, place),
         Action::Frontend { step, place } => deploy::perform_frontend(effect, *step, place),
-        Action::Outcome { crates, release, tag, hosts, url } => {
-            outcome::look(effect, crates, release.as_ref(), tag.as_ref(), hosts, url.as_ref())
-        }
-        Action::Yank { package, version, undo } => yank::perform(effect, package, version, *undo),
+        Action::Outcome {
+            crates,
+            release,
+            tag,
+            hosts,
+            url,
+        } => outcome::look(
+            effect,
+            crates,
+            release.as_ref(),
+            tag.as_ref(),
+            hosts,
+            url.as_ref(),
+        ),
+        Action::Yank {
+            package,
+            version,
+            undo,
+        } => yank::perform(effect, package, version, *undo),
         Action::MarkRelease { release, undo } => yank::mark_release(effect, release, *undo),
-        Action::MarkChangelog { edit, message, branch, remote, parent, identity } => {
-            yank::mark_changelog(effect, edit, message, branch, remote, parent, identity)
-        }
+        Action::MarkChangelog {
+            edit,
+            message,
+            branch,
+            remote,
+            parent,
+            identity,
+        } => yank::mark_changelog(effect, edit, message, branch, remote, parent, identity),
         Action::Command { run, .. } => gate::custom(effect, run),
     }
 }

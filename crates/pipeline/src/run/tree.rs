@@ -19,7 +19,11 @@ fn checkout(world: &World, plan: &Plan) -> Utf8PathBuf {
 /// The Cargo workspace's root within the tree.
 pub(super) fn root(world: &World, plan: &Plan) -> Utf8PathBuf {
     let checkout = checkout(world, plan);
-    if world.subdirectory.as_str().is_empty() { checkout } else { checkout.join(&world.subdirectory) }
+    if world.subdirectory.as_str().is_empty() {
+        checkout
+    } else {
+        checkout.join(&world.subdirectory)
+    }
 }
 
 /// git in the tree.
@@ -31,7 +35,8 @@ pub(super) fn git(effect: &Effect<'_>) -> Git {
 pub(super) fn stands_at(effect: &Effect<'_>, commit: &str) -> bool {
     let checkout = checkout(effect.world, effect.plan);
     // A directory without a `.git` of its own would answer for the user's checkout.
-    checkout.join(".git").is_file() && matches!(Git::at(&checkout).commit_of("HEAD"), Ok(Some(head)) if head == commit)
+    checkout.join(".git").is_file()
+        && matches!(Git::at(&checkout).commit_of("HEAD"), Ok(Some(head)) if head == commit)
 }
 
 /// Lays the tree at a commit, unless it stands there already.
@@ -44,7 +49,15 @@ pub(super) fn lay(effect: &mut Effect<'_>, commit: &str) -> anyhow::Result<Utf8P
             std::fs::remove_dir_all(&checkout).with_context(|| format!("removing {checkout}"))?;
         }
         effect.run(git.tool(["worktree", "prune"]))?;
-        effect.run(git.tool(["worktree", "add", "--force", "--detach", "--quiet", checkout.as_str(), commit]))?;
+        effect.run(git.tool([
+            "worktree",
+            "add",
+            "--force",
+            "--detach",
+            "--quiet",
+            checkout.as_str(),
+            commit,
+        ]))?;
     }
     Ok(root(effect.world, effect.plan))
 }
@@ -54,13 +67,17 @@ pub(super) fn lay(effect: &mut Effect<'_>, commit: &str) -> anyhow::Result<Utf8P
 pub(super) fn remove(world: &World, plan: &Plan) {
     let checkout = checkout(world, plan);
     if checkout.exists() {
-        let _ = world.git().read(["worktree", "remove", "--force", checkout.as_str()]);
+        let _ = world
+            .git()
+            .read(["worktree", "remove", "--force", checkout.as_str()]);
     }
 }
 
 /// Writes a file whole or not at all.
 pub(super) fn write_whole(path: &Utf8Path, bytes: &[u8]) -> anyhow::Result<()> {
-    let directory = path.parent().with_context(|| format!("{path} has no directory"))?;
+    let directory = path
+        .parent()
+        .with_context(|| format!("{path} has no directory"))?;
     std::fs::create_dir_all(directory).with_context(|| format!("creating {directory}"))?;
     let beside = directory.join(format!(".{}.new", path.file_name().unwrap_or("file")));
     let written = std::fs::File::create(&beside).and_then(|mut file| {

@@ -13,35 +13,60 @@ use crate::plan::{CommitIdentity, ReleaseRef};
 fn state(effect: &Effect<'_>, name: &str, version: &Version) -> anyhow::Result<bool> {
     let versions = effect.world.registry()?.versions(name)?;
     let there = versions.into_iter().find(|v| v.vers == *version);
-    Ok(there.with_context(|| format!("{name} {version} is not in the index"))?.yanked)
+    Ok(there
+        .with_context(|| format!("{name} {version} is not in the index"))?
+        .yanked)
 }
 
 fn word(undo: bool) -> &'static str {
     if undo { "not yanked" } else { "yanked" }
 }
 
-pub(super) fn probe(effect: &mut Effect<'_>, name: &str, version: &Version, undo: bool) -> anyhow::Result<Probe> {
+pub(super) fn probe(
+    effect: &mut Effect<'_>,
+    name: &str,
+    version: &Version,
+    undo: bool,
+) -> anyhow::Result<Probe> {
     Ok(if state(effect, name, version)? != undo {
-        Probe::Done(format!("the index shows {name} {version} as {}", word(undo)))
+        Probe::Done(format!(
+            "the index shows {name} {version} as {}",
+            word(undo)
+        ))
     } else {
         Probe::Absent
     })
 }
 
-pub(super) fn perform(effect: &mut Effect<'_>, name: &str, version: &Version, undo: bool) -> anyhow::Result<String> {
+pub(super) fn perform(
+    effect: &mut Effect<'_>,
+    name: &str,
+    version: &Version,
+    undo: bool,
+) -> anyhow::Result<String> {
     let registry = effect.world.registry()?;
     let token = effect.world.need_registry_token()?;
     for attempt in 1.. {
-        let answer = if undo { registry.unyank(&token, name, version) } else { registry.yank(&token, name, version) };
+        let answer = if undo {
+            registry.unyank(&token, name, version)
+        } else {
+            registry.yank(&token, name, version)
+        };
         match answer {
             Ok(()) => break,
             Err(YankError::RateLimited { retry_after, .. }) => {
                 let wait = retry_after.unwrap_or(Duration::from_secs(60));
-                effect.progress(format!("the registry asks to wait {} s", wait.as_secs()), None, None);
+                effect.progress(
+                    format!("the registry asks to wait {} s", wait.as_secs()),
+                    None,
+                    None,
+                );
                 effect.wait(wait)?;
             }
             // Yanking twice is yanking once: an unclear answer is simply asked again.
-            Err(YankError::Ambiguous { .. }) if attempt < github::ATTEMPTS => effect.wait(Duration::from_secs(1))?,
+            Err(YankError::Ambiguous { .. }) if attempt < github::ATTEMPTS => {
+                effect.wait(Duration::from_secs(1))?
+            }
             Err(error) => return Err(error.into()),
         }
     }
@@ -49,25 +74,47 @@ pub(super) fn perform(effect: &mut Effect<'_>, name: &str, version: &Version, un
     let start = Instant::now();
     while state(effect, name, version)? == undo {
         if start.elapsed() >= limit {
-            bail!("the registry took it, and its index does not show {name} {version} as {}; resume later", word(undo));
+            bail!(
+                "the registry took it, and its index does not show {name} {version} as {}; resume later",
+                word(undo)
+            );
         }
         effect.wait(Duration::from_millis(200))?;
     }
-    Ok(format!("the index shows {name} {version} as {}", word(undo)))
+    Ok(format!(
+        "the index shows {name} {version} as {}",
+        word(undo)
+    ))
 }
 
 /// What a yanked release's title begins with.
 const MARK: &str = "[YANKED] ";
 /// What its notes begin with.
-const NOTE: &str = "> **This version is yanked:** new projects no longer resolve to it. Use a later one.\n\n";
+const NOTE: &str =
+    "> **This version is yanked:** new projects no longer resolve to it. Use a later one.\n\n";
 
-pub(super) fn probe_release(effect: &mut Effect<'_>, release: &ReleaseRef, undo: bool) -> anyhow::Result<Probe> {
+pub(super) fn probe_release(
+    effect: &mut Effect<'_>,
+    release: &ReleaseRef,
+    undo: bool,
+) -> anyhow::Result<Probe> {
     let (_, found) = github::need(effect, release)?;
-    let marked = found.name.as_deref().is_some_and(|name| name.starts_with(MARK));
-    Ok(if marked != undo { Probe::Done(format!("{} says so", found.html_url)) } else { Probe::Absent })
+    let marked = found
+        .name
+        .as_deref()
+        .is_some_and(|name| name.starts_with(MARK));
+    Ok(if marked != undo {
+        Probe::Done(format!("{} says so", found.html_url))
+    } else {
+        Probe::Absent
+    })
 }
 
-pub(super) fn mark_release(effect: &mut Effect<'_>, release: &ReleaseRef, undo: bool) -> anyhow::Result<String> {
+pub(super) fn mark_release(
+    effect: &mut Effect<'_>,
+    release: &ReleaseRef,
+    undo: bool,
+) -> anyhow::Result<String> {
     let (client, found) = github::need(effect, release)?;
     let name = found.name.clone().unwrap_or_else(|| release.tag.clone());
     let body = found.body.clone().unwrap_or_default();
@@ -83,20 +130,37 @@ pub(super) fn mark_release(effect: &mut Effect<'_>, release: &ReleaseRef, undo: 
 }
 
 /// The committed changelog, and whether the remote has that commit.
-fn stand(effect: &Effect<'_>, edit: &FileEdit, remote: &str, branch: &str) -> anyhow::Result<(EditState, bool)> {
+fn stand(
+    effect: &Effect<'_>,
+    edit: &FileEdit,
+    remote: &str,
+    branch: &str,
+) -> anyhow::Result<(EditState, bool)> {
     let git = effect.world.git();
     let path = effect.world.subdirectory.join(&edit.path);
     let text = git.read(["show", &format!("HEAD:{path}")])?;
     // git's output loses its final newline on the way; the file keeps it.
     let content = std::fs::read(effect.world.root.join(&edit.path))?;
     let committed = content.strip_suffix(b"\n").unwrap_or(&content) == text.as_bytes();
-    let state = if committed { edit.state(&content) } else { EditState::Before };
+    let state = if committed {
+        edit.state(&content)
+    } else {
+        EditState::Before
+    };
     let head = git.commit_of("HEAD")?;
-    let there = git.remote_refs(remote)?.into_iter().find(|(name, _)| *name == format!("refs/heads/{branch}"));
+    let there = git
+        .remote_refs(remote)?
+        .into_iter()
+        .find(|(name, _)| *name == format!("refs/heads/{branch}"));
     Ok((state, there.map(|(_, commit)| commit) == head))
 }
 
-pub(super) fn probe_changelog(effect: &mut Effect<'_>, edit: &FileEdit, remote: &str, branch: &str) -> anyhow::Result<Probe> {
+pub(super) fn probe_changelog(
+    effect: &mut Effect<'_>,
+    edit: &FileEdit,
+    remote: &str,
+    branch: &str,
+) -> anyhow::Result<Probe> {
     let (state, pushed) = stand(effect, edit, remote, branch)?;
     Ok(if state == EditState::After && pushed {
         Probe::Done(format!("{} says so, at {remote} too", edit.path))
@@ -117,9 +181,22 @@ pub(super) fn mark_changelog(
     let git = effect.world.git();
     if git.commit_of("HEAD")?.as_deref() == Some(parent) {
         edit::apply(&effect.world.root, std::slice::from_ref(edit))?;
-        let args = ["commit", "--quiet", "--only", "--message", message, "--", edit.path.as_str()];
+        let args = [
+            "commit",
+            "--quiet",
+            "--only",
+            "--message",
+            message,
+            "--",
+            edit.path.as_str(),
+        ];
         effect.run(git.sealed(identity, effect.plan.at, args))?;
     }
-    effect.run(git.tool(["push", "--porcelain", remote, &format!("HEAD:refs/heads/{branch}")]))?;
+    effect.run(git.tool([
+        "push",
+        "--porcelain",
+        remote,
+        &format!("HEAD:refs/heads/{branch}"),
+    ]))?;
     Ok(format!("{} says so, at {remote} too", edit.path))
 }

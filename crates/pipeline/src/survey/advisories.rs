@@ -23,7 +23,10 @@ pub(super) fn look(world: &World) -> Option<Found<String>> {
         return None;
     }
     let Some(database) = &gate.database else {
-        return Some(Ok(format!("RustSec's, fetched into {}", default_database())));
+        return Some(Ok(format!(
+            "RustSec's, fetched into {}",
+            default_database()
+        )));
     };
     let path = world.root.join(database);
     Some(if path.join("crates").is_dir() {

@@ -16,11 +16,17 @@ pub(super) fn look(world: &World) -> Found<GitFacts> {
             "commit the workspace first; a release is made from a commit",
         ));
     };
-    let unread = |e: anyhow::Error| Blocker::new(format!("git cannot be read: {e:#}"), "repair the checkout");
+    let unread = |e: anyhow::Error| {
+        Blocker::new(format!("git cannot be read: {e:#}"), "repair the checkout")
+    };
     let setting = |name: &str| git.setting(name).map_err(unread);
-    let on = |value: Option<String>| value.is_some_and(|v| matches!(v.as_str(), "true" | "1" | "yes" | "on"));
+    let on = |value: Option<String>| {
+        value.is_some_and(|v| matches!(v.as_str(), "true" | "1" | "yes" | "on"))
+    };
     Ok(GitFacts {
-        branch: git.ask(["symbolic-ref", "--quiet", "--short", "HEAD"]).map_err(unread)?,
+        branch: git
+            .ask(["symbolic-ref", "--quiet", "--short", "HEAD"])
+            .map_err(unread)?,
         remote: remote(world, &git, &head),
         head,
         dirty: git.dirty().map_err(unread)?,
@@ -36,7 +42,10 @@ fn identity(git: &Git) -> Option<CommitIdentity> {
     let text = git.read(["var", "GIT_COMMITTER_IDENT"]).ok()?;
     let (name, rest) = text.split_once(" <")?;
     let (email, _) = rest.split_once('>')?;
-    Some(CommitIdentity { name: name.to_owned(), email: email.to_owned() })
+    Some(CommitIdentity {
+        name: name.to_owned(),
+        email: email.to_owned(),
+    })
 }
 
 fn tags(git: &Git) -> anyhow::Result<BTreeMap<String, String>> {
@@ -68,7 +77,10 @@ fn remote(world: &World, git: &Git, head: &str) -> Found<RemoteFacts> {
         )
     })?;
     let branch = format!("refs/heads/{}", world.config.release.branch);
-    let there = references.iter().find(|(name, _)| *name == branch).map(|(_, commit)| commit);
+    let there = references
+        .iter()
+        .find(|(name, _)| *name == branch)
+        .map(|(_, commit)| commit);
     let relation = match there {
         None => Relation::Absent,
         Some(there) if there == head => Relation::Same,
@@ -83,5 +95,9 @@ fn remote(world: &World, git: &Git, head: &str) -> Found<RemoteFacts> {
             tags.insert(tag.trim_end_matches("^{}").to_owned(), commit.clone());
         }
     }
-    Ok(RemoteFacts { url, relation, tags })
+    Ok(RemoteFacts {
+        url,
+        relation,
+        tags,
+    })
 }

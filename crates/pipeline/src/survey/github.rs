@@ -18,10 +18,16 @@ pub(super) fn look(world: &World, workspace: &Workspace, scope: &Scope) -> Found
     }
     let server = world.github_server();
     let blocked = |e: GitHubError| {
-        Blocker::new(e.to_string(), format!("check the address {} and the token", server.api))
+        Blocker::new(
+            e.to_string(),
+            format!("check the address {} and the token", server.api),
+        )
     };
     let github = world.github(&server).map_err(|e| {
-        Blocker::new(e.to_string(), "correct `github.api` and `github.uploads` in stagegate.toml")
+        Blocker::new(
+            e.to_string(),
+            "correct `github.api` and `github.uploads` in stagegate.toml",
+        )
     })?;
     let facts = github.repository(&repository).map_err(blocked)?;
     let latest = github.latest(&repository).map_err(blocked)?;
@@ -32,17 +38,30 @@ pub(super) fn look(world: &World, workspace: &Workspace, scope: &Scope) -> Found
         }
         None => None,
     };
-    Ok(GitHubFacts { server, repository, facts, latest, existing })
+    Ok(GitHubFacts {
+        server,
+        repository,
+        facts,
+        latest,
+        existing,
+    })
 }
 
 fn repository(world: &World, workspace: &Workspace) -> Found<Repository> {
     if let Some(repository) = &world.config.github.repository {
         return Ok(repository.clone());
     }
-    let remote = world.git().read(["remote", "get-url", &world.config.release.remote]).ok();
+    let remote = world
+        .git()
+        .read(["remote", "get-url", &world.config.release.remote])
+        .ok();
     let from_remote = remote.as_deref().and_then(Repository::from_url);
-    let from_packages =
-        || workspace.packages.iter().find_map(|p| Repository::from_url(p.metadata.repository.as_deref()?));
+    let from_packages = || {
+        workspace
+            .packages
+            .iter()
+            .find_map(|p| Repository::from_url(p.metadata.repository.as_deref()?))
+    };
     from_remote.or_else(from_packages).ok_or_else(|| {
         Blocker::new(
             "neither the git remote nor any package's `repository` names a repository on GitHub",

@@ -9,29 +9,52 @@ use crate::facts::HostSurvey;
 use crate::{Config, World};
 
 pub(super) fn look(world: &World, scope: &Scope) -> Vec<HostSurvey> {
-    let Some((app, environment)) =
-        scope.environment.as_ref().and_then(|name| Some((world.config.app.as_ref()?, world.config.deploy.get(name)?)))
+    let Some((app, environment)) = scope
+        .environment
+        .as_ref()
+        .and_then(|name| Some((world.config.app.as_ref()?, world.config.deploy.get(name)?)))
     else {
         return Vec::new();
     };
     // An address that cannot be read is the planner's blocker, not a host.
-    let Ok(targets) = targets(environment) else { return Vec::new() };
+    let Ok(targets) = targets(environment) else {
+        return Vec::new();
+    };
     let app = app_of(app, environment);
     std::thread::scope(|threads| {
-        let surveys: Vec<_> = targets.into_iter().map(|target| threads.spawn(|| look_at(target, &app))).collect();
-        surveys.into_iter().map(|s| s.join().expect("the survey does not panic")).collect()
+        let surveys: Vec<_> = targets
+            .into_iter()
+            .map(|target| threads.spawn(|| look_at(target, &app)))
+            .collect();
+        surveys
+            .into_iter()
+            .map(|s| s.join().expect("the survey does not panic"))
+            .collect()
     })
 }
 
 fn look_at(target: Target, app: &App) -> HostSurvey {
     let looked = Host::connect(&target)
         .map_err(DeployError::from)
-        .and_then(|host| Ok((stagegate_deploy::survey(&host, app)?, stagegate_deploy::previous_known_good(&host, app)?)));
+        .and_then(|host| {
+            Ok((
+                stagegate_deploy::survey(&host, app)?,
+                stagegate_deploy::previous_known_good(&host, app)?,
+            ))
+        });
     match looked {
-        Ok((facts, previous)) => HostSurvey { target, found: Ok(facts), previous },
+        Ok((facts, previous)) => HostSurvey {
+            target,
+            found: Ok(facts),
+            previous,
+        },
         Err(error) => {
             let remedy = remedy(&error, &target);
-            HostSurvey { found: Err(Blocker::new(format!("{target}: {error}"), remedy)), target, previous: None }
+            HostSurvey {
+                found: Err(Blocker::new(format!("{target}: {error}"), remedy)),
+                target,
+                previous: None,
+            }
         }
     }
 }
@@ -39,12 +62,15 @@ fn look_at(target: Target, app: &App) -> HostSurvey {
 fn remedy(error: &DeployError, target: &Target) -> String {
     match error {
         DeployError::Connect(ConnectError::UnknownHostKey { .. }) => {
-            "compare the fingerprint with the one the host's owner tells you, then add the key to known_hosts".to_owned()
+            "compare the fingerprint with the one the host's owner tells you, then add the key to known_hosts"
+                .to_owned()
         }
         DeployError::Connect(ConnectError::ChangedHostKey { .. } | ConnectError::RevokedHostKey { .. }) => {
             "somebody may be in between: ask the host's owner before you touch known_hosts".to_owned()
         }
-        DeployError::Connect(_) => format!("see that `ssh {}@{} -p {}` works from here", target.user, target.host, target.port),
+        DeployError::Connect(_) => {
+            format!("see that `ssh {}@{} -p {}` works from here", target.user, target.host, target.port)
+        }
         _ => "repair the host as said, then try again".to_owned(),
     }
 }
@@ -67,7 +93,10 @@ pub fn app_of(app: &AppConfig, environment: &EnvironmentConfig) -> App {
     let backend = app.backend.as_ref().map(|backend| {
         let stabilise = seconds(environment.stabilise);
         Backend {
-            binary: backend.binary.clone().unwrap_or_else(|| backend.package.clone()),
+            binary: backend
+                .binary
+                .clone()
+                .unwrap_or_else(|| backend.package.clone()),
             service_user: environment
                 .service_user
                 .clone()
@@ -75,7 +104,12 @@ pub fn app_of(app: &AppConfig, environment: &EnvironmentConfig) -> App {
                 .unwrap_or_else(|| app.name.clone()),
             port: environment.port.unwrap_or(backend.port),
             health: backend.health.clone(),
-            env_file: Some(backend.env_file.clone().unwrap_or_else(|| format!("/etc/{}/.env", app.name).into())),
+            env_file: Some(
+                backend
+                    .env_file
+                    .clone()
+                    .unwrap_or_else(|| format!("/etc/{}/.env", app.name).into()),
+            ),
             require_env: backend.require_env.clone(),
             health_passes: backend.health_passes,
             health_deadline_seconds: seconds(backend.health_deadline),
@@ -88,10 +122,18 @@ pub fn app_of(app: &AppConfig, environment: &EnvironmentConfig) -> App {
         }
     });
     let frontend = app.frontend.as_ref().map(|frontend| Frontend {
-        url: environment.url.as_ref().or(frontend.url.as_ref()).map(ToString::to_string),
+        url: environment
+            .url
+            .as_ref()
+            .or(frontend.url.as_ref())
+            .map(ToString::to_string),
         keep_releases: app.backend.as_ref().map_or(5, |b| b.keep_releases),
     });
-    App { name: app.name.clone(), backend, frontend }
+    App {
+        name: app.name.clone(),
+        backend,
+        frontend,
+    }
 }
 
 fn seconds(duration: jiff::SignedDuration) -> u64 {
@@ -99,10 +141,17 @@ fn seconds(duration: jiff::SignedDuration) -> u64 {
 }
 
 /// The environment's configuration, or what is missing.
-pub(crate) fn environment<'a>(config: &'a Config, name: &str) -> Result<&'a EnvironmentConfig, Blocker> {
+pub(crate) fn environment<'a>(
+    config: &'a Config,
+    name: &str,
+) -> Result<&'a EnvironmentConfig, Blocker> {
     config.deploy.get(name).ok_or_else(|| {
         let known: Vec<_> = config.deploy.keys().map(String::as_str).collect();
-        let known = if known.is_empty() { "none is".to_owned() } else { format!("{} are", known.join(", ")) };
+        let known = if known.is_empty() {
+            "none is".to_owned()
+        } else {
+            format!("{} are", known.join(", "))
+        };
         Blocker::new(
             format!("there is no environment `{name}` in stagegate.toml ({known} defined)"),
             format!("add `[deploy.{name}]` with its `hosts`, or name another with --env"),

@@ -55,12 +55,14 @@ impl Scope {
                 environment: (!wanted.skips_deploy()).then(|| wanted.environment.clone()),
                 version: None,
             },
-            Request::Deploy(wanted) => {
-                Scope { environment: Some(wanted.environment.clone()), ..Scope::default() }
-            }
-            Request::Rollback(wanted) => {
-                Scope { environment: Some(wanted.environment.clone()), ..Scope::default() }
-            }
+            Request::Deploy(wanted) => Scope {
+                environment: Some(wanted.environment.clone()),
+                ..Scope::default()
+            },
+            Request::Rollback(wanted) => Scope {
+                environment: Some(wanted.environment.clone()),
+                ..Scope::default()
+            },
             Request::Yank(wanted) => Scope {
                 registry: true,
                 github: true,
@@ -72,32 +74,62 @@ impl Scope {
 
     /// Everything, for `doctor`.
     pub fn everything(environment: &str) -> Scope {
-        Scope { gates: true, registry: true, github: true, environment: Some(environment.to_owned()), version: None }
+        Scope {
+            gates: true,
+            registry: true,
+            github: true,
+            environment: Some(environment.to_owned()),
+            version: None,
+        }
     }
 }
 
 /// Looks at everything in scope.
 pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
     let at = Timestamp::now();
-    let workspace = Workspace::load(&world.cargo, &world.root.join("Cargo.toml"), &crate::command::clean)?;
+    let workspace = Workspace::load(
+        &world.cargo,
+        &world.root.join("Cargo.toml"),
+        &crate::command::clean,
+    )?;
     let files = files(&workspace)?;
-    let publishes = workspace.packages.iter().any(|p| p.publishable_to(&world.config.registry.name));
+    let publishes = workspace
+        .packages
+        .iter()
+        .any(|p| p.publishable_to(&world.config.registry.name));
     // Registry, GitHub and hosts answer from afar: they are asked side by side.
     let workspace_ref = &workspace;
     let (registry, github, hosts) = std::thread::scope(|threads| {
-        let registry = threads.spawn(|| (scope.registry && publishes).then(|| registry::look(world, workspace_ref)));
+        let registry = threads
+            .spawn(|| (scope.registry && publishes).then(|| registry::look(world, workspace_ref)));
         let wants_release = scope.github && world.config.github.release;
-        let github = threads.spawn(move || wants_release.then(|| github::look(world, workspace_ref, scope)));
+        let github =
+            threads.spawn(move || wants_release.then(|| github::look(world, workspace_ref, scope)));
         let hosts = hosts::look(world, scope);
-        (registry.join().expect("the survey does not panic"), github.join().expect("the survey does not panic"), hosts)
+        (
+            registry.join().expect("the survey does not panic"),
+            github.join().expect("the survey does not panic"),
+            hosts,
+        )
     });
     Ok(Facts {
         at,
-        date: at.to_zoned(TimeZone::system()).strftime("%Y-%m-%d").to_string(),
+        date: at
+            .to_zoned(TimeZone::system())
+            .strftime("%Y-%m-%d")
+            .to_string(),
         changelog: changelog(world)?,
         git: checkout::look(world),
-        tools: if scope.gates { tools::look(world) } else { Vec::new() },
-        advisories: if scope.gates { advisories::look(world) } else { None },
+        tools: if scope.gates {
+            tools::look(world)
+        } else {
+            Vec::new()
+        },
+        advisories: if scope.gates {
+            advisories::look(world)
+        } else {
+            None
+        },
         registry,
         github,
         hosts,
@@ -111,7 +143,9 @@ fn files(workspace: &Workspace) -> anyhow::Result<BTreeMap<Utf8PathBuf, Vec<u8>>
     let root = ["Cargo.toml", "Cargo.lock"].map(|name| workspace.root.join(name));
     let mut files = BTreeMap::new();
     for path in manifests.chain(root) {
-        let Ok(relative) = path.strip_prefix(&workspace.root) else { continue };
+        let Ok(relative) = path.strip_prefix(&workspace.root) else {
+            continue;
+        };
         match std::fs::read(&path) {
             Ok(bytes) => drop(files.insert(relative.to_owned(), bytes)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
@@ -128,7 +162,10 @@ fn changelog(world: &World) -> anyhow::Result<Option<(Utf8PathBuf, Found<String>
         Ok(bytes) => {
             let text = String::from_utf8(bytes).map_err(|e| {
                 let place = e.utf8_error().valid_up_to();
-                Blocker::new(format!("{path} is not UTF-8 at byte {place}"), "save it as UTF-8")
+                Blocker::new(
+                    format!("{path} is not UTF-8 at byte {place}"),
+                    "save it as UTF-8",
+                )
             });
             Ok(Some((path, text)))
         }

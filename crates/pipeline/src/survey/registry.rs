@@ -19,7 +19,9 @@ pub(super) fn look(world: &World, workspace: &Workspace) -> Found<RegistryFacts>
     let registry = world.registry().map_err(|e| unreachable(&e))?;
     let mut versions = BTreeMap::new();
     for package in workspace.packages.iter().filter(|p| p.publishable_to(name)) {
-        let known = registry.versions(&package.name).map_err(|e| unreachable(&e))?;
+        let known = registry
+            .versions(&package.name)
+            .map_err(|e| unreachable(&e))?;
         versions.insert(package.name.clone(), known);
     }
     let variable = world.registry_token_variable();
@@ -34,5 +36,9 @@ pub(super) fn look(world: &World, workspace: &Workspace) -> Found<RegistryFacts>
             format!("set {variable}, or repair credentials.toml"),
         )),
     };
-    Ok(RegistryFacts { name: name.clone(), token, versions })
+    Ok(RegistryFacts {
+        name: name.clone(),
+        token,
+        versions,
+    })
 }

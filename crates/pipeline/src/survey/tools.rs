@@ -17,21 +17,33 @@ pub(super) fn look(world: &World) -> Vec<ToolFacts> {
         }
     };
     let mut found = vec![
-        ToolFacts { name: "cargo", version: cargo(&["--version"], "install Rust, for instance with rustup") },
+        ToolFacts {
+            name: "cargo",
+            version: cargo(&["--version"], "install Rust, for instance with rustup"),
+        },
         ToolFacts {
             name: "git",
-            version: world.git().read(["--version"]).map_err(|_| {
-                Blocker::new("`git --version` cannot be run", "install git")
-            }),
+            version: world
+                .git()
+                .read(["--version"])
+                .map_err(|_| Blocker::new("`git --version` cannot be run", "install git")),
         },
     ];
     if gates.fmt.level != Level::Off {
-        let remedy = "run `rustup component add rustfmt`, or set `gates.fmt = \"off\"` in stagegate.toml";
-        found.push(ToolFacts { name: "rustfmt", version: cargo(&["fmt", "--version"], remedy) });
+        let remedy =
+            "run `rustup component add rustfmt`, or set `gates.fmt = \"off\"` in stagegate.toml";
+        found.push(ToolFacts {
+            name: "rustfmt",
+            version: cargo(&["fmt", "--version"], remedy),
+        });
     }
     if gates.clippy.level != Level::Off {
-        let remedy = "run `rustup component add clippy`, or set `gates.clippy = \"off\"` in stagegate.toml";
-        found.push(ToolFacts { name: "clippy", version: cargo(&["clippy", "--version"], remedy) });
+        let remedy =
+            "run `rustup component add clippy`, or set `gates.clippy = \"off\"` in stagegate.toml";
+        found.push(ToolFacts {
+            name: "clippy",
+            version: cargo(&["clippy", "--version"], remedy),
+        });
     }
     found
 }

@@ -27,7 +27,12 @@ pub(super) fn invalid(resource: &str, field: &str, code: &str) -> Response {
 
 /// Somebody, as GitHub describes an account.
 fn account(state: &State) -> Value {
-    let login = state.options.repository.split('/').next().unwrap_or_default();
+    let login = state
+        .options
+        .repository
+        .split('/')
+        .next()
+        .unwrap_or_default();
     let api = format!("{}/users/{login}", state.address);
     json!({
         "login": login,
@@ -53,10 +58,21 @@ fn account(state: &State) -> Value {
 
 pub(super) fn release(state: &State, release: &StoredRelease) -> Value {
     let repository = &state.options.repository;
-    let api = format!("{}/repos/{repository}/releases/{}", state.address, release.id);
-    let assets: Vec<Value> = release.assets.iter().map(|a| asset(state, release, a)).collect();
+    let api = format!(
+        "{}/repos/{repository}/releases/{}",
+        state.address, release.id
+    );
+    let assets: Vec<Value> = release
+        .assets
+        .iter()
+        .map(|a| asset(state, release, a))
+        .collect();
     // A draft has no address by tag yet.
-    let place = if release.draft { format!("untagged-{}", release.id) } else { release.tag_name.clone() };
+    let place = if release.draft {
+        format!("untagged-{}", release.id)
+    } else {
+        release.tag_name.clone()
+    };
     json!({
         "url": api,
         "assets_url": format!("{api}/assets"),

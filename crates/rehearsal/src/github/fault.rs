@@ -38,7 +38,11 @@ pub(super) enum Now {
 
 impl Faults {
     pub(super) fn new(faults: &[GitHubFault]) -> Faults {
-        let mut all = Faults { before: 0, after: 0, limited: 0 };
+        let mut all = Faults {
+            before: 0,
+            after: 0,
+            limited: 0,
+        };
         for fault in faults {
             match fault {
                 GitHubFault::ServerErrorBefore { times } => all.before += times,
@@ -50,9 +54,11 @@ impl Faults {
     }
 
     pub(super) fn next(&mut self) -> Now {
-        for (left, now) in
-            [(&mut self.limited, Now::Limited), (&mut self.before, Now::Before), (&mut self.after, Now::After)]
-        {
+        for (left, now) in [
+            (&mut self.limited, Now::Limited),
+            (&mut self.before, Now::Before),
+            (&mut self.after, Now::After),
+        ] {
             if *left > 0 {
                 *left -= 1;
                 return now;

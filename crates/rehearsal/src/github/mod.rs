@@ -72,7 +72,8 @@ impl StandInGitHub {
         options: GitHubOptions,
     ) -> anyhow::Result<StandInGitHub> {
         std::fs::create_dir_all(directory).with_context(|| format!("creating {directory}"))?;
-        let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).context("binding a loopback port")?;
+        let listener =
+            std::net::TcpListener::bind(("127.0.0.1", 0)).context("binding a loopback port")?;
         listener.set_nonblocking(true)?;
         let address = format!("http://{}", listener.local_addr()?);
         let faults = Faults::new(&options.faults);
@@ -85,11 +86,17 @@ impl StandInGitHub {
         });
         let router = routes::router(Arc::clone(&state));
         let server = handle.spawn(async move {
-            let Ok(listener) = tokio::net::TcpListener::from_std(listener) else { return };
+            let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+                return;
+            };
             // Serving ends with the task; there is nobody to hear of an error.
             let _ = axum::serve(listener, router).await;
         });
-        Ok(StandInGitHub { address, state, server })
+        Ok(StandInGitHub {
+            address,
+            state,
+            server,
+        })
     }
 
     /// The API's base address.
@@ -126,5 +133,7 @@ impl Drop for StandInGitHub {
 
 /// A panic in one request must not hide the state from the others.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
 }

@@ -55,7 +55,12 @@ pub(super) struct Store {
 
 impl Store {
     pub(super) fn new(directory: &Utf8Path) -> Store {
-        Store { directory: directory.to_owned(), releases: Vec::new(), latest: None, next: 1 }
+        Store {
+            directory: directory.to_owned(),
+            releases: Vec::new(),
+            latest: None,
+            next: 1,
+        }
     }
 
     fn number(&mut self) -> u64 {
@@ -72,7 +77,9 @@ impl Store {
     }
 
     pub(super) fn latest(&self) -> Option<&StoredRelease> {
-        self.releases.iter().find(|release| Some(release.id) == self.latest)
+        self.releases
+            .iter()
+            .find(|release| Some(release.id) == self.latest)
     }
 
     pub(super) fn set_latest(&mut self, id: u64) {
@@ -92,13 +99,22 @@ impl Store {
         self.releases.len() < before
     }
 
-    pub(super) fn attach(&mut self, id: u64, name: &str, content_type: &str, bytes: &[u8]) -> std::io::Result<StoredAsset> {
+    pub(super) fn attach(
+        &mut self,
+        id: u64,
+        name: &str,
+        content_type: &str,
+        bytes: &[u8],
+    ) -> std::io::Result<StoredAsset> {
         let asset = StoredAsset {
             id: self.number(),
             name: name.to_owned(),
             content_type: content_type.to_owned(),
             size: bytes.len() as u64,
-            sha256: Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect(),
+            sha256: Sha256::digest(bytes)
+                .iter()
+                .map(|byte| format!("{byte:02x}"))
+                .collect(),
         };
         std::fs::write(self.directory.join(asset.id.to_string()), bytes)?;
         if let Some(release) = self.find(id) {

@@ -360,7 +360,10 @@ mod tests {
         });
         let paths = LoadPaths {
             get: "/".into(),
-            post: Some(Post { path: "/".into(), body: "hi".into() }),
+            post: Some(Post {
+                path: "/".into(),
+                body: "hi".into(),
+            }),
         };
         let rate = LoadRate {
             per_second: 400.0,

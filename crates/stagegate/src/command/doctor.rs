@@ -11,7 +11,11 @@ pub(super) fn doctor(world: &World, environment: &str, format: Format) -> anyhow
     let facts = survey(world, &Scope::everything(environment))?;
     let checks = checks::of(&facts, &world.config);
     let failed = checks.iter().filter(|check| check.outcome.is_err()).count();
-    let exit = if failed == 0 { Exit::Success } else { Exit::Blocked };
+    let exit = if failed == 0 {
+        Exit::Success
+    } else {
+        Exit::Blocked
+    };
     if format == Format::Json {
         let list: Vec<_> = checks
             .iter()
@@ -22,16 +26,31 @@ pub(super) fn doctor(world: &World, environment: &str, format: Format) -> anyhow
                 }
             })
             .collect();
-        line(&serde_json::json!({ "event": "doctor", "checks": list, "failed": failed }).to_string());
+        line(
+            &serde_json::json!({ "event": "doctor", "checks": list, "failed": failed }).to_string(),
+        );
         return Ok(exit);
     }
     let palette = Palette::for_stdout();
-    let columns = checks.iter().map(|check| check.about.chars().count()).max().unwrap_or(0);
+    let columns = checks
+        .iter()
+        .map(|check| check.about.chars().count())
+        .max()
+        .unwrap_or(0);
     for check in &checks {
         match &check.outcome {
-            Ok(text) => line(&format!("{} {:columns$}  {text}", palette.good("✓"), check.about)),
+            Ok(text) => line(&format!(
+                "{} {:columns$}  {text}",
+                palette.good("✓"),
+                check.about
+            )),
             Err(blocker) => {
-                line(&format!("{} {:columns$}  {}", palette.bad("✗"), check.about, blocker.what));
+                line(&format!(
+                    "{} {:columns$}  {}",
+                    palette.bad("✗"),
+                    check.about,
+                    blocker.what
+                ));
                 line(&format!("  {:columns$}  → {}", "", blocker.remedy));
             }
         }
@@ -39,7 +58,10 @@ pub(super) fn doctor(world: &World, environment: &str, format: Format) -> anyhow
     line(&if failed == 0 {
         "ready: see what would happen with `cargo xtask release minor --dry-run`".to_owned()
     } else {
-        format!("{failed} of {} checks failed; each says what to do", checks.len())
+        format!(
+            "{failed} of {} checks failed; each says what to do",
+            checks.len()
+        )
     });
     Ok(exit)
 }

@@ -22,8 +22,12 @@ pub(crate) struct Usage(pub(crate) String);
 /// Runs one command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
     let here = std::env::current_dir().context("reading the current directory")?;
-    let here = Utf8PathBuf::from_path_buf(here)
-        .map_err(|path| Usage(format!("the path {} is not UTF-8; move the workspace", path.display())))?;
+    let here = Utf8PathBuf::from_path_buf(here).map_err(|path| {
+        Usage(format!(
+            "the path {} is not UTF-8; move the workspace",
+            path.display()
+        ))
+    })?;
     let interrupt = Interrupt::from_signals().context("following signals")?;
     let open = || World::open(&here, cli.config.as_deref(), interrupt.clone());
     let format = cli.format;
@@ -32,7 +36,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
             let skip = args.skip.clone();
             let wanted = |version| {
                 let environment = args.environment.name.clone();
-                Request::Release(ReleaseRequest { version, skip: skip.clone(), environment })
+                Request::Release(ReleaseRequest {
+                    version,
+                    skip: skip.clone(),
+                    environment,
+                })
             };
             let order = obey::Order {
                 verb: "release",
@@ -63,7 +71,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
             obey::obey(&open()?, order, format)
         }
         Task::Rollback(args) => {
-            let request = RollbackRequest { part: args.part.into(), environment: args.environment.name.clone() };
+            let request = RollbackRequest {
+                part: args.part.into(),
+                environment: args.environment.name.clone(),
+            };
             let words = format!("{} --env {}", request.part.name(), request.environment);
             let target = Some(format!("rollback-{}", request.environment));
             let order = obey::Order {
@@ -77,7 +88,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
             obey::obey(&open()?, order, format)
         }
         Task::Yank(args) => {
-            let request = YankRequest { version: args.version.clone(), undo: args.undo };
+            let request = YankRequest {
+                version: args.version.clone(),
+                undo: args.undo,
+            };
             let verb = if args.undo { "un-yank" } else { "yank" };
             let words = format!("{}{}", args.version, if args.undo { " --undo" } else { "" });
             let order = obey::Order {

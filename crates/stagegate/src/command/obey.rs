@@ -57,7 +57,13 @@ pub(super) fn obey(world: &World, order: Order<'_>, format: Format) -> anyhow::R
     follow(world, &order, &plan, journal, format)
 }
 
-fn follow(world: &World, order: &Order<'_>, plan: &Plan, journal: Journal, format: Format) -> anyhow::Result<Exit> {
+fn follow(
+    world: &World,
+    order: &Order<'_>,
+    plan: &Plan,
+    journal: Journal,
+    format: Format,
+) -> anyhow::Result<Exit> {
     must_be_able_to_ask(order, plan)?;
     std::fs::create_dir_all(world.output())?;
     // Reports and logs are nobody's commit, wherever the target directory is.
@@ -68,14 +74,20 @@ fn follow(world: &World, order: &Order<'_>, plan: &Plan, journal: Journal, forma
     let mut confirm = |plan: &Plan, step: &Step| {
         let mut answer = yes;
         if !yes {
-            renderer.borrow_mut().suspend(&mut || answer = ask(plan, step));
+            renderer
+                .borrow_mut()
+                .suspend(&mut || answer = ask(plan, step));
         }
         answer
     };
-    let ended = stagegate_pipeline::run::run(plan, world, journal, &resume, &mut confirm, &mut |event| {
-        renderer.borrow_mut().event(event);
-    })?;
-    Ok(Exit::of_run(ended.end, ended.failure.as_ref().map(|(_, error)| error)))
+    let ended =
+        stagegate_pipeline::run::run(plan, world, journal, &resume, &mut confirm, &mut |event| {
+            renderer.borrow_mut().event(event);
+        })?;
+    Ok(Exit::of_run(
+        ended.end,
+        ended.failure.as_ref().map(|(_, error)| error),
+    ))
 }
 
 fn resume_line(order: &Order<'_>, plan: &Plan) -> String {
@@ -90,7 +102,10 @@ fn resume_line(order: &Order<'_>, plan: &Plan) -> String {
 fn target_to_resume(world: &World, order: &Order<'_>) -> Result<String, JournalError> {
     let open = Journal::open_targets(&world.state);
     let prefix = format!("{}-", order.verb);
-    let mut ours: Vec<&String> = open.iter().filter(|target| target.starts_with(&prefix)).collect();
+    let mut ours: Vec<&String> = open
+        .iter()
+        .filter(|target| target.starts_with(&prefix))
+        .collect();
     let wanted = order.target.clone();
     match (&wanted, &ours[..]) {
         (Some(wanted), _) if open.contains(wanted) => Ok(wanted.clone()),
@@ -98,33 +113,57 @@ fn target_to_resume(world: &World, order: &Order<'_>) -> Result<String, JournalE
         (Some(wanted), [.., other]) => Err(JournalError::AnotherPlan {
             path: Journal::path_of(&world.state, other),
             what: format!("it is of {other}, and you asked for {wanted}"),
-            resume: format!("cargo xtask {} {} --resume", order.verb, other.trim_start_matches(&prefix)),
+            resume: format!(
+                "cargo xtask {} {} --resume",
+                order.verb,
+                other.trim_start_matches(&prefix)
+            ),
         }),
         (wanted, []) => {
             let target = wanted.clone().unwrap_or_else(|| order.verb.to_owned());
-            Err(JournalError::Nothing { path: Journal::path_of(&world.state, &target), target })
+            Err(JournalError::Nothing {
+                path: Journal::path_of(&world.state, &target),
+                target,
+            })
         }
         (None, _) => {
             let last = ours.pop().expect("there are several");
             Err(JournalError::AnotherPlan {
                 path: Journal::path_of(&world.state, last),
                 what: "several are open; name the one you mean".to_owned(),
-                resume: format!("cargo xtask {} {} --resume", order.verb, last.trim_start_matches(&prefix)),
+                resume: format!(
+                    "cargo xtask {} {} --resume",
+                    order.verb,
+                    last.trim_start_matches(&prefix)
+                ),
             })
         }
     }
 }
 
 /// Two half-done releases of one workspace are one too many.
-fn refuse_beside_another(world: &World, order: &Order<'_>, plan: &Plan) -> Result<(), JournalError> {
+fn refuse_beside_another(
+    world: &World,
+    order: &Order<'_>,
+    plan: &Plan,
+) -> Result<(), JournalError> {
     let prefix = format!("{}-", order.verb);
-    let other = Journal::open_targets(&world.state).into_iter().find(|t| t.starts_with(&prefix) && *t != plan.target);
+    let other = Journal::open_targets(&world.state)
+        .into_iter()
+        .find(|t| t.starts_with(&prefix) && *t != plan.target);
     match other {
         None => Ok(()),
         Some(other) => Err(JournalError::AnotherPlan {
             path: Journal::path_of(&world.state, &other),
-            what: format!("{other} is begun and not completed, and you asked for {}", plan.target),
-            resume: format!("cargo xtask {} {} --resume", order.verb, other.trim_start_matches(&prefix)),
+            what: format!(
+                "{other} is begun and not completed, and you asked for {}",
+                plan.target
+            ),
+            resume: format!(
+                "cargo xtask {} {} --resume",
+                order.verb,
+                other.trim_start_matches(&prefix)
+            ),
         }),
     }
 }
@@ -144,7 +183,11 @@ fn must_be_able_to_ask(order: &Order<'_>, plan: &Plan) -> Result<(), Usage> {
 fn ask(plan: &Plan, step: &Step) -> bool {
     let ahead = plan.steps.iter().skip_while(|s| s.id != step.id).count();
     let mut out = std::io::stdout();
-    let _ = write!(out, "\nEverything that can be checked has passed. Next: {}.\nFrom here on it goes forward only, {ahead} steps. Go on? [y/N] ", step.title);
+    let _ = write!(
+        out,
+        "\nEverything that can be checked has passed. Next: {}.\nFrom here on it goes forward only, {ahead} steps. Go on? [y/N] ",
+        step.title
+    );
     let _ = out.flush();
     let mut answer = String::new();
     let read = std::io::stdin().lock().read_line(&mut answer);
@@ -156,7 +199,9 @@ fn ask(plan: &Plan, step: &Step) -> bool {
 fn observer() -> anyhow::Result<Option<Observer>> {
     use stagegate_pipeline::Moment;
     use stagegate_rehearsal::kill::{KillAt, When};
-    let Some(kill) = KillAt::from_environment()? else { return Ok(None) };
+    let Some(kill) = KillAt::from_environment()? else {
+        return Ok(None);
+    };
     Ok(Some(Box::new(move |moment, _, _| {
         kill.at(match moment {
             Moment::Before => When::Before,

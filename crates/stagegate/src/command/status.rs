@@ -20,23 +20,38 @@ pub(super) fn status(world: &World, environment: &str, format: Format) -> anyhow
                 (target, status)
             };
             std::thread::scope(|threads| {
-                let asked: Vec<_> = targets.into_iter().map(|target| threads.spawn(|| ask(target))).collect();
-                asked.into_iter().map(|a| a.join().expect("asking does not panic")).collect()
+                let asked: Vec<_> = targets
+                    .into_iter()
+                    .map(|target| threads.spawn(|| ask(target)))
+                    .collect();
+                asked
+                    .into_iter()
+                    .map(|a| a.join().expect("asking does not panic"))
+                    .collect()
             })
         }
         _ => Vec::new(),
     };
     let healthy = hosts.iter().all(|(_, status)| status.is_ok());
-    let exit = if healthy { Exit::Success } else { Exit::Failure };
+    let exit = if healthy {
+        Exit::Success
+    } else {
+        Exit::Failure
+    };
     if format == Format::Json {
         let hosts: Vec<_> = hosts
             .iter()
             .map(|(target, status)| match status {
                 Ok(status) => serde_json::json!({ "host": target.to_string(), "status": status }),
-                Err(error) => serde_json::json!({ "host": target.to_string(), "error": error.to_string() }),
+                Err(error) => {
+                    serde_json::json!({ "host": target.to_string(), "error": error.to_string() })
+                }
             })
             .collect();
-        line(&serde_json::json!({ "event": "status", "begun": open, "environment": environment, "hosts": hosts }).to_string());
+        line(
+            &serde_json::json!({ "event": "status", "begun": open, "environment": environment, "hosts": hosts })
+                .to_string(),
+        );
         return Ok(exit);
     }
     let palette = Palette::for_stdout();
@@ -46,17 +61,26 @@ pub(super) fn status(world: &World, environment: &str, format: Format) -> anyhow
             Some((verb, _)) => format!("cargo xtask {verb} … --resume"),
             None => "--resume".to_owned(),
         };
-        line(&format!("{} {target} is begun and not completed; go on with `{resume}`", palette.warn("!")));
+        line(&format!(
+            "{} {target} is begun and not completed; go on with `{resume}`",
+            palette.warn("!")
+        ));
     }
     if open.is_empty() {
         line("no run is half done in this checkout");
     }
     if hosts.is_empty() {
-        line(&format!("no hosts: stagegate.toml has no app, or no [deploy.{environment}]"));
+        line(&format!(
+            "no hosts: stagegate.toml has no app, or no [deploy.{environment}]"
+        ));
     }
     for (target, status) in &hosts {
         match status {
-            Ok(status) => line(&format!("{} {target}: {}", palette.good("✓"), words(status))),
+            Ok(status) => line(&format!(
+                "{} {target}: {}",
+                palette.good("✓"),
+                words(status)
+            )),
             Err(error) => line(&format!("{} {target}: {error}", palette.bad("✗"))),
         }
     }
@@ -65,15 +89,28 @@ pub(super) fn status(world: &World, environment: &str, format: Format) -> anyhow
 
 /// One host, in a line.
 fn words(status: &stagegate_deploy::HostStatus) -> String {
-    let Some(release) = &status.release else { return "nothing is deployed yet".to_owned() };
-    let slot = status.slot.map_or_else(String::new, |slot| format!(" in slot {}", slot.name()));
-    let since = status.since.as_ref().map_or_else(String::new, |since| format!(" since {since}"));
+    let Some(release) = &status.release else {
+        return "nothing is deployed yet".to_owned();
+    };
+    let slot = status
+        .slot
+        .map_or_else(String::new, |slot| format!(" in slot {}", slot.name()));
+    let since = status
+        .since
+        .as_ref()
+        .map_or_else(String::new, |since| format!(" since {since}"));
     let health = match &status.health {
         Health::Passing(_) => "healthy".to_owned(),
         Health::Failing(why) => format!("NOT healthy: {why}"),
         Health::NotAsked => "health not asked".to_owned(),
     };
-    let frontend = status.frontend.as_ref().map_or_else(String::new, |f| format!(", frontend {f}"));
-    let armed = status.armed.as_ref().map_or("", |_| ", switch not confirmed yet");
+    let frontend = status
+        .frontend
+        .as_ref()
+        .map_or_else(String::new, |f| format!(", frontend {f}"));
+    let armed = status
+        .armed
+        .as_ref()
+        .map_or("", |_| ", switch not confirmed yet");
     format!("runs {release}{slot}{since}, {health}{frontend}{armed}")
 }

@@ -13,12 +13,22 @@ pub(crate) struct Palette {
 impl Palette {
     /// For standard output.
     pub(crate) fn for_stdout() -> Palette {
-        Palette { coloured: wanted(&|name| std::env::var(name).ok(), std::io::stdout().is_terminal()) }
+        Palette {
+            coloured: wanted(
+                &|name| std::env::var(name).ok(),
+                std::io::stdout().is_terminal(),
+            ),
+        }
     }
 
     /// For standard error.
     pub(crate) fn for_stderr() -> Palette {
-        Palette { coloured: wanted(&|name| std::env::var(name).ok(), std::io::stderr().is_terminal()) }
+        Palette {
+            coloured: wanted(
+                &|name| std::env::var(name).ok(),
+                std::io::stderr().is_terminal(),
+            ),
+        }
     }
 
     #[cfg(test)]
@@ -27,7 +37,11 @@ impl Palette {
     }
 
     fn paint(self, style: Style, text: &str) -> String {
-        if self.coloured { format!("{style}{text}{style:#}") } else { text.to_owned() }
+        if self.coloured {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
     }
 
     pub(crate) fn good(self, text: &str) -> String {
@@ -91,7 +105,11 @@ mod tests {
                 "CARGO_TERM_COLOR" => cargo.map(str::to_owned),
                 _ => None,
             };
-            assert_eq!(wanted(&variable, terminal), want, "{no_color:?} {cargo:?} {terminal}");
+            assert_eq!(
+                wanted(&variable, terminal),
+                want,
+                "{no_color:?} {cargo:?} {terminal}"
+            );
         };
         check(None, None, true, true);
         check(None, None, false, false);

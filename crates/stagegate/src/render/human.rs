@@ -40,13 +40,27 @@ impl Human {
     }
 
     fn begin(&mut self, plan: &Plan, done_before: usize) {
-        self.columns = plan.steps.iter().map(|step| step.id.chars().count()).max().unwrap_or(12).min(28);
-        self.titles = plan.steps.iter().map(|step| (step.id.clone(), step.title.clone())).collect();
+        self.columns = plan
+            .steps
+            .iter()
+            .map(|step| step.id.chars().count())
+            .max()
+            .unwrap_or(12)
+            .min(28);
+        self.titles = plan
+            .steps
+            .iter()
+            .map(|step| (step.id.clone(), step.title.clone()))
+            .collect();
         if self.shows_plan && done_before == 0 {
             self.say(&show_plan(plan, &self.palette, width()));
             self.say("");
         } else if done_before > 0 {
-            let text = format!("going on with {}: {done_before} of {} steps are done", plan.title, plan.steps.len());
+            let text = format!(
+                "going on with {}: {done_before} of {} steps are done",
+                plan.title,
+                plan.steps.len()
+            );
             self.say(&self.palette.strong(&text));
         }
     }
@@ -55,7 +69,10 @@ impl Human {
         let bar = self.bars.add(ProgressBar::new_spinner());
         let style = ProgressStyle::with_template("{spinner} {prefix} {elapsed:>4} {wide_msg}");
         bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_spinner()));
-        bar.set_prefix(cut(&format!("{step:<width$}", width = self.columns), self.columns));
+        bar.set_prefix(cut(
+            &format!("{step:<width$}", width = self.columns),
+            self.columns,
+        ));
         bar.set_message(title.to_owned());
         bar.enable_steady_tick(Duration::from_millis(120));
         self.running.insert(step.to_owned(), bar);
@@ -83,9 +100,14 @@ impl Human {
         } else {
             let first = evidence.lines().next().unwrap_or_default();
             let room = width().map(|width| width.saturating_sub(self.columns + 12).max(20));
-            room.map_or(first.to_owned(), |room| cut(&format!("{note}{first}"), room))
+            room.map_or(first.to_owned(), |room| {
+                cut(&format!("{note}{first}"), room)
+            })
         };
-        self.say(&format!("{mark} {name} {seconds:>6.1} s  {}", self.palette.faint(&evidence)));
+        self.say(&format!(
+            "{mark} {name} {seconds:>6.1} s  {}",
+            self.palette.faint(&evidence)
+        ));
     }
 }
 
@@ -94,7 +116,12 @@ impl Renderer for Human {
         match event {
             Event::RunStarted { plan, done_before } => self.begin(plan, *done_before),
             Event::StepStarted { step, title, .. } => self.spin(step, title),
-            Event::Progress { step, text, done, total } => {
+            Event::Progress {
+                step,
+                text,
+                done,
+                total,
+            } => {
                 if let Some(bar) = self.running.get(step).filter(|_| !text.is_empty()) {
                     let far = match (done, total) {
                         (Some(done), Some(total)) => format!(" {done}/{total}"),
@@ -103,11 +130,25 @@ impl Renderer for Human {
                     bar.set_message(format!("{text}{far}"));
                 }
             }
-            Event::StepDone { step, outcome, evidence, seconds, .. } => self.done(step, *outcome, evidence, *seconds),
-            Event::StepFailed { step, error, seconds, .. } => {
+            Event::StepDone {
+                step,
+                outcome,
+                evidence,
+                seconds,
+                ..
+            } => self.done(step, *outcome, evidence, *seconds),
+            Event::StepFailed {
+                step,
+                error,
+                seconds,
+                ..
+            } => {
                 self.finish(step);
                 let name = format!("{step:<width$}", width = self.columns);
-                self.say(&format!("{} {name} {seconds:>6.1} s", self.palette.bad("✗")));
+                self.say(&format!(
+                    "{} {name} {seconds:>6.1} s",
+                    self.palette.bad("✗")
+                ));
                 self.say(&format!("\n{}: {error}\n", self.palette.bad("error")));
             }
             Event::RunEnded { end, next, seconds } => {

@@ -7,18 +7,38 @@ use super::colour::{Palette, cut};
 /// The plan as text; long lines are cut at `width`.
 pub(crate) fn show(plan: &Plan, palette: &Palette, width: Option<usize>) -> String {
     let mut lines = Vec::new();
-    let from = plan.from.as_ref().map_or_else(String::new, |from| format!(" (from {from})"));
-    lines.push(format!("{}{from}, {} steps", palette.strong(&plan.title), plan.steps.len()));
-    let columns = plan.steps.iter().map(|step| step.stage.name().len()).max().unwrap_or(0);
+    let from = plan
+        .from
+        .as_ref()
+        .map_or_else(String::new, |from| format!(" (from {from})"));
+    lines.push(format!(
+        "{}{from}, {} steps",
+        palette.strong(&plan.title),
+        plan.steps.len()
+    ));
+    let columns = plan
+        .steps
+        .iter()
+        .map(|step| step.stage.name().len())
+        .max()
+        .unwrap_or(0);
     let mut last = None;
     for (number, step) in plan.steps.iter().enumerate() {
         if step.no_return {
             lines.push(palette.warn("  ──── point of no return: from here on, forward only ────"));
         }
-        let stage = if last == Some(step.stage) { "" } else { step.stage.name() };
+        let stage = if last == Some(step.stage) {
+            ""
+        } else {
+            step.stage.name()
+        };
         last = Some(step.stage);
         let beside = if step.beside { "∥" } else { " " };
-        let text = format!("{:>4}  {stage:columns$} {beside} {}", number + 1, step.title);
+        let text = format!(
+            "{:>4}  {stage:columns$} {beside} {}",
+            number + 1,
+            step.title
+        );
         lines.push(width.map_or(text.clone(), |width| cut(&text, width)));
     }
     for note in &plan.notes {
@@ -41,7 +61,10 @@ mod tests {
             title: format!("do {id}"),
             beside,
             no_return,
-            action: Action::Command { run: vec![id.to_owned()], probe: None },
+            action: Action::Command {
+                run: vec![id.to_owned()],
+                probe: None,
+            },
         };
         let plan = Plan {
             target: "release-1.1.0".to_owned(),
@@ -58,6 +81,13 @@ mod tests {
         };
         let want = "release 1.1.0 (from 1.0.0), 3 steps\n   1  tag       do tag\n  ──── point of no return: from here on, forward only ────\n   2  publish   do a\n   3          ∥ do b\nnote: mind the gap";
         assert_eq!(show(&plan, &Palette::none(), None), want);
-        assert!(show(&plan, &Palette::none(), Some(12)).lines().all(|l| l.contains("──") || l.contains("note") || l.contains("steps") || l.chars().count() <= 12));
+        assert!(
+            show(&plan, &Palette::none(), Some(12))
+                .lines()
+                .all(|l| l.contains("──")
+                    || l.contains("note")
+                    || l.contains("steps")
+                    || l.chars().count() <= 12)
+        );
     }
 }

@@ -102,8 +102,16 @@ impl<'a> Client<'a> {
     }
 
     /// Runs the command to its end; `told` hears its events.
-    fn run(&self, arguments: &[&str], kill: Option<&str>, told: &mut dyn FnMut(&Event)) -> anyhow::Result<Ended> {
-        let mut child = self.command(arguments, kill).spawn().with_context(|| format!("cannot start {}", self.program))?;
+    fn run(
+        &self,
+        arguments: &[&str],
+        kill: Option<&str>,
+        told: &mut dyn FnMut(&Event),
+    ) -> anyhow::Result<Ended> {
+        let mut child = self
+            .command(arguments, kill)
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.program))?;
         let mut stderr = child.stderr.take().context("a piped stream")?;
         let errors = std::thread::spawn(move || {
             let mut text = String::new();
@@ -154,7 +162,10 @@ impl<'a> Client<'a> {
     }
 
     /// The release itself, killed and resumed as the faults ask.
-    #[allow(clippy::too_many_arguments, reason = "one call, and every part is needed")]
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one call, and every part is needed"
+    )]
     pub(super) fn release(
         &self,
         version: &Version,
@@ -224,7 +235,11 @@ impl Kills {
             Kills::Once(when) => when.take(),
             Kills::Often(count) => {
                 *count += 1;
-                let when = if count.is_multiple_of(2) { "before" } else { "after" };
+                let when = if count.is_multiple_of(2) {
+                    "before"
+                } else {
+                    "after"
+                };
                 Some(format!("{when}:{}", 1 + *count % 5))
             }
         }
@@ -242,20 +257,40 @@ impl<'a> LoadDuringDeploy<'a> {
     fn new(config: &Config, world: &'a StandInWorld) -> LoadDuringDeploy<'a> {
         let backend = config.app.as_ref().and_then(|app| app.backend.as_ref());
         let paths = backend.zip(world.host.as_ref()).map(|(backend, host)| {
-            let get = config.rehearsal.get.clone().unwrap_or_else(|| backend.health.clone());
+            let get = config
+                .rehearsal
+                .get
+                .clone()
+                .unwrap_or_else(|| backend.health.clone());
             let post = config.rehearsal.post.as_ref();
-            let post = post.map(|post| Post { path: post.path.clone(), body: post.body.clone() });
-            (LoadPaths { get, post }, SocketAddr::from((Ipv4Addr::LOCALHOST, host.public_port())))
+            let post = post.map(|post| Post {
+                path: post.path.clone(),
+                body: post.body.clone(),
+            });
+            (
+                LoadPaths { get, post },
+                SocketAddr::from((Ipv4Addr::LOCALHOST, host.public_port())),
+            )
         });
-        LoadDuringDeploy { world, paths, running: None }
+        LoadDuringDeploy {
+            world,
+            paths,
+            running: None,
+        }
     }
 
     fn hear(&mut self, event: &Event, began: Instant) {
-        if let Event::StepStarted { stage: Stage::DeployBackend, .. } = event
+        if let Event::StepStarted {
+            stage: Stage::DeployBackend,
+            ..
+        } = event
             && self.running.is_none()
             && let Some((paths, address)) = self.paths.take()
         {
-            let rate = LoadRate { per_second: LOAD_PER_SECOND, longest: LOAD_LONGEST };
+            let rate = LoadRate {
+                per_second: LOAD_PER_SECOND,
+                longest: LOAD_LONGEST,
+            };
             let load = Load::start(self.world.handle(), address, paths, rate);
             self.running = Some((load, began.elapsed().as_secs_f64()));
         }
@@ -263,6 +298,9 @@ impl<'a> LoadDuringDeploy<'a> {
 
     fn end(self) -> Option<super::story::LoadStory> {
         let (load, began) = self.running?;
-        Some(super::story::LoadStory { began, samples: load.stop() })
+        Some(super::story::LoadStory {
+            began,
+            samples: load.stop(),
+        })
     }
 }

@@ -46,33 +46,60 @@ pub(crate) fn front_end() -> Option<ExitCode> {
 }
 
 /// Rehearses a release and reports.
-pub(super) fn rehearse(here: &Utf8Path, args: Rehearse, format: Format, interrupt: &Interrupt) -> anyhow::Result<Exit> {
+pub(super) fn rehearse(
+    here: &Utf8Path,
+    args: Rehearse,
+    format: Format,
+    interrupt: &Interrupt,
+) -> anyhow::Result<Exit> {
     if args.fault.iter().any(|name| name == "list") {
         list_faults();
         return Ok(Exit::Success);
     }
     if std::env::var_os(INSIDE).is_some() {
-        bail!("this is a rehearsal already ({INSIDE} is set), and a rehearsal must not rehearse again");
+        bail!(
+            "this is a rehearsal already ({INSIDE} is set), and a rehearsal must not rehearse again"
+        );
     }
-    let faults = args.fault.iter().map(|text| text.parse()).collect::<Result<Vec<Fault>, _>>()?;
+    let faults = args
+        .fault
+        .iter()
+        .map(|text| text.parse())
+        .collect::<Result<Vec<Fault>, _>>()?;
     let rehearsal = Rehearsal::prepare(here, &args)?;
     let story = rehearsal.play(&args, faults, format, interrupt)?;
     let files = report::write(&rehearsal.output, &story)?;
     match format {
         Format::Human => report::terminal(&story, &files),
-        Format::Json => line(&serde_json::json!({ "event": "rehearsed", "story": story.brief(), "report": files.json }).to_string()),
+        Format::Json => {
+            line(&serde_json::json!({ "event": "rehearsed", "story": story.brief(), "report": files.json }).to_string())
+        }
     }
     if args.keep || story.exit != Exit::Success.code() {
-        line(&format!("the world is kept in {}", rehearsal.scratch.path()));
+        line(&format!(
+            "the world is kept in {}",
+            rehearsal.scratch.path()
+        ));
         rehearsal.scratch.keep();
     }
-    Ok(Exit::ALL.into_iter().find(|exit| exit.code() == story.exit).unwrap_or(Exit::Failure))
+    Ok(Exit::ALL
+        .into_iter()
+        .find(|exit| exit.code() == story.exit)
+        .unwrap_or(Exit::Failure))
 }
 
 fn list_faults() {
     for row in TABLE {
-        let value = if row.value == "-" { String::new() } else { format!("[={}]", row.value) };
-        line(&format!("{:<28}{}", format!("{}{value}", row.name), row.meaning));
+        let value = if row.value == "-" {
+            String::new()
+        } else {
+            format!("[={}]", row.value)
+        };
+        line(&format!(
+            "{:<28}{}",
+            format!("{}{value}", row.name),
+            row.meaning
+        ));
     }
 }
 
@@ -91,7 +118,10 @@ struct Rehearsal {
 impl Rehearsal {
     fn prepare(here: &Utf8Path, args: &Rehearse) -> anyhow::Result<Rehearsal> {
         let start = match &args.workspace {
-            Some(path) => here.join(path).canonicalize_utf8().with_context(|| format!("following --workspace {path}"))?,
+            Some(path) => here
+                .join(path)
+                .canonicalize_utf8()
+                .with_context(|| format!("following --workspace {path}"))?,
             None => here.to_owned(),
         };
         let workspace = load(&start)?;
@@ -108,48 +138,86 @@ impl Rehearsal {
         };
         let output = root.join("target/stagegate");
         let target = if args.workspace.is_some() && root != original {
-            output.join("workspaces").join(original.file_name().unwrap_or("workspace"))
+            output
+                .join("workspaces")
+                .join(original.file_name().unwrap_or("workspace"))
         } else {
             target
         };
         std::fs::create_dir_all(&output).with_context(|| format!("creating {output}"))?;
         std::fs::write(output.join(".gitignore"), "*\n")?;
         let scratch = Scratch::take(&original)?;
-        Ok(Rehearsal { original, config, workspace, scratch, target, output })
+        Ok(Rehearsal {
+            original,
+            config,
+            workspace,
+            scratch,
+            target,
+            output,
+        })
     }
 
     /// The version that is asked for, given the one there is.
     fn version(&self, args: &Rehearse) -> anyhow::Result<(Version, Version)> {
         let registry = &self.config.registry.name;
-        let publishable = self.workspace.packages.iter().filter(|p| p.publishable_to(registry));
+        let publishable = self
+            .workspace
+            .packages
+            .iter()
+            .filter(|p| p.publishable_to(registry));
         let current = publishable.map(|p| p.version.clone()).max();
-        let current = current.or_else(|| self.workspace.packages.iter().map(|p| p.version.clone()).max());
+        let current = current.or_else(|| {
+            self.workspace
+                .packages
+                .iter()
+                .map(|p| p.version.clone())
+                .max()
+        });
         let current = current.with_context(|| format!("{} has no packages", self.original))?;
         Ok((args.version.resolve(&current), current))
     }
 
-    fn play(&self, args: &Rehearse, faults: Vec<Fault>, format: Format, interrupt: &Interrupt) -> anyhow::Result<Story> {
+    fn play(
+        &self,
+        args: &Rehearse,
+        faults: Vec<Fault>,
+        format: Format,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<Story> {
         let began = Instant::now();
         let (version, current) = self.version(args)?;
         let name = self.original.file_name().unwrap_or("workspace").to_owned();
         let mut story = Story::new(&name, &version, args.fault.clone());
-        let checkout = Checkout::of(&self.original, self.scratch.path(), &self.config.release.branch)?;
+        let checkout = Checkout::of(
+            &self.original,
+            self.scratch.path(),
+            &self.config.release.branch,
+        )?;
         if format == Format::Human {
             let extra = match checkout.uncommitted {
                 0 => String::new(),
                 count => format!(", with {count} files that are not committed yet"),
             };
-            line(&format!("rehearsing release {version} of a copy of {}{extra}", self.original));
+            line(&format!(
+                "rehearsing release {version} of a copy of {}{extra}",
+                self.original
+            ));
         }
         let program = self.scratch.keep_program()?;
         let overlay_path = self.scratch.path().join("world.toml");
-        let mut world = StandInWorld::start(self.scratch.path(), checkout, self.options(&program, &name, faults.clone()))?;
+        let mut world = StandInWorld::start(
+            self.scratch.path(),
+            checkout,
+            self.options(&program, &name, faults.clone()),
+        )?;
         overlay::write(&overlay_path, &self.config, &world, args.stabilise)?;
         lock_dependencies(&world.checkout)?;
         let client = Client::new(&program, &world, &overlay_path, &self.target, format, began);
         if world.host.is_some() && deploys(args) {
             if format == Format::Human {
-                line(&format!("\nfirst, what runs before: deploy {current} to a fresh host"));
+                line(&format!(
+                    "\nfirst, what runs before: deploy {current} to a fresh host"
+                ));
             }
             let code = client.deploy(&mut story)?;
             if code != Exit::Success.code() {
@@ -161,7 +229,15 @@ impl Rehearsal {
         if format == Format::Human {
             line("");
         }
-        let code = client.release(&version, args, &faults, &self.config, &world, &mut story, interrupt)?;
+        let code = client.release(
+            &version,
+            args,
+            &faults,
+            &self.config,
+            &world,
+            &mut story,
+            interrupt,
+        )?;
         story.world = sight::look(&world, &version, &self.workspace, &self.config);
         story.finish(code, began.elapsed());
         self.keep_logs(&world);
@@ -171,46 +247,84 @@ impl Rehearsal {
     fn options(&self, program: &Utf8Path, name: &str, faults: Vec<Fault>) -> WorldOptions {
         let repository = self.config.github.repository.clone();
         let from_packages = || {
-            let url = self.workspace.packages.iter().find_map(|p| p.metadata.repository.clone())?;
+            let url = self
+                .workspace
+                .packages
+                .iter()
+                .find_map(|p| p.metadata.repository.clone())?;
             overlay::repository_of(&url)
         };
-        let repository = repository.map(|r| r.to_string()).or_else(from_packages).unwrap_or_else(|| {
-            let plain: String = name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
-            format!("rehearsal/{plain}")
-        });
+        let repository = repository
+            .map(|r| r.to_string())
+            .or_else(from_packages)
+            .unwrap_or_else(|| {
+                let plain: String = name
+                    .chars()
+                    .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+                    .collect();
+                format!("rehearsal/{plain}")
+            });
         let app = self.config.app.as_ref().map(|app| HostedApp {
             name: app.name.clone(),
-            environment: self.config.rehearsal.env.iter().map(|(name, value)| format!("{name}={value}")).collect(),
+            environment: self
+                .config
+                .rehearsal
+                .env
+                .iter()
+                .map(|(name, value)| format!("{name}={value}"))
+                .collect(),
         });
-        let front_end = FrontEnd { program: program.as_std_path().to_owned(), arguments: vec![FRONT_END.to_owned()] };
-        WorldOptions { repository, app, front_end, faults }
+        let front_end = FrontEnd {
+            program: program.as_std_path().to_owned(),
+            arguments: vec![FRONT_END.to_owned()],
+        };
+        WorldOptions {
+            repository,
+            app,
+            front_end,
+            faults,
+        }
     }
 
     /// The logs outlive the copy, whatever became of it.
     fn keep_logs(&self, world: &StandInWorld) {
         let to = self.output.join("logs");
         let _ = std::fs::remove_dir_all(&to);
-        let Ok(entries) = std::fs::read_dir(world.checkout.root.join("target/stagegate/logs")) else { return };
+        let Ok(entries) = std::fs::read_dir(world.checkout.root.join("target/stagegate/logs"))
+        else {
+            return;
+        };
         if std::fs::create_dir_all(&to).is_err() {
             return;
         }
         for entry in entries.flatten() {
-            let _ = std::fs::copy(entry.path(), to.join(entry.file_name().to_string_lossy().as_ref()));
+            let _ = std::fs::copy(
+                entry.path(),
+                to.join(entry.file_name().to_string_lossy().as_ref()),
+            );
         }
     }
 }
 
 fn deploys(args: &Rehearse) -> bool {
-    !args.skip.contains(&stagegate_pipeline::Stage::DeployBackend)
+    !args
+        .skip
+        .contains(&stagegate_pipeline::Stage::DeployBackend)
 }
 
 fn load(start: &Utf8Path) -> anyhow::Result<Workspace> {
-    let manifest = start.ancestors().map(|directory| directory.join("Cargo.toml")).find(|path| path.is_file());
-    let manifest = manifest.with_context(|| format!("there is no Cargo.toml in {start} or above it"))?;
+    let manifest = start
+        .ancestors()
+        .map(|directory| directory.join("Cargo.toml"))
+        .find(|path| path.is_file());
+    let manifest =
+        manifest.with_context(|| format!("there is no Cargo.toml in {start} or above it"))?;
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
     let workspace = Workspace::load(cargo.as_ref(), &manifest, &|command| {
         for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")) {
+            if name.to_str().is_some_and(|name| {
+                name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
+            }) {
                 command.env_remove(name);
             }
         }
@@ -233,11 +347,21 @@ fn lock_dependencies(checkout: &Checkout) -> anyhow::Result<()> {
         Ok(output.status.success())
     };
     if !run("cargo", &["generate-lockfile"])? {
-        bail!("`cargo generate-lockfile` failed in the copy of the workspace; see that it works in the original");
+        bail!(
+            "`cargo generate-lockfile` failed in the copy of the workspace; see that it works in the original"
+        );
     }
     if !run("git", &["check-ignore", "--quiet", "Cargo.lock"])? {
         run("git", &["add", "Cargo.lock"])?;
-        run("git", &["commit", "--quiet", "--message", "Lock dependencies for the rehearsal"])?;
+        run(
+            "git",
+            &[
+                "commit",
+                "--quiet",
+                "--message",
+                "Lock dependencies for the rehearsal",
+            ],
+        )?;
         run("git", &["push", "--quiet", "origin", "HEAD"])?;
     }
     Ok(())

@@ -6,7 +6,12 @@ use stagegate_pipeline::Config;
 use stagegate_rehearsal::world::StandInWorld;
 
 /// Writes the file that lies over stagegate.toml.
-pub(super) fn write(path: &Utf8Path, config: &Config, world: &StandInWorld, stabilise: u64) -> anyhow::Result<()> {
+pub(super) fn write(
+    path: &Utf8Path,
+    config: &Config,
+    world: &StandInWorld,
+    stabilise: u64,
+) -> anyhow::Result<()> {
     let mut value = serde_json::json!({
         "registry": { "index": world.registry.index() },
         "github": {
@@ -25,7 +30,11 @@ pub(super) fn write(path: &Utf8Path, config: &Config, world: &StandInWorld, stab
             "service_user": host.user(),
             "stabilise": format!("{stabilise}s"),
         });
-        if config.app.as_ref().is_some_and(|app| app.frontend.is_some()) {
+        if config
+            .app
+            .as_ref()
+            .is_some_and(|app| app.frontend.is_some())
+        {
             production["url"] = format!("http://127.0.0.1:{}/", host.public_port()).into();
         }
         value["deploy"] = serde_json::json!({ "production": production });
@@ -37,8 +46,16 @@ pub(super) fn write(path: &Utf8Path, config: &Config, world: &StandInWorld, stab
 /// `owner/name` in a package's `repository`.
 pub(super) fn repository_of(url: &str) -> Option<String> {
     let path = url.split_once("://")?.1.split_once('/')?.1;
-    let mut parts = path.trim_end_matches('/').trim_end_matches(".git").split('/');
+    let mut parts = path
+        .trim_end_matches('/')
+        .trim_end_matches(".git")
+        .split('/');
     let (owner, name) = (parts.next()?, parts.next()?);
-    let plain = |part: &str| !part.is_empty() && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b));
+    let plain = |part: &str| {
+        !part.is_empty()
+            && part
+                .bytes()
+                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
+    };
     (plain(owner) && plain(name)).then(|| format!("{owner}/{name}"))
 }

@@ -24,11 +24,16 @@ impl Scratch {
         let mut hasher = DefaultHasher::new();
         workspace.hash(&mut hasher);
         let user = rustix::process::getuid().as_raw();
-        let base = Utf8PathBuf::from_path_buf(std::env::temp_dir())
-            .map_err(|path| anyhow::anyhow!("the temporary directory {} is not UTF-8", path.display()))?;
+        let base = Utf8PathBuf::from_path_buf(std::env::temp_dir()).map_err(|path| {
+            anyhow::anyhow!("the temporary directory {} is not UTF-8", path.display())
+        })?;
         let mine = base.join(format!("stagegate-{user}"));
         private_directory(&mine, user)?;
-        let name = format!("{}-{:08x}", workspace.file_name().unwrap_or("workspace"), hasher.finish() & 0xffff_ffff);
+        let name = format!(
+            "{}-{:08x}",
+            workspace.file_name().unwrap_or("workspace"),
+            hasher.finish() & 0xffff_ffff
+        );
         let path = mine.join(&name);
         let lock_path = mine.join(format!("{name}.lock"));
         let lock = OpenOptions::new()
@@ -37,13 +42,22 @@ impl Scratch {
             .open(&lock_path)
             .with_context(|| format!("opening {lock_path}"))?;
         if lock.try_lock().is_err() {
-            bail!("another rehearsal of {workspace} is under way ({lock_path} is locked); wait for it");
+            bail!(
+                "another rehearsal of {workspace} is under way ({lock_path} is locked); wait for it"
+            );
         }
         if path.exists() {
             std::fs::remove_dir_all(&path).with_context(|| format!("removing {path}"))?;
         }
-        DirBuilder::new().mode(0o700).create(&path).with_context(|| format!("creating {path}"))?;
-        Ok(Scratch { path, kept: std::cell::Cell::new(false), _lock: lock })
+        DirBuilder::new()
+            .mode(0o700)
+            .create(&path)
+            .with_context(|| format!("creating {path}"))?;
+        Ok(Scratch {
+            path,
+            kept: std::cell::Cell::new(false),
+            _lock: lock,
+        })
     }
 
     pub(super) fn path(&self) -> &Utf8Path {
@@ -61,7 +75,8 @@ impl Scratch {
         let program = std::env::current_exe().context("asking for this program's path")?;
         let copy = self.path.join("stagegate");
         if std::fs::hard_link(&program, &copy).is_err() {
-            std::fs::copy(&program, &copy).with_context(|| format!("copying {}", program.display()))?;
+            std::fs::copy(&program, &copy)
+                .with_context(|| format!("copying {}", program.display()))?;
         }
         Ok(copy)
     }
@@ -81,7 +96,9 @@ fn private_directory(path: &Utf8Path, user: u32) -> anyhow::Result<()> {
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}
         other => other.with_context(|| format!("creating {path}"))?,
     }
-    let found = path.symlink_metadata().with_context(|| format!("looking at {path}"))?;
+    let found = path
+        .symlink_metadata()
+        .with_context(|| format!("looking at {path}"))?;
     if !found.is_dir() || found.uid() != user || found.mode() & 0o077 != 0 {
         bail!("{path} is not a directory of ours alone; remove it, or set TMPDIR");
     }

@@ -49,35 +49,67 @@ pub(super) struct ReleaseSeen {
 }
 
 /// Looks. What cannot be seen is left empty: the report shows it as missing.
-pub(super) fn look(world: &StandInWorld, version: &Version, workspace: &Workspace, config: &Config) -> WorldSeen {
+pub(super) fn look(
+    world: &StandInWorld,
+    version: &Version,
+    workspace: &Workspace,
+    config: &Config,
+) -> WorldSeen {
     let mut seen = WorldSeen::default();
     if let Ok(registry) = stagegate_registry::Registry::open(&world.registry.index()) {
-        for package in workspace.packages.iter().filter(|p| p.publishable_to(&config.registry.name)) {
+        for package in workspace
+            .packages
+            .iter()
+            .filter(|p| p.publishable_to(&config.registry.name))
+        {
             let versions = registry.versions(&package.name).unwrap_or_default();
             if let Some(there) = versions.into_iter().find(|v| v.vers == *version) {
-                seen.crates.push(CrateSeen { name: package.name.clone(), checksum: there.cksum });
+                seen.crates.push(CrateSeen {
+                    name: package.name.clone(),
+                    checksum: there.cksum,
+                });
             }
         }
     }
-    let listing = Command::new("git").args(["ls-remote", world.remote().as_str()]).output();
+    let listing = Command::new("git")
+        .args(["ls-remote", world.remote().as_str()])
+        .output();
     if let Ok(listing) = listing {
         let text = String::from_utf8_lossy(&listing.stdout).into_owned();
-        seen.references =
-            text.lines().filter_map(|l| l.split_once('\t')).map(|(a, b)| (b.to_owned(), a.to_owned())).collect();
+        seen.references = text
+            .lines()
+            .filter_map(|l| l.split_once('\t'))
+            .map(|(a, b)| (b.to_owned(), a.to_owned()))
+            .collect();
     }
     seen.releases = world
         .github
         .releases()
         .into_iter()
-        .map(|r| ReleaseSeen { tag: r.tag_name, draft: r.draft, assets: r.assets.into_iter().map(|a| a.name).collect() })
+        .map(|r| ReleaseSeen {
+            tag: r.tag_name,
+            draft: r.draft,
+            assets: r.assets.into_iter().map(|a| a.name).collect(),
+        })
         .collect();
     if let Some(host) = &world.host {
-        seen.processes = host.processes().iter().map(|p| format!("{} (pid {})", p.unit, p.pid)).collect();
+        seen.processes = host
+            .processes()
+            .iter()
+            .map(|p| format!("{} (pid {})", p.unit, p.pid))
+            .collect();
         seen.timers = host.timers();
         seen.not_enforced = host.not_enforced();
-        let name = config.app.as_ref().map(|app| app.name.clone()).unwrap_or_default();
-        let record = std::fs::read_to_string(host.prefix().join("opt").join(name).join("deploys.jsonl"));
-        seen.last_deploy = record.ok().and_then(|text| text.lines().last().map(str::to_owned));
+        let name = config
+            .app
+            .as_ref()
+            .map(|app| app.name.clone())
+            .unwrap_or_default();
+        let record =
+            std::fs::read_to_string(host.prefix().join("opt").join(name).join("deploys.jsonl"));
+        seen.last_deploy = record
+            .ok()
+            .and_then(|text| text.lines().last().map(str::to_owned));
     }
     seen
 }

@@ -95,10 +95,14 @@ impl Story {
     /// Takes in one event of a run.
     pub(super) fn hear(&mut self, run: &'static str, began: Instant, event: &Event) {
         let open = |steps: &mut Vec<StepStory>, id: &str| {
-            steps.iter().rposition(|s| s.run == run && s.id == id && s.seconds.is_none())
+            steps
+                .iter()
+                .rposition(|s| s.run == run && s.id == id && s.seconds.is_none())
         };
         match event {
-            Event::StepStarted { step, stage, title, .. } => self.steps.push(StepStory {
+            Event::StepStarted {
+                step, stage, title, ..
+            } => self.steps.push(StepStory {
                 run,
                 id: step.clone(),
                 stage: *stage,
@@ -109,7 +113,14 @@ impl Story {
                 evidence: String::new(),
                 account: Account::default(),
             }),
-            Event::StepDone { step, outcome, evidence, seconds, account, .. } => {
+            Event::StepDone {
+                step,
+                outcome,
+                evidence,
+                seconds,
+                account,
+                ..
+            } => {
                 if let Some(index) = open(&mut self.steps, step) {
                     let story = &mut self.steps[index];
                     story.seconds = Some(*seconds);
@@ -118,7 +129,12 @@ impl Story {
                     story.account = *account;
                 }
             }
-            Event::StepFailed { step, error, seconds, .. } => {
+            Event::StepFailed {
+                step,
+                error,
+                seconds,
+                ..
+            } => {
                 if let Some(index) = open(&mut self.steps, step) {
                     self.steps[index].seconds = Some(*seconds);
                     self.steps[index].evidence.clone_from(error);
@@ -127,7 +143,8 @@ impl Story {
             Event::RunEnded { next, end, .. } => {
                 self.next.clone_from(next);
                 if run == "before" && *end != RunEnd::Completed {
-                    self.error = Some("the deploy that comes before did not come to its end".to_owned());
+                    self.error =
+                        Some("the deploy that comes before did not come to its end".to_owned());
                 }
             }
             Event::RunStarted { .. } | Event::Progress { .. } => {}
@@ -157,7 +174,11 @@ impl Story {
         }
         // Between steps there is nobody but ourselves.
         let between = (self.client_seconds - covered(&mut spans)).max(0.0);
-        TimeStory { wall: self.client_seconds, account, own: inside + between }
+        TimeStory {
+            wall: self.client_seconds,
+            account,
+            own: inside + between,
+        }
     }
 
     /// Everything but the single samples.
@@ -197,7 +218,11 @@ pub(super) struct TimeStory {
 impl TimeStory {
     /// stagegate's own share of the wall time, percent.
     pub(super) fn own_percent(&self) -> f64 {
-        if self.wall > 0.0 { 100.0 * self.own / self.wall } else { 0.0 }
+        if self.wall > 0.0 {
+            100.0 * self.own / self.wall
+        } else {
+            0.0
+        }
     }
 }
 
@@ -246,7 +271,8 @@ fn summary<'a>(samples: impl Iterator<Item = &'a Sample>) -> LoadSummary {
     let mut latencies: Vec<u64> = samples.iter().map(|s| s.latency_us).collect();
     latencies.sort_unstable();
     let at = |share: f64| {
-        let index = ((latencies.len() as f64 * share).ceil() as usize).clamp(1, latencies.len().max(1)) - 1;
+        let index =
+            ((latencies.len() as f64 * share).ceil() as usize).clamp(1, latencies.len().max(1)) - 1;
         latencies.get(index).map_or(0.0, |us| *us as f64 / 1000.0)
     };
     let seconds = match (samples.first(), samples.last()) {
@@ -261,7 +287,11 @@ fn summary<'a>(samples: impl Iterator<Item = &'a Sample>) -> LoadSummary {
         p50_ms: at(0.5),
         p99_ms: at(0.99),
         max_ms: at(1.0),
-        failures: failed.iter().take(5).map(|s| format!("{:?}: {:?}", s.kind, s.outcome)).collect(),
+        failures: failed
+            .iter()
+            .take(5)
+            .map(|s| format!("{:?}: {:?}", s.kind, s.outcome))
+            .collect(),
     }
 }
 
@@ -283,8 +313,15 @@ mod tests {
             kind: Kind::GetNew,
             outcome: LoadOutcome::Status(status),
         };
-        let samples = vec![sample(0, 1000, 200), sample(1_000_000, 3000, 200), sample(2_000_000, 2000, 503)];
-        let load = LoadStory { began: 10.0, samples };
+        let samples = vec![
+            sample(0, 1000, 200),
+            sample(1_000_000, 3000, 200),
+            sample(2_000_000, 2000, 503),
+        ];
+        let load = LoadStory {
+            began: 10.0,
+            samples,
+        };
         let all = load.summary();
         assert_eq!((all.sent, all.failed), (3, 1));
         assert!((all.p50_ms - 2.0).abs() < 1e-9 && (all.max_ms - 3.0).abs() < 1e-9);

@@ -6,7 +6,10 @@ use crate::exit::Exit;
 
 /// Text within HTML.
 pub(super) fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('"', "&quot;")
 }
 
 const STYLE: &str = "
@@ -26,17 +29,25 @@ code, pre { font: 12.5px/1.45 ui-monospace, monospace; } pre { overflow-x: auto;
 /// The page.
 pub(super) fn page(story: &Story) -> String {
     let head = escape(&verdict(story));
-    let class = if story.exit == Exit::Success.code() { "good" } else { "bad" };
+    let class = if story.exit == Exit::Success.code() {
+        "good"
+    } else {
+        "bad"
+    };
     let mut body = format!("<h1 class=\"{class}\">{head}</h1>\n");
     body.push_str(&format!(
         "<p class=\"soft\">rehearsed {} against stand-ins on one machine, in {:.1} s</p>\n",
-        story.at.strftime("%Y-%m-%d %H:%M UTC"), story.seconds
+        story.at.strftime("%Y-%m-%d %H:%M UTC"),
+        story.seconds
     ));
     if let Some(error) = &story.error {
         body.push_str(&format!("<pre>{}</pre>\n", escape(error)));
     }
     body.push_str(&in_short(story));
-    body.push_str(&format!("<h2>Steps over time</h2>\n{}\n", timeline::svg(story)));
+    body.push_str(&format!(
+        "<h2>Steps over time</h2>\n{}\n",
+        timeline::svg(story)
+    ));
     if let Some(plot) = plot::svg(story) {
         body.push_str(&format!("<h2>Requests around each switch</h2>\n<p class=\"soft\">A dot is an answered request, a cross one that a user would have seen fail; dashed lines are switches.</p>\n{plot}\n"));
     }
@@ -55,59 +66,130 @@ fn in_short(story: &Story) -> String {
             "time",
             format!(
                 "cargo {:.1} s, git {:.1} s, waiting as asked {:.1} s, stagegate itself {:.1} s ({:.1} %)",
-                time.account.cargo, time.account.git, time.account.waiting, time.own, time.own_percent()
+                time.account.cargo,
+                time.account.git,
+                time.account.waiting,
+                time.own,
+                time.own_percent()
             ),
         ),
     ];
     for switch in switches(story) {
         if let Some(load) = &switch.load {
-            rows.push(("switch", format!("{}: {}", escape(&switch.title), figures(load))));
-            rows.extend(load.failures.iter().map(|failure| ("failure", escape(failure))));
+            rows.push((
+                "switch",
+                format!("{}: {}", escape(&switch.title), figures(load)),
+            ));
+            rows.extend(
+                load.failures
+                    .iter()
+                    .map(|failure| ("failure", escape(failure))),
+            );
         }
     }
     if let Some(load) = &story.load {
         rows.push(("load", figures(&load.summary())));
     }
     if !story.faults.is_empty() {
-        rows.push(("faults", escape(&format!("{}; client killed {} times", story.faults.join(", "), story.kills))));
+        rows.push((
+            "faults",
+            escape(&format!(
+                "{}; client killed {} times",
+                story.faults.join(", "),
+                story.kills
+            )),
+        ));
     }
-    let rows: String = rows.iter().map(|(name, text)| format!("<dt>{name}</dt><dd>{text}</dd>")).collect();
+    let rows: String = rows
+        .iter()
+        .map(|(name, text)| format!("<dt>{name}</dt><dd>{text}</dd>"))
+        .collect();
     format!("<dl>{rows}</dl>\n")
 }
 
 fn steps(story: &Story) -> String {
     let mut rows = String::new();
     for step in story.release_steps() {
-        let seconds = step.seconds.map_or("cut off".to_owned(), |s| format!("{s:.1} s"));
-        let how = step.outcome.map_or("<span class=\"bad\">failed</span>".to_owned(), |o| format!("{o:?}").to_lowercase());
+        let seconds = step
+            .seconds
+            .map_or("cut off".to_owned(), |s| format!("{s:.1} s"));
+        let how = step
+            .outcome
+            .map_or("<span class=\"bad\">failed</span>".to_owned(), |o| {
+                format!("{o:?}").to_lowercase()
+            });
         rows.push_str(&format!(
             "<tr><td><code>{}</code></td><td>{}</td><td class=\"n\">{seconds}</td><td>{how}</td><td>{}</td></tr>\n",
-            escape(&step.id), escape(&step.title), escape(step.evidence.lines().next().unwrap_or_default())
+            escape(&step.id),
+            escape(&step.title),
+            escape(step.evidence.lines().next().unwrap_or_default())
         ));
     }
-    format!("<h2>Steps</h2>\n<table><tr><th>step</th><th>what</th><th>time</th><th>how</th><th>evidence</th></tr>\n{rows}</table>\n")
+    format!(
+        "<h2>Steps</h2>\n<table><tr><th>step</th><th>what</th><th>time</th><th>how</th><th>evidence</th></tr>\n{rows}</table>\n"
+    )
 }
 
 fn world(story: &Story) -> String {
     let mut rows = Vec::new();
     for seen in &story.world.crates {
-        rows.push(("registry", format!("<code>{} {}</code> {}", escape(&seen.name), story.version, seen.checksum)));
+        rows.push((
+            "registry",
+            format!(
+                "<code>{} {}</code> {}",
+                escape(&seen.name),
+                story.version,
+                seen.checksum
+            ),
+        ));
     }
     for (name, commit) in &story.world.references {
-        rows.push(("remote", format!("<code>{}</code> at {}", escape(name), escape(&commit[..commit.len().min(12)]))));
+        rows.push((
+            "remote",
+            format!(
+                "<code>{}</code> at {}",
+                escape(name),
+                escape(&commit[..commit.len().min(12)])
+            ),
+        ));
     }
     for release in &story.world.releases {
         let state = if release.draft { "draft" } else { "public" };
-        rows.push(("GitHub", format!("release {} is {state}: {}", escape(&release.tag), escape(&release.assets.join(", ")))));
+        rows.push((
+            "GitHub",
+            format!(
+                "release {} is {state}: {}",
+                escape(&release.tag),
+                escape(&release.assets.join(", "))
+            ),
+        ));
     }
-    rows.extend(story.world.processes.iter().map(|process| ("host", escape(process))));
-    rows.extend(story.world.timers.iter().map(|timer| ("host, armed", escape(timer))));
+    rows.extend(
+        story
+            .world
+            .processes
+            .iter()
+            .map(|process| ("host", escape(process))),
+    );
+    rows.extend(
+        story
+            .world
+            .timers
+            .iter()
+            .map(|timer| ("host, armed", escape(timer))),
+    );
     if let Some(last) = &story.world.last_deploy {
         rows.push(("host's record", format!("<code>{}</code>", escape(last))));
     }
     if !story.world.not_enforced.is_empty() {
-        rows.push(("not enforced here", escape(&story.world.not_enforced.join(", "))));
+        rows.push((
+            "not enforced here",
+            escape(&story.world.not_enforced.join(", ")),
+        ));
     }
-    let rows: String = rows.iter().map(|(name, text)| format!("<dt>{name}</dt><dd>{text}</dd>")).collect();
+    let rows: String = rows
+        .iter()
+        .map(|(name, text)| format!("<dt>{name}</dt><dd>{text}</dd>"))
+        .collect();
     format!("<h2>The world now</h2>\n<dl>{rows}</dl>\n")
 }

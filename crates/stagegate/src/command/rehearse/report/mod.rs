@@ -28,9 +28,11 @@ pub(super) fn write(output: &Utf8Path, story: &Story) -> anyhow::Result<Files> {
         json: output.join("report.json"),
     };
     let json = serde_json::to_string(&whole(story)).context("writing the report as JSON")?;
-    for (path, text) in
-        [(&files.html, html::page(story)), (&files.markdown, markdown::page(story)), (&files.json, json)]
-    {
+    for (path, text) in [
+        (&files.html, html::page(story)),
+        (&files.markdown, markdown::page(story)),
+        (&files.json, json),
+    ] {
         std::fs::write(path, text).with_context(|| format!("writing {path}"))?;
     }
     Ok(files)
@@ -42,7 +44,10 @@ fn whole(story: &Story) -> serde_json::Value {
     if let Some(load) = &story.load {
         value["samples"] = serde_json::to_value(&load.samples).unwrap_or_default();
     }
-    value["switches"] = switches(story).iter().map(|s| serde_json::json!({ "at": s.at, "title": s.title, "load": s.load })).collect();
+    value["switches"] = switches(story)
+        .iter()
+        .map(|s| serde_json::json!({ "at": s.at, "title": s.title, "load": s.load }))
+        .collect();
     value
 }
 
@@ -72,11 +77,16 @@ pub(super) fn switches(story: &Story) -> Vec<Switch> {
             .filter(|s| s.id == format!("backend.confirm@{host}") && s.began >= step.began)
             .map(|s| s.began + s.seconds.unwrap_or(0.0))
             .last();
-        let end = until.filter(|_| what == "backend").unwrap_or(step.began + step.seconds.unwrap_or(0.0) + 1.0);
+        let end = until
+            .filter(|_| what == "backend")
+            .unwrap_or(step.began + step.seconds.unwrap_or(0.0) + 1.0);
         switches.push(Switch {
             at: step.began,
             title: format!("{what} on {host}"),
-            load: story.load.as_ref().map(|load| load.between(step.began, end)),
+            load: story
+                .load
+                .as_ref()
+                .map(|load| load.between(step.began, end)),
         });
     }
     switches
@@ -84,10 +94,24 @@ pub(super) fn switches(story: &Story) -> Vec<Switch> {
 
 /// One sentence on how it ended.
 pub(super) fn verdict(story: &Story) -> String {
-    let exit = Exit::ALL.into_iter().find(|exit| exit.code() == story.exit).unwrap_or(Exit::Failure);
+    let exit = Exit::ALL
+        .into_iter()
+        .find(|exit| exit.code() == story.exit)
+        .unwrap_or(Exit::Failure);
     match exit {
-        Exit::Success => format!("release {} of {} went through", story.version, story.workspace),
-        other => format!("release {} of {} ended with {}: {}", story.version, story.workspace, other.code(), other.meaning()),
+        Exit::Success => format!(
+            "release {} of {} went through",
+            story.version, story.workspace
+        ),
+        other => {
+            format!(
+                "release {} of {} ended with {}: {}",
+                story.version,
+                story.workspace,
+                other.code(),
+                other.meaning()
+            )
+        }
     }
 }
 
@@ -104,17 +128,36 @@ pub(super) fn terminal(story: &Story, files: &Files) {
     let palette = Palette::for_stdout();
     let good = story.exit == Exit::Success.code();
     let head = verdict(story);
-    line(&format!("\n{} in {:.1} s", if good { palette.good(&head) } else { palette.bad(&head) }, story.seconds));
+    line(&format!(
+        "\n{} in {:.1} s",
+        if good {
+            palette.good(&head)
+        } else {
+            palette.bad(&head)
+        },
+        story.seconds
+    ));
     if story.kills > 0 {
-        line(&format!("  the client was killed {} times and went on", story.kills));
+        line(&format!(
+            "  the client was killed {} times and went on",
+            story.kills
+        ));
     }
     let world = &story.world;
     if !world.crates.is_empty() {
-        line(&format!("  registry  {} crates of {} in the index", world.crates.len(), story.version));
+        line(&format!(
+            "  registry  {} crates of {} in the index",
+            world.crates.len(),
+            story.version
+        ));
     }
     for release in &world.releases {
         let state = if release.draft { "draft" } else { "public" };
-        line(&format!("  GitHub    release {} is {state}, {} files", release.tag, release.assets.len()));
+        line(&format!(
+            "  GitHub    release {} is {state}, {} files",
+            release.tag,
+            release.assets.len()
+        ));
     }
     for process in &world.processes {
         line(&format!("  host      {process}"));
@@ -133,12 +176,26 @@ pub(super) fn terminal(story: &Story, files: &Files) {
     let time = story.time();
     line(&format!(
         "  time      cargo {:.1} s, git {:.1} s, waiting {:.1} s, stagegate itself {:.1} s ({:.1} %)",
-        time.account.cargo, time.account.git, time.account.waiting, time.own, time.own_percent()
+        time.account.cargo,
+        time.account.git,
+        time.account.waiting,
+        time.own,
+        time.own_percent()
     ));
-    let mut slow: Vec<_> = story.release_steps().filter_map(|s| Some((s.seconds?, s.id.as_str()))).collect();
+    let mut slow: Vec<_> = story
+        .release_steps()
+        .filter_map(|s| Some((s.seconds?, s.id.as_str())))
+        .collect();
     slow.sort_by(|a, b| b.0.total_cmp(&a.0));
-    let slow: Vec<_> = slow.iter().take(4).map(|(seconds, id)| format!("{id} {seconds:.1} s")).collect();
+    let slow: Vec<_> = slow
+        .iter()
+        .take(4)
+        .map(|(seconds, id)| format!("{id} {seconds:.1} s"))
+        .collect();
     line(&format!("  slowest   {}", slow.join(", ")));
-    line(&format!("  report    {} (and report.md, report.json)", files.html));
+    line(&format!(
+        "  report    {} (and report.md, report.json)",
+        files.html
+    ));
     let _ = &files.markdown;
 }

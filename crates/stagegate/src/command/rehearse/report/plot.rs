@@ -15,25 +15,43 @@ const DOTS: usize = 4000;
 
 /// The drawing, where there was load.
 pub(super) fn svg(story: &Story) -> Option<String> {
-    let load = story.load.as_ref().filter(|load| !load.samples.is_empty())?;
+    let load = story
+        .load
+        .as_ref()
+        .filter(|load| !load.samples.is_empty())?;
     let end = micros(load.samples.last()?.start_us).max(1.0);
     let scale = (WIDTH - LEFT - 20.0) / end;
     // Decades of milliseconds: a switch is looked for in the tail.
-    let highest = load.samples.iter().map(|s| s.latency_us as f64 / 1000.0).fold(10.0, f64::max);
+    let highest = load
+        .samples
+        .iter()
+        .map(|s| s.latency_us as f64 / 1000.0)
+        .fold(10.0, f64::max);
     let (low, high) = (0.1f64.log10(), highest.log10().ceil());
     let y = |ms: f64| BOTTOM - (ms.max(0.1).log10() - low) / (high - low) * (BOTTOM - TOP);
-    let mut out = format!(r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Latency and failures around each switch">"#);
+    let mut out = format!(
+        r#"<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="Latency and failures around each switch">"#
+    );
     let mut decade = low;
     while decade <= high + 1e-9 {
         let ms = 10f64.powf(decade);
-        out.push_str(&format!(r#"<line class="grid" x1="{LEFT}" y1="{0:.1}" x2="{1}" y2="{0:.1}"/>"#, y(ms), WIDTH - 20.0));
-        out.push_str(&format!(r#"<text class="tick" x="{:.1}" y="{:.1}" text-anchor="end">{ms} ms</text>"#, LEFT - 6.0, y(ms) + 4.0));
+        out.push_str(&format!(
+            r#"<line class="grid" x1="{LEFT}" y1="{0:.1}" x2="{1}" y2="{0:.1}"/>"#,
+            y(ms),
+            WIDTH - 20.0
+        ));
+        out.push_str(&format!(
+            r#"<text class="tick" x="{:.1}" y="{:.1}" text-anchor="end">{ms} ms</text>"#,
+            LEFT - 6.0,
+            y(ms) + 4.0
+        ));
         decade += 1.0;
     }
     for tick in ticks(end) {
         out.push_str(&format!(
             r#"<text class="tick" x="{:.1}" y="{:.1}" text-anchor="middle">{tick:.0} s</text>"#,
-            LEFT + tick * scale, HEIGHT - 16.0
+            LEFT + tick * scale,
+            HEIGHT - 16.0
         ));
     }
     marks(&mut out, story, load, scale);
@@ -46,8 +64,14 @@ fn marks(out: &mut String, story: &Story, load: &LoadStory, scale: f64) {
     for (index, switch) in switches(story).iter().enumerate() {
         let x = LEFT + (switch.at - load.began).max(0.0) * scale;
         let y = TOP - 10.0 + (index % 2) as f64 * 12.0;
-        out.push_str(&format!(r#"<line class="switch" x1="{x:.1}" y1="{TOP}" x2="{x:.1}" y2="{BOTTOM}"/>"#));
-        out.push_str(&format!(r#"<text class="mark" x="{:.1}" y="{y:.1}">{}</text>"#, x + 4.0, escape(&switch.title)));
+        out.push_str(&format!(
+            r#"<line class="switch" x1="{x:.1}" y1="{TOP}" x2="{x:.1}" y2="{BOTTOM}"/>"#
+        ));
+        out.push_str(&format!(
+            r#"<text class="mark" x="{:.1}" y="{y:.1}">{}</text>"#,
+            x + 4.0,
+            escape(&switch.title)
+        ));
     }
 }
 
@@ -62,9 +86,15 @@ fn dots(out: &mut String, load: &LoadStory, scale: f64, y: &dyn Fn(f64) -> f64) 
         let x = LEFT + micros(sample.start_us) * scale;
         let y = y(sample.latency_us as f64 / 1000.0);
         if failed {
-            out.push_str(&format!(r#"<path class="miss" d="M{:.1} {:.1}l8 8m0 -8l-8 8"/>"#, x - 4.0, y - 4.0));
+            out.push_str(&format!(
+                r#"<path class="miss" d="M{:.1} {:.1}l8 8m0 -8l-8 8"/>"#,
+                x - 4.0,
+                y - 4.0
+            ));
         } else {
-            out.push_str(&format!(r#"<circle class="dot" cx="{x:.1}" cy="{y:.1}" r="1.4"/>"#));
+            out.push_str(&format!(
+                r#"<circle class="dot" cx="{x:.1}" cy="{y:.1}" r="1.4"/>"#
+            ));
         }
     }
 }

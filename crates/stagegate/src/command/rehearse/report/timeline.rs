@@ -9,15 +9,32 @@ const ROW: f64 = 20.0;
 
 /// The drawing.
 pub(super) fn svg(story: &Story) -> String {
-    let end = story.steps.iter().map(|s| s.began + s.seconds.unwrap_or(0.0)).fold(story.seconds, f64::max).max(1.0);
+    let end = story
+        .steps
+        .iter()
+        .map(|s| s.began + s.seconds.unwrap_or(0.0))
+        .fold(story.seconds, f64::max)
+        .max(1.0);
     let scale = (WIDTH - LEFT - 70.0) / end;
-    let rows: Vec<_> = story.steps.iter().filter(|s| s.seconds.is_some() || s.outcome.is_none()).collect();
+    let rows: Vec<_> = story
+        .steps
+        .iter()
+        .filter(|s| s.seconds.is_some() || s.outcome.is_none())
+        .collect();
     let height = rows.len() as f64 * ROW + 34.0;
-    let mut out = format!(r#"<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Timeline of the steps">"#);
+    let mut out = format!(
+        r#"<svg viewBox="0 0 {WIDTH} {height}" role="img" aria-label="Timeline of the steps">"#
+    );
     for tick in ticks(end) {
         let x = LEFT + tick * scale;
-        out.push_str(&format!(r#"<line class="grid" x1="{x:.1}" y1="0" x2="{x:.1}" y2="{:.1}"/>"#, height - 22.0));
-        out.push_str(&format!(r#"<text class="tick" x="{x:.1}" y="{:.1}" text-anchor="middle">{tick:.0} s</text>"#, height - 6.0));
+        out.push_str(&format!(
+            r#"<line class="grid" x1="{x:.1}" y1="0" x2="{x:.1}" y2="{:.1}"/>"#,
+            height - 22.0
+        ));
+        out.push_str(&format!(
+            r#"<text class="tick" x="{x:.1}" y="{:.1}" text-anchor="middle">{tick:.0} s</text>"#,
+            height - 6.0
+        ));
     }
     for (index, step) in rows.iter().enumerate() {
         let y = index as f64 * ROW;
@@ -51,7 +68,11 @@ fn short(id: &str) -> String {
 pub(super) fn ticks(end: f64) -> Vec<f64> {
     let rough = end / 6.0;
     let power = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 5.0, 10.0].iter().map(|m| m * power).find(|s| *s >= rough).unwrap_or(rough);
+    let step = [1.0, 2.0, 5.0, 10.0]
+        .iter()
+        .map(|m| m * power)
+        .find(|s| *s >= rough)
+        .unwrap_or(rough);
     let count = (end / step).floor() as usize;
     (0..=count).map(|i| i as f64 * step).collect()
 }
