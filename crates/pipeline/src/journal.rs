@@ -15,7 +15,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::Plan;
+use crate::{Plan, Stage};
 
 /// One line of a journal.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -201,13 +201,16 @@ impl Journal {
     ) -> Result<Journal, JournalError> {
         let lock = Lock::take(state)?;
         let path = Journal::path_of(state, &plan.target);
-        if let Some((_, known)) = read(&path)? {
-            return Err(JournalError::Begun {
-                target: plan.target.clone(),
-                done: known.done.len(),
-                steps: plan.steps.len(),
-                path,
-            });
+        if let Some((begun, known)) = read(&path)? {
+            if !known.left_no_trace(&begun) {
+                return Err(JournalError::Begun {
+                    target: plan.target.clone(),
+                    done: known.done.len(),
+                    steps: begun.steps.len(),
+                    path,
+                });
+            }
+            set_aside(&path)?;
         }
         let file = open(&path)?;
         let mut journal = Journal {
@@ -283,6 +286,17 @@ impl Journal {
         targets
     }
 
+    /// Whether a target is begun in a way that somebody could see: then it can
+    /// only be gone on with. Otherwise it may just as well be begun anew.
+    pub fn left_a_trace(state: &Utf8Path, target: &str) -> bool {
+        match read(&Journal::path_of(state, target)) {
+            Ok(Some((plan, known))) => !known.left_no_trace(&plan),
+            Ok(None) => false,
+            // Nothing is known of what a damaged journal was about.
+            Err(_) => true,
+        }
+    }
+
     /// What is known to be done, and by what it shows.
     pub fn done(&self) -> &BTreeMap<String, String> {
         &self.done
@@ -338,6 +352,20 @@ struct Known {
     length: u64,
     done: BTreeMap<String, String>,
     started: Vec<String>,
+}
+
+impl Known {
+    /// Gates, and what is prepared apart, leave everything as it was.
+    fn left_no_trace(&self, plan: &Plan) -> bool {
+        let apart = |id: &String| plan.steps.iter().any(|step| step.id == *id && step.stage < Stage::Commit);
+        self.started.iter().all(apart)
+    }
+}
+
+/// A journal that nobody needs is kept all the same, out of the way.
+fn set_aside(path: &Utf8Path) -> Result<(), JournalError> {
+    std::fs::rename(path, path.with_extension("set-aside"))
+        .map_err(|source| JournalError::Io { path: path.to_owned(), verb: "put aside", source })
 }
 
 fn open(path: &Utf8Path) -> Result<File, JournalError> {
@@ -420,7 +448,6 @@ fn read(path: &Utf8Path) -> Result<Option<(Plan, Known)>, JournalError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Stage;
     use crate::plan::{Action, Step};
 
     fn plan(version: &str) -> Plan {
@@ -495,6 +522,12 @@ mod tests {
             Err(JournalError::Locked { .. })
         ));
         drop(journal);
+        let started = Record::Started { at: Timestamp::UNIX_EPOCH, step: "tag".to_owned() };
+        assert!(!Journal::left_a_trace(&state, "release-1.0.0"));
+        let mut journal = Journal::begin(&state, &plan("1.0.0"), None).unwrap();
+        journal.append(&started).unwrap();
+        drop(journal);
+        assert!(Journal::left_a_trace(&state, "release-1.0.0"));
         let again = Journal::begin(&state, &plan("1.0.0"), None);
         assert!(matches!(again, Err(JournalError::Begun { .. })));
         assert!(matches!(

@@ -79,6 +79,10 @@ pub fn run(
         RunEnd::Declined => {
             format!("nothing was published; go on with `{resume}` when you are ready")
         }
+        RunEnd::Failed if left_no_trace(plan, &ended) => format!(
+            "nothing was changed; mend what is said above and commit it, then begin again with `{}`",
+            resume.trim_end_matches(" --resume")
+        ),
         RunEnd::Failed => format!("mend what is said above, then go on with `{resume}`"),
         RunEnd::RolledBack => {
             format!(
@@ -92,6 +96,12 @@ pub fn run(
         seconds: start.elapsed().as_secs_f64(),
     });
     Ok(ended)
+}
+
+/// Whether it ended in a gate or in what is prepared apart.
+fn left_no_trace(plan: &Plan, ended: &Ended) -> bool {
+    let Some((failed, _)) = &ended.failure else { return false };
+    plan.steps.iter().any(|step| step.id == *failed && step.stage < crate::Stage::Commit)
 }
 
 fn pass(

@@ -148,9 +148,9 @@ fn refuse_beside_another(
     plan: &Plan,
 ) -> Result<(), JournalError> {
     let prefix = format!("{}-", order.verb);
-    let other = Journal::open_targets(&world.state)
-        .into_iter()
-        .find(|t| t.starts_with(&prefix) && *t != plan.target);
+    let others = Journal::open_targets(&world.state).into_iter();
+    let mut others = others.filter(|target| target.starts_with(&prefix) && *target != plan.target);
+    let other = others.find(|target| Journal::left_a_trace(&world.state, target));
     match other {
         None => Ok(()),
         Some(other) => Err(JournalError::AnotherPlan {
