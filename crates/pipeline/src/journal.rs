@@ -357,15 +357,22 @@ struct Known {
 impl Known {
     /// Gates, and what is prepared apart, leave everything as it was.
     fn left_no_trace(&self, plan: &Plan) -> bool {
-        let apart = |id: &String| plan.steps.iter().any(|step| step.id == *id && step.stage < Stage::Commit);
+        let apart = |id: &String| {
+            plan.steps
+                .iter()
+                .any(|step| step.id == *id && step.stage < Stage::Commit)
+        };
         self.started.iter().all(apart)
     }
 }
 
 /// A journal that nobody needs is kept all the same, out of the way.
 fn set_aside(path: &Utf8Path) -> Result<(), JournalError> {
-    std::fs::rename(path, path.with_extension("set-aside"))
-        .map_err(|source| JournalError::Io { path: path.to_owned(), verb: "put aside", source })
+    std::fs::rename(path, path.with_extension("set-aside")).map_err(|source| JournalError::Io {
+        path: path.to_owned(),
+        verb: "put aside",
+        source,
+    })
 }
 
 fn open(path: &Utf8Path) -> Result<File, JournalError> {
@@ -522,7 +529,10 @@ mod tests {
             Err(JournalError::Locked { .. })
         ));
         drop(journal);
-        let started = Record::Started { at: Timestamp::UNIX_EPOCH, step: "tag".to_owned() };
+        let started = Record::Started {
+            at: Timestamp::UNIX_EPOCH,
+            step: "tag".to_owned(),
+        };
         assert!(!Journal::left_a_trace(&state, "release-1.0.0"));
         let mut journal = Journal::begin(&state, &plan("1.0.0"), None).unwrap();
         journal.append(&started).unwrap();

@@ -76,13 +76,13 @@ fn answer(probe: stagegate_deploy::Probe) -> Probe {
 }
 
 fn backend_artifact(effect: &Effect<'_>, place: &BackendPlace) -> anyhow::Result<Option<Artifact>> {
-    let artifact = |name: &String| Artifact::of_file(&build::binary(effect, name));
+    let artifact = |name: &String| Artifact::of_file(build::binary(effect, name));
     Ok(place.binary.as_ref().map(artifact).transpose()?)
 }
 
 fn bundle_artifact(effect: &Effect<'_>, place: &FrontendPlace) -> anyhow::Result<Option<Artifact>> {
     Ok(if place.built {
-        Some(Artifact::of_directory(&build::bundle(effect))?)
+        Some(Artifact::of_directory(build::bundle(effect))?)
     } else {
         None
     })

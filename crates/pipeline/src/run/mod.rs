@@ -100,8 +100,12 @@ pub fn run(
 
 /// Whether it ended in a gate or in what is prepared apart.
 fn left_no_trace(plan: &Plan, ended: &Ended) -> bool {
-    let Some((failed, _)) = &ended.failure else { return false };
-    plan.steps.iter().any(|step| step.id == *failed && step.stage < crate::Stage::Commit)
+    let Some((failed, _)) = &ended.failure else {
+        return false;
+    };
+    plan.steps
+        .iter()
+        .any(|step| step.id == *failed && step.stage < crate::Stage::Commit)
 }
 
 fn pass(
