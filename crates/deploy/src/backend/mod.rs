@@ -154,6 +154,7 @@ fn reverted_meanwhile(host: &Host, deploy: &Deploy) -> Result<DeployError, Deplo
         .find(|record| record.owner == deploy.owner && record.release == release)
         .and_then(|record| record.reason.clone())
         .unwrap_or_else(|| "the host has no switch of this run any more".to_owned());
+    lease::release(host, deploy)?;
     let slot = state
         .confirmed
         .as_ref()
@@ -237,7 +238,10 @@ mod tests {
     #[test]
     fn an_unconfirmed_switch_of_another_is_a_conflict() {
         let armed = Some(switch(Slot::Green, "3.0.0-x", "other"));
-        let mut state = State { armed, ..State::default() };
+        let mut state = State {
+            armed,
+            ..State::default()
+        };
         check(&state, "ccccc");
         state.armed = Some(switch(Slot::Green, "3.0.0-x", "me"));
         check(&state, "ccccc");

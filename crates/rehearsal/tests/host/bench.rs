@@ -176,7 +176,7 @@ impl Bench {
     ) -> Result<(), DeployError> {
         for step in steps {
             // Each step over a connection of its own, as after a resume.
-            let host = self.connect();
+            let host = Host::connect(&self.target())?;
             if let Probe::Done(_) = probe_backend(*step, &host, deploy, artifact)? {
                 continue;
             }
@@ -216,11 +216,14 @@ impl Bench {
 
     /// `deploys.jsonl`, as commit's first letter and outcome.
     pub(crate) fn outcomes(&self) -> Vec<String> {
-        let show = |record: &DeployRecord| {
-            let outcome = serde_json::to_value(record.outcome).unwrap();
-            format!("{} {}", &record.commit[..1], outcome.as_str().unwrap())
-        };
         self.history().iter().map(show).collect()
+    }
+
+    /// The same, of a host that may be going down or coming up just now.
+    pub(crate) fn outcomes_if_up(&self) -> Option<Vec<String>> {
+        let host = Host::connect(&self.target()).ok()?;
+        let records = history(&host, &self.app).ok()?;
+        Some(records.iter().map(show).collect())
     }
 
     pub(crate) fn history(&self) -> Vec<DeployRecord> {
@@ -292,6 +295,12 @@ impl Bench {
     pub(crate) fn on_host(&self, path: &str) -> PathBuf {
         self.host.prefix().join(path).into_std_path_buf()
     }
+}
+
+/// A record as commit's first letter and outcome.
+fn show(record: &DeployRecord) -> String {
+    let outcome = serde_json::to_value(record.outcome).unwrap();
+    format!("{} {}", &record.commit[..1], outcome.as_str().unwrap())
 }
 
 /// Waits until something holds, for a generous time.
