@@ -12,6 +12,7 @@ mod firewall;
 mod front_end;
 mod journal;
 mod keys;
+mod power;
 mod protocol;
 mod relay;
 mod server;
