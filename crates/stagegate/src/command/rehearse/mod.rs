@@ -76,10 +76,11 @@ pub(super) fn rehearse(
         }
     }
     if args.keep || story.exit != Exit::Success.code() {
-        line(&format!(
-            "the world is kept in {}",
-            rehearsal.scratch.path()
-        ));
+        let path = rehearsal.scratch.path();
+        match format {
+            Format::Human => line(&format!("the world is kept in {path}")),
+            Format::Json => line(&serde_json::json!({ "event": "kept", "path": path }).to_string()),
+        }
         rehearsal.scratch.keep();
     }
     Ok(Exit::ALL
