@@ -5,7 +5,10 @@
 //! it holds no closure and no secret. The run obeys it and decides nothing.
 
 mod action;
+mod admission;
+mod custom;
 mod deploy;
+mod gates;
 mod release;
 mod version;
 mod yank;
