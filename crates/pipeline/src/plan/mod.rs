@@ -174,7 +174,10 @@ fn unplaced(plan: &Plan, config: &Config) -> Option<(Stage, String)> {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod shape {
     use super::*;
 
     fn step(id: &str, stage: Stage) -> Step {
