@@ -10,11 +10,12 @@ use std::io::{Read, Write};
 use std::time::Duration;
 
 use camino::Utf8Path;
-use ssh2::{Channel, Session};
+use ssh2::Session;
 
 use crate::command::{Command, Output, split_report};
 use crate::connect;
 use crate::error::{ConnectError, RunError};
+use crate::feed::{Feed, Printed};
 use crate::http::{self, HttpAnswer};
 use crate::target::Target;
 
@@ -88,11 +89,7 @@ impl Host {
     /// # Errors
     /// [`RunError::Lost`] when the connection broke or the command never reported its end.
     pub fn run(&self, command: &Command) -> Result<Output, RunError> {
-        self.run_feeding(command, |channel| {
-            channel
-                .write_all(command.input_bytes())
-                .map_err(|e| e.to_string())
-        })
+        self.run_feeding(command, |feed| feed.write_all(command.input_bytes()))
     }
 
     /// Runs a command that must succeed.
@@ -123,7 +120,7 @@ impl Host {
         };
         let mut source = File::open(file).map_err(local)?;
         let mut failed_to_read = None;
-        let output = self.run_feeding(command, |channel| {
+        let output = self.run_feeding(command, |feed| {
             let mut piece = vec![0; PIECE];
             let mut total = 0;
             loop {
@@ -135,9 +132,7 @@ impl Host {
                         return Err("the local file cannot be read".to_owned());
                     }
                 };
-                channel
-                    .write_all(&piece[..length])
-                    .map_err(|error| error.to_string())?;
+                feed.write_all(&piece[..length])?;
                 total += length as u64;
                 sent(total);
             }
@@ -186,11 +181,11 @@ impl Host {
         }
     }
 
-    /// Runs a command whose input `feed` writes.
+    /// Runs a command whose input `write` gives.
     fn run_feeding(
         &self,
         command: &Command,
-        feed: impl FnOnce(&mut Channel) -> Result<(), String>,
+        write: impl FnOnce(&mut Feed<'_>) -> Result<(), String>,
     ) -> Result<Output, RunError> {
         let summary = command.summary();
         if command.has_nul() {
@@ -209,11 +204,14 @@ impl Host {
             .exec(&command.reported_line(self.elevate))
             .map_err(|e| lost(e.to_string()))?;
         // A command that ends early closes its input; its own words then say why.
-        let fed = feed(&mut channel);
+        let mut feed = Feed::new(&self.session, &mut channel, command.silence());
+        let fed = write(&mut feed);
+        let Printed {
+            mut stdout,
+            mut stderr,
+        } = feed.into_printed();
         self.set_timeout(command.silence());
         let closed = channel.send_eof();
-        let mut stdout = Vec::new();
-        let mut stderr = Vec::new();
         let read = (&mut channel)
             .take(LARGEST_OUTPUT)
             .read_to_end(&mut stdout)

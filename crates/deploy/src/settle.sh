@@ -69,8 +69,8 @@ connections() {
 
 stop_timer() {
   if [ -s "$timer" ]; then
-    name=$(cat "$timer")
-    if systemctl is-active --quiet "$name.timer"; then systemctl stop "$name.timer"; fi
+    old=$(cat "$timer")
+    if systemctl is-active --quiet "$old.timer"; then systemctl stop "$old.timer"; fi
     rm -f "$timer"
   fi
 }

@@ -154,6 +154,7 @@ fn reverted_meanwhile(host: &Host, deploy: &Deploy) -> Result<DeployError, Deplo
         .find(|record| record.owner == deploy.owner && record.release == release)
         .and_then(|record| record.reason.clone())
         .unwrap_or_else(|| "the host has no switch of this run any more".to_owned());
+    lease::release(host, deploy)?;
     let slot = state
         .confirmed
         .as_ref()

@@ -370,7 +370,12 @@ mod tests {
             longest: Duration::from_secs(30),
         };
         let load = Load::start(runtime.handle(), address, paths, rate);
+        let began = Instant::now();
         while load.sent() < 40 {
+            assert!(
+                began.elapsed() < Duration::from_secs(60),
+                "no load in a minute"
+            );
             std::thread::sleep(Duration::from_millis(5));
         }
         load.stop()

@@ -1,0 +1,313 @@
+//! What every scenario needs: a built guestbook, a prepared host, and deploys to it.
+
+use std::path::PathBuf;
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use stagegate_deploy::{
+    App, Artifact, Backend, BackendStep, Deploy, DeployError, DeployRecord, Frontend, FrontendStep,
+    Host, Probe, Release, Target, history, perform_backend, perform_frontend, probe_backend,
+    probe_frontend,
+};
+use stagegate_rehearsal::host::{FrontEnd, HostFault, StandInHost};
+use stagegate_rehearsal::load::{Load, LoadPaths, LoadRate};
+
+/// The word that makes this program a front end.
+pub(crate) const FRONT_END: &str = "stand-in-front-end";
+
+/// Two commits, and thereby two releases of the same program.
+pub(crate) const FIRST: &str = "1111111111111111111111111111111111111111";
+pub(crate) const SECOND: &str = "2222222222222222222222222222222222222222";
+pub(crate) const THIRD: &str = "3333333333333333333333333333333333333333";
+
+/// The directory of the guestbook's programs, built once.
+pub(crate) fn demo() -> &'static Utf8Path {
+    static BUILT: OnceLock<Utf8PathBuf> = OnceLock::new();
+    BUILT.get_or_init(|| {
+        let target = Utf8Path::new(env!("CARGO_TARGET_TMPDIR")).join("guestbook");
+        let status = std::process::Command::new(env!("CARGO"))
+            .args([
+                "build",
+                "--quiet",
+                "--locked",
+                "--package",
+                "stagegate-demo",
+                "--bins",
+            ])
+            .args(["--target-dir", target.as_str()])
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status()
+            .unwrap();
+        assert!(status.success(), "the guestbook does not build");
+        target.join("debug")
+    })
+}
+
+/// The version that the built guestbook reports.
+pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+/// A stand-in host, prepared for the guestbook.
+pub(crate) struct Bench {
+    pub(crate) host: StandInHost,
+    pub(crate) runtime: tokio::runtime::Runtime,
+    pub(crate) app: App,
+    scratch: tempfile::TempDir,
+}
+
+impl Bench {
+    pub(crate) fn new(faults: Vec<HostFault>) -> Bench {
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(2)
+            .enable_all()
+            .build()
+            .unwrap();
+        let scratch = tempfile::tempdir().unwrap();
+        let root = Utf8Path::from_path(scratch.path()).unwrap().join("a host");
+        let front_end = FrontEnd {
+            program: std::env::current_exe().unwrap(),
+            arguments: vec![FRONT_END.to_owned()],
+        };
+        let host = StandInHost::start(runtime.handle(), &root, front_end, None, faults).unwrap();
+        let prefix = host.prefix().to_owned();
+        let env_file = host
+            .provision(
+                "guestbook",
+                &[
+                    format!("DATABASE_URL=file:{prefix}/var/lib/guestbook/entries.jsonl"),
+                    format!("FRONTEND_ROOT={prefix}/opt/guestbook/frontend/current"),
+                    "SECRET=\"hunter2\"".to_owned(),
+                ],
+            )
+            .unwrap();
+        let backend = Backend {
+            binary: "guestbook-backend".into(),
+            service_user: host.user().to_owned(),
+            port: host.public_port(),
+            health: "/health".into(),
+            env_file: Some(env_file),
+            require_env: vec!["DATABASE_URL".into(), "SECRET".into()],
+            health_passes: 2,
+            health_deadline_seconds: 20,
+            stabilise_seconds: 1,
+            revert_after_seconds: 120,
+            drain_seconds: 30,
+            keep_releases: 2,
+        };
+        let frontend = Frontend {
+            url: None,
+            keep_releases: 2,
+        };
+        let app = App {
+            name: "guestbook".into(),
+            backend: Some(backend),
+            frontend: Some(frontend),
+        };
+        Bench {
+            host,
+            runtime,
+            app,
+            scratch,
+        }
+    }
+
+    pub(crate) fn backend(&mut self) -> &mut Backend {
+        self.app.backend.as_mut().unwrap()
+    }
+
+    pub(crate) fn target(&self) -> Target {
+        Target {
+            user: self.host.user().to_owned(),
+            host: "127.0.0.1".into(),
+            port: self.host.port(),
+            identity: Some(self.host.identity().to_owned()),
+            known_hosts: Some(self.host.known_hosts().to_owned()),
+            prefix: self.host.prefix().to_owned(),
+        }
+    }
+
+    pub(crate) fn connect(&self) -> Host {
+        Host::connect(&self.target()).unwrap()
+    }
+
+    /// A deploy of that commit by a run of its own.
+    pub(crate) fn deploy(&self, commit: &str) -> Deploy {
+        self.deploy_by(commit, &format!("run-{}", &commit[..1]))
+    }
+
+    pub(crate) fn deploy_by(&self, commit: &str, owner: &str) -> Deploy {
+        Deploy {
+            target: self.target(),
+            app: self.app.clone(),
+            release: Release {
+                version: VERSION.parse().unwrap(),
+                commit: commit.into(),
+            },
+            owner: owner.into(),
+            by: "a test".into(),
+        }
+    }
+
+    /// The guestbook's own program.
+    pub(crate) fn program(&self) -> Artifact {
+        Artifact::of_file(demo().join("guestbook-backend")).unwrap()
+    }
+
+    /// A program of one's own, as a shell script.
+    pub(crate) fn script(&self, text: &str) -> Artifact {
+        use std::os::unix::fs::PermissionsExt as _;
+        let path = self.file("program");
+        std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
+        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
+        Artifact::of_file(&path).unwrap()
+    }
+
+    /// A path beside the host.
+    pub(crate) fn file(&self, name: &str) -> Utf8PathBuf {
+        Utf8PathBuf::from_path_buf(self.scratch.path().join(name)).unwrap()
+    }
+
+    /// The steps of a backend's deploy, each probed, performed, and probed again.
+    pub(crate) fn run_backend(
+        &self,
+        deploy: &Deploy,
+        artifact: Option<&Artifact>,
+        steps: &[BackendStep],
+    ) -> Result<(), DeployError> {
+        for step in steps {
+            // Each step over a connection of its own, as after a resume.
+            let host = Host::connect(&self.target())?;
+            if let Probe::Done(_) = probe_backend(*step, &host, deploy, artifact)? {
+                continue;
+            }
+            perform_backend(*step, &host, deploy, artifact, &mut |_| {})?;
+            // Start and what follows it are seen on the host; a health check leaves no trace
+            // there, and a stabilisation none until it is confirmed.
+            if !matches!(step, BackendStep::Health | BackendStep::Stabilise) {
+                let probe = probe_backend(*step, &host, deploy, artifact)?;
+                assert!(matches!(probe, Probe::Done(_)), "{step:?}: {probe:?}");
+            }
+        }
+        Ok(())
+    }
+
+    /// A whole deploy of the backend.
+    pub(crate) fn deploy_backend(&self, commit: &str) {
+        self.run_backend(
+            &self.deploy(commit),
+            Some(&self.program()),
+            &BackendStep::ALL,
+        )
+        .unwrap();
+    }
+
+    /// A whole deploy of the frontend.
+    pub(crate) fn deploy_frontend(&self, deploy: &Deploy, artifact: Option<&Artifact>) {
+        let host = self.connect();
+        for step in FrontendStep::ALL {
+            if let Probe::Done(_) = probe_frontend(step, &host, deploy, artifact).unwrap() {
+                continue;
+            }
+            perform_frontend(step, &host, deploy, artifact, &mut |_| {}).unwrap();
+            let probe = probe_frontend(step, &host, deploy, artifact).unwrap();
+            assert!(matches!(probe, Probe::Done(_)), "{step:?}: {probe:?}");
+        }
+    }
+
+    /// `deploys.jsonl`, as commit's first letter and outcome.
+    pub(crate) fn outcomes(&self) -> Vec<String> {
+        self.history().iter().map(show).collect()
+    }
+
+    /// The same, of a host that may be going down or coming up just now.
+    pub(crate) fn outcomes_if_up(&self) -> Option<Vec<String>> {
+        let host = Host::connect(&self.target()).ok()?;
+        let records = history(&host, &self.app).ok()?;
+        Some(records.iter().map(show).collect())
+    }
+
+    pub(crate) fn history(&self) -> Vec<DeployRecord> {
+        history(&self.connect(), &self.app).unwrap()
+    }
+
+    /// Which commit's program answers on the public port, by the executable of the process
+    /// that listens there; `None` when nothing does.
+    pub(crate) fn serving(&self) -> Option<String> {
+        let answer = self.get("/health")?;
+        assert!(answer.contains(VERSION), "{answer}");
+        let status = stagegate_deploy::status(&self.connect(), &self.app).unwrap();
+        let slot = status.slot?.port(self.host.public_port());
+        let process = self
+            .host
+            .processes()
+            .into_iter()
+            .find(|p| p.port == Some(slot))?;
+        let exe = std::fs::read_link(format!("/proc/{}/exe", process.pid)).unwrap();
+        let release = exe
+            .to_str()
+            .unwrap()
+            .split("/releases/")
+            .nth(1)
+            .unwrap()
+            .to_owned();
+        let commit = release
+            .split('/')
+            .next()
+            .unwrap()
+            .rsplit('-')
+            .next()
+            .unwrap();
+        Some(commit[..1].to_owned())
+    }
+
+    /// GET on the public port; `None` unless it answers 200.
+    pub(crate) fn get(&self, path: &str) -> Option<String> {
+        use std::io::{Read as _, Write as _};
+        let mut stream =
+            std::net::TcpStream::connect(("127.0.0.1", self.host.public_port())).ok()?;
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        stream.write_all(request.as_bytes()).ok()?;
+        let mut text = String::new();
+        stream.read_to_string(&mut text).ok()?;
+        let (head, body) = text.split_once("\r\n\r\n")?;
+        head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+    }
+
+    /// Load on the public port, until it is stopped.
+    pub(crate) fn load(&self) -> Load {
+        let address = ([127, 0, 0, 1], self.host.public_port()).into();
+        let paths = LoadPaths {
+            get: "/version".into(),
+            post: "/entries".into(),
+            body: "hello".into(),
+        };
+        let rate = LoadRate {
+            per_second: 200.0,
+            longest: Duration::from_secs(120),
+        };
+        Load::start(self.runtime.handle(), address, paths, rate)
+    }
+
+    /// A path on the host.
+    pub(crate) fn on_host(&self, path: &str) -> PathBuf {
+        self.host.prefix().join(path).into_std_path_buf()
+    }
+}
+
+/// A record as commit's first letter and outcome.
+fn show(record: &DeployRecord) -> String {
+    let outcome = serde_json::to_value(record.outcome).unwrap();
+    format!("{} {}", &record.commit[..1], outcome.as_str().unwrap())
+}
+
+/// Waits until something holds, for a generous time.
+pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
+    let began = Instant::now();
+    while !holds() {
+        assert!(began.elapsed() < Duration::from_secs(60), "never: {what}");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}

@@ -1,0 +1,76 @@
+//! Deploys the guestbook to a stand-in host, and checks what users met and what the host
+//! says afterwards.
+//!
+//! The test program stands behind the host's tools too, so it has a `main` of its own: it
+//! runs scenarios side by side, and takes words of their names as a filter.
+
+mod bench;
+mod deploys;
+mod faults;
+mod refusals;
+
+use std::process::ExitCode;
+use std::sync::Mutex;
+use std::time::Instant;
+
+/// A scenario panics when it fails.
+type Scenario = (&'static str, fn());
+
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().skip(1);
+    if arguments
+        .next()
+        .is_some_and(|first| first == bench::FRONT_END)
+    {
+        return stagegate_rehearsal::host::front_end(arguments.collect());
+    }
+    let words: Vec<String> = std::env::args()
+        .skip(1)
+        .filter(|word| !word.starts_with('-'))
+        .collect();
+    let mut all: Vec<Scenario> = Vec::new();
+    all.extend(deploys::SCENARIOS);
+    all.extend(faults::SCENARIOS);
+    all.extend(refusals::SCENARIOS);
+    if std::env::args().any(|word| word == "--list") {
+        for (name, _) in &all {
+            println!("{name}: test");
+        }
+        return ExitCode::SUCCESS;
+    }
+    all.retain(|(name, _)| words.is_empty() || words.iter().any(|word| name.contains(word)));
+    println!("\nrunning {} scenarios", all.len());
+    let failed = run(all);
+    if failed.is_empty() {
+        println!("\nall scenarios passed\n");
+        return ExitCode::SUCCESS;
+    }
+    println!("\nfailed: {}\n", failed.join(", "));
+    ExitCode::FAILURE
+}
+
+/// Runs the scenarios, four at a time: they mostly wait. Returns the failed ones.
+fn run(scenarios: Vec<Scenario>) -> Vec<&'static str> {
+    bench::demo();
+    let queue = Mutex::new(scenarios.into_iter());
+    let failed = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                loop {
+                    let next = queue.lock().unwrap().next();
+                    let Some((name, scenario)) = next else { return };
+                    let began = Instant::now();
+                    let outcome = std::panic::catch_unwind(scenario);
+                    let seconds = began.elapsed().as_secs_f64();
+                    let word = if outcome.is_ok() { "ok" } else { "FAILED" };
+                    println!("test {name} ... {word} ({seconds:.1} s)");
+                    if outcome.is_err() {
+                        failed.lock().unwrap().push(name);
+                    }
+                }
+            });
+        }
+    });
+    failed.into_inner().unwrap()
+}
