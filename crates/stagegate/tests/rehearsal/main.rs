@@ -1,0 +1,27 @@
+//! Whole releases of a small workspace, from outside: the program is started as
+//! a user starts it, and the world is looked at by the tests' own means.
+//!
+//! The fixture is four crates and the demo app, copied for every test; registry,
+//! GitHub, remote and host are the stand-ins of a rehearsal. Nothing here runs
+//! within a rehearsal: the test gate of a rehearsal must not rehearse again.
+
+mod aftermath;
+mod bad_input;
+mod bad_world;
+mod evidence;
+mod fixture;
+mod foreign;
+mod kill;
+mod process;
+mod web;
+mod whole;
+mod world;
+
+/// Whether this runs within a rehearsal; the caller then returns.
+fn within_a_rehearsal() -> bool {
+    let within = std::env::var_os("STAGEGATE_REHEARSAL").is_some();
+    if within {
+        println!("skipped: a rehearsal does not rehearse again");
+    }
+    within
+}

@@ -1,0 +1,166 @@
+//! One whole rehearsal, gates and load and all; then its world, from outside.
+
+use serde_json::Value;
+
+use crate::evidence::{self, AUTHOR, names, read};
+use crate::fixture::{CRATES, Fixture};
+use crate::process::{STAGEGATE, command, git, run, target_directory};
+use crate::within_a_rehearsal;
+use crate::world::Place;
+
+/// Whatever the page refers to is in the page.
+fn is_self_contained(html: &str) {
+    for part in ["src=\"", "href=\""] {
+        for (at, _) in html.match_indices(part) {
+            let aim = &html[at + part.len()..];
+            assert!(
+                aim.starts_with('#') || aim.starts_with("data:"),
+                "{}",
+                &aim[..aim.len().min(60)]
+            );
+        }
+    }
+    assert!(!html.contains("<script src") && !html.contains("@import"));
+}
+
+/// Every element that is opened is closed, in order.
+fn is_well_formed(html: &str) {
+    const VOID: [&str; 6] = ["meta", "br", "hr", "img", "link", "input"];
+    let html = html
+        .trim_start()
+        .strip_prefix("<!doctype html>")
+        .expect("a doctype");
+    let mut open: Vec<String> = Vec::new();
+    let mut rest = html;
+    while let Some(start) = rest.find('<') {
+        let end = rest[start..].find('>').expect("a tag ends") + start;
+        let tag = &rest[start + 1..end];
+        rest = &rest[end + 1..];
+        let name = tag
+            .trim_start_matches('/')
+            .split([' ', '\n', '/'])
+            .next()
+            .unwrap()
+            .to_lowercase();
+        if let Some(closed) = tag.strip_prefix('/') {
+            assert_eq!(open.pop().as_deref(), Some(closed.trim()), "{tag}");
+        } else if !tag.ends_with('/') && !VOID.contains(&name.as_str()) {
+            if ["style", "script"].contains(&name.as_str()) {
+                let close = format!("</{name}>");
+                rest = &rest[rest.find(&close).expect("it is closed") + close.len()..];
+            } else {
+                open.push(name);
+            }
+        }
+    }
+    assert_eq!(open, [""; 0], "left open");
+}
+
+fn reports_are_written(output: &camino::Utf8Path, version: &str) -> Value {
+    let report: Value = serde_json::from_str(&read(&output.join("report.json"))).unwrap();
+    assert_eq!(
+        (&report["exit"], &report["version"]),
+        (&0.into(), &version.into())
+    );
+    let load = &report["load"];
+    assert_eq!(load["failed"], 0, "{load}");
+    assert!(
+        load["sent"].as_u64().is_some_and(|sent| sent > 200),
+        "{load}"
+    );
+    let steps = report["steps"].as_array().unwrap();
+    let gates = ["fmt", "audit", "clippy", "test", "doc"];
+    for gate in gates {
+        let step = steps
+            .iter()
+            .find(|s| s["id"] == gate)
+            .unwrap_or_else(|| panic!("no {gate}"));
+        assert_eq!(step["outcome"], "performed", "{step}");
+    }
+    let tests = steps.iter().find(|s| s["id"] == "test").unwrap();
+    assert!(
+        !tests["evidence"].as_str().unwrap().starts_with("0 passed"),
+        "{tests}"
+    );
+    let markdown = read(&output.join("report.md"));
+    assert!(
+        markdown.starts_with("# ") && markdown.contains("0 failed"),
+        "{markdown}"
+    );
+    let html = read(&output.join("report.html"));
+    is_well_formed(&html);
+    is_self_contained(&html);
+    assert!(html.contains("<svg") && html.contains(version));
+    report
+}
+
+#[test]
+fn a_whole_rehearsal_leaves_the_world_it_promised() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let fixture = Fixture::new();
+    let before = git(&fixture.root, &["for-each-ref"]);
+    let mut rehearse = command(STAGEGATE, &fixture.root);
+    rehearse
+        .args(["rehearse", "0.2.0", "--keep", "--stabilise", "2"])
+        .env("TMPDIR", fixture.place())
+        .env("CARGO_TARGET_DIR", target_directory("whole"));
+    let ran = run(rehearse).must_end_with(0);
+    let kept = ran
+        .stdout
+        .lines()
+        .find_map(|l| l.strip_prefix("the world is kept in "))
+        .unwrap();
+    let place = Place::below(camino::Utf8Path::new(kept));
+    let version = "0.2.0";
+
+    let commit = evidence::tag_is_pushed(&place, version);
+    let who = git(&place.root, &["var", "GIT_COMMITTER_IDENT"]);
+    let (name, rest) = who.split_once(" <").unwrap();
+    let who = (name, rest.split_once('>').unwrap().0);
+    assert_ne!(who, AUTHOR, "a copy is nobody's");
+    evidence::first_release_is_whole(&place, version, &commit, who);
+    evidence::checkout_is_tidy(&place, &commit, &format!("release-{version}"));
+    evidence::crates_are_published(&place, version, &commit);
+    evidence::host_runs(&place, version, &commit);
+    let files: Vec<Vec<u8>> = names(&place.github)
+        .iter()
+        .map(|name| std::fs::read(place.github.join(name)).unwrap())
+        .collect();
+    assert_eq!(files.len(), CRATES.len() + 2);
+    let sums = files
+        .iter()
+        .filter_map(|f| std::str::from_utf8(f).ok())
+        .find(|t| t.contains("  "))
+        .unwrap();
+    evidence::sums_match(sums, &files, version);
+
+    let report = reports_are_written(&fixture.root.join("target/stagegate"), version);
+    let world = &report["world"];
+    assert_eq!(world["crates"].as_array().unwrap().len(), CRATES.len());
+    assert_eq!(world["timers"], Value::Array(Vec::new()));
+    assert_eq!(world["processes"].as_array().unwrap().len(), 1, "{world}");
+    let release = &world["releases"][0];
+    assert_eq!(
+        (&release["draft"], &release["tag"]),
+        (&false.into(), &"v0.2.0".into())
+    );
+    let assets: Vec<&str> = release["assets"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert_eq!(
+        assets
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<std::collections::BTreeSet<_>>(),
+        evidence::asset_names(version)
+    );
+
+    // Nothing in the original moved.
+    assert_eq!(git(&fixture.root, &["for-each-ref"]), before);
+    assert_eq!(git(&fixture.root, &["status", "--porcelain"]), "");
+}

@@ -1,0 +1,171 @@
+//! The stand-ins of a rehearsal, started by the test itself, and the program
+//! pointed at them by a file over stagegate.toml: so the world can be asked
+//! while it lives.
+
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use stagegate_rehearsal::checkout::Checkout;
+use stagegate_rehearsal::fault::Fault;
+use stagegate_rehearsal::host::{FrontEnd, StandInHost};
+use stagegate_rehearsal::world::{HostedApp, StandInWorld, WorldOptions};
+
+use crate::fixture::Fixture;
+use crate::process::{Ran, STAGEGATE, command, run, target_directory};
+
+/// The GitHub repository of the fixture.
+pub(crate) const REPOSITORY: &str = "stagegate/stagegate-fixture";
+/// Every gate, to be left out where something else is at stake.
+pub(crate) const NO_GATES: [&str; 10] = [
+    "--skip", "fmt", "--skip", "audit", "--skip", "clippy", "--skip", "test", "--skip", "doc",
+];
+
+/// What lies where, whether the stand-ins still run or not.
+#[derive(Clone, Debug)]
+pub(crate) struct Place {
+    /// The checkout.
+    pub(crate) root: Utf8PathBuf,
+    /// The bare remote.
+    pub(crate) remote: Utf8PathBuf,
+    /// The registry's files.
+    pub(crate) registry: Utf8PathBuf,
+    /// The host's root.
+    pub(crate) host: Utf8PathBuf,
+    /// GitHub's asset files.
+    pub(crate) github: Utf8PathBuf,
+}
+
+impl Place {
+    /// As a rehearsal lays it out below one directory.
+    pub(crate) fn below(directory: &Utf8Path) -> Place {
+        Place {
+            root: directory.join("work"),
+            remote: directory.join("remote.git"),
+            registry: directory.join("registry"),
+            host: directory.join("host"),
+            github: directory.join("github"),
+        }
+    }
+}
+
+/// A running world around a copy of the fixture.
+pub(crate) struct World {
+    /// The stand-ins; they end before their directory is removed.
+    pub(crate) stand_ins: StandInWorld,
+    /// Where everything lies.
+    pub(crate) place: Place,
+    overlay: Utf8PathBuf,
+    target: Utf8PathBuf,
+    fixture: Fixture,
+}
+
+impl World {
+    /// Starts a world with a host.
+    pub(crate) fn start(name: &str) -> World {
+        World::around(Fixture::new(), name, true)
+    }
+
+    /// Starts a world without a host.
+    pub(crate) fn without_host(fixture: Fixture, name: &str) -> World {
+        World::around(fixture, name, false)
+    }
+
+    fn around(fixture: Fixture, name: &str, host: bool) -> World {
+        let checkout = Checkout {
+            root: fixture.root.clone(),
+            remote: fixture.remote.clone(),
+            uncommitted: 0,
+        };
+        let environment = [
+            "DATABASE_URL=file:{prefix}/var/lib/guestbook-entries",
+            "FRONTEND_ROOT={prefix}/opt/guestbook/frontend/current",
+        ];
+        let app = HostedApp {
+            name: "guestbook".to_owned(),
+            environment: environment.map(str::to_owned).to_vec(),
+        };
+        let options = WorldOptions {
+            repository: REPOSITORY.to_owned(),
+            app: host.then_some(app),
+            front_end: FrontEnd {
+                program: STAGEGATE.into(),
+                arguments: vec!["rehearsal-host".to_owned()],
+            },
+            // What a kill leaves half done shall not depend on a lag.
+            faults: vec![Fault::IndexLag(std::time::Duration::ZERO)],
+        };
+        let directory = fixture.place().to_owned();
+        let stand_ins = StandInWorld::start(&directory, checkout, options).unwrap();
+        let overlay = directory.join("world.toml");
+        std::fs::write(&overlay, overlay_of(&stand_ins)).unwrap();
+        World {
+            stand_ins,
+            place: Place::below(&directory),
+            overlay,
+            target: target_directory(name),
+            fixture,
+        }
+    }
+
+    /// The checkout.
+    pub(crate) fn root(&self) -> &Utf8Path {
+        &self.fixture.root
+    }
+
+    /// The host.
+    pub(crate) fn host(&self) -> &StandInHost {
+        self.stand_ins.host.as_ref().expect("this world has a host")
+    }
+
+    /// The address at which users reach the app.
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://127.0.0.1:{}{path}", self.host().public_port())
+    }
+
+    /// The program in the checkout, with the tokens of this world.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command(STAGEGATE, self.root());
+        command
+            .args(arguments)
+            .args(["--config", self.overlay.as_str()])
+            .env("CARGO_REGISTRY_TOKEN", &self.stand_ins.registry_token)
+            .env("GITHUB_TOKEN", &self.stand_ins.github_token)
+            .env("CARGO_TARGET_DIR", &self.target);
+        command
+    }
+
+    /// Runs it.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Ran {
+        run(self.command(arguments))
+    }
+
+    /// The file over stagegate.toml, to be changed.
+    pub(crate) fn overlay(&self) -> &Utf8Path {
+        &self.overlay
+    }
+}
+
+fn overlay_of(world: &StandInWorld) -> String {
+    let mut text = format!(
+        "[registry]\nindex = \"{}\"\n\n[github]\napi = \"{}\"\nuploads = \"{}\"\n",
+        world.registry.index(),
+        world.github.api(),
+        world.github.uploads()
+    );
+    if let Some(host) = &world.host {
+        let port = host.public_port();
+        text.push_str(&format!(
+            "\n[app.backend]\nhealth_passes = 2\n\n\
+             [deploy.production]\nhosts = [\"{}@127.0.0.1:{}\"]\nidentity = \"{}\"\n\
+             known_hosts = \"{}\"\nprefix = \"{}\"\nport = {port}\nservice_user = \"{}\"\n\
+             stabilise = \"1s\"\nurl = \"http://127.0.0.1:{port}/\"\n",
+            host.user(),
+            host.port(),
+            host.identity(),
+            host.known_hosts(),
+            host.prefix(),
+            host.user(),
+        ));
+    }
+    text
+}
