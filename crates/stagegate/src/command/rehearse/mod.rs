@@ -73,7 +73,7 @@ pub(super) fn rehearse(
     match format {
         Format::Human => report::terminal(&story, &files),
         Format::Json => {
-            line(&serde_json::json!({ "event": "rehearsed", "story": story.brief(), "report": files.json }).to_string())
+            line(&serde_json::json!({ "event": "rehearsed", "story": story.brief(), "report": files.json, "world": rehearsal.scratch.path() }).to_string())
         }
     }
     if args.keep || story.exit != Exit::Success.code() {
