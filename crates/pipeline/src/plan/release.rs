@@ -4,7 +4,7 @@ use semver::Version;
 use stagegate_changelog::{Changelog, CompareLinks};
 use stagegate_manifest::{FileEdit, bump};
 
-use super::action::{Action, Binary, CommitIdentity, FrontendBuild, ReleaseRef};
+use super::action::{Action, Binary, CommitIdentity, ReleaseRef};
 use super::{Plan, Step, admission, custom, deploy, gates};
 use crate::blocker::Blocker;
 use crate::checks::{self, Check};
@@ -71,8 +71,7 @@ pub(super) fn plan(
     };
     release.local(&mut plan, edits)?;
     release.remote(&mut plan);
-    let environment =
-        deploy::steps_of_release(facts, config, wanted, &version, &mut plan, blockers);
+    let environment = deploy::steps_of_release(config, wanted, &version, &mut plan, blockers);
     release.outcome(&mut plan, environment.as_deref());
     for custom in &config.steps {
         custom::place(&mut plan.steps, custom, &version);
@@ -196,16 +195,9 @@ impl Release<'_> {
     }
 
     fn binaries(&self) -> Vec<Binary> {
-        let backend = self
-            .config
-            .app
-            .as_ref()
-            .and_then(|app| app.backend.as_ref());
-        let binary = |b: &crate::config::BackendConfig| Binary {
-            package: b.package.clone(),
-            name: b.binary.clone().unwrap_or_else(|| b.package.clone()),
-        };
-        backend.map(binary).into_iter().collect()
+        let app = self.config.app.as_ref();
+        app.map(|app| app.build_of(Part::Backend).0)
+            .unwrap_or_default()
     }
 
     /// Everything that happens on this machine, up to the tag.
@@ -277,13 +269,10 @@ impl Release<'_> {
             step("prove", Stage::Package, title, Action::Prove { crates });
         }
         if let Some(app) = &config.app {
-            let frontend = app.frontend.as_ref().map(|f| FrontendBuild {
-                run: f.build.clone(),
-                dist: f.dist.clone(),
-            });
+            let (binaries, frontend) = app.build_of(Part::Both);
             let action = Action::Build {
                 revision: reference.clone(),
-                binaries: self.binaries(),
+                binaries,
                 frontend,
             };
             step(

@@ -199,8 +199,9 @@ pub(super) fn terminal(story: &Story, files: &Files) {
         .collect();
     line(&format!("  slowest   {}", slow.join(", ")));
     line(&format!(
-        "  report    {} (and report.md, report.json)",
-        files.html
+        "  report    {} (also {}, {})",
+        files.html,
+        files.markdown.file_name().unwrap_or_default(),
+        files.json.file_name().unwrap_or_default()
     ));
-    let _ = &files.markdown;
 }
