@@ -105,7 +105,11 @@ pub(super) fn perform_backend(
     let result = perform_on_host(step, &host, &deploy, binary.as_ref(), &mut |p| {
         show(effect, p)
     });
-    if matches!(step, BackendStep::Health | BackendStep::Stabilise) {
+    // The app's start, the watch and the drain are waits that were asked for.
+    if matches!(
+        step,
+        BackendStep::Health | BackendStep::Stabilise | BackendStep::Confirm
+    ) {
         effect.account.book(Spent::Waiting, start.elapsed());
     }
     Ok(result?)
