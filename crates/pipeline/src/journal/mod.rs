@@ -142,6 +142,8 @@ impl Journal {
         let names = entries.filter_map(|e| e.ok()?.file_name().into_string().ok());
         let mut targets: Vec<_> = names
             .filter_map(|n| n.strip_suffix(".jsonl").map(str::to_owned))
+            // A kill before the plan was on the disk leaves a file that says nothing.
+            .filter(|target| !matches!(read(&Journal::path_of(state, target)), Ok(None)))
             .collect();
         targets.sort();
         targets
@@ -379,6 +381,19 @@ mod tests {
             drop(journal);
             assert_eq!(std::fs::read(&path).unwrap(), whole, "cut at {cut}");
         }
+    }
+
+    #[test]
+    fn a_journal_without_its_plan_is_not_begun() {
+        let (_keep, state) = directory();
+        for text in ["", "{\"record\":\"pl"] {
+            std::fs::write(Journal::path_of(&state, "release-1.0.0"), text).unwrap();
+            assert!(Journal::open_targets(&state).is_empty(), "{text:?}");
+        }
+        drop(Journal::begin(&state, &plan("1.0.0"), None).unwrap());
+        assert_eq!(Journal::open_targets(&state), ["release-1.0.0"]);
+        std::fs::write(Journal::path_of(&state, "release-2.0.0"), "nonsense\n").unwrap();
+        assert_eq!(Journal::open_targets(&state).len(), 2, "a damaged one is not passed over");
     }
 
     #[test]
