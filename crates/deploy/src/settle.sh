@@ -196,11 +196,17 @@ do_boot() {
   fi
 }
 
-# drain SLOT: waits without the lock, and looks again before it stops anything.
+# drain SLOT: waits without the lock, and looks again before it stops anything. Empty is
+# what was seen empty several times in a row: a connection may just be opening, and the
+# kernel's table can pass one over while it is read.
 do_drain() {
   port=$(port_of "$1")
   end=$(($(date +%s) + drain))
-  while [ "$(connections "$port")" -gt 0 ] && [ "$(date +%s)" -lt "$end" ]; do sleep 0.2; done
+  empty=0
+  while [ "$empty" -lt 3 ] && [ "$(date +%s)" -lt "$end" ]; do
+    if [ "$(connections "$port")" -eq 0 ]; then empty=$((empty + 1)); else empty=0; fi
+    sleep 0.2
+  done
   lock
   if is_current "$1"; then exit 0; fi
   systemctl stop "$unit@$1.service"

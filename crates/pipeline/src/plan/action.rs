@@ -139,14 +139,14 @@ pub enum Action {
         /// Which.
         step: BackendStep,
         /// Where and what.
-        place: BackendPlace,
+        place: Place,
     },
     /// One step of a frontend's deploy on one host.
     Frontend {
         /// Which.
         step: FrontendStep,
         /// Where and what.
-        place: FrontendPlace,
+        place: Place,
     },
     /// Asks registry, GitHub, remote and hosts what users now see.
     Outcome {
@@ -157,7 +157,7 @@ pub enum Action {
         /// Remote and tag that must be there.
         tag: Option<(String, String)>,
         /// Hosts whose running release must be this one.
-        hosts: Vec<BackendPlace>,
+        hosts: Vec<Place>,
         /// The page that must answer.
         url: Option<Url>,
     },
@@ -252,24 +252,9 @@ pub struct FrontendBuild {
     pub dist: Utf8PathBuf,
 }
 
-/// A backend on a host.
+/// One version of an app on one host.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct BackendPlace {
-    /// The host.
-    pub target: Target,
-    /// The app.
-    pub app: App,
-    /// The version.
-    pub version: Version,
-    /// The commit, or a reference to it.
-    pub revision: String,
-    /// The binary's name among the built ones; absent: it is on the host.
-    pub binary: Option<String>,
-}
-
-/// A frontend on a host.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct FrontendPlace {
+pub struct Place {
     /// The host.
     pub target: Target,
     /// The app.

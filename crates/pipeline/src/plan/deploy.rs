@@ -1,9 +1,9 @@
 //! The plan of a deploy, alone or at the end of a release, and of a rollback.
 
 use semver::Version;
-use stagegate_deploy::{App, BackendStep, FrontendStep};
+use stagegate_deploy::{App, BackendStep, FrontendStep, Target};
 
-use super::action::{Action, BackendPlace, Binary, FrontendBuild, FrontendPlace};
+use super::action::{Action, Place};
 use super::{Plan, Step, release};
 use crate::blocker::Blocker;
 use crate::checks;
@@ -15,7 +15,6 @@ use crate::{Config, Stage};
 
 /// An app in an environment, and what is to run there.
 struct Deploy<'a> {
-    app: &'a AppConfig,
     app_there: App,
     environment: &'a EnvironmentConfig,
     version: &'a Version,
@@ -70,49 +69,37 @@ impl Deploy<'_> {
                 "write each host as user@host or user@host:port",
             )
         })?;
-        if part.backend()
-            && let Some(backend) = &self.app_there.backend
-        {
+        let place = |target: &Target| Place {
+            target: target.clone(),
+            app: self.app_there.clone(),
+            version: self.version.clone(),
+            revision: self.revision.to_owned(),
+            built: self.built,
+        };
+        if part.backend() && self.app_there.backend.is_some() {
             for target in &targets {
-                let place = BackendPlace {
-                    target: target.clone(),
-                    app: self.app_there.clone(),
-                    version: self.version.clone(),
-                    revision: self.revision.to_owned(),
-                    binary: self.built.then(|| backend.binary.clone()),
-                };
                 for (step, stage, words) in BACKEND {
                     let id = format!("backend.{}@{}", name_of(&step), target.host);
                     let action = Action::Backend {
                         step,
-                        place: place.clone(),
+                        place: place(target),
                     };
                     plan.steps
                         .push(Step::new(id, stage, format!("{words} {target}"), action));
                 }
             }
         }
-        if part.frontend() && self.app.frontend.is_some() {
+        if part.frontend() && self.app_there.frontend.is_some() {
             for target in &targets {
-                let place = FrontendPlace {
-                    target: target.clone(),
-                    app: self.app_there.clone(),
-                    version: self.version.clone(),
-                    revision: self.revision.to_owned(),
-                    built: self.built,
-                };
                 for (step, words) in FRONTEND {
                     let id = format!("frontend.{}@{}", name_of(&step), target.host);
                     let action = Action::Frontend {
                         step,
-                        place: place.clone(),
+                        place: place(target),
                     };
-                    plan.steps.push(Step::new(
-                        id,
-                        Stage::DeployFrontend,
-                        format!("{words} {target}"),
-                        action,
-                    ));
+                    let title = format!("{words} {target}");
+                    plan.steps
+                        .push(Step::new(id, Stage::DeployFrontend, title, action));
                 }
             }
         }
@@ -140,7 +127,6 @@ fn app_in<'a>(
 
 /// Adds the deploy to a release's plan; answers with the environment, if any.
 pub(super) fn steps_of_release(
-    facts: &Facts,
     config: &Config,
     wanted: &ReleaseRequest,
     version: &Version,
@@ -160,14 +146,12 @@ pub(super) fn steps_of_release(
     let revision = release::release_reference(version);
     let app_there = survey::app_of(app, environment);
     let deploy = Deploy {
-        app,
         app_there,
         environment,
         version,
         revision: &revision,
         built: true,
     };
-    let _ = facts;
     match deploy.steps(Part::Both, plan) {
         Ok(()) => Some(wanted.environment.clone()),
         Err(blocker) => {
@@ -184,7 +168,7 @@ pub(super) fn places(
     part: Part,
     version: &Version,
     environment: Option<&str>,
-) -> Vec<BackendPlace> {
+) -> Vec<Place> {
     let Some((app, environment)) = environment.and_then(|name| app_in(config, name).ok()) else {
         return Vec::new();
     };
@@ -192,12 +176,12 @@ pub(super) fn places(
     if !part.backend() || app.backend.is_none() {
         return Vec::new();
     }
-    let place = |host: &crate::facts::HostSurvey| BackendPlace {
+    let place = |host: &crate::facts::HostSurvey| Place {
         target: host.target.clone(),
         app: app.clone(),
         version: version.clone(),
         revision: release::release_reference(version),
-        binary: None,
+        built: false,
     };
     facts.hosts.iter().map(place).collect()
 }
@@ -267,21 +251,7 @@ pub(super) fn plan(
         &wanted.environment,
         version.clone(),
     );
-    let binary = |b: &crate::config::BackendConfig| Binary {
-        package: b.package.clone(),
-        name: b.binary.clone().unwrap_or_else(|| b.package.clone()),
-    };
-    let binaries = app
-        .backend
-        .iter()
-        .filter(|_| wanted.part.backend())
-        .map(binary)
-        .collect();
-    let frontend = app.frontend.as_ref().filter(|_| wanted.part.frontend());
-    let frontend = frontend.map(|f| FrontendBuild {
-        run: f.build.clone(),
-        dist: f.dist.clone(),
-    });
+    let (binaries, frontend) = app.build_of(wanted.part);
     let action = Action::Build {
         revision: revision.clone(),
         binaries,
@@ -295,7 +265,6 @@ pub(super) fn plan(
     ));
     let app_there = survey::app_of(app, environment);
     let deploy = Deploy {
-        app,
         app_there,
         environment,
         version: &version,
@@ -422,7 +391,6 @@ pub(super) fn plan_rollback(
                 continue;
             };
             let deploy = Deploy {
-                app,
                 app_there: app_there.clone(),
                 environment: &one_host,
                 version: &release.version,

@@ -5,7 +5,11 @@
 //! it holds no closure and no secret. The run obeys it and decides nothing.
 
 mod action;
+mod admission;
+mod build;
+mod custom;
 mod deploy;
+mod gates;
 mod release;
 mod version;
 mod yank;
@@ -13,12 +17,8 @@ mod yank;
 use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use sha2::{Digest, Sha256};
 
-pub use action::{
-    Action, BackendPlace, Binary, CommitIdentity, FrontendBuild, FrontendPlace, GateCommand,
-    ReleaseRef,
-};
+pub use action::{Action, Binary, CommitIdentity, FrontendBuild, GateCommand, Place, ReleaseRef};
 pub(crate) use release::release_reference;
 pub use version::VersionRequest;
 
@@ -93,7 +93,7 @@ impl Plan {
     /// Fingerprint of the whole plan, hexadecimal.
     pub fn digest(&self) -> String {
         let text = serde_json::to_vec(self).expect("a plan is plain data");
-        hex(&Sha256::digest(&text))
+        stagegate_manifest::sha256_hex(&text)
     }
 
     /// The steps in runs of those that may go side by side.
@@ -123,10 +123,6 @@ impl Plan {
         }
         self
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Turns facts and request into a plan, or into **every** blocker at once.
@@ -171,7 +167,10 @@ fn unplaced(plan: &Plan, config: &Config) -> Option<(Stage, String)> {
 }
 
 #[cfg(test)]
-mod tests {
+mod tests;
+
+#[cfg(test)]
+mod shape {
     use super::*;
 
     fn step(id: &str, stage: Stage) -> Step {

@@ -1,15 +1,13 @@
 //! The plan of a whole release.
 
-use semver::{BuildMetadata, Version};
+use semver::Version;
 use stagegate_changelog::{Changelog, CompareLinks};
-use stagegate_manifest::{FileEdit, bump, metadata_problems};
-use stagegate_registry::IndexVersion;
+use stagegate_manifest::{FileEdit, bump};
 
-use super::action::{Action, Binary, CommitIdentity, FrontendBuild, GateCommand, ReleaseRef};
-use super::{Plan, Step, deploy};
+use super::action::{Action, Binary, CommitIdentity, ReleaseRef};
+use super::{Plan, Step, admission, custom, deploy, gates};
 use crate::blocker::Blocker;
 use crate::checks::{self, Check};
-use crate::config::{CommandGate, CustomStep, Level};
 use crate::facts::{Facts, GitFacts, Relation};
 use crate::request::{Part, ReleaseRequest};
 use crate::{Config, Stage};
@@ -39,7 +37,7 @@ pub(super) fn plan(
     );
     let current = facts.current_version(&config.registry.name)?;
     let version = wanted.version.resolve(&current);
-    version_blockers(facts, config, &current, &version, blockers);
+    admission::version(facts, config, &current, &version, blockers);
     let edits = edits(facts, config, wanted, &current, &version, blockers);
     let levels = match facts.workspace.publish_order(&config.registry.name) {
         Ok(levels) => levels,
@@ -53,7 +51,7 @@ pub(super) fn plan(
             Vec::new()
         }
     };
-    metadata_blockers(facts, config, blockers);
+    admission::metadata(facts, config, blockers);
     let mut plan = Plan {
         target: format!("release-{version}"),
         title: format!("release {version}"),
@@ -61,7 +59,7 @@ pub(super) fn plan(
         version: version.clone(),
         at: facts.at,
         notes: Vec::new(),
-        steps: gates(config),
+        steps: gates::steps(config),
     };
     let git = facts.git.as_ref().ok()?;
     let release = Release {
@@ -73,11 +71,10 @@ pub(super) fn plan(
     };
     release.local(&mut plan, edits)?;
     release.remote(&mut plan);
-    let environment =
-        deploy::steps_of_release(facts, config, wanted, &version, &mut plan, blockers);
+    let environment = deploy::steps_of_release(config, wanted, &version, &mut plan, blockers);
     release.outcome(&mut plan, environment.as_deref());
     for custom in &config.steps {
-        place(&mut plan.steps, custom, &version);
+        custom::place(&mut plan.steps, custom, &version);
     }
     if let Some(step) = plan.steps.iter_mut().find(|s| s.stage == Stage::Publish) {
         step.no_return = true;
@@ -86,79 +83,6 @@ pub(super) fn plan(
     }
     release.notes(&mut plan);
     Some(plan.without(&wanted.skip))
-}
-
-fn version_blockers(
-    facts: &Facts,
-    config: &Config,
-    current: &Version,
-    version: &Version,
-    blockers: &mut Vec<Blocker>,
-) {
-    let tag = config.release.tag_of(version);
-    if version < current {
-        blockers.push(Blocker::new(
-            format!("{version} is not greater than {current}, the version that the workspace has"),
-            "ask for a greater version",
-        ));
-    }
-    if version.build != BuildMetadata::EMPTY {
-        blockers.push(Blocker::new(
-            format!(
-                "{version} has build metadata (`+{}`): registries take two versions that differ in it only as one",
-                version.build
-            ),
-            "leave out the part from `+` on",
-        ));
-    }
-    if let Ok(git) = &facts.git {
-        let here = git
-            .tags
-            .get(&tag)
-            .map(|commit| (commit, "in this checkout"));
-        let there = git.remote.as_ref().ok().and_then(|r| r.tags.get(&tag));
-        if let Some((commit, place)) = here.or(there.map(|commit| (commit, "at the remote"))) {
-            blockers.push(Blocker::new(
-                format!(
-                    "{version} is already tagged: {tag} is {} {place}",
-                    &commit[..commit.len().min(12)]
-                ),
-                "ask for the next version; if that release broke off, go on with `--resume`",
-            ));
-        }
-    }
-    if let Some(Ok(registry)) = &facts.registry {
-        let has = |versions: &[IndexVersion]| versions.iter().any(|v| v.vers == *version);
-        let published: Vec<_> = registry
-            .versions
-            .iter()
-            .filter(|(_, v)| has(v))
-            .map(|(name, _)| name.as_str())
-            .collect();
-        if !published.is_empty() {
-            blockers.push(Blocker::new(
-                format!("{version} is already published on {}: {}", registry.name, published.join(", ")),
-                "ask for the next version; a registry never takes a number twice, not even a yanked one",
-            ));
-        }
-    }
-}
-
-/// What the manifests' metadata would be refused for.
-fn metadata_blockers(facts: &Facts, config: &Config, blockers: &mut Vec<Blocker>) {
-    for package in facts
-        .workspace
-        .packages
-        .iter()
-        .filter(|p| p.publishable_to(&config.registry.name))
-    {
-        for problem in metadata_problems(package) {
-            blockers.push(Blocker::new(
-                format!("{}: {problem}", package.manifest_path),
-                "correct the manifest, or set `publish = false`",
-            ));
-        }
-    }
 }
 
 /// Manifests and lockfile, and the changelog apart from them.
@@ -248,73 +172,6 @@ fn web_of(api: &url::Url) -> String {
     origin.replace("://api.github.com", "://github.com")
 }
 
-/// The gates, fmt and audit side by side: they do not meet in cargo's lock.
-fn gates(config: &Config) -> Vec<Step> {
-    let gates = &config.gates;
-    let mut steps = Vec::new();
-    let mut gate = |stage: Stage,
-                    gate: &CommandGate,
-                    subcommand: &str,
-                    usual: &[&str],
-                    env: &[(&str, &str)]| {
-        if gate.level == Level::Off {
-            return;
-        }
-        let given = gate.args.clone();
-        let arguments = given.unwrap_or_else(|| usual.iter().map(ToString::to_string).collect());
-        let args: Vec<String> = std::iter::once(subcommand.to_owned())
-            .chain(arguments)
-            .collect();
-        let title = format!("cargo {}", args.join(" "));
-        let env = env
-            .iter()
-            .map(|(name, value)| (name.to_string(), value.to_string()))
-            .collect();
-        let command = GateCommand {
-            gate: stage,
-            level: gate.level,
-            args,
-            env,
-        };
-        steps.push(Step::new(stage.name(), stage, title, Action::Gate(command)));
-    };
-    gate(Stage::Fmt, &gates.fmt, "fmt", &["--all", "--check"], &[]);
-    gate(
-        Stage::Clippy,
-        &gates.clippy,
-        "clippy",
-        &["--workspace", "--all-targets", "--", "--deny", "warnings"],
-        &[],
-    );
-    gate(Stage::Test, &gates.test, "test", &["--workspace"], &[]);
-    gate(
-        Stage::Doc,
-        &gates.doc,
-        "doc",
-        &["--workspace", "--no-deps"],
-        &[("RUSTDOCFLAGS", "--deny warnings")],
-    );
-    let audit = &gates.audit;
-    if audit.level != Level::Off {
-        let action = Action::Audit {
-            level: audit.level,
-            database: audit.database.clone(),
-            ignore: audit.ignore.clone(),
-        };
-        let step = Step::new(
-            "audit",
-            Stage::Audit,
-            "look up every locked package in the advisory database",
-            action,
-        );
-        match steps.first() {
-            Some(first) if first.stage == Stage::Fmt => steps.insert(1, step.beside()),
-            _ => steps.insert(0, step),
-        }
-    }
-    steps
-}
-
 struct Release<'a> {
     facts: &'a Facts,
     config: &'a Config,
@@ -338,16 +195,9 @@ impl Release<'_> {
     }
 
     fn binaries(&self) -> Vec<Binary> {
-        let backend = self
-            .config
-            .app
-            .as_ref()
-            .and_then(|app| app.backend.as_ref());
-        let binary = |b: &crate::config::BackendConfig| Binary {
-            package: b.package.clone(),
-            name: b.binary.clone().unwrap_or_else(|| b.package.clone()),
-        };
-        backend.map(binary).into_iter().collect()
+        let app = self.config.app.as_ref();
+        app.map(|app| app.build_of(Part::Backend).0)
+            .unwrap_or_default()
     }
 
     /// Everything that happens on this machine, up to the tag.
@@ -419,13 +269,10 @@ impl Release<'_> {
             step("prove", Stage::Package, title, Action::Prove { crates });
         }
         if let Some(app) = &config.app {
-            let frontend = app.frontend.as_ref().map(|f| FrontendBuild {
-                run: f.build.clone(),
-                dist: f.dist.clone(),
-            });
+            let (binaries, frontend) = app.build_of(Part::Both);
             let action = Action::Build {
                 revision: reference.clone(),
-                binaries: self.binaries(),
+                binaries,
                 frontend,
             };
             step(
@@ -625,44 +472,5 @@ impl Release<'_> {
                 self.config.release.branch, self.config.release.remote
             ));
         }
-    }
-}
-
-/// Puts a team's own step where it belongs; a step whose stage is not in the
-/// plan is left out here and reported by the caller.
-fn place(steps: &mut Vec<Step>, custom: &CustomStep, version: &Version) {
-    let fill = |words: &[String]| -> Vec<String> {
-        words
-            .iter()
-            .map(|w| w.replace("{version}", &version.to_string()))
-            .collect()
-    };
-    let run = fill(&custom.run);
-    let name = custom.name.clone().unwrap_or_else(|| run.join(" "));
-    let at = match (custom.before, custom.after) {
-        (Some(stage), _) => steps
-            .iter()
-            .position(|s| s.stage == stage)
-            .map(|i| (i, stage)),
-        (_, Some(stage)) => steps
-            .iter()
-            .rposition(|s| s.stage == stage)
-            .map(|i| (i + 1, stage)),
-        (None, None) => None,
-    };
-    let Some((index, stage)) = at else { return };
-    let action = Action::Command {
-        run,
-        probe: custom.probe.as_deref().map(fill),
-    };
-    let mut step = Step::new(format!("step:{name}"), stage, name, action);
-    // Steps that run beside each other stay together.
-    step.beside = false;
-    steps.insert(index, step);
-    if let Some(next) = steps.get_mut(index + 1)
-        && next.beside
-        && custom.before.is_some()
-    {
-        next.beside = false;
     }
 }

@@ -28,7 +28,7 @@ pub(super) fn plan(
         notes: Vec::new(),
         steps: Vec::new(),
     };
-    registry_steps(facts, config, wanted, verb, &mut plan, blockers);
+    registry_steps(facts, wanted, verb, &mut plan, blockers);
     github_step(facts, config, wanted, &mut plan, blockers);
     changelog_step(facts, config, wanted, verb, &mut plan, blockers);
     if let Some(step) = plan
@@ -50,7 +50,6 @@ pub(super) fn plan(
 /// that does not; giving back goes the other way.
 fn registry_steps(
     facts: &Facts,
-    config: &Config,
     wanted: &YankRequest,
     verb: &str,
     plan: &mut Plan,
@@ -103,7 +102,6 @@ fn registry_steps(
             action,
         ));
     }
-    let _ = config;
 }
 
 fn github_step(

@@ -1,8 +1,7 @@
 //! The steps on a host, handed to the deploy crate with what they need.
 
-use anyhow::Context;
 use stagegate_deploy::{
-    Artifact, BackendStep, Deploy, DeployError, FrontendStep, Host, Progress, Release, Target,
+    Artifact, BackendStep, Deploy, DeployError, FrontendStep, Host, Progress, Release,
     perform_backend as perform_on_host, perform_frontend as flip_on_host,
     probe_backend as probe_on_host, probe_frontend as probe_bundle_on_host,
 };
@@ -10,7 +9,7 @@ use stagegate_deploy::{
 use super::{Effect, Probe, build};
 use crate::Plan;
 use crate::account::Spent;
-use crate::plan::{Action, BackendPlace, FrontendPlace, Step};
+use crate::plan::{Action, Place, Step};
 
 /// The step that settles a backend's steps on its host, for one of them.
 pub(super) fn confirmation_of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a str> {
@@ -31,31 +30,19 @@ pub(super) fn went_back(error: &anyhow::Error) -> bool {
         .any(|cause| matches!(cause.downcast_ref(), Some(DeployError::RolledBack { .. })))
 }
 
-fn deploy(
-    effect: &Effect<'_>,
-    target: &Target,
-    app: &stagegate_deploy::App,
-    version: &semver::Version,
-    revision: &str,
-) -> anyhow::Result<Deploy> {
+fn deploy(effect: &Effect<'_>, place: &Place) -> Deploy {
     // A rollback goes by the host's own record; that commit need not be here.
-    let commit = effect
-        .world
-        .git()
-        .commit_of(revision)
-        .ok()
-        .flatten()
-        .unwrap_or_else(|| revision.to_owned());
-    Ok(Deploy {
-        target: target.clone(),
-        app: app.clone(),
+    let known = effect.world.git().commit_of(&place.revision).ok().flatten();
+    Deploy {
+        target: place.target.clone(),
+        app: place.app.clone(),
         release: Release {
-            version: version.clone(),
-            commit,
+            version: place.version.clone(),
+            commit: known.unwrap_or_else(|| place.revision.clone()),
         },
         owner: format!("{}@{}", effect.plan.target, effect.plan.at.as_second()),
         by: who(),
-    })
+    }
 }
 
 /// Who deploys, for the host's record.
@@ -75,107 +62,88 @@ fn answer(probe: stagegate_deploy::Probe) -> Probe {
     }
 }
 
-fn backend_artifact(effect: &Effect<'_>, place: &BackendPlace) -> anyhow::Result<Option<Artifact>> {
-    let artifact = |name: &String| Artifact::of_file(build::binary(effect, name));
-    Ok(place.binary.as_ref().map(artifact).transpose()?)
+/// The built binary, unless it is on the host already.
+fn binary(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Option<Artifact>> {
+    let backend = place.app.backend.as_ref().filter(|_| place.built);
+    let artifact = backend.map(|backend| Artifact::of_file(build::binary(effect, &backend.binary)));
+    Ok(artifact.transpose()?)
 }
 
-fn bundle_artifact(effect: &Effect<'_>, place: &FrontendPlace) -> anyhow::Result<Option<Artifact>> {
-    Ok(if place.built {
-        Some(Artifact::of_directory(build::bundle(effect))?)
-    } else {
-        None
-    })
+/// The built bundle, unless it is on the host already.
+fn bundle(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Option<Artifact>> {
+    let artifact = place
+        .built
+        .then(|| Artifact::of_directory(build::bundle(effect)));
+    Ok(artifact.transpose()?)
 }
 
 pub(super) fn probe_backend(
     effect: &mut Effect<'_>,
     step: BackendStep,
-    place: &BackendPlace,
+    place: &Place,
 ) -> anyhow::Result<Probe> {
-    let deploy = deploy(
-        effect,
-        &place.target,
-        &place.app,
-        &place.version,
-        &place.revision,
-    )?;
-    let artifact = backend_artifact(effect, place)?;
+    let (deploy, binary) = (deploy(effect, place), binary(effect, place)?);
     let host = Host::connect(&place.target)?;
     Ok(answer(probe_on_host(
         step,
         &host,
         &deploy,
-        artifact.as_ref(),
+        binary.as_ref(),
     )?))
 }
 
 pub(super) fn perform_backend(
     effect: &mut Effect<'_>,
     step: BackendStep,
-    place: &BackendPlace,
+    place: &Place,
 ) -> anyhow::Result<String> {
-    let deploy = deploy(
-        effect,
-        &place.target,
-        &place.app,
-        &place.version,
-        &place.revision,
-    )?;
-    let artifact = backend_artifact(effect, place)?;
+    let (deploy, binary) = (deploy(effect, place), binary(effect, place)?);
     // Always a connection of its own: what confirms a switch must not be the
     // one that was open before it.
     let host = Host::connect(&place.target)?;
     let start = std::time::Instant::now();
-    let result = perform_on_host(step, &host, &deploy, artifact.as_ref(), &mut |p| {
+    let result = perform_on_host(step, &host, &deploy, binary.as_ref(), &mut |p| {
         show(effect, p)
     });
-    if matches!(step, BackendStep::Health | BackendStep::Stabilise) {
+    // The app's start, the watch and the drain are waits that were asked for.
+    if matches!(
+        step,
+        BackendStep::Health | BackendStep::Stabilise | BackendStep::Confirm
+    ) {
         effect.account.book(Spent::Waiting, start.elapsed());
     }
-    result.with_context(|| format!("on {}", place.target))
+    Ok(result?)
 }
 
 pub(super) fn probe_frontend(
     effect: &mut Effect<'_>,
     step: FrontendStep,
-    place: &FrontendPlace,
+    place: &Place,
 ) -> anyhow::Result<Probe> {
-    let deploy = deploy(
-        effect,
-        &place.target,
-        &place.app,
-        &place.version,
-        &place.revision,
-    )?;
-    let artifact = bundle_artifact(effect, place)?;
+    let (deploy, bundle) = (deploy(effect, place), bundle(effect, place)?);
     let host = Host::connect(&place.target)?;
     Ok(answer(probe_bundle_on_host(
         step,
         &host,
         &deploy,
-        artifact.as_ref(),
+        bundle.as_ref(),
     )?))
 }
 
 pub(super) fn perform_frontend(
     effect: &mut Effect<'_>,
     step: FrontendStep,
-    place: &FrontendPlace,
+    place: &Place,
 ) -> anyhow::Result<String> {
-    let deploy = deploy(
-        effect,
-        &place.target,
-        &place.app,
-        &place.version,
-        &place.revision,
-    )?;
-    let artifact = bundle_artifact(effect, place)?;
+    let (deploy, bundle) = (deploy(effect, place), bundle(effect, place)?);
     let host = Host::connect(&place.target)?;
-    flip_on_host(step, &host, &deploy, artifact.as_ref(), &mut |p| {
-        show(effect, p)
-    })
-    .with_context(|| format!("on {}", place.target))
+    Ok(flip_on_host(
+        step,
+        &host,
+        &deploy,
+        bundle.as_ref(),
+        &mut |p| show(effect, p),
+    )?)
 }
 
 fn show(effect: &Effect<'_>, progress: Progress) {

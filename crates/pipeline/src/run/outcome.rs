@@ -7,14 +7,14 @@ use stagegate_deploy::Host;
 use url::Url;
 
 use super::{Effect, github, package};
-use crate::plan::{BackendPlace, ReleaseRef};
+use crate::plan::{Place, ReleaseRef};
 
 pub(super) fn look(
     effect: &mut Effect<'_>,
     crates: &[String],
     release: Option<&ReleaseRef>,
     tag: Option<&(String, String)>,
-    hosts: &[BackendPlace],
+    hosts: &[Place],
     url: Option<&Url>,
 ) -> anyhow::Result<String> {
     let mut seen = Vec::new();

@@ -3,7 +3,6 @@
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
-use sha2::{Digest, Sha256};
 use stagegate_manifest::Workspace;
 
 use super::{Effect, Probe, tree};
@@ -25,13 +24,7 @@ pub(super) fn file_name(name: &str, version: &Version) -> String {
     format!("{name}-{version}.crate")
 }
 
-/// SHA-256, hexadecimal.
-pub(super) fn checksum(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
-}
+pub(super) use stagegate_manifest::sha256_hex as checksum;
 
 /// Says for which commit the kept packages were made.
 const MADE_FOR: &str = "COMMIT";

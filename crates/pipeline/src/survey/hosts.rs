@@ -51,7 +51,7 @@ fn look_at(target: Target, app: &App) -> HostSurvey {
         Err(error) => {
             let remedy = remedy(&error, &target);
             HostSurvey {
-                found: Err(Blocker::new(format!("{target}: {error}"), remedy)),
+                found: Err(Blocker::new(error.to_string(), remedy)),
                 target,
                 previous: None,
             }

@@ -12,6 +12,7 @@ mod firewall;
 mod front_end;
 mod journal;
 mod keys;
+mod ports;
 mod power;
 mod protocol;
 mod relay;
@@ -110,7 +111,7 @@ impl StandInHost {
         }
         let public_port = match public_port {
             Some(port) => port,
-            None => free_neighbours()?,
+            None => ports::free_neighbours()?,
         };
         let user = current_user()?;
         let path = format!(
@@ -366,21 +367,6 @@ async fn answer_one(stream: UnixStream, supervisor: Arc<Supervisor>) {
         // A front end that was killed does not hear its answer.
         drop(stream.write_all(text.as_bytes()).await);
     }
-}
-
-/// A port whose two successors are free too.
-fn free_neighbours() -> Result<u16> {
-    for _ in 0..200 {
-        let first = StdTcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
-        let port = first.local_addr()?.port();
-        let free = |port: Option<u16>| {
-            port.is_some_and(|port| StdTcpListener::bind((Ipv4Addr::UNSPECIFIED, port)).is_ok())
-        };
-        if free(port.checked_add(1)) && free(port.checked_add(2)) {
-            return Ok(port);
-        }
-    }
-    bail!("there are no three free neighbouring ports on 127.0.0.1")
 }
 
 /// The user that this process runs as.

@@ -1,5 +1,10 @@
 //! TCP sockets of this machine by local port, from the kernel's own table.
+//!
+//! The table is read piece by piece while it changes, so one socket may show up several
+//! times (seen: thirteen times) and is counted once. A socket may be passed over just
+//! as well: who waits for none to be left must look more than once.
 
+use std::collections::BTreeSet;
 use std::io;
 
 /// `TCP_ESTABLISHED` in `/proc/net/tcp`.
@@ -8,7 +13,7 @@ pub(super) const ESTABLISHED: &str = "01";
 pub(super) const LISTEN: &str = "0A";
 
 /// One line per socket in that state whose local port it is.
-pub(super) fn with_local_port(port: u16, state: &str) -> io::Result<Vec<String>> {
+pub(super) fn with_local_port(port: u16, state: &str) -> io::Result<BTreeSet<String>> {
     let mut lines = of_table(&std::fs::read_to_string("/proc/net/tcp")?, port, state);
     // A kernel without IPv6 has no such table.
     if let Ok(table) = std::fs::read_to_string("/proc/net/tcp6") {
@@ -17,7 +22,7 @@ pub(super) fn with_local_port(port: u16, state: &str) -> io::Result<Vec<String>>
     Ok(lines)
 }
 
-fn of_table(table: &str, port: u16, state: &str) -> Vec<String> {
+fn of_table(table: &str, port: u16, state: &str) -> BTreeSet<String> {
     let ends = format!(":{port:04X}");
     table
         .lines()
@@ -34,6 +39,16 @@ fn of_table(table: &str, port: u16, state: &str) -> Vec<String> {
 mod tests {
     use super::*;
     use std::net::{TcpListener, TcpStream};
+
+    #[test]
+    fn a_socket_that_is_shown_twice_is_counted_once() {
+        let line = "   0: 0100007F:1F91 0100007F:D694 01 00000000:00000000 00:00000000";
+        let other = "   1: 0100007F:1F91 0100007F:D695 01 00000000:00000000 00:00000000";
+        let table = format!("  sl  local_address rem_address   st\n{line}\n{other}\n{line}\n");
+        assert_eq!(of_table(&table, 8081, ESTABLISHED).len(), 2);
+        assert_eq!(of_table(&table, 8081, LISTEN).len(), 0);
+        assert_eq!(of_table(&table, 8082, ESTABLISHED).len(), 0);
+    }
 
     #[test]
     fn the_kernel_counts_connections_by_local_port() {

@@ -11,7 +11,7 @@ use stagegate_deploy::{
     probe_frontend,
 };
 use stagegate_rehearsal::host::{FrontEnd, HostFault, StandInHost};
-use stagegate_rehearsal::load::{Load, LoadPaths, LoadRate};
+use stagegate_rehearsal::load::{Load, LoadPaths, LoadRate, Post};
 
 /// The word that makes this program a front end.
 pub(crate) const FRONT_END: &str = "stand-in-front-end";
@@ -281,8 +281,10 @@ impl Bench {
         let address = ([127, 0, 0, 1], self.host.public_port()).into();
         let paths = LoadPaths {
             get: "/version".into(),
-            post: "/entries".into(),
-            body: "hello".into(),
+            post: Some(Post {
+                path: "/entries".into(),
+                body: "hello".into(),
+            }),
         };
         let rate = LoadRate {
             per_second: 200.0,

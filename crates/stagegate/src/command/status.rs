@@ -81,7 +81,7 @@ pub(super) fn status(world: &World, environment: &str, format: Format) -> anyhow
                 palette.good("✓"),
                 words(status)
             )),
-            Err(error) => line(&format!("{} {target}: {error}", palette.bad("✗"))),
+            Err(error) => line(&format!("{} {error}", palette.bad("✗"))),
         }
     }
     Ok(exit)

@@ -93,9 +93,38 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
     format!("{kept}…")
 }
 
+/// Breaks text between words; the lines after the first are indented.
+pub(crate) fn wrap(text: &str, columns: Option<usize>, indent: &str) -> String {
+    let Some(columns) = columns else {
+        return text.to_owned();
+    };
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = String::new();
+    for word in text.split(' ') {
+        let fits = line.chars().count() + 1 + word.chars().count() <= columns;
+        if line.trim().is_empty() {
+            line.push_str(word);
+        } else if fits {
+            line.push(' ');
+            line.push_str(word);
+        } else {
+            lines.push(std::mem::replace(&mut line, format!("{indent}{word}")));
+        }
+    }
+    lines.push(line);
+    lines.join("\n")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{cut, wanted};
+    use super::{cut, wanted, wrap};
+
+    #[test]
+    fn text_is_broken_between_words() {
+        assert_eq!(wrap("a bb ccc dddd", Some(6), "  "), "a bb\n  ccc\n  dddd");
+        assert_eq!(wrap("a bb", None, "  "), "a bb");
+        assert_eq!(wrap("unbreakable", Some(4), ""), "unbreakable");
+    }
 
     #[test]
     fn colour_is_asked_for_in_the_usual_ways() {

@@ -99,7 +99,7 @@ impl Human {
             evidence.to_owned()
         } else {
             let first = evidence.lines().next().unwrap_or_default();
-            let room = width().map(|width| width.saturating_sub(self.columns + 12).max(20));
+            let room = width().map(|width| width.saturating_sub(self.columns + 14).max(20));
             room.map_or(first.to_owned(), |room| {
                 cut(&format!("{note}{first}"), room)
             })

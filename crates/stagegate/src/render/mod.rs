@@ -12,7 +12,7 @@ use stagegate_pipeline::{Blockers, Event, Plan};
 use crate::cli::Format;
 use crate::exit::Exit;
 
-pub(crate) use colour::{Palette, width};
+pub(crate) use colour::{Palette, width, wrap};
 pub(crate) use human::Human;
 pub(crate) use plan::show as show_plan;
 

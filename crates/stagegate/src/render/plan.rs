@@ -2,7 +2,7 @@
 
 use stagegate_pipeline::Plan;
 
-use super::colour::{Palette, cut};
+use super::colour::{Palette, cut, wrap};
 
 /// The plan as text; long lines are cut at `width`.
 pub(crate) fn show(plan: &Plan, palette: &Palette, width: Option<usize>) -> String {
@@ -42,7 +42,7 @@ pub(crate) fn show(plan: &Plan, palette: &Palette, width: Option<usize>) -> Stri
         lines.push(width.map_or(text.clone(), |width| cut(&text, width)));
     }
     for note in &plan.notes {
-        lines.push(format!("note: {note}"));
+        lines.push(wrap(&format!("note: {note}"), width, "      "));
     }
     lines.join("\n")
 }

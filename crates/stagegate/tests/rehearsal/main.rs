@@ -8,6 +8,7 @@
 mod aftermath;
 mod bad_input;
 mod bad_world;
+mod documents;
 mod evidence;
 mod fixture;
 mod foreign;

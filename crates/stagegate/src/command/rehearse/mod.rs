@@ -19,6 +19,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
+use stagegate_github::Repository;
 use stagegate_manifest::Workspace;
 use stagegate_pipeline::{Config, Interrupt};
 use stagegate_rehearsal::checkout::Checkout;
@@ -72,7 +73,7 @@ pub(super) fn rehearse(
     match format {
         Format::Human => report::terminal(&story, &files),
         Format::Json => {
-            line(&serde_json::json!({ "event": "rehearsed", "story": story.brief(), "report": files.json }).to_string())
+            line(&serde_json::json!({ "event": "rehearsed", "story": story.brief(), "report": files.json, "world": rehearsal.scratch.path() }).to_string())
         }
     }
     if args.keep || story.exit != Exit::Success.code() {
@@ -187,8 +188,9 @@ impl Rehearsal {
     ) -> anyhow::Result<Story> {
         let began = Instant::now();
         let (version, current) = self.version(args)?;
-        let name = self.original.file_name().unwrap_or("workspace").to_owned();
-        let mut story = Story::new(&name, &version, args.fault.clone());
+        let repository = self.repository();
+        let name = repository.rsplit('/').next().unwrap_or(&repository);
+        let mut story = Story::new(name, &version, args.fault.clone());
         let checkout = Checkout::of(
             &self.original,
             self.scratch.path(),
@@ -209,7 +211,7 @@ impl Rehearsal {
         let mut world = StandInWorld::start(
             self.scratch.path(),
             checkout,
-            self.options(&program, &name, faults.clone()),
+            self.options(&program, repository.clone(), faults.clone()),
         )?;
         overlay::write(&overlay_path, &self.config, &world, args.stabilise)?;
         lock_dependencies(&world.checkout)?;
@@ -245,26 +247,26 @@ impl Rehearsal {
         Ok(story)
     }
 
-    fn options(&self, program: &Utf8Path, name: &str, faults: Vec<Fault>) -> WorldOptions {
-        let repository = self.config.github.repository.clone();
-        let from_packages = || {
-            let url = self
-                .workspace
-                .packages
+    /// The repository that the stand-in GitHub plays.
+    fn repository(&self) -> String {
+        let configured = self.config.github.repository.clone();
+        let named = || {
+            let packages = &self.workspace.packages;
+            packages
                 .iter()
-                .find_map(|p| p.metadata.repository.clone())?;
-            overlay::repository_of(&url)
+                .find_map(|p| Repository::from_url(p.metadata.repository.as_deref()?))
         };
-        let repository = repository
-            .map(|r| r.to_string())
-            .or_else(from_packages)
-            .unwrap_or_else(|| {
-                let plain: String = name
-                    .chars()
-                    .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
-                    .collect();
-                format!("rehearsal/{plain}")
-            });
+        configured.or_else(named).map_or_else(
+            || {
+                let name = self.original.file_name().unwrap_or("workspace");
+                let plain = |c: char| if c.is_ascii_alphanumeric() { c } else { '-' };
+                format!("rehearsal/{}", name.chars().map(plain).collect::<String>())
+            },
+            |repository| repository.to_string(),
+        )
+    }
+
+    fn options(&self, program: &Utf8Path, repository: String, faults: Vec<Fault>) -> WorldOptions {
         let app = self.config.app.as_ref().map(|app| HostedApp {
             name: app.name.clone(),
             environment: self

@@ -42,20 +42,3 @@ pub(super) fn write(
     let text = toml_edit::ser::to_string_pretty(&value).context("writing down the world")?;
     std::fs::write(path, text).with_context(|| format!("writing {path}"))
 }
-
-/// `owner/name` in a package's `repository`.
-pub(super) fn repository_of(url: &str) -> Option<String> {
-    let path = url.split_once("://")?.1.split_once('/')?.1;
-    let mut parts = path
-        .trim_end_matches('/')
-        .trim_end_matches(".git")
-        .split('/');
-    let (owner, name) = (parts.next()?, parts.next()?);
-    let plain = |part: &str| {
-        !part.is_empty()
-            && part
-                .bytes()
-                .all(|b| b.is_ascii_alphanumeric() || b"-_.".contains(&b))
-    };
-    (plain(owner) && plain(name)).then(|| format!("{owner}/{name}"))
-}

@@ -164,16 +164,29 @@ impl Story {
     /// Seconds by cause, over the release's processes.
     pub(super) fn time(&self) -> TimeStory {
         let mut account = Account::default();
-        let mut inside = 0.0;
-        let mut spans: Vec<(f64, f64)> = Vec::new();
+        let mut clusters: Vec<Cluster> = Vec::new();
         for step in self.release_steps() {
-            let seconds = step.seconds.unwrap_or(0.0);
             account.add(&step.account);
-            inside += (seconds - step.account.others()).max(0.0);
-            spans.push((step.began, step.began + seconds));
+            let end = step.began + step.seconds.unwrap_or(0.0);
+            match clusters.last_mut() {
+                Some(last) if step.began < last.end => {
+                    last.end = last.end.max(end);
+                    last.others = last.others.max(step.account.others());
+                }
+                _ => clusters.push(Cluster {
+                    start: step.began,
+                    end,
+                    others: step.account.others(),
+                }),
+            }
         }
+        let covered: f64 = clusters.iter().map(|c| c.end - c.start).sum();
+        let inside: f64 = clusters
+            .iter()
+            .map(|c| (c.end - c.start - c.others).max(0.0))
+            .sum();
         // Between steps there is nobody but ourselves.
-        let between = (self.client_seconds - covered(&mut spans)).max(0.0);
+        let between = (self.client_seconds - covered).max(0.0);
         TimeStory {
             wall: self.client_seconds,
             account,
@@ -192,16 +205,12 @@ impl Story {
     }
 }
 
-/// The length of the union of spans.
-fn covered(spans: &mut [(f64, f64)]) -> f64 {
-    spans.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let mut total = 0.0;
-    let mut reached = f64::NEG_INFINITY;
-    for (start, end) in spans.iter() {
-        total += (end - start.max(reached)).max(0.0);
-        reached = reached.max(*end);
-    }
-    total
+/// Steps that ran side by side. While one of them waited for others, the time
+/// was not only ours: its longest wait is taken off, once.
+struct Cluster {
+    start: f64,
+    end: f64,
+    others: f64,
 }
 
 /// Where the time went.
@@ -301,8 +310,33 @@ mod tests {
     use stagegate_rehearsal::load::{Kind, LoadOutcome};
 
     #[test]
-    fn spans_that_overlap_count_once() {
-        assert!((covered(&mut [(0.0, 2.0), (1.0, 3.0), (5.0, 6.0)]) - 4.0).abs() < 1e-9);
+    fn own_time_is_what_nobody_else_took() {
+        let mut story = Story::new("w", &Version::new(1, 0, 0), Vec::new());
+        let step = |began, seconds, cargo| StepStory {
+            run: "release",
+            id: "x".to_owned(),
+            stage: Stage::Test,
+            title: String::new(),
+            began,
+            seconds: Some(seconds),
+            outcome: None,
+            evidence: String::new(),
+            account: Account {
+                cargo,
+                ..Account::default()
+            },
+        };
+        story.client_seconds = 10.0;
+        // Two side by side, of which one waited 3 of 4 seconds; then 2 of cargo's.
+        story.steps = vec![
+            step(1.0, 4.0, 3.0),
+            step(1.0, 1.0, 0.0),
+            step(6.0, 2.0, 2.0),
+        ];
+        let time = story.time();
+        // 1 s within the first two, and 10 - 6 s between and around the steps.
+        assert!((time.own - 5.0).abs() < 1e-9, "{time:?}");
+        assert!((time.own_percent() - 50.0).abs() < 1e-9);
     }
 
     #[test]

@@ -22,7 +22,7 @@ dl { display: grid; grid-template-columns: max-content 1fr; gap: .2rem 1rem; } d
 svg { width: 100%; height: auto; } .grid { stroke: var(--line); } .tick { fill: var(--soft); font-size: 11px; } .name { fill: var(--ink); font-size: 12px; }
 .bar { fill: var(--bar); } .bar.before { fill: var(--before); } .bar.failed { fill: var(--bad); }
 .dot { fill: var(--bar); opacity: .55; } .miss { stroke: var(--bad); stroke-width: 2; fill: none; } .switch { stroke: var(--good); stroke-dasharray: 4 3; } .mark { fill: var(--good); font-size: 12px; }
-table { border-collapse: collapse; width: 100%; font-size: 13px; } td, th { text-align: left; border-bottom: 1px solid var(--line); padding: .25rem .5rem; vertical-align: top; overflow-wrap: anywhere; } td.n { text-align: right; white-space: nowrap; }
+table { border-collapse: collapse; width: 100%; font-size: 13px; } td, th { text-align: left; border-bottom: 1px solid var(--line); padding: .25rem .5rem; vertical-align: top; overflow-wrap: anywhere; } td.n { text-align: right; } td.n, td.h { white-space: nowrap; }
 code, pre { font: 12.5px/1.45 ui-monospace, monospace; } pre { overflow-x: auto; border-left: 3px solid var(--bad); padding-left: .8rem; }
 ";
 
@@ -119,7 +119,7 @@ fn steps(story: &Story) -> String {
                 format!("{o:?}").to_lowercase()
             });
         rows.push_str(&format!(
-            "<tr><td><code>{}</code></td><td>{}</td><td class=\"n\">{seconds}</td><td>{how}</td><td>{}</td></tr>\n",
+            "<tr><td><code>{}</code></td><td>{}</td><td class=\"n\">{seconds}</td><td class=\"h\">{how}</td><td>{}</td></tr>\n",
             escape(&step.id),
             escape(&step.title),
             escape(step.evidence.lines().next().unwrap_or_default())

@@ -11,7 +11,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use super::story::{LoadSummary, Story};
 use crate::exit::Exit;
-use crate::render::{Palette, line};
+use crate::render::{Palette, line as print, width, wrap};
+
+/// A line of the report, broken at the terminal's width.
+fn line(text: &str) {
+    print(&wrap(text, width(), "            "));
+}
 
 /// Where the report lies.
 pub(super) struct Files {
@@ -194,8 +199,9 @@ pub(super) fn terminal(story: &Story, files: &Files) {
         .collect();
     line(&format!("  slowest   {}", slow.join(", ")));
     line(&format!(
-        "  report    {} (and report.md, report.json)",
-        files.html
+        "  report    {} (also {}, {})",
+        files.html,
+        files.markdown.file_name().unwrap_or_default(),
+        files.json.file_name().unwrap_or_default()
     ));
-    let _ = &files.markdown;
 }

@@ -67,10 +67,15 @@ fn marks(out: &mut String, story: &Story, load: &LoadStory, scale: f64) {
         out.push_str(&format!(
             r#"<line class="switch" x1="{x:.1}" y1="{TOP}" x2="{x:.1}" y2="{BOTTOM}"/>"#
         ));
+        // Near the right edge the name stands on the line's left.
+        let (name_x, anchor) = if x > WIDTH * 0.8 {
+            (x - 4.0, "end")
+        } else {
+            (x + 4.0, "start")
+        };
+        let title = escape(&switch.title);
         out.push_str(&format!(
-            r#"<text class="mark" x="{:.1}" y="{y:.1}">{}</text>"#,
-            x + 4.0,
-            escape(&switch.title)
+            r#"<text class="mark" x="{name_x:.1}" y="{y:.1}" text-anchor="{anchor}">{title}</text>"#
         ));
     }
 }

@@ -7,131 +7,22 @@
 //! begun. A last line without its newline was cut by a kill; it is dropped,
 //! for what it spoke of had not yet been acted on.
 
+mod error;
+mod lock;
+mod record;
+
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
+
+pub use error::JournalError;
+pub use lock::Lock;
+pub use record::Record;
 
 use crate::{Plan, Stage};
-
-/// One line of a journal.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "record", rename_all = "kebab-case")]
-pub enum Record {
-    /// The plan that is obeyed from here to the end.
-    Plan {
-        /// When.
-        at: Timestamp,
-        /// [`Plan::digest`] of it.
-        digest: String,
-        /// The plan.
-        plan: Box<Plan>,
-    },
-    /// A step is about to begin.
-    Started {
-        /// When.
-        at: Timestamp,
-        /// The step's id.
-        step: String,
-    },
-    /// A step is done.
-    Done {
-        /// When.
-        at: Timestamp,
-        /// The step's id.
-        step: String,
-        /// What shows it.
-        evidence: String,
-    },
-    /// A step failed; the run ended.
-    Failed {
-        /// When.
-        at: Timestamp,
-        /// The step's id.
-        step: String,
-        /// Why.
-        error: String,
-    },
-    /// The whole plan is done.
-    Completed {
-        /// When.
-        at: Timestamp,
-    },
-}
-
-/// What went wrong with a journal.
-#[derive(Debug, thiserror::Error)]
-pub enum JournalError {
-    /// Somebody else writes journals in this checkout.
-    #[error(
-        "another stagegate is at work in this checkout ({lock} is locked); wait for it, or end it, then try again"
-    )]
-    Locked {
-        /// The lock file.
-        lock: Utf8PathBuf,
-    },
-    /// The file cannot be read or written.
-    #[error("the journal {path} cannot be {verb}: {source}")]
-    Io {
-        /// The journal.
-        path: Utf8PathBuf,
-        /// `read`, `written`, …
-        verb: &'static str,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// A line is not a record.
-    #[error(
-        "{path}:{line}: this is not a journal record ({cause}); nothing was done. Keep the file, and ask the world with `status` before you remove it"
-    )]
-    Damaged {
-        /// The journal.
-        path: Utf8PathBuf,
-        /// The line, from 1.
-        line: usize,
-        /// Why.
-        cause: String,
-    },
-    /// There is nothing to go on with.
-    #[error(
-        "there is no journal of {target} ({path}), so there is nothing to resume; begin it without --resume"
-    )]
-    Nothing {
-        /// `release-1.4.0`
-        target: String,
-        /// Where it would be.
-        path: Utf8PathBuf,
-    },
-    /// It has been begun already.
-    #[error(
-        "{target} has been begun already, {done} of {steps} steps are done; go on with --resume (to give it up, remove {path})"
-    )]
-    Begun {
-        /// `release-1.4.0`
-        target: String,
-        /// The journal.
-        path: Utf8PathBuf,
-        /// Steps done.
-        done: usize,
-        /// Steps in all.
-        steps: usize,
-    },
-    /// The journal is of another plan than the one it is wanted for.
-    #[error(
-        "{path} is the journal of another plan: {what}; nothing was done. Go on with that one (`{resume}`), or remove the file to give it up"
-    )]
-    AnotherPlan {
-        /// The journal.
-        path: Utf8PathBuf,
-        /// In which way it differs.
-        what: String,
-        /// The command that goes on with it.
-        resume: String,
-    },
-}
 
 /// Told of every record, before and after it reaches the disk. The rehearsal's
 /// crash matrix listens here; nobody else needs to.
@@ -144,36 +35,6 @@ pub enum Moment {
     Before,
     /// The record is on the disk.
     After,
-}
-
-/// The one who may write journals in this checkout.
-#[derive(Debug)]
-pub struct Lock {
-    // The lock lasts as long as the open file.
-    _file: File,
-}
-
-impl Lock {
-    /// Takes the checkout's lock, or says that it is taken.
-    pub fn take(state: &Utf8Path) -> Result<Lock, JournalError> {
-        let path = state.join("lock");
-        let io = |source| JournalError::Io {
-            path: path.clone(),
-            verb: "locked",
-            source,
-        };
-        std::fs::create_dir_all(state).map_err(io)?;
-        let file = OpenOptions::new()
-            .create(true)
-            .append(true)
-            .open(&path)
-            .map_err(io)?;
-        match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
-            Err(std::fs::TryLockError::WouldBlock) => Err(JournalError::Locked { lock: path }),
-            Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
-        }
-    }
 }
 
 /// An open journal.

@@ -1,0 +1,83 @@
+//! What keeps a version from being released, apart from the preconditions.
+
+use semver::{BuildMetadata, Version};
+use stagegate_manifest::metadata_problems;
+use stagegate_registry::IndexVersion;
+
+use crate::Config;
+use crate::blocker::Blocker;
+use crate::facts::Facts;
+
+/// The version itself.
+pub(super) fn version(
+    facts: &Facts,
+    config: &Config,
+    current: &Version,
+    version: &Version,
+    blockers: &mut Vec<Blocker>,
+) {
+    let tag = config.release.tag_of(version);
+    if version < current {
+        blockers.push(Blocker::new(
+            format!("{version} is not greater than {current}, the version that the workspace has"),
+            "ask for a greater version",
+        ));
+    }
+    if version.build != BuildMetadata::EMPTY {
+        blockers.push(Blocker::new(
+            format!(
+                "{version} has build metadata (`+{}`): registries take two versions that differ in it only as one",
+                version.build
+            ),
+            "leave out the part from `+` on",
+        ));
+    }
+    if let Ok(git) = &facts.git {
+        let here = git
+            .tags
+            .get(&tag)
+            .map(|commit| (commit, "in this checkout"));
+        let there = git.remote.as_ref().ok().and_then(|r| r.tags.get(&tag));
+        if let Some((commit, place)) = here.or(there.map(|commit| (commit, "at the remote"))) {
+            blockers.push(Blocker::new(
+                format!(
+                    "{version} is already tagged: {tag} is {} {place}",
+                    &commit[..commit.len().min(12)]
+                ),
+                "ask for the next version; if that release broke off, go on with `--resume`",
+            ));
+        }
+    }
+    if let Some(Ok(registry)) = &facts.registry {
+        let has = |versions: &[IndexVersion]| versions.iter().any(|v| v.vers == *version);
+        let published: Vec<_> = registry
+            .versions
+            .iter()
+            .filter(|(_, v)| has(v))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if !published.is_empty() {
+            blockers.push(Blocker::new(
+                format!("{version} is already published on {}: {}", registry.name, published.join(", ")),
+                "ask for the next version; a registry never takes a number twice, not even a yanked one",
+            ));
+        }
+    }
+}
+
+/// What the manifests' metadata would be refused for.
+pub(super) fn metadata(facts: &Facts, config: &Config, blockers: &mut Vec<Blocker>) {
+    for package in facts
+        .workspace
+        .packages
+        .iter()
+        .filter(|p| p.publishable_to(&config.registry.name))
+    {
+        for problem in metadata_problems(package) {
+            blockers.push(Blocker::new(
+                format!("{}: {problem}", package.manifest_path),
+                "correct the manifest, or set `publish = false`",
+            ));
+        }
+    }
+}

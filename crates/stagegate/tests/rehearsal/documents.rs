@@ -1,0 +1,129 @@
+//! Every command that the documents show is run. A command that is new there and
+//! not here fails this test, and so does one that is here and nowhere shown.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use crate::fixture::Fixture;
+use crate::process::{STAGEGATE, command, run, target_directory};
+use crate::within_a_rehearsal;
+use crate::world::{NO_GATES, World};
+
+const DOCUMENTS: [&str; 3] = ["README.md", "RELEASE.md", "CONTRIBUTING.md"];
+
+/// Shown, and run by another test: by this one's own run, or with its own evidence.
+const ELSEWHERE: [(&str, &str); 3] = [
+    ("cargo test --workspace", "it is what runs this"),
+    ("cargo xtask rehearse", "xtask/tests/rehearse.rs"),
+    (
+        "cargo xtask rehearse --workspace ../your-workspace",
+        "foreign.rs",
+    ),
+];
+
+/// In this order, in one world: the command, what is added where there is no
+/// terminal to ask on, and its exit code.
+const IN_A_WORLD: [(&str, &[&str], i32); 11] = [
+    ("cargo xtask doctor", &[], 0),
+    ("cargo xtask release minor --dry-run", &[], 0),
+    ("cargo xtask release 1.4.0 --dry-run", &[], 0),
+    ("cargo xtask release 1.4.0", &["--yes"], 0),
+    // Nothing is left to resume, and it says so.
+    ("cargo xtask release 1.4.0 --resume", &["--yes"], 8),
+    ("cargo xtask release --resume", &["--yes"], 8),
+    ("cargo xtask status", &[], 0),
+    ("cargo xtask rollback both", &[], 0),
+    ("cargo xtask deploy both --version 1.4.0", &[], 0),
+    ("cargo xtask yank 1.4.0", &["--yes"], 0),
+    ("cargo xtask yank 1.4.0 --undo", &["--yes"], 0),
+];
+
+/// Rehearsals, without gates, and their exit codes.
+const REHEARSALS: [(&str, i32); 4] = [
+    ("cargo xtask rehearse --fault list", 0),
+    (
+        "cargo xtask rehearse --fault registry-503 --fault github-502-after",
+        0,
+    ),
+    ("cargo xtask rehearse --fault kill-often", 0),
+    ("cargo xtask rehearse --fault backend-crash", 7),
+];
+
+/// The commands in the `sh` blocks of the documents.
+fn shown() -> BTreeSet<String> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
+    let mut commands = BTreeSet::new();
+    for document in DOCUMENTS {
+        let text = std::fs::read_to_string(root.join(document)).unwrap();
+        let mut inside = false;
+        for line in text.lines() {
+            match line.trim() {
+                "```sh" => inside = true,
+                "```" => inside = false,
+                command if inside && !command.is_empty() => {
+                    commands.insert(command.to_owned());
+                }
+                _ => {}
+            }
+        }
+    }
+    commands
+}
+
+/// What follows `cargo xtask`.
+fn words(command: &str) -> Vec<&str> {
+    command
+        .strip_prefix("cargo xtask ")
+        .unwrap_or_else(|| panic!("{command}"))
+        .split(' ')
+        .collect()
+}
+
+#[test]
+fn every_command_shown_is_run_and_every_one_run_is_shown() {
+    let run: BTreeSet<String> = ELSEWHERE
+        .iter()
+        .map(|(command, _)| *command)
+        .chain(IN_A_WORLD.iter().map(|(command, ..)| *command))
+        .chain(REHEARSALS.iter().map(|(command, _)| *command))
+        .map(str::to_owned)
+        .collect();
+    assert_eq!(shown(), run);
+}
+
+#[test]
+fn the_commands_of_a_release_work_in_the_order_of_their_use() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::start("documents");
+    // Something has to run before, for a rollback to come back to.
+    world.run(&["deploy", "both"]).must_end_with(0);
+    for (command, added, code) in IN_A_WORLD {
+        let mut arguments = words(command);
+        arguments.extend(added);
+        if command == "cargo xtask release 1.4.0" {
+            arguments.extend(NO_GATES);
+        }
+        world.run(&arguments).must_end_with(code);
+    }
+}
+
+#[test]
+fn rehearsals_with_faults_end_as_documented() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let fixture = Fixture::new();
+    for (shown, code) in REHEARSALS {
+        let mut rehearse = command(STAGEGATE, &fixture.root);
+        rehearse
+            .args(words(shown))
+            .env("CARGO_TARGET_DIR", target_directory("documents-faults"));
+        if !shown.ends_with("list") {
+            rehearse.args(NO_GATES).args(["--stabilise", "2"]);
+        }
+        rehearse.env("TMPDIR", fixture.place());
+        run(rehearse).must_end_with(code);
+    }
+}

@@ -1,0 +1,263 @@
+//! The conventions, as tests: what reviewers would otherwise say again and again.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use stagegate::Exit;
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .parent()
+        .unwrap()
+        .to_owned()
+}
+
+fn read(path: impl AsRef<Path>) -> String {
+    let path = root().join(path);
+    std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
+/// Tracked files that end in `ending`; new ones that are not ignored count too.
+fn files(ending: &str) -> Vec<String> {
+    let args = [
+        "ls-files",
+        "-z",
+        "--cached",
+        "--others",
+        "--exclude-standard",
+    ];
+    let output = Command::new("git")
+        .args(args)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let there = |path: &&str| path.ends_with(ending) && root().join(path).is_file();
+    text.split('\0').filter(there).map(str::to_owned).collect()
+}
+
+/// Inside a rehearsal the gates do the same, and the build lock is theirs.
+fn inside_a_rehearsal(what: &str) -> bool {
+    let inside = std::env::var_os("STAGEGATE_REHEARSAL").is_some();
+    if inside {
+        println!("skipped within a rehearsal: {what}");
+    }
+    inside
+}
+
+#[test]
+fn every_source_file_says_what_it_is() {
+    for path in files(".rs") {
+        let text = read(&path);
+        assert!(
+            text.trim_start().starts_with("//!"),
+            "{path} has no module docs"
+        );
+    }
+}
+
+/// A file over this many lines holds more than one thing. The limit only goes down.
+const LONGEST_FILE: usize = 500;
+
+#[test]
+fn files_stay_small() {
+    let too_long = |path: &String| read(path).lines().count() > LONGEST_FILE;
+    let long: Vec<String> = files(".rs").into_iter().filter(too_long).collect();
+    assert!(long.is_empty(), "over {LONGEST_FILE} lines: {long:?}");
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    let words = [
+        "todo!(",
+        "unimplemented!(",
+        "dbg!(",
+        "#[ignore",
+        "FIXME",
+        "// XXX",
+    ];
+    for path in files(".rs")
+        .iter()
+        .filter(|path| !path.ends_with("tests/tidy.rs"))
+    {
+        let text = read(path);
+        for word in words {
+            assert!(!text.contains(word), "{path} contains {word}");
+        }
+    }
+}
+
+#[test]
+fn nothing_below_the_command_line_knows_a_mode() {
+    let rooms = [
+        "pipeline",
+        "changelog",
+        "manifest",
+        "registry",
+        "github",
+        "deploy",
+    ];
+    for path in files(".rs") {
+        if !rooms
+            .iter()
+            .any(|room| path.starts_with(&format!("crates/{room}/src/")))
+        {
+            continue;
+        }
+        for (number, line) in read(&path).lines().enumerate() {
+            let code = line.split("//").next().unwrap_or_default();
+            let asks =
+                code.contains("if ") && (code.contains("dry_run") || code.contains("rehears"));
+            assert!(!asks, "{path}:{}: {line}", number + 1);
+        }
+    }
+}
+
+#[test]
+fn libraries_print_nothing() {
+    for path in files(".rs") {
+        let prints = path.starts_with("crates/stagegate/") || path.starts_with("crates/demo/");
+        if prints || !path.contains("/src/") || path.starts_with("xtask/") {
+            continue;
+        }
+        let text = read(&path);
+        let code = text.split("#[cfg(test)]").next().unwrap_or_default();
+        for word in ["println!(", "print!("] {
+            assert!(!code.contains(word), "{path} prints");
+        }
+    }
+}
+
+#[test]
+fn the_exit_codes_are_the_documented_ones() {
+    let text = read("RELEASE.md");
+    for exit in Exit::ALL {
+        let row = format!("| {} | {} |", exit.code(), exit.meaning());
+        assert!(text.contains(&row), "RELEASE.md lacks the row {row}");
+    }
+}
+
+#[test]
+fn the_stated_toolchain_is_enough_for_every_dependency() {
+    let args = ["metadata", "--format-version", "1", "--locked"];
+    let output = Command::new(env!("CARGO"))
+        .args(args)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    let metadata: cargo_metadata::Metadata = serde_json::from_slice(&output.stdout).unwrap();
+    let stated = metadata
+        .workspace_packages()
+        .iter()
+        .find_map(|p| p.rust_version.clone())
+        .unwrap();
+    for package in &metadata.packages {
+        if let Some(needed) = &package.rust_version {
+            assert!(
+                *needed <= stated,
+                "{} {} needs Rust {needed}",
+                package.name,
+                package.version
+            );
+        }
+    }
+    // What is stated is what these tests run on, or older.
+    let output = Command::new(env!("CARGO"))
+        .arg("--version")
+        .output()
+        .unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let running: cargo_metadata::semver::Version = text.split(' ').nth(1).unwrap().parse().unwrap();
+    assert!(
+        running >= stated,
+        "cargo {running} is older than the stated {stated}"
+    );
+}
+
+#[test]
+fn actions_are_pinned_by_commit() {
+    for path in files(".yml")
+        .iter()
+        .filter(|path| path.starts_with(".github/"))
+    {
+        for line in read(path).lines().filter(|line| line.contains("uses: ")) {
+            let used = line.split("uses: ").nth(1).unwrap();
+            let pinned = used.split('@').nth(1).unwrap_or_default();
+            let commit = pinned.split(' ').next().unwrap_or_default();
+            let hex = commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit());
+            assert!(hex && pinned.contains("# v"), "{path}: {line}");
+        }
+    }
+}
+
+#[test]
+fn the_changelog_speaks_of_what_comes() {
+    let text = read("CHANGELOG.md");
+    assert!(
+        text.contains("## [Unreleased]"),
+        "CHANGELOG.md has no [Unreleased]"
+    );
+}
+
+fn cargo(what: &str, args: &[&str], flags: Option<(&str, &str)>) {
+    if inside_a_rehearsal(what) {
+        return;
+    }
+    let mut command = Command::new(env!("CARGO"));
+    // What cargo sets for a running test would make build scripts run again.
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        if ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"]
+            .iter()
+            .any(|p| name.starts_with(p))
+        {
+            command.env_remove(name);
+        }
+    }
+    command
+        .args(args)
+        .current_dir(root())
+        .env_remove("LD_LIBRARY_PATH");
+    if let Some((name, value)) = flags {
+        command.env(name, value);
+    }
+    let output = command.output().unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned()
+        + &String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "cargo {}:\n{text}", args.join(" "));
+}
+
+#[test]
+fn formatted() {
+    cargo("fmt", &["fmt", "--all", "--check"], None);
+}
+
+#[test]
+fn without_warnings() {
+    cargo(
+        "clippy",
+        &[
+            "clippy",
+            "--workspace",
+            "--all-targets",
+            "--",
+            "--deny",
+            "warnings",
+        ],
+        None,
+    );
+}
+
+#[test]
+fn documented() {
+    cargo(
+        "doc",
+        &["doc", "--workspace", "--no-deps"],
+        Some(("RUSTDOCFLAGS", "--deny warnings")),
+    );
+}
