@@ -401,7 +401,11 @@ mod tests {
         drop(Journal::begin(&state, &plan("1.0.0"), None).unwrap());
         assert_eq!(Journal::open_targets(&state), ["release-1.0.0"]);
         std::fs::write(Journal::path_of(&state, "release-2.0.0"), "nonsense\n").unwrap();
-        assert_eq!(Journal::open_targets(&state).len(), 2, "a damaged one is not passed over");
+        assert_eq!(
+            Journal::open_targets(&state).len(),
+            2,
+            "a damaged one is not passed over"
+        );
     }
 
     #[test]

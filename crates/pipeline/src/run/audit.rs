@@ -61,9 +61,15 @@ pub(super) fn audit(
             found.join("\n")
         );
     }
+    // A snapshot is as good as it is young; that is for people to judge.
+    let newest = database
+        .iter()
+        .map(|advisory| advisory.metadata.date.as_str().to_owned())
+        .max();
     Ok(format!(
-        "{} packages, none in {advisories} advisories of {place}",
-        locked.packages.len()
+        "{} packages, none in {advisories} advisories of {place} (newest: {})",
+        locked.packages.len(),
+        newest.unwrap_or_default()
     ))
 }
 

@@ -268,6 +268,10 @@ fn side_by_side(
                                 step, outcome, evidence, start, seconds, account,
                             ));
                         }
+                        // Nothing failed: it stands where a resumed run takes it up.
+                        Err(error) if error.is::<crate::command::Stopped>() => {
+                            failure.get_or_insert((id, error));
+                        }
                         Err(error) => {
                             let text = format!("{error:#}");
                             journal.append(&Record::Failed {

@@ -95,21 +95,22 @@ pub(super) fn cut(text: &str, columns: usize) -> String {
 
 /// Breaks text between words; the lines after the first are indented.
 pub(crate) fn wrap(text: &str, columns: Option<usize>, indent: &str) -> String {
-    let Some(columns) = columns else {
+    let Some(columns) = columns.filter(|columns| text.chars().count() > *columns) else {
         return text.to_owned();
     };
+    let words = text.trim_start();
     let mut lines: Vec<String> = Vec::new();
-    let mut line = String::new();
-    for word in text.split(' ') {
-        let fits = line.chars().count() + 1 + word.chars().count() <= columns;
-        if line.trim().is_empty() {
-            line.push_str(word);
-        } else if fits {
-            line.push(' ');
-            line.push_str(word);
-        } else {
-            lines.push(std::mem::replace(&mut line, format!("{indent}{word}")));
+    let mut line = text[..text.len() - words.len()].to_owned();
+    for word in words.split_inclusive(' ') {
+        let fits = line.chars().count() + word.trim_end().chars().count() <= columns;
+        if !fits && !line.trim().is_empty() {
+            lines.push(
+                std::mem::replace(&mut line, indent.to_owned())
+                    .trim_end()
+                    .to_owned(),
+            );
         }
+        line.push_str(word);
     }
     lines.push(line);
     lines.join("\n")
@@ -124,6 +125,8 @@ mod tests {
         assert_eq!(wrap("a bb ccc dddd", Some(6), "  "), "a bb\n  ccc\n  dddd");
         assert_eq!(wrap("a bb", None, "  "), "a bb");
         assert_eq!(wrap("unbreakable", Some(4), ""), "unbreakable");
+        assert_eq!(wrap("  kept  as it is", Some(20), ""), "  kept  as it is");
+        assert_eq!(wrap("  a  bb ccc", Some(8), "    "), "  a  bb\n    ccc");
     }
 
     #[test]
