@@ -1,126 +1,88 @@
-//! A world that cannot be released to: hosts, tokens, and what earlier runs have
-//! left. Nothing changes here either.
+//! A world that cannot be released to: hosts, keys, tokens, addresses; and a
+//! gate that finds something.
 
-use std::fs::File;
+use std::path::Path;
 
+use camino::Utf8Path;
 use stagegate_rehearsal::host::HostFault;
 
-use crate::bad_input::{ended, unchanged_by};
-use crate::evidence::{names, read};
-use crate::fixture::Fixture;
-use crate::process::{Ran, git, run};
+use crate::evidence::read;
+use crate::fixture::{Fixture, copy};
+use crate::process::{STAGEGATE, command, git, run};
+use crate::refusal::{ended, refused, unchanged_by};
 use crate::within_a_rehearsal;
-use crate::world::{NO_GATES, World};
-
-/// Asks for a release, which must change nothing.
-fn refused(world: &World, arguments: &[&str], exit: i32, says: &[&str], about: &str) -> Ran {
-    let ran = unchanged_by(world, world.command(arguments), about);
-    ended(&ran, exit, says, about);
-    ran
-}
+use crate::world::World;
 
 #[test]
-fn hosts_that_cannot_be_deployed_to() {
+fn hosts_that_cannot_be_reached_or_trusted() {
     if within_a_rehearsal() {
         return;
     }
     let mut world = World::start("bad-world");
-    let release: &[&str] = &["release", "0.2.0", "--yes"];
-    let port = world.host().port().to_string();
-    let faults: [(HostFault, &[&str]); 4] = [
-        (
-            HostFault::Unreachable,
-            &["cannot reach", &port, "see that `ssh "],
-        ),
-        (
-            HostFault::UnknownHostKey,
-            &[
-                "ssh-ed25519",
-                "known_hosts does not list",
-                "compare the fingerprint",
-            ],
-        ),
-        (
-            HostFault::ChangedHostKey,
-            &[
-                "ssh-ed25519",
-                "known_hosts lists another",
-                "ask the host's owner",
-            ],
-        ),
-        (
-            HostFault::RevokedHostKey,
-            &["@revoked", "ask the host's owner"],
-        ),
+    let port = world.host().port();
+    let reach = format!("cannot reach … :{port} … see that `ssh ");
+    let unknown = "ssh-ed25519 … known_hosts does not list … compare the fingerprint";
+    let changed = "ssh-ed25519 … known_hosts lists another … ask the host's owner";
+    let revoked = "ssh-ed25519 … known_hosts marks as @revoked … ask the host's owner";
+    let faults = [
+        (HostFault::Unreachable, reach.as_str()),
+        (HostFault::UnknownHostKey, unknown),
+        (HostFault::ChangedHostKey, changed),
+        (HostFault::RevokedHostKey, revoked),
     ];
     for (fault, says) in faults {
-        let about = format!("{fault:?}");
-        world
-            .stand_ins
-            .host
-            .as_mut()
-            .unwrap()
-            .inject(fault)
-            .unwrap();
-        refused(&world, release, 3, says, &about);
+        let host = world.stand_ins.host.as_mut().unwrap();
+        host.inject(fault).unwrap();
+        for line in ["release 0.2.0 --yes", "deploy backend --yes"] {
+            refused(&world, line, 3, says);
+        }
         world.stand_ins.host.as_mut().unwrap().heal().unwrap();
     }
-    world
-        .host()
-        .provision("guestbook", &["OTHER=1".to_owned()])
-        .unwrap();
     refused(
         &world,
-        release,
+        "rollback both --yes",
         3,
-        &["DATABASE_URL", "/etc/guestbook/.env"],
-        "a variable is missing",
+        "no known-good release is recorded … --version V",
     );
-    world
-        .host()
-        .provision("guestbook", &["DATABASE_URL=x".to_owned()])
-        .unwrap();
+}
 
+#[test]
+fn hosts_and_versions_that_are_not_there() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::start("bad-world");
+    let provide = |line: &str| {
+        world
+            .host()
+            .provision("guestbook", &[line.to_owned()])
+            .unwrap()
+    };
+    provide("OTHER=1");
     refused(
         &world,
-        &["release", "0.2.0", "--yes", "--env", "staging"],
+        "release 0.2.0 --yes",
         3,
-        &[
-            "there is no environment `staging`",
-            "production are defined",
-            "[deploy.staging]",
-        ],
-        "environment",
+        "DATABASE_URL … /etc/guestbook/.env",
     );
+    provide("DATABASE_URL=file:/somewhere");
+    let says = "no environment `staging` … production are defined … [deploy.staging]";
+    refused(&world, "release 0.2.0 --yes --env staging", 3, says);
+    let says = "there is no tag v9.9.9 … git fetch origin tag v9.9.9";
+    refused(&world, "deploy backend --version 9.9.9", 3, says);
     refused(
         &world,
-        &["rollback", "both", "--yes"],
+        "yank 9.9.9 --yes",
         3,
-        &["no known-good release is recorded", "--version V"],
-        "nothing before",
-    );
-    refused(
-        &world,
-        &["deploy", "backend", "--version", "9.9.9"],
-        3,
-        &["there is no tag v9.9.9", "git fetch origin tag v9.9.9"],
-        "no such version",
-    );
-    refused(
-        &world,
-        &["yank", "9.9.9", "--yes"],
-        3,
-        &["9.9.9 is not published on crates-io"],
-        "nothing to yank",
+        "9.9.9 is not published on crates-io",
     );
     let overlay = read(world.overlay()).replace("hosts = [\"", "hosts = [\"a b@");
     std::fs::write(world.overlay(), overlay).unwrap();
     refused(
         &world,
-        release,
+        "release 0.2.0 --yes",
         3,
-        &["`hosts` of the environment", "user@host"],
-        "no address",
+        "`hosts` of the environment … user@host",
     );
 }
 
@@ -130,66 +92,34 @@ fn tokens_and_addresses_that_do_not_work() {
         return;
     }
     let world = World::without_host(Fixture::new(), "bad-world");
-    let release: &[&str] = &[
-        "release",
-        "0.2.0",
-        "--yes",
-        "--skip",
-        "deploy-backend",
-        "--skip",
-        "deploy-frontend",
-    ];
+    let line = "release 0.2.0 --yes --skip deploy-backend --skip deploy-frontend";
+    let release: Vec<&str> = line.split(' ').collect();
     let secret = "this-is-a-secret";
-    let check = |about: &str, name: &str, value: Option<&str>, says: &[&str]| {
-        let mut command = world.command(release);
+    let check = |name: &str, value: Option<&str>, says: &str| {
+        let mut command = world.command(&release);
         match value {
             Some(value) => command.env(name, value),
             None => command.env_remove(name),
         };
-        let ran = unchanged_by(&world, command, about);
-        ended(&ran, 3, says, about);
-        assert!(!ran.words().contains(secret), "{about}: {}", ran.words());
+        let ran = unchanged_by(&world, command, says);
+        ended(&ran, 3, says);
+        assert!(!ran.words().contains(secret), "{}", ran.words());
     };
-    check(
-        "no registry token",
-        "CARGO_REGISTRY_TOKEN",
-        None,
-        &[
-            "1 thing stands",
-            "no token for the registry crates-io",
-            "set CARGO_REGISTRY_TOKEN, or run `cargo login`",
-        ],
-    );
-    check(
-        "no GitHub token",
-        "GITHUB_TOKEN",
-        None,
-        &["1 thing stands", "no token for GitHub", "set GITHUB_TOKEN"],
-    );
-    check(
-        "empty GitHub token",
-        "GITHUB_TOKEN",
-        Some(" "),
-        &["no token for GitHub"],
-    );
-    check(
-        "wrong GitHub token",
-        "GITHUB_TOKEN",
-        Some(secret),
-        &[
-            "1 thing stands",
-            "GitHub does not accept the token",
-            "`contents: write`",
-        ],
-    );
+    let says = "1 thing stands … no token for the registry crates-io … \
+                set CARGO_REGISTRY_TOKEN, or run `cargo login`";
+    check("CARGO_REGISTRY_TOKEN", None, says);
+    let says = "1 thing stands … no token for GitHub … set GITHUB_TOKEN";
+    check("GITHUB_TOKEN", None, says);
+    check("GITHUB_TOKEN", Some(" "), says);
+    let says = "1 thing stands … GitHub does not accept the token … `contents: write`";
+    check("GITHUB_TOKEN", Some(secret), says);
     let overlay = read(world.overlay()).replace("/index/", "/nowhere/");
     std::fs::write(world.overlay(), overlay).unwrap();
     refused(
         &world,
-        release,
+        line,
         3,
-        &["the registry crates-io cannot be read", "registry.index"],
-        "no index",
+        "the registry crates-io cannot be read … registry.index",
     );
 }
 
@@ -252,166 +182,24 @@ fn a_gate_that_finds_something_stops_the_release() {
     run(world.command(&release)).must_end_with(0);
 }
 
-/// A release that was killed once its branch had moved.
-fn half_done(name: &str) -> (World, Vec<&'static str>) {
-    let world = World::without_host(Fixture::new(), name);
-    let mut release = vec![
-        "release",
-        "0.2.0",
-        "--yes",
-        "--skip",
-        "deploy-backend",
-        "--skip",
-        "deploy-frontend",
-    ];
-    release.extend(NO_GATES);
-    let mut command = world.command(&release);
-    // The plan, then two records for each of bump, changelog, seal, package,
-    // prove and build; so this is the one that says that the branch has moved.
-    command.env("STAGEGATE_REHEARSAL_KILL", "after:15");
-    assert_eq!(run(command).signal, Some(9));
-    let journal = read(&world.root().join(".git/stagegate/release-0.2.0.jsonl"));
-    assert!(
-        journal
-            .lines()
-            .last()
-            .unwrap()
-            .contains("\"step\":\"commit\""),
-        "{journal}"
-    );
-    (world, release)
-}
-
-#[test]
-fn what_is_begun_is_gone_on_with_and_nothing_else_is_begun_beside_it() {
-    if within_a_rehearsal() {
-        return;
-    }
-    let (world, release) = half_done("half-done");
-    let journal = world.root().join(".git/stagegate/release-0.2.0.jsonl");
-    let begun = [
-        "release-0.2.0 has been begun already, 7 of ",
-        "--resume",
-        journal.as_str(),
-    ];
-    refused(&world, &release, 8, &begun, "the same again");
-    let other = [
-        "release-0.2.0 is begun and not completed",
-        "cargo xtask release 0.2.0 --resume",
-    ];
-    let plan = [journal.as_str(), "is the journal of another plan"];
-    for version in ["0.3.0", "minor"] {
-        refused(
-            &world,
-            &["release", version, "--yes"],
-            8,
-            &[other, plan].concat(),
-            version,
-        );
-    }
-    let resume: &[&str] = &["release", "0.3.0", "--resume", "--yes"];
-    refused(
-        &world,
-        resume,
-        8,
-        &["it is of release-0.2.0", "you asked for release-0.3.0"],
-        "resume another",
-    );
-    let status = run(world.command(&["status"]));
-    assert!(
-        status
-            .stdout
-            .contains("release-0.2.0 is begun and not completed"),
-        "{}",
-        status.words()
-    );
-
-    // Somebody else at work in the same checkout.
-    let lock = File::options()
-        .append(true)
-        .open(world.root().join(".git/stagegate/lock"))
-        .unwrap();
-    lock.lock().unwrap();
-    let resume: &[&str] = &["release", "--resume", "--yes"];
-    refused(
-        &world,
-        resume,
-        8,
-        &[
-            "another stagegate is at work in this checkout",
-            "wait for it",
-        ],
-        "locked",
-    );
-    drop(lock);
-
-    // A plan that was changed is not obeyed, and neither is a strange line.
-    let text = read(&journal);
-    for (spoilt, line) in [
-        (text.replacen("Release 0.2.0", "Release 6.6.6", 1), 1),
-        (format!("{text}strange\n"), 16),
-    ] {
-        std::fs::write(&journal, spoilt).unwrap();
-        let place = format!("release-0.2.0.jsonl:{line}: this is not a journal record");
-        refused(&world, resume, 8, &[&place, "nothing was done"], &place);
-    }
-    std::fs::write(&journal, text).unwrap();
-    refused(
-        &world,
-        &["release", "--resume"],
-        2,
-        &["no terminal to ask on"],
-        "nobody to ask",
-    );
-    run(world.command(resume)).must_end_with(0);
-    assert!(names(&world.root().join(".git/stagegate")).contains(&"release-0.2.0.done".to_owned()));
-    refused(
-        &world,
-        resume,
-        8,
-        &["nothing to resume", "begin it without --resume"],
-        "finished",
-    );
-}
-
 #[test]
 fn outside_of_a_checkout_it_says_where_to_go() {
     if within_a_rehearsal() {
         return;
     }
     let directory = tempfile::tempdir().unwrap();
-    let place = camino::Utf8Path::from_path(directory.path()).unwrap();
-    let release = |at: &camino::Utf8Path| {
-        let mut command = crate::process::command(crate::process::STAGEGATE, at);
-        command.args(["release", "minor", "--dry-run"]);
-        run(command)
+    let place = Utf8Path::from_path(directory.path()).unwrap();
+    let check = |at: &Utf8Path, exit: i32, says: &str| {
+        let mut release = command(STAGEGATE, at);
+        release.args(["release", "minor", "--dry-run"]);
+        ended(&run(release), exit, says);
     };
-    ended(
-        &release(place),
-        1,
-        &[
-            "there is no Cargo.toml in",
-            place.as_str(),
-            "Cargo workspace",
-        ],
-        "nowhere",
-    );
+    let says = format!("there is no Cargo.toml in {place} … Cargo workspace");
+    check(place, 1, &says);
     let plain = place.join("plain");
-    crate::fixture::copy(
-        &std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture"),
-        plain.as_std_path(),
-    );
-    ended(
-        &release(&plain),
-        1,
-        &["is not in a git checkout", "`git init`"],
-        "no git",
-    );
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture");
+    copy(&fixture, plain.as_std_path());
+    check(&plain, 1, "is not in a git checkout … `git init`");
     git(&plain, &["init", "--quiet", "--initial-branch", "main"]);
-    ended(
-        &release(&plain),
-        3,
-        &["has no commit yet", "commit the workspace first"],
-        "no commit",
-    );
+    check(&plain, 3, "has no commit yet … commit the workspace first");
 }

@@ -10,10 +10,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 use toml_edit::{DocumentMut, InlineTable, Item, value};
 
-use crate::bad_input::content;
 use crate::evidence::{index_lines, package_is_of, read, sha256, tag_is_pushed};
 use crate::fixture::copy;
 use crate::process::{STAGEGATE, command, git, run, shared};
+use crate::refusal::content;
 use crate::within_a_rehearsal;
 use crate::world::Place;
 

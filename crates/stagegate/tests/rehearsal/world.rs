@@ -152,20 +152,23 @@ fn overlay_of(world: &StandInWorld) -> String {
         world.github.api(),
         world.github.uploads()
     );
-    if let Some(host) = &world.host {
-        let port = host.public_port();
-        text.push_str(&format!(
-            "\n[app.backend]\nhealth_passes = 2\n\n\
-             [deploy.production]\nhosts = [\"{}@127.0.0.1:{}\"]\nidentity = \"{}\"\n\
-             known_hosts = \"{}\"\nprefix = \"{}\"\nport = {port}\nservice_user = \"{}\"\n\
-             stabilise = \"1s\"\nurl = \"http://127.0.0.1:{port}/\"\n",
-            host.user(),
-            host.port(),
-            host.identity(),
-            host.known_hosts(),
-            host.prefix(),
-            host.user(),
-        ));
-    }
+    let Some(host) = &world.host else {
+        // Nobody listens there, and no name has to be looked up to know it.
+        text.push_str("\n[deploy.production]\nhosts = [\"deploy@127.0.0.1:1\"]\n");
+        return text;
+    };
+    let port = host.public_port();
+    text.push_str(&format!(
+        "\n[app.backend]\nhealth_passes = 2\n\n\
+         [deploy.production]\nhosts = [\"{}@127.0.0.1:{}\"]\nidentity = \"{}\"\n\
+         known_hosts = \"{}\"\nprefix = \"{}\"\nport = {port}\nservice_user = \"{}\"\n\
+         stabilise = \"1s\"\nurl = \"http://127.0.0.1:{port}/\"\n",
+        host.user(),
+        host.port(),
+        host.identity(),
+        host.known_hosts(),
+        host.prefix(),
+        host.user(),
+    ));
     text
 }
