@@ -2,7 +2,9 @@
 //!
 //! Edges are normal and build dependencies, optional or not, for every target,
 //! and those development dependencies that require a version: cargo strips the
-//! others from what it publishes, so cycles through them are legal.
+//! others from what it publishes. In a circle a development dependency gives
+//! way, with a version or without: users never build it, and a registry asks
+//! only that it knows the name (serde and serde_core are such a circle).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -69,11 +71,15 @@ impl Workspace {
             .collect();
         let mut errors = Vec::new();
         let mut edges: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
+        let mut firm: BTreeSet<(&str, &str)> = BTreeSet::new();
         for (&name, package) in &published {
             let mut needs = BTreeSet::new();
             for dependency in package.internal.iter().filter(|d| d.is_published()) {
                 if published.contains_key(dependency.name.as_str()) {
                     needs.insert(dependency.name.as_str());
+                    if dependency.kind != cargo_metadata::DependencyKind::Development {
+                        firm.insert((name, dependency.name.as_str()));
+                    }
                 } else if !dependency.has_registry {
                     errors.push(self.unpublishable(registry, package, dependency));
                 }
@@ -81,7 +87,7 @@ impl Workspace {
             edges.insert(name, needs);
         }
         errors.dedup();
-        let (levels, circles) = levels(edges);
+        let (levels, circles) = loosened(edges, &firm);
         errors.extend(circles);
         if errors.is_empty() {
             Ok(levels)
@@ -111,6 +117,34 @@ impl Workspace {
                 .package(&dependency.name)
                 .map(|package| package.manifest_path.clone())
                 .unwrap_or_default(),
+        }
+    }
+}
+
+/// The levels once development dependencies have given way in every circle;
+/// circles of the others remain.
+fn loosened<'n>(
+    mut edges: BTreeMap<&'n str, BTreeSet<&'n str>>,
+    firm: &BTreeSet<(&'n str, &'n str)>,
+) -> (Vec<Vec<String>>, Vec<OrderError>) {
+    loop {
+        let (levels, circles) = levels(edges.clone());
+        let mut gave_way = false;
+        for circle in &circles {
+            let OrderError::Cycle { packages } = circle else {
+                continue;
+            };
+            for (index, name) in packages.iter().enumerate() {
+                let next = packages[(index + 1) % packages.len()].as_str();
+                if let Some(needs) = edges.get_mut(name.as_str())
+                    && !firm.contains(&(name.as_str(), next))
+                {
+                    gave_way |= needs.remove(next);
+                }
+            }
+        }
+        if !gave_way {
+            return (levels, circles);
         }
     }
 }

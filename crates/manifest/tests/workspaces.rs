@@ -155,6 +155,32 @@ fn edges_of_every_kind_decide_the_order() {
     assert_eq!(metadata_problems(core), []);
 }
 
+/// serde, serde_core and serde_derive in small.
+#[test]
+fn development_dependencies_give_way_in_a_circle_and_only_there() {
+    let fixture = Fixture::new(&[
+        ROOT,
+        (
+            "a/Cargo.toml",
+            &package(
+                "a",
+                "[dependencies]\nb = { path = \"../b\", version = \"0.1\" }\n",
+            ),
+        ),
+        (
+            "b/Cargo.toml",
+            &package(
+                "b",
+                "[dev-dependencies]\na = { path = \"../a\", version = \"0.1\" }\n\
+                 c = { path = \"../c\", version = \"0.1\" }\n",
+            ),
+        ),
+        ("c/Cargo.toml", &package("c", "")),
+    ]);
+    let order = fixture.load().unwrap().publish_order("crates-io").unwrap();
+    assert_eq!(order, [["c"], ["b"], ["a"]]);
+}
+
 #[test]
 fn what_has_no_order_is_said_all_at_once() {
     let fixture = Fixture::new(&[
@@ -170,7 +196,7 @@ fn what_has_no_order_is_said_all_at_once() {
             "b/Cargo.toml",
             &package(
                 "b",
-                "[dev-dependencies]\na = { path = \"../a\", version = \"0.1\" }\n",
+                "[build-dependencies]\na = { path = \"../a\", version = \"0.1\" }\n",
             ),
         ),
         (

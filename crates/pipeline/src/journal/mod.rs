@@ -62,15 +62,8 @@ impl Journal {
     ) -> Result<Journal, JournalError> {
         let lock = Lock::take(state)?;
         let path = Journal::path_of(state, &plan.target);
-        if let Some((begun, known)) = read(&path)? {
-            if !known.left_no_trace(&begun) {
-                return Err(JournalError::Begun {
-                    target: plan.target.clone(),
-                    done: known.done.len(),
-                    steps: begun.steps.len(),
-                    path,
-                });
-            }
+        Journal::refuse_begun(state, &plan.target)?;
+        if read(&path)?.is_some() {
             set_aside(&path)?;
         }
         let file = open(&path)?;
@@ -147,6 +140,21 @@ impl Journal {
             .collect();
         targets.sort();
         targets
+    }
+
+    /// An error where a target is begun in a way that somebody could see: it can
+    /// only be gone on with.
+    pub fn refuse_begun(state: &Utf8Path, target: &str) -> Result<(), JournalError> {
+        let path = Journal::path_of(state, target);
+        match read(&path)? {
+            Some((plan, known)) if !known.left_no_trace(&plan) => Err(JournalError::Begun {
+                target: target.to_owned(),
+                done: known.done.len(),
+                steps: plan.steps.len(),
+                path,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Whether a target is begun in a way that somebody could see: then it can

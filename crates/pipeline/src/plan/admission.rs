@@ -81,3 +81,41 @@ pub(super) fn metadata(facts: &Facts, config: &Config, blockers: &mut Vec<Blocke
         }
     }
 }
+
+/// A registry takes a crate only if it knows the names of all that it depends
+/// on; in a circle, a development dependency may be published after it.
+pub(super) fn circles(
+    facts: &Facts,
+    config: &Config,
+    levels: &[Vec<String>],
+    blockers: &mut Vec<Blocker>,
+) {
+    let Some(Ok(registry)) = &facts.registry else {
+        return;
+    };
+    let level = |name: &str| {
+        levels
+            .iter()
+            .position(|level| level.iter().any(|n| n == name))
+    };
+    let new = |name: &str| registry.versions.get(name).is_some_and(Vec::is_empty);
+    for package in facts
+        .workspace
+        .packages
+        .iter()
+        .filter(|p| p.publishable_to(&config.registry.name))
+    {
+        let later = |name: &str| level(name) > level(&package.name);
+        for dependency in package.internal.iter().filter(|d| d.is_published()) {
+            if new(&dependency.name) && later(&dependency.name) {
+                blockers.push(Blocker::new(
+                    format!(
+                        "{}: the development dependency `{}` is new on {} and can only be published after `{}`",
+                        package.manifest_path, dependency.name, registry.name, package.name
+                    ),
+                    "leave out its `version` until it is published: a `path` alone is enough for tests",
+                ));
+            }
+        }
+    }
+}

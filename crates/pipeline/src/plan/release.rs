@@ -51,6 +51,7 @@ pub(super) fn plan(
             Vec::new()
         }
     };
+    admission::circles(facts, config, &levels, blockers);
     admission::metadata(facts, config, blockers);
     let mut plan = Plan {
         target: format!("release-{version}"),

@@ -83,7 +83,7 @@ fn fetch(effect: &mut Effect<'_>) -> anyhow::Result<camino::Utf8PathBuf> {
         git.tool(["clone", "--quiet", "--depth=1", ADDRESS, place.as_str()])
     };
     effect.run(tool).context(
-        "the advisory database cannot be fetched; a gate that could not run is no pass. Give one with `gates.audit = { database = \"…\" }`",
+        "the advisory database cannot be fetched; a gate that could not run is no pass. Give one with `gates.audit = { database = \"…\" }`, or leave the gate out with `--skip audit`",
     )?;
     Ok(place)
 }

@@ -45,13 +45,16 @@ pub(super) fn obey(world: &World, order: Order<'_>, format: Format) -> anyhow::R
     let Some(request) = &order.request else {
         return Err(Usage("a version is needed, such as 1.4.0 or `minor`".to_owned()).into());
     };
+    if !order.dry_run {
+        // What is begun explains most of what a survey would find in the way.
+        refuse_what_is_begun(world, &order)?;
+    }
     let facts = survey(world, &Scope::of(request))?;
     let plan = plan(&facts, &world.config, request)?;
     if order.dry_run {
         render::plan(format, &plan);
         return Ok(Exit::Success);
     }
-    refuse_beside_another(world, &order, &plan)?;
     must_be_able_to_ask(&order, &plan)?;
     let journal = Journal::begin(&world.state, &plan, observer()?)?;
     follow(world, &order, &plan, journal, format)
@@ -142,22 +145,23 @@ fn target_to_resume(world: &World, order: &Order<'_>) -> Result<String, JournalE
 }
 
 /// Two half-done releases of one workspace are one too many.
-fn refuse_beside_another(
-    world: &World,
-    order: &Order<'_>,
-    plan: &Plan,
-) -> Result<(), JournalError> {
+fn refuse_what_is_begun(world: &World, order: &Order<'_>) -> Result<(), JournalError> {
+    if let Some(target) = &order.target {
+        Journal::refuse_begun(&world.state, target)?;
+    }
     let prefix = format!("{}-", order.verb);
-    let others = Journal::open_targets(&world.state).into_iter();
-    let mut others = others.filter(|target| target.starts_with(&prefix) && *target != plan.target);
-    let other = others.find(|target| Journal::left_a_trace(&world.state, target));
+    let mut others = Journal::open_targets(&world.state).into_iter();
+    let other = others.find(|target| {
+        target.starts_with(&prefix) && Journal::left_a_trace(&world.state, target)
+    });
     match other {
         None => Ok(()),
         Some(other) => Err(JournalError::AnotherPlan {
             path: Journal::path_of(&world.state, &other),
             what: format!(
-                "{other} is begun and not completed, and you asked for {}",
-                plan.target
+                "{other} is begun and not completed, and you asked for `{} {}`",
+                order.verb,
+                order.words.as_deref().unwrap_or_default()
             ),
             resume: format!(
                 "cargo xtask {} {} --resume",

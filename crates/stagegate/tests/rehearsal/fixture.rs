@@ -23,7 +23,7 @@ pub(crate) const EMAIL: &str = "fixture@example.org";
 /// A copy of the fixture.
 pub(crate) struct Fixture {
     /// Everything below goes with it.
-    pub(crate) directory: TempDir,
+    _directory: TempDir,
     /// The checkout.
     pub(crate) root: Utf8PathBuf,
     /// Its bare remote.
@@ -90,7 +90,7 @@ impl Fixture {
             ],
         );
         Fixture {
-            directory,
+            _directory: directory,
             root,
             remote,
         }
