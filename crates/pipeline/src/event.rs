@@ -65,6 +65,8 @@ pub enum Event {
         at: u64,
         /// Wall seconds.
         seconds: f64,
+        /// Where they went.
+        account: Account,
     },
     /// The run ended.
     RunEnded {

@@ -284,6 +284,7 @@ fn side_by_side(
                                 error: text,
                                 at: millis(start),
                                 seconds,
+                                account,
                             });
                             failure.get_or_insert((id, error));
                         }

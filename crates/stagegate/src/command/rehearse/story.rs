@@ -133,11 +133,14 @@ impl Story {
                 step,
                 error,
                 seconds,
+                account,
                 ..
             } => {
                 if let Some(index) = open(&mut self.steps, step) {
-                    self.steps[index].seconds = Some(*seconds);
-                    self.steps[index].evidence.clone_from(error);
+                    let story = &mut self.steps[index];
+                    story.seconds = Some(*seconds);
+                    story.evidence.clone_from(error);
+                    story.account = *account;
                 }
             }
             Event::RunEnded { next, end, .. } => {
