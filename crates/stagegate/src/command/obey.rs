@@ -151,9 +151,8 @@ fn refuse_what_is_begun(world: &World, order: &Order<'_>) -> Result<(), JournalE
     }
     let prefix = format!("{}-", order.verb);
     let mut others = Journal::open_targets(&world.state).into_iter();
-    let other = others.find(|target| {
-        target.starts_with(&prefix) && Journal::left_a_trace(&world.state, target)
-    });
+    let other = others
+        .find(|target| target.starts_with(&prefix) && Journal::left_a_trace(&world.state, target));
     match other {
         None => Ok(()),
         Some(other) => Err(JournalError::AnotherPlan {
