@@ -207,6 +207,50 @@ fn yank_and_back(world: &World, version: &str) {
     release_is_public(world, version);
 }
 
+/// By name to an older backend, and then back from pair to pair.
+fn deploys_go_back(world: &World, first: &str, commit: &str) {
+    // An older backend by name; the frontend stays.
+    world
+        .run(&["deploy", "backend", "--version", "0.1.0", "--yes"])
+        .must_end_with(0);
+    users_are_answered_by(world, "0.1.0", first);
+    page_is_of(world, "0.2.0");
+    let status = status_of(world);
+    let host = &status["hosts"][0]["status"];
+    assert_eq!(
+        (&host["version"], &status["begun"]),
+        (&"0.1.0".into(), &Value::Array(Vec::new()))
+    );
+    assert!(
+        host["frontend"].as_str().unwrap().starts_with("0.2.0-"),
+        "{host}"
+    );
+
+    // Back to the pair that ran together before that, and to the one before.
+    for (version, commit) in [("0.2.0", commit), ("0.1.0", first)] {
+        world.run(&["rollback", "both", "--yes"]).must_end_with(0);
+        users_are_answered_by(world, version, commit);
+        page_is_of(world, version);
+        evidence::nothing_is_under_way(&world.place);
+    }
+    let ended: Vec<String> = deploys(&world.place)
+        .iter()
+        .map(|d| format!("{} {} {}", d["part"], d["version"], d["outcome"]).replace('"', ""))
+        .collect();
+    let expected = [
+        "backend 0.1.0 confirmed",
+        "frontend 0.1.0 confirmed",
+        "backend 0.2.0 confirmed",
+        "frontend 0.2.0 confirmed",
+        "backend 0.1.0 confirmed",
+        // The frontend of that pair was there all the time.
+        "backend 0.2.0 confirmed",
+        "backend 0.1.0 confirmed",
+        "frontend 0.1.0 confirmed",
+    ];
+    assert_eq!(ended, expected);
+}
+
 #[test]
 fn a_release_is_there_for_everybody_and_can_be_taken_back() {
     if within_a_rehearsal() {
@@ -245,45 +289,6 @@ fn a_release_is_there_for_everybody_and_can_be_taken_back() {
     let doctor = world.run(&["doctor"]).must_end_with(0);
     assert!(doctor.stdout.contains("ready"), "{}", doctor.stdout);
 
-    // An older backend by name; the frontend stays.
-    world
-        .run(&["deploy", "backend", "--version", "0.1.0", "--yes"])
-        .must_end_with(0);
-    users_are_answered_by(&world, "0.1.0", &first);
-    page_is_of(&world, "0.2.0");
-    let status = status_of(&world);
-    let host = &status["hosts"][0]["status"];
-    assert_eq!(
-        (&host["version"], &status["begun"]),
-        (&"0.1.0".into(), &Value::Array(Vec::new()))
-    );
-    assert!(
-        host["frontend"].as_str().unwrap().starts_with("0.2.0-"),
-        "{host}"
-    );
-
-    // Back to the pair that ran together before that, and to the one before.
-    for (version, commit) in [("0.2.0", &commit), ("0.1.0", &first)] {
-        world.run(&["rollback", "both", "--yes"]).must_end_with(0);
-        users_are_answered_by(&world, version, commit);
-        page_is_of(&world, version);
-        evidence::nothing_is_under_way(&world.place);
-    }
-    let ended: Vec<String> = deploys(&world.place)
-        .iter()
-        .map(|d| format!("{} {} {}", d["part"], d["version"], d["outcome"]).replace('"', ""))
-        .collect();
-    let expected = [
-        "backend 0.1.0 confirmed",
-        "frontend 0.1.0 confirmed",
-        "backend 0.2.0 confirmed",
-        "frontend 0.2.0 confirmed",
-        "backend 0.1.0 confirmed",
-        // The frontend of that pair was there all the time.
-        "backend 0.2.0 confirmed",
-        "backend 0.1.0 confirmed",
-        "frontend 0.1.0 confirmed",
-    ];
-    assert_eq!(ended, expected);
+    deploys_go_back(&world, &first, &commit);
     yank_and_back(&world, "0.2.0");
 }

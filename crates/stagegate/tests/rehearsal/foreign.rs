@@ -113,6 +113,47 @@ fn home() -> Utf8PathBuf {
     home
 }
 
+/// The next minor version is there for everybody, next to what was there before.
+fn is_released(world: &Place, current: &str) {
+    let mut parts = current.split('.').map(|part| part.parse::<u64>().unwrap());
+    let version = format!("{}.{}.0", parts.next().unwrap(), parts.next().unwrap() + 1);
+    let commit = tag_is_pushed(world, &version);
+    for name in MEMBERS {
+        let lines = index_lines(world, name);
+        let known = |version: &str| lines.iter().filter(|line| line["vers"] == version).count();
+        assert_eq!(
+            (known(current), known(&version)),
+            (1, 1),
+            "what crates.io has is there too"
+        );
+        let package = world
+            .registry
+            .join(format!("crates/{name}/{name}-{version}.crate"));
+        let bytes = std::fs::read(&package).unwrap();
+        assert_eq!(lines.last().unwrap()["cksum"], sha256(&bytes).as_str());
+        package_is_of(&bytes, name, &version, &commit);
+    }
+    let file = |path: &str| git(&world.remote, &["show", &format!("{commit}:{path}")]);
+    assert_eq!(file("serde/NEWS"), "not committed yet");
+    let pinned = format!("serde_core = {{ version = \"={version}\"");
+    assert!(
+        file("serde/Cargo.toml").contains(&pinned),
+        "the pin moves along"
+    );
+    assert!(
+        file("serde/Cargo.toml").contains("serde_derive = { version = \"1\""),
+        "what still fits stays"
+    );
+    let changed = git(
+        &world.remote,
+        &["diff", "--name-only", &format!("{commit}^"), &commit],
+    );
+    let expected: Vec<String> = std::iter::once("Cargo.lock".to_owned())
+        .chain(MEMBERS.map(|name| format!("{name}/Cargo.toml")))
+        .collect();
+    assert_eq!(changed.lines().collect::<Vec<_>>(), expected);
+}
+
 #[test]
 fn the_workspace_of_serde_is_rehearsed_and_not_changed() {
     if within_a_rehearsal() {
@@ -149,43 +190,6 @@ fn the_workspace_of_serde_is_rehearsed_and_not_changed() {
         .lines()
         .find_map(|l| l.strip_prefix("the world is kept in "))
         .unwrap();
-    let world = Place::below(Utf8Path::new(kept));
-    let mut parts = current.split('.').map(|part| part.parse::<u64>().unwrap());
-    let version = format!("{}.{}.0", parts.next().unwrap(), parts.next().unwrap() + 1);
-    let commit = tag_is_pushed(&world, &version);
-    for name in MEMBERS {
-        let lines = index_lines(&world, name);
-        let known = |version: &str| lines.iter().filter(|line| line["vers"] == version).count();
-        assert_eq!(
-            (known(&current), known(&version)),
-            (1, 1),
-            "what crates.io has is there too"
-        );
-        let package = world
-            .registry
-            .join(format!("crates/{name}/{name}-{version}.crate"));
-        let bytes = std::fs::read(&package).unwrap();
-        assert_eq!(lines.last().unwrap()["cksum"], sha256(&bytes).as_str());
-        package_is_of(&bytes, name, &version, &commit);
-    }
-    let file = |path: &str| git(&world.remote, &["show", &format!("{commit}:{path}")]);
-    assert_eq!(file("serde/NEWS"), "not committed yet");
-    let pinned = format!("serde_core = {{ version = \"={version}\"");
-    assert!(
-        file("serde/Cargo.toml").contains(&pinned),
-        "the pin moves along"
-    );
-    assert!(
-        file("serde/Cargo.toml").contains("serde_derive = { version = \"1\""),
-        "what still fits stays"
-    );
-    let changed = git(
-        &world.remote,
-        &["diff", "--name-only", &format!("{commit}^"), &commit],
-    );
-    let expected: Vec<String> = std::iter::once("Cargo.lock".to_owned())
-        .chain(MEMBERS.map(|name| format!("{name}/Cargo.toml")))
-        .collect();
-    assert_eq!(changed.lines().collect::<Vec<_>>(), expected);
+    is_released(&Place::below(Utf8Path::new(kept)), &current);
     assert!(Path::new(&home.join("target/stagegate/report.html")).is_file());
 }
