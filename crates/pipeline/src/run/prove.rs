@@ -91,6 +91,9 @@ fn manifest(original: &DocumentMut, packages: &[(String, String)], registry: &st
 fn unpack(file: &Utf8Path, into: &Utf8Path) -> anyhow::Result<()> {
     let packed = std::fs::File::open(file).with_context(|| format!("opening {file}"))?;
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed));
+    // Packages carry one fixed date; with it cargo would take an older build of
+    // the same version for this one.
+    archive.set_preserve_mtime(false);
     archive
         .unpack(into)
         .with_context(|| format!("unpacking {file}"))

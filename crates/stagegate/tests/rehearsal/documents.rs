@@ -14,7 +14,7 @@ const DOCUMENTS: [&str; 3] = ["README.md", "RELEASE.md", "CONTRIBUTING.md"];
 /// Shown, and run by another test: by this one's own run, or with its own evidence.
 const ELSEWHERE: [(&str, &str); 3] = [
     ("cargo test --workspace", "it is what runs this"),
-    ("cargo xtask rehearse", "xtask/tests/rehearse.rs"),
+    ("cargo xtask rehearse", "xtask/tests/whole_release.rs"),
     (
         "cargo xtask rehearse --workspace ../your-workspace",
         "foreign.rs",

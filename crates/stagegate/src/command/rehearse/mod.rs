@@ -10,6 +10,7 @@ mod client;
 mod overlay;
 mod report;
 mod scratch;
+mod shared;
 mod sight;
 mod story;
 
@@ -68,7 +69,9 @@ pub(super) fn rehearse(
         .map(|text| text.parse())
         .collect::<Result<Vec<Fault>, _>>()?;
     let rehearsal = Rehearsal::prepare(here, &args)?;
-    let story = rehearsal.play(&args, faults, format, interrupt)?;
+    let played = rehearsal.play(&args, faults, format, interrupt);
+    shared::forget_members(&rehearsal.target, &rehearsal.workspace);
+    let story = played?;
     let files = report::write(&rehearsal.output, &story)?;
     match format {
         Format::Human => report::terminal(&story, &files),

@@ -1,5 +1,8 @@
 //! The main job, as the README's first command runs it: this very workspace goes
 //! through a complete release, gates and all.
+//!
+//! It is the last of the test programs by its name: the copy's members are built
+//! into the same target directory, under the same names as the original's.
 
 use std::path::Path;
 use std::process::Command;
