@@ -57,7 +57,13 @@ pub(crate) fn lines(text: &str) -> Vec<Line> {
             None => {
                 block = Block::opened_by(content, list_offset);
                 match block {
-                    Block::None => plain(text, &lines, index),
+                    Block::None => match plain(text, &lines, index) {
+                        // A heading within a list item is the item's, not the document's.
+                        LineKind::Heading(_) if belongs_to_item(content, list_offset) => {
+                            LineKind::Prose
+                        }
+                        kind => kind,
+                    },
                     Block::Fence { .. } => LineKind::Verbatim,
                     Block::Comment { closed } => {
                         if closed {
@@ -230,6 +236,11 @@ fn strip_containers(line: &str) -> (usize, &str) {
     }
 }
 
+/// Whether a line is indented as far as the content of the list item above it.
+fn belongs_to_item(line: &str, list_offset: Option<usize>) -> bool {
+    list_offset.is_some_and(|offset| offset > 0 && indent(line) >= offset)
+}
+
 /// Where the content of the current list item starts, after this line.
 fn next_list_offset(current: Option<usize>, line: &str, kind: &LineKind) -> Option<usize> {
     match kind {
@@ -363,6 +374,13 @@ mod tests {
         check("\n---\n", " p");
         check("# A\n---\n", "hp");
         check("[a]: https://e\n[^1]: note\n[x] y\n", "dpp");
+    }
+
+    #[test]
+    fn a_heading_within_a_list_item_is_no_section() {
+        check("- a\n  # b\n## c\n", "pph");
+        check("- a\n\n  ## b\n- c\n## d\n", "p pph");
+        check("- a\n# b\n", "ph");
     }
 
     #[test]

@@ -151,7 +151,7 @@ fn edits(
         let promoted = changelog.promote(version, &facts.date, links.as_ref())?;
         let notes = changelog
             .unreleased()
-            .map(|section| changelog.body(section).to_owned());
+            .map(|section| changelog.notes(section));
         Ok((promoted, notes))
     });
     match promoted {
