@@ -37,4 +37,4 @@ pub use journal::{Journal, JournalError, Lock, Moment, Observer, Record};
 pub use plan::Plan;
 pub use request::Request;
 pub use stage::Stage;
-pub use world::World;
+pub use world::{World, workspace_around};

@@ -9,6 +9,7 @@ use std::sync::OnceLock;
 use anyhow::{Context, anyhow};
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_github::{GitHub, Server};
+use stagegate_manifest::Workspace;
 use stagegate_registry::{Registry, Token};
 
 use crate::command::Tool;
@@ -44,8 +45,11 @@ impl World {
         overlay: Option<&Utf8Path>,
         interrupt: Interrupt,
     ) -> anyhow::Result<World> {
-        let cargo = std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from);
-        let (root, target_directory) = locate(&cargo, start)?;
+        let Workspace {
+            root,
+            target_directory,
+            ..
+        } = workspace_around(start)?;
         let config = Config::load(&root, overlay)?;
         let git = Git::at(&root);
         let top = git.read(["rev-parse", "--show-toplevel"]).with_context(|| {
@@ -69,7 +73,7 @@ impl World {
             target_directory,
             config,
             interrupt,
-            cargo,
+            cargo: cargo(),
             registry: OnceLock::new(),
         })
     }
@@ -162,17 +166,25 @@ fn github_token() -> Option<stagegate_github::Token> {
         .map(stagegate_github::Token::new)
 }
 
-/// The workspace's root and target directory.
-fn locate(cargo: &std::path::Path, start: &Utf8Path) -> anyhow::Result<(Utf8PathBuf, Utf8PathBuf)> {
-    let manifest = start
+/// The workspace around `start`, as the cargo that called us sees it.
+///
+/// # Errors
+/// When there is none, or cargo cannot read it.
+pub fn workspace_around(start: &Utf8Path) -> anyhow::Result<Workspace> {
+    let mut manifests = start
         .ancestors()
-        .map(|d| d.join("Cargo.toml"))
-        .find(|m| m.is_file())
-        .ok_or_else(|| {
-            anyhow!(
-                "there is no Cargo.toml in {start} or above it; run this inside a Cargo workspace"
-            )
-        })?;
-    let workspace = stagegate_manifest::Workspace::load(cargo, &manifest, &crate::command::clean)?;
-    Ok((workspace.root, workspace.target_directory))
+        .map(|directory| directory.join("Cargo.toml"));
+    let manifest = manifests.find(|path| path.is_file()).ok_or_else(|| {
+        anyhow!("there is no Cargo.toml in {start} or above it; run this inside a Cargo workspace")
+    })?;
+    Ok(Workspace::load(
+        &cargo(),
+        &manifest,
+        &crate::command::clean,
+    )?)
+}
+
+/// The cargo that called us, or the one on the path.
+fn cargo() -> PathBuf {
+    std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }

@@ -125,6 +125,25 @@ fn app_in<'a>(
     Ok((app, survey::environment(config, environment)?))
 }
 
+/// The same for a run of its own: what is wrong with it, or with its hosts, is
+/// in the way.
+fn ready<'a>(
+    facts: &Facts,
+    config: &'a Config,
+    environment: &str,
+    blockers: &mut Vec<Blocker>,
+) -> Option<(&'a AppConfig, &'a EnvironmentConfig)> {
+    let found = app_in(config, environment)
+        .map_err(|blocker| blockers.push(blocker))
+        .ok();
+    blockers.extend(
+        checks::hosts(facts)
+            .into_iter()
+            .filter_map(|check| check.outcome.err()),
+    );
+    found
+}
+
 /// Adds the deploy to a release's plan; answers with the environment, if any.
 pub(super) fn steps_of_release(
     config: &Config,
@@ -204,14 +223,7 @@ pub(super) fn plan(
     wanted: &DeployRequest,
     blockers: &mut Vec<Blocker>,
 ) -> Option<Plan> {
-    let found = app_in(config, &wanted.environment)
-        .map_err(|b| blockers.push(b))
-        .ok();
-    blockers.extend(
-        checks::hosts(facts)
-            .into_iter()
-            .filter_map(|c| c.outcome.err()),
-    );
+    let found = ready(facts, config, &wanted.environment, blockers);
     let git = facts
         .git
         .as_ref()
@@ -340,14 +352,7 @@ pub(super) fn plan_rollback(
     wanted: &RollbackRequest,
     blockers: &mut Vec<Blocker>,
 ) -> Option<Plan> {
-    let found = app_in(config, &wanted.environment)
-        .map_err(|b| blockers.push(b))
-        .ok();
-    blockers.extend(
-        checks::hosts(facts)
-            .into_iter()
-            .filter_map(|c| c.outcome.err()),
-    );
+    let found = ready(facts, config, &wanted.environment, blockers);
     let (app, environment) = found?;
     missing_part(app, wanted.part, blockers);
     let mut plan: Option<Plan> = None;

@@ -34,7 +34,6 @@ pub(super) struct Client<'a> {
     target: &'a Utf8Path,
     registry_token: String,
     github_token: String,
-    registry_variable: &'static str,
     format: Format,
     began: Instant,
 }
@@ -62,7 +61,6 @@ impl<'a> Client<'a> {
             target,
             registry_token: world.registry_token.clone(),
             github_token: world.github_token.clone(),
-            registry_variable: "CARGO_REGISTRY_TOKEN",
             format,
             began,
         }
@@ -88,7 +86,7 @@ impl<'a> Client<'a> {
             .args(arguments)
             .args(["--format", "json", "--config", self.overlay.as_str()])
             .current_dir(&self.directory)
-            .env(self.registry_variable, &self.registry_token)
+            .env("CARGO_REGISTRY_TOKEN", &self.registry_token)
             .env("GITHUB_TOKEN", &self.github_token)
             .env("CARGO_TARGET_DIR", self.target)
             .env(INSIDE, "1")

@@ -22,7 +22,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 use stagegate_github::Repository;
 use stagegate_manifest::Workspace;
-use stagegate_pipeline::{Config, Interrupt};
+use stagegate_pipeline::{Config, Interrupt, workspace_around};
 use stagegate_rehearsal::checkout::Checkout;
 use stagegate_rehearsal::fault::{Fault, TABLE};
 use stagegate_rehearsal::host::FrontEnd;
@@ -129,13 +129,13 @@ impl Rehearsal {
                 .with_context(|| format!("following --workspace {path}"))?,
             None => here.to_owned(),
         };
-        let workspace = load(&start)?;
+        let workspace = workspace_around(&start)?;
         let original = workspace.root.clone();
         let config = Config::load(&original, None)?;
         // Nothing of a foreign workspace changes, so what is built for it stays with us.
         let home = match &args.workspace {
-            Some(_) => load(here).ok(),
-            None => Some(load(here)?),
+            Some(_) => workspace_around(here).ok(),
+            None => Some(workspace_around(here)?),
         };
         let (root, target) = match &home {
             Some(home) => (home.root.clone(), home.target_directory.clone()),
@@ -316,26 +316,6 @@ fn deploys(args: &Rehearse) -> bool {
     !args
         .skip
         .contains(&stagegate_pipeline::Stage::DeployBackend)
-}
-
-fn load(start: &Utf8Path) -> anyhow::Result<Workspace> {
-    let manifest = start
-        .ancestors()
-        .map(|directory| directory.join("Cargo.toml"))
-        .find(|path| path.is_file());
-    let manifest =
-        manifest.with_context(|| format!("there is no Cargo.toml in {start} or above it"))?;
-    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let workspace = Workspace::load(cargo.as_ref(), &manifest, &|command| {
-        for (name, _) in std::env::vars_os() {
-            if name.to_str().is_some_and(|name| {
-                name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")
-            }) {
-                command.env_remove(name);
-            }
-        }
-    })?;
-    Ok(workspace)
 }
 
 /// A copy of a directory without a lockfile would get one from the first gate;
