@@ -337,6 +337,7 @@ mod tests {
             target: format!("release-{version}"),
             title: format!("release {version}"),
             version: version.parse().unwrap(),
+            versions: std::collections::BTreeMap::new(),
             from: None,
             at: Timestamp::UNIX_EPOCH,
             notes: Vec::new(),

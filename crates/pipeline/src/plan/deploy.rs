@@ -210,6 +210,7 @@ fn empty_plan(facts: &Facts, verb: &str, part: Part, environment: &str, version:
         target: format!("{verb}-{environment}"),
         title: format!("{verb} {} in {environment}: {version}", part.name()),
         version,
+        versions: std::collections::BTreeMap::new(),
         from: None,
         at: facts.at,
         notes: Vec::new(),

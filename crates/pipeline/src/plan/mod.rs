@@ -9,10 +9,14 @@ mod admission;
 mod build;
 mod custom;
 mod deploy;
+mod edits;
 mod gates;
+mod publish;
 mod release;
 mod version;
 mod yank;
+
+use std::collections::BTreeMap;
 
 use jiff::Timestamp;
 use semver::Version;
@@ -36,6 +40,9 @@ pub struct Plan {
     pub title: String,
     /// The version it is about.
     pub version: Version,
+    /// What each released package's version becomes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, Version>,
     /// The version before, where there is one.
     pub from: Option<Version>,
     /// When it was made; also the date of the changelog section, and the time
@@ -90,6 +97,11 @@ impl Step {
 }
 
 impl Plan {
+    /// The version that a package gets.
+    pub fn version_of(&self, package: &str) -> &Version {
+        self.versions.get(package).unwrap_or(&self.version)
+    }
+
     /// Fingerprint of the whole plan, hexadecimal.
     pub fn digest(&self) -> String {
         let text = serde_json::to_vec(self).expect("a plan is plain data");
@@ -190,6 +202,7 @@ mod shape {
             target: "release-1.0.0".to_owned(),
             title: "release 1.0.0".to_owned(),
             version: Version::new(1, 0, 0),
+            versions: BTreeMap::new(),
             from: None,
             at: Timestamp::UNIX_EPOCH,
             notes: Vec::new(),

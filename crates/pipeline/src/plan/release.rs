@@ -1,11 +1,10 @@
 //! The plan of a whole release.
 
 use semver::Version;
-use stagegate_changelog::{Changelog, CompareLinks};
-use stagegate_manifest::{FileEdit, bump};
 
 use super::action::{Action, Binary, CommitIdentity, ReleaseRef};
-use super::{Plan, Step, admission, custom, deploy, gates};
+use super::edits::{Edits, edits};
+use super::{Plan, Step, admission, custom, deploy, gates, publish};
 use crate::blocker::Blocker;
 use crate::checks::{self, Check};
 use crate::facts::{Facts, GitFacts, Relation};
@@ -56,6 +55,7 @@ pub(super) fn plan(
     let mut plan = Plan {
         target: format!("release-{version}"),
         title: format!("release {version}"),
+        versions: std::collections::BTreeMap::new(),
         from: (current != version).then_some(current),
         version: version.clone(),
         at: facts.at,
@@ -84,93 +84,6 @@ pub(super) fn plan(
     }
     release.notes(&mut plan);
     Some(plan.without(&wanted.skip))
-}
-
-/// Manifests and lockfile, and the changelog apart from them.
-struct Edits {
-    bump: Vec<FileEdit>,
-    changelog: Option<FileEdit>,
-    notes: String,
-}
-
-fn edits(
-    facts: &Facts,
-    config: &Config,
-    wanted: &ReleaseRequest,
-    current: &Version,
-    version: &Version,
-    blockers: &mut Vec<Blocker>,
-) -> Edits {
-    let mut edits = Edits {
-        bump: Vec::new(),
-        changelog: None,
-        notes: String::new(),
-    };
-    let moves = facts
-        .workspace
-        .packages
-        .iter()
-        .filter(|p| p.publishable_to(&config.registry.name) || p.version == *current);
-    let to = moves
-        .filter(|p| p.version != *version)
-        .map(|p| (p.name.clone(), version.clone()))
-        .collect();
-    let read = |path: &camino::Utf8Path| {
-        let relative = path.strip_prefix(&facts.workspace.root).unwrap_or(path);
-        facts
-            .files
-            .get(relative)
-            .cloned()
-            .ok_or_else(|| std::io::ErrorKind::NotFound.into())
-    };
-    match bump(&facts.workspace, &read, &to) {
-        Ok(bumped) => edits.bump = bumped,
-        Err(e) => blockers.push(Blocker::new(
-            e.to_string(),
-            "write the version in a way that cargo reads, then try again",
-        )),
-    }
-    let Some((path, text)) = facts
-        .changelog
-        .as_ref()
-        .filter(|_| !wanted.skip.contains(&Stage::Changelog))
-    else {
-        return edits;
-    };
-    // An unreadable changelog is a blocker of the preconditions.
-    let Ok(text) = text else { return edits };
-    let links = facts
-        .github
-        .as_ref()
-        .and_then(|found| found.as_ref().ok())
-        .map(|github| CompareLinks {
-            repository: format!("{}/{}", web_of(&github.server.api), github.facts.full_name),
-            tag_prefix: config.release.tag_prefix().to_owned(),
-        });
-    let promoted = Changelog::parse(text).and_then(|changelog| {
-        let promoted = changelog.promote(version, &facts.date, links.as_ref())?;
-        let notes = changelog
-            .unreleased()
-            .map(|section| changelog.notes(section));
-        Ok((promoted, notes))
-    });
-    match promoted {
-        Ok((promoted, notes)) => {
-            edits.changelog = Some(FileEdit::from_texts(path.clone(), text.as_bytes(), promoted.as_bytes()));
-            edits.notes = notes.unwrap_or_default();
-        }
-        Err(e) => blockers.push(Blocker::new(
-            format!("{path}: {e}"),
-            "write down under `## [Unreleased]` what is new for users, commit it, and try again (or `--skip changelog`)",
-        )),
-    }
-    edits
-}
-
-/// Where people browse, from where programs ask.
-fn web_of(api: &url::Url) -> String {
-    let origin = api.origin().ascii_serialization();
-    origin.replace("://api.github.com", "://github.com")
 }
 
 struct Release<'a> {
@@ -361,20 +274,7 @@ impl Release<'_> {
 
     /// What cannot be taken back.
     fn remote(&self, plan: &mut Plan) {
-        for level in self.levels {
-            for (index, name) in level.iter().enumerate() {
-                let action = Action::Publish {
-                    package: name.clone(),
-                };
-                let title = format!(
-                    "publish {name} {} to {}",
-                    self.version, self.config.registry.name
-                );
-                let step = Step::new(format!("publish:{name}"), Stage::Publish, title, action);
-                plan.steps
-                    .push(if index == 0 { step } else { step.beside() });
-            }
-        }
+        publish::steps(self.config, self.levels, plan);
         if let Some(release) = self.release_ref() {
             let title = format!("make the GitHub release {} public", release.tag);
             let latest = self.is_latest();
@@ -446,25 +346,7 @@ impl Release<'_> {
             plan.notes
                 .push("there is no [app] in stagegate.toml, so nothing is deployed".to_owned());
         }
-        if let Some(Ok(registry)) = &self.facts.registry {
-            let new: Vec<_> = registry
-                .versions
-                .iter()
-                .filter(|(_, v)| v.is_empty())
-                .map(|(n, _)| n.as_str())
-                .collect();
-            if !new.is_empty() {
-                plan.notes
-                    .push(format!("new on {}: {}", registry.name, new.join(", ")));
-            }
-            // crates.io takes 5 new crates at once, then one in 10 minutes.
-            if registry.name == "crates-io" && new.len() > 5 {
-                let minutes = (new.len() - 5) * 10;
-                plan.notes.push(format!(
-                    "crates.io takes 5 new crates at once, then 1 in 10 minutes: expect {minutes} minutes of waiting"
-                ));
-            }
-        }
+        publish::notes(self.facts, plan);
         if let Ok(remote) = &self.git.remote
             && remote.relation == Relation::Ahead
         {

@@ -23,6 +23,7 @@ pub(super) fn plan(
         target: format!("{verb}-{version}"),
         title: format!("{verb} {version}"),
         version: version.clone(),
+        versions: std::collections::BTreeMap::new(),
         from: None,
         at: facts.at,
         notes: Vec::new(),

@@ -44,7 +44,7 @@ fn files(
     let read_file =
         |path: &camino::Utf8Path| std::fs::read(path).with_context(|| format!("reading {path}"));
     for name in crates {
-        let file = package::file_name(name, &effect.plan.version);
+        let file = package::file_name(name, effect.plan.version_of(name));
         files.insert(file, read_file(&package::file(effect, name))?);
     }
     if !binaries.is_empty() {

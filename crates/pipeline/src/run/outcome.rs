@@ -64,7 +64,7 @@ fn downloads(effect: &Effect<'_>, crates: &[String]) -> anyhow::Result<()> {
             Some(index as u64),
             Some(crates.len() as u64),
         );
-        let version = &effect.plan.version;
+        let version = effect.plan.version_of(name);
         let ours = package::file(effect, name);
         let ours = std::fs::read(&ours).with_context(|| format!("reading {ours}"))?;
         if registry.download(name, version)? != ours {

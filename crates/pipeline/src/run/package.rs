@@ -16,7 +16,7 @@ pub(super) fn kept(effect: &Effect<'_>) -> Utf8PathBuf {
 
 /// A package's file.
 pub(super) fn file(effect: &Effect<'_>, name: &str) -> Utf8PathBuf {
-    kept(effect).join(file_name(name, &effect.plan.version))
+    kept(effect).join(file_name(name, effect.plan.version_of(name)))
 }
 
 /// As cargo names it.
@@ -87,7 +87,7 @@ pub(super) fn perform(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Res
     for name in crates {
         let made = output
             .join("package")
-            .join(file_name(name, &effect.plan.version));
+            .join(file_name(name, effect.plan.version_of(name)));
         let bytes = std::fs::read(&made).with_context(|| format!("cargo was to make {made}"))?;
         if bytes.len() > LIMIT {
             bail!(

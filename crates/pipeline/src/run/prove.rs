@@ -20,7 +20,12 @@ pub(super) fn perform(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Res
     std::fs::create_dir_all(&directory).with_context(|| format!("creating {directory}"))?;
     let directories: Vec<(String, String)> = crates
         .iter()
-        .map(|name| (name.clone(), format!("{name}-{}", effect.plan.version)))
+        .map(|name| {
+            (
+                name.clone(),
+                format!("{name}-{}", effect.plan.version_of(name)),
+            )
+        })
         .collect();
     for name in crates {
         unpack(&package::file(effect, name), &directory)?;

@@ -46,7 +46,7 @@ fn kept_bytes(effect: &Effect<'_>, name: &str) -> anyhow::Result<Vec<u8>> {
 }
 
 pub(super) fn probe(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<Probe> {
-    let version = &effect.plan.version;
+    let version = effect.plan.version_of(name);
     let checksum = package::checksum(&kept_bytes(effect, name)?);
     let registry = effect.world.registry()?;
     Ok(match look(&registry, name, version, &checksum)? {
@@ -104,7 +104,7 @@ pub(super) fn perform(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<Str
     }
     Ok(format!(
         "{name} {} is in the index, checksum {checksum}",
-        effect.plan.version
+        effect.plan.version_of(name)
     ))
 }
 
@@ -138,11 +138,12 @@ fn watch(
     limit: Duration,
 ) -> anyhow::Result<bool> {
     let start = Instant::now();
+    let version = effect.plan.version_of(name);
     let mut pause = Duration::from_millis(50);
     loop {
-        match look(registry, name, &effect.plan.version, checksum)? {
+        match look(registry, name, version, checksum)? {
             Shown::Ours => return Ok(true),
-            Shown::Other(there) => bail!(conflict(name, &effect.plan.version, &there, checksum)),
+            Shown::Other(there) => bail!(conflict(name, version, &there, checksum)),
             Shown::No if start.elapsed() >= limit => return Ok(false),
             Shown::No => {}
         }
