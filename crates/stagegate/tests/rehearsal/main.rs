@@ -14,6 +14,7 @@ mod evidence;
 mod fixture;
 mod foreign;
 mod half_done;
+mod hotfix;
 mod kill;
 mod process;
 mod refusal;
