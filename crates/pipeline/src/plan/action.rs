@@ -67,6 +67,27 @@ pub enum Action {
         /// What the frontend's own command builds.
         frontend: Option<FrontendBuild>,
     },
+    /// Keeps a file of the release tree for the GitHub release, made first by a
+    /// command if there is one.
+    Produce {
+        /// Program and arguments.
+        build: Option<Vec<String>>,
+        /// The file, relative to the tree.
+        file: Utf8PathBuf,
+        /// What it is called in the release.
+        name: String,
+    },
+    /// Lists what packages are made of, in CycloneDX.
+    Sbom {
+        /// What the list is called in the release.
+        name: String,
+        /// What it is about.
+        subject: String,
+        /// The version of that.
+        version: Version,
+        /// The packages that are shipped.
+        packages: Vec<String>,
+    },
     /// Moves the branch, and the checked-out files, to the release commit.
     Commit {
         /// The branch.
@@ -121,6 +142,8 @@ pub enum Action {
         crates: Vec<String>,
         /// The binaries that are attached.
         binaries: Vec<String>,
+        /// Other files that are kept for it.
+        files: Vec<String>,
     },
     /// Uploads one crate and waits until the index shows it.
     Publish {

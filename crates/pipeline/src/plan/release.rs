@@ -39,6 +39,7 @@ pub(super) fn plan(
     let levels = levels(facts, config, &moves, blockers);
     admission::circles(facts, config, &levels, blockers);
     admission::metadata(facts, config, blockers);
+    admission::assets(config, groups, blockers);
     admission::siblings(facts, config, &moves, blockers);
     let mut plan = empty(facts, config, &moves)?;
     plan.steps = gates::steps(config);

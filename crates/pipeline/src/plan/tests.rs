@@ -188,6 +188,7 @@ fn a_release_goes_from_gates_to_the_last_look() {
         "seal",
         "package",
         "prove",
+        "sbom",
         "commit",
         "tag",
         "push",

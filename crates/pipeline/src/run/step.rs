@@ -6,8 +6,8 @@ use anyhow::{Context, bail};
 use camino::Utf8PathBuf;
 
 use super::{
-    asset, audit, branch, build, commit, deploy, edit, gate, github, outcome, package, prove,
-    publish, push, seal, tag, yank,
+    asset, audit, branch, build, commit, deploy, edit, gate, github, outcome, package, produce,
+    prove, publish, push, sbom, seal, tag, yank,
 };
 use crate::account::{Account, Spent};
 use crate::command::{Stopped, Tool, log_of};
@@ -191,6 +191,7 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
         Action::Draft { release, .. } => github::probe_draft(effect, release),
         // Assets are reconciled one by one, each looked at first.
         Action::Assets { .. } => Ok(Probe::Absent),
+        Action::Produce { name, .. } | Action::Sbom { name, .. } => produce::probe(effect, name),
         Action::Publish { package } => publish::probe(effect, package),
         Action::Undraft { release, .. } => github::probe_public(effect, release),
         Action::Backend { step, place } => deploy::probe_backend(effect, *step, place),
@@ -264,7 +265,17 @@ fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<String> {
             release,
             crates,
             binaries,
-        } => asset::perform(effect, release, crates, binaries),
+            files,
+        } => asset::perform(effect, release, crates, binaries, files),
+        Action::Produce { build, file, name } => {
+            produce::perform(effect, build.as_deref(), file, name)
+        }
+        Action::Sbom {
+            name,
+            subject,
+            version,
+            packages,
+        } => sbom::perform(effect, name, (subject, version), packages),
         Action::Publish { package } => publish::perform(effect, package),
         Action::Undraft { release, latest } => github::undraft(effect, release, *latest),
         Action::Backend { step, place } => deploy::perform_backend(effect, *step, place),
