@@ -52,6 +52,19 @@ pub(super) fn plan(
     };
     admission::circles(facts, config, &levels, blockers);
     admission::metadata(facts, config, blockers);
+    let mut notes = Vec::new();
+    let names: Vec<&str> = facts
+        .workspace
+        .packages
+        .iter()
+        .map(|p| p.name.as_str())
+        .collect();
+    let moving = gates::Moving {
+        packages: &names,
+        to: &version,
+        version_of: &|tag| Version::parse(tag.strip_prefix(config.release.tag_prefix())?).ok(),
+    };
+    let gates = gates::steps(facts, config, &[moving], &mut notes);
     let mut plan = Plan {
         target: format!("release-{version}"),
         title: format!("release {version}"),
@@ -59,8 +72,8 @@ pub(super) fn plan(
         from: (current != version).then_some(current),
         version: version.clone(),
         at: facts.at,
-        notes: Vec::new(),
-        steps: gates::steps(config),
+        notes,
+        steps: gates,
     };
     let git = facts.git.as_ref().ok()?;
     let release = Release {

@@ -1,0 +1,81 @@
+//! A changelog: reading never panics, and an edit changes what it is for.
+
+use semver::Version;
+use stagegate_changelog::{Changelog, CompareLinks, Title};
+
+/// Reads, promotes, yanks and un-yanks.
+pub fn check(text: &str) {
+    let Ok(changelog) = Changelog::parse(text) else {
+        return;
+    };
+    assert_eq!(changelog.text(), text);
+    for section in changelog.sections() {
+        assert!(changelog.notes(section).starts_with(changelog.body(section)));
+    }
+    let versions = changelog.sections().iter().filter_map(|s| match &s.title {
+        Title::Version(version) => Some(version.clone()),
+        _ => None,
+    });
+    for version in versions.take(4).collect::<Vec<_>>() {
+        yank(&changelog, &version);
+    }
+    let links = CompareLinks {
+        repository: "https://github.com/o/r".to_owned(),
+        tag_prefix: "v".to_owned(),
+    };
+    promote(&changelog, None);
+    promote(&changelog, Some(&links));
+}
+
+/// A mark is there once, and its removal gives the text back.
+fn yank(changelog: &Changelog, version: &Version) {
+    let text = changelog.text();
+    let marked = changelog.mark_yanked(version).expect("the version has a section");
+    let again = Changelog::parse(&marked).expect("a mark makes no other file of it");
+    let section = again.section(version).expect("the section is still there");
+    assert!(section.yanked, "{marked:?}");
+    assert_eq!(again.mark_yanked(version).as_deref(), Ok(marked.as_str()));
+    assert_eq!(again.sections().len(), changelog.sections().len());
+    if !changelog.section(version).is_some_and(|s| s.yanked) {
+        assert_eq!(again.unmark_yanked(version).as_deref(), Ok(text));
+    }
+}
+
+/// The changes stand under the version, every line is still there and in order,
+/// and the new file is promoted no second time without new changes.
+fn promote(changelog: &Changelog, links: Option<&CompareLinks>) {
+    let version = Version::new(9999, 4, 0);
+    let Ok(promoted) = changelog.promote(&version, "2026-03-14", links) else {
+        return;
+    };
+    let again = Changelog::parse(&promoted).expect("the result is a changelog");
+    let released = again.section(&version).expect("the version has a section");
+    assert_eq!(released.date.as_deref(), Some("2026-03-14"), "{promoted:?}");
+    if let Some(fresh) = again.unreleased() {
+        assert_eq!(again.body(fresh), "", "{promoted:?}");
+    }
+    if let Some(before) = changelog.unreleased() {
+        assert_eq!(again.body(released), changelog.body(before), "{promoted:?}");
+    }
+    kept(changelog.text(), &promoted);
+    let second = again.promote(&Version::new(9999, 5, 0), "2026-03-15", links);
+    assert!(second.is_err(), "nothing new is promoted: {second:?}");
+}
+
+/// Every line of the text is in the result, in order, but for the link of
+/// `[Unreleased]`, which moves on, and a heading that gets its date.
+fn kept(text: &str, result: &str) {
+    let content = |line: &str| line.trim_end_matches(['\r', '\n']).to_owned();
+    let mut rest: Vec<String> = result.split_inclusive('\n').map(content).collect();
+    rest.reverse();
+    let mut lost = Vec::new();
+    for line in text.split_inclusive('\n').map(content) {
+        match rest.iter().rposition(|new| *new == line) {
+            Some(at) => rest.truncate(at),
+            None => lost.push(line),
+        }
+    }
+    let is_link = |line: &str| line.to_lowercase().contains("[unreleased]:");
+    let headings = lost.iter().filter(|line| !is_link(line)).count();
+    assert!(lost.len() <= 2 && headings <= 1, "lost {lost:?} of {text:?}");
+}
