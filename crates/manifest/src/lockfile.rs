@@ -120,10 +120,11 @@ fn dependency(text: &str, table: &Table, qualified: &str, name: &str, new: &str)
         .iter()
         .find(|value| value.as_str() == Some(qualified))?;
     let range = string_content(text, &Item::Value(value.clone()))?;
-    Some(Splice {
+    let replacement = format!("{name} {new}");
+    (text[range.clone()] != replacement).then_some(Splice {
         start: range.start,
         end: range.end,
-        text: format!("{name} {new}"),
+        text: replacement,
     })
 }
 

@@ -13,25 +13,16 @@ use stagegate_manifest::{Package, Workspace};
 
 use super::Step;
 use super::action::{Action, GateCommand};
+use super::moves::Move;
 use crate::config::{CommandGate, Level};
 use crate::facts::Facts;
 use crate::{Config, Stage};
-
-/// Packages that get one new version together.
-pub(super) struct Moving<'a> {
-    /// Their names.
-    pub(super) packages: &'a [&'a str],
-    /// The new version.
-    pub(super) to: &'a Version,
-    /// The version that a tag stands for, if it is a tag of these packages.
-    pub(super) version_of: &'a dyn Fn(&str) -> Option<Version>,
-}
 
 /// Every gate that is on; what a gate cannot look at becomes a note.
 pub(super) fn steps(
     facts: &Facts,
     config: &Config,
-    moving: &[Moving<'_>],
+    moves: &[Move<'_>],
     notes: &mut Vec<String>,
 ) -> Vec<Step> {
     let gates = &config.gates;
@@ -53,7 +44,7 @@ pub(super) fn steps(
         &warnings,
     );
     let mut last = vec![doc, msrv(facts, config)];
-    last.extend(semver(facts, config, moving, notes).into_iter().map(Some));
+    last.extend(semver(facts, config, moves, notes).into_iter().map(Some));
     let rounds = [quick.into(), vec![clippy], vec![test], last];
     rounds.into_iter().flat_map(side_by_side).collect()
 }
@@ -170,7 +161,7 @@ fn msrv(facts: &Facts, config: &Config) -> Option<Step> {
 fn semver(
     facts: &Facts,
     config: &Config,
-    moving: &[Moving<'_>],
+    moves: &[Move<'_>],
     notes: &mut Vec<String>,
 ) -> Vec<Step> {
     let gate = &config.gates.semver;
@@ -178,24 +169,24 @@ fn semver(
         return Vec::new();
     };
     let mut steps = Vec::new();
-    for group in moving {
-        let libraries = libraries(&facts.workspace, config, group.packages);
+    for one in moves {
+        let libraries = libraries(&facts.workspace, config, &one.group.members);
         if libraries.is_empty() {
             continue;
         }
         let released = git
             .tags
             .keys()
-            .filter_map(|tag| Some((tag, (group.version_of)(tag)?)));
+            .filter_map(|tag| Some((tag, one.group.version_of(tag)?)));
         // A back-port is compared with what it follows, and nothing promises to
         // stay as it was in a pre-release.
         let baseline = released
-            .filter(|(_, version)| version < group.to && version.pre.is_empty())
+            .filter(|(_, version)| *version < one.to && version.pre.is_empty())
             .max_by(|a, b| a.1.cmp(&b.1));
         let Some((tag, before)) = baseline else {
             notes.push(format!(
                 "no release before {} is tagged, so the semver gate has no API to compare {} with",
-                group.to,
+                one.to,
                 libraries.join(", ")
             ));
             continue;
@@ -212,7 +203,7 @@ fn semver(
         if known.is_empty() {
             continue;
         }
-        let kind = release_type(&before, group.to);
+        let kind = release_type(&before, &one.to);
         let mut args: Vec<String> = ["--baseline-rev", tag, "--release-type", kind]
             .map(str::to_owned)
             .into();
@@ -231,7 +222,7 @@ fn semver(
 }
 
 /// Those of the packages whose API others build on.
-fn libraries<'p>(workspace: &Workspace, config: &Config, packages: &[&'p str]) -> Vec<&'p str> {
+fn libraries<'p>(workspace: &Workspace, config: &Config, packages: &'p [String]) -> Vec<&'p str> {
     let offers = |package: &Package| {
         let targets = &package.metadata.targets;
         package.publishable_to(&config.registry.name)
@@ -239,8 +230,8 @@ fn libraries<'p>(workspace: &Workspace, config: &Config, packages: &[&'p str]) -
                 .iter()
                 .any(|t| t.is_lib() || t.is_rlib() || t.is_dylib())
     };
-    let is_one = |name: &&&str| workspace.package(name).is_some_and(offers);
-    packages.iter().filter(is_one).copied().collect()
+    let is_one = |name: &&str| workspace.package(name).is_some_and(offers);
+    packages.iter().map(String::as_str).filter(is_one).collect()
 }
 
 fn was_published(facts: &Facts, package: &str, version: &Version) -> bool {
