@@ -18,6 +18,8 @@ mod kill;
 mod process;
 mod refusal;
 mod spoil;
+mod versions;
+
 mod web;
 mod whole;
 mod world;
