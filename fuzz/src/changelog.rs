@@ -62,20 +62,31 @@ fn promote(changelog: &Changelog, links: Option<&CompareLinks>) {
     assert!(second.is_err(), "nothing new is promoted: {second:?}");
 }
 
-/// Every line of the text is in the result, in order, but for the link of
-/// `[Unreleased]`, which moves on, and a heading that gets its date.
+/// Every line of the text is in the result, in order, but for two at most: the
+/// link of `[Unreleased]`, which moves on, and a heading that gets its date.
 fn kept(text: &str, result: &str) {
-    let content = |line: &str| line.trim_end_matches(['\r', '\n']).to_owned();
-    let mut rest: Vec<String> = result.split_inclusive('\n').map(content).collect();
-    rest.reverse();
-    let mut lost = Vec::new();
-    for line in text.split_inclusive('\n').map(content) {
-        match rest.iter().rposition(|new| *new == line) {
-            Some(at) => rest.truncate(at),
-            None => lost.push(line),
+    let lines = |text: &str| -> Vec<String> {
+        let lines = text.split_inclusive('\n');
+        lines.map(|line| line.trim_end_matches(['\r', '\n']).to_owned()).collect()
+    };
+    let (before, after) = (lines(text), lines(result));
+    let common = common(&before, &after);
+    assert!(common + 2 >= before.len(), "{text:?} became {result:?}");
+}
+
+/// The length of the longest common subsequence.
+fn common(one: &[String], other: &[String]) -> usize {
+    let mut lengths = vec![0; other.len() + 1];
+    for line in one {
+        let mut diagonal = 0;
+        for (at, candidate) in other.iter().enumerate() {
+            let above = lengths[at + 1];
+            lengths[at + 1] = match line == candidate {
+                true => diagonal + 1,
+                false => above.max(lengths[at]),
+            };
+            diagonal = above;
         }
     }
-    let is_link = |line: &str| line.to_lowercase().contains("[unreleased]:");
-    let headings = lost.iter().filter(|line| !is_link(line)).count();
-    assert!(lost.len() <= 2 && headings <= 1, "lost {lost:?} of {text:?}");
+    lengths[other.len()]
 }

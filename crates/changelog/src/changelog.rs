@@ -102,7 +102,15 @@ impl Changelog {
     /// [`ChangelogError::EmptyUnreleased`] and [`ChangelogError::EmptyVersion`].
     pub fn coming(&self, version: &Version) -> Result<&Section, ChangelogError> {
         let told = |section: &&Section| !self.is_empty(section);
-        let named = self.section(version);
+        let is_named = |s: &&Section| matches!(&s.title, Title::Version(v) if v == version);
+        let mut named = self.sections.iter().filter(is_named);
+        let (named, second) = (named.next(), named.next());
+        if let Some(second) = second {
+            return Err(ChangelogError::VersionExists {
+                version: version.clone(),
+                line: second.line,
+            });
+        }
         match (self.unreleased().filter(told), named) {
             (Some(unreleased), None) => Ok(unreleased),
             (None, Some(named)) if named.is_undated() => {

@@ -90,3 +90,20 @@ pub enum ChangelogError {
         date: String,
     },
 }
+
+impl ChangelogError {
+    /// The line to look at, counted from 1, where there is one.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            ChangelogError::EmptyUnreleased { line }
+            | ChangelogError::EmptyVersion { line, .. }
+            | ChangelogError::Unclosed { line }
+            | ChangelogError::DuplicateUnreleased { second: line, .. }
+            | ChangelogError::VersionExists { line, .. }
+            | ChangelogError::AsciiDoc { line, .. } => Some(*line),
+            ChangelogError::NoUnreleased
+            | ChangelogError::NoSuchVersion { .. }
+            | ChangelogError::BadDate { .. } => None,
+        }
+    }
+}

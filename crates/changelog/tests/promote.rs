@@ -288,6 +288,7 @@ fn a_section_that_is_named_already_gets_its_date() {
     check_error("## 1.4.0 (May 2024)\n- a\n", &taken(1));
     check_error("## 1.4.0 [YANKED]\n- a\n", &taken(1));
     check_error("## Unreleased\n- a\n## 1.4.0 - TBD\n- b\n", &taken(3));
+    check_error("## 1.4.0 - TBD\n- a\n## 1.4.0 - TBD\n- b\n", &taken(3));
     let empty = ChangelogError::EmptyVersion {
         version: version.clone(),
         line: 1,
