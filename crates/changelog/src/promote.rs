@@ -44,23 +44,25 @@ impl Changelog {
             "\n"
         };
         let style = Style::of(self, coming);
-        let mut edits = Vec::new();
-        let (bracketed, inline_link) = match &coming.parts {
+        let (bracketed, inline_link, mut headings) = match &coming.parts {
             Some(parts) if coming.title != Title::Unreleased => {
-                edits.push(style.date(self, coming, parts, date));
-                (parts.bracketed, parts.inline_link.is_some())
+                let dated = vec![style.date(self, coming, parts, date)];
+                (parts.bracketed, parts.inline_link.is_some(), dated)
             }
             _ => {
                 let at = coming.heading.start;
                 let title = style.title(self, version, date, links);
-                edits.push((at..at, format!("{heading}{end_of_line}")));
-                edits.push((coming.title_range.clone(), title));
-                (style.bracketed, style.inline_link)
+                let fresh = (at..at, format!("{heading}{end_of_line}"));
+                let named = (coming.title_range.clone(), title);
+                (style.bracketed, style.inline_link, vec![fresh, named])
             }
         };
+        let mut edits = Vec::new();
         if bracketed && !inline_link {
             edits.extend(links::edits(self, version, links, end_of_line)?);
         }
+        // A link just above the heading stays above it: the order decides.
+        edits.append(&mut headings);
         Ok(apply(&self.text, edits))
     }
 }
@@ -105,6 +107,10 @@ impl Style {
                     style.after = ")".to_owned();
                 }
             }
+        }
+        // An underlined `[1.4.0]: 2026-03-14` would be a link definition.
+        if style.separator.trim_start().starts_with(':') {
+            style.separator = " - ".to_owned();
         }
         style
     }

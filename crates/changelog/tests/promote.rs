@@ -211,6 +211,7 @@ fn yank_marks_are_idempotent_and_undone() {
         "## [1.3.0] - 2026-01-01 [YANKED]",
     );
     yank("## v1.3.0 ##", "## v1.3.0 [YANKED] ##");
+    yank("## [1.3.0]: lanterns", "## [1.3.0] [YANKED]: lanterns");
     let version = "9.0.0".parse().unwrap();
     assert_eq!(
         Changelog::parse("## [1.0.0]\n")

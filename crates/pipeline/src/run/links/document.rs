@@ -65,6 +65,10 @@ impl Document {
                         heading.push_str(&text);
                     }
                 }
+                Event::Start(Tag::Link {
+                    link_type: LinkType::Email,
+                    ..
+                }) => {}
                 Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
                     document
                         .targets
