@@ -89,9 +89,10 @@ pub struct CommitFacts {
 pub enum Interface {
     /// There is no library to compare.
     Absent,
-    /// Nothing that callers could see.
+    /// Nothing that asks for more than a patch.
     Same,
-    /// Additions.
+    /// What asks for a minor version. Few additions do: a new function passes
+    /// as a patch, and it is the commits that tell of it.
     Grown,
     /// Something that callers may rely on is gone or different.
     Broken,

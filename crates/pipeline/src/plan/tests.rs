@@ -19,6 +19,8 @@ use crate::plan::{Action, CommitIdentity};
 use crate::request::{ReleaseRequest, Request, YankRequest};
 use crate::{Config, Stage};
 
+mod versions;
+
 const CHANGELOG: &str =
     "# Changelog\n\n## [Unreleased]\n\n- Something new.\n\n## [1.0.0] - 2026-01-01\n\n- First.\n";
 

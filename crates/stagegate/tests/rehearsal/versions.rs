@@ -79,6 +79,9 @@ fn work_on(root: &Utf8Path, directory: &str, message: &str, code: &str) {
     let source = root.join("crates").join(directory).join("src/lib.rs");
     std::fs::write(&source, format!("{}\n{code}\n", read(&source))).unwrap();
     let log = root.join("crates").join(directory).join("CHANGELOG.md");
+    if !log.exists() {
+        return commit(root, message);
+    }
     let entry = format!("## [Unreleased]\n\n- {message}.\n");
     std::fs::write(&log, read(&log).replacen("## [Unreleased]\n", &entry, 1)).unwrap();
     commit(root, message);
@@ -245,5 +248,66 @@ fn pre_releases_count_up_and_leave_the_changelog_for_the_release() {
     assert!(
         manifest.contains("version = \"0.2.0\" } # renamed")
             && manifest.contains("version = \"=0.2.0\"")
+    );
+}
+
+#[test]
+fn commits_and_interfaces_decide_together() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let mut tool = crate::process::command("cargo", Utf8Path::new("/"));
+    tool.args(["semver-checks", "--version"]);
+    let world = World::without_host(Fixture::new(), "versions-auto");
+    let root = world.root().to_owned();
+    let auto = [
+        "release",
+        "auto",
+        "--dry-run",
+        "--skip",
+        "deploy-backend",
+        "--skip",
+        "deploy-frontend",
+    ];
+    if crate::process::run(tool).code != Some(0) {
+        let says = "the public interfaces cannot be compared";
+        work_on(
+            &root,
+            "core",
+            "feat: lamps",
+            "/// Light.\npub fn light() {}",
+        );
+        assert!(world.run(&auto).must_end_with(3).words().contains(says));
+        println!(
+            "skipped: cargo-semver-checks is not installed (`cargo install cargo-semver-checks --locked`)"
+        );
+        return;
+    }
+    let plan = |code| world.run(&auto).must_end_with(code).words();
+    assert!(plan(3).contains("nothing has changed since the last release"));
+    // Below 1.0.0 what is new moves the third number, as cargo reads it.
+    work_on(
+        &root,
+        "core",
+        "feat: lamps",
+        "/// Light.\npub fn light() {}",
+    );
+    let text = plan(0);
+    assert!(
+        text.contains("release 0.1.1 (from 0.1.0)") && text.contains("feat: lamps"),
+        "{text}"
+    );
+    // The commit claims a fix; the interface knows better.
+    let source = root.join("crates/core/src/lib.rs");
+    std::fs::write(
+        &source,
+        read(&source).replace("PartialEq, Eq)", "PartialEq)"),
+    )
+    .unwrap();
+    commit(&root, "fix: promise less");
+    let text = plan(0);
+    assert!(
+        text.contains("release 0.2.0 (from 0.1.0)") && text.contains("breaks callers"),
+        "{text}"
     );
 }
