@@ -19,6 +19,7 @@ use crate::plan::{Action, CommitIdentity};
 use crate::request::{ReleaseRequest, Request, YankRequest};
 use crate::{Config, Stage};
 
+mod gates;
 mod versions;
 
 const CHANGELOG: &str =
@@ -73,7 +74,7 @@ fn workspace() -> Workspace {
     Workspace::from_metadata(serde_json::from_value(metadata).unwrap())
 }
 
-pub(super) fn facts() -> Facts {
+fn facts() -> Facts {
     let mut files: BTreeMap<Utf8PathBuf, Vec<u8>> = EDGES
         .iter()
         .map(|(name, needs)| {
