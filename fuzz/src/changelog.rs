@@ -10,7 +10,11 @@ pub fn check(text: &str) {
     };
     assert_eq!(changelog.text(), text);
     for section in changelog.sections() {
-        assert!(changelog.notes(section).starts_with(changelog.body(section)));
+        assert!(
+            changelog
+                .notes(section)
+                .starts_with(changelog.body(section))
+        );
     }
     let versions = changelog.sections().iter().filter_map(|s| match &s.title {
         Title::Version(version) => Some(version.clone()),
@@ -30,7 +34,9 @@ pub fn check(text: &str) {
 /// A mark is there once, and its removal gives the text back.
 fn yank(changelog: &Changelog, version: &Version) {
     let text = changelog.text();
-    let marked = changelog.mark_yanked(version).expect("the version has a section");
+    let marked = changelog
+        .mark_yanked(version)
+        .expect("the version has a section");
     let again = Changelog::parse(&marked).expect("a mark makes no other file of it");
     let section = again.section(version).expect("the section is still there");
     assert!(section.yanked, "{marked:?}");
@@ -60,8 +66,11 @@ fn promote(changelog: &Changelog, links: Option<&CompareLinks>) {
         assert_eq!(without_links(new), without_links(old), "{promoted:?}");
     }
     kept(changelog.text(), &promoted);
-    let second = again.promote(&Version::new(9999, 5, 0), "2026-03-15", links);
-    assert!(second.is_err(), "nothing new is promoted: {second:?}");
+    let next = Version::new(9999, 5, 0);
+    if again.section(&next).is_none() {
+        let second = again.promote(&next, "2026-03-15", links);
+        assert!(second.is_err(), "nothing new is promoted: {second:?}");
+    }
 }
 
 /// A body without the links that a promotion writes: they stand where the one of
@@ -80,7 +89,9 @@ fn without_links(body: &str) -> String {
 fn kept(text: &str, result: &str) {
     let lines = |text: &str| -> Vec<String> {
         let lines = text.split_inclusive('\n');
-        lines.map(|line| line.trim_end_matches(['\r', '\n']).to_owned()).collect()
+        lines
+            .map(|line| line.trim_end_matches(['\r', '\n']).to_owned())
+            .collect()
     };
     let (before, after) = (lines(text), lines(result));
     let common = common(&before, &after);

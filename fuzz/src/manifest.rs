@@ -34,7 +34,11 @@ pub fn check(text: &str) {
         same_but_versions(before, &after);
         files.insert(path, after);
     }
-    assert_eq!(bumped(&files, "2.0.0"), Some(Vec::new()), "a second bump changes {files:?}");
+    assert_eq!(
+        bumped(&files, "2.0.0"),
+        Some(Vec::new()),
+        "a second bump changes {files:?}"
+    );
 }
 
 /// The edits that make `p` 2.0.0; none where it is refused.
@@ -65,9 +69,14 @@ fn applied(edit: &FileEdit, before: &str) -> String {
         at = splice.end;
     }
     assert_eq!(edit.state(before.as_bytes()), EditState::Before);
-    let after = edit.apply(before.as_bytes()).expect("it fits the text it was made for");
+    let after = edit
+        .apply(before.as_bytes())
+        .expect("it fits the text it was made for");
     assert_eq!(edit.state(&after), EditState::After);
-    assert!(edit.apply(&after).is_err(), "it would be applied twice: {edit:?}");
+    assert!(
+        edit.apply(&after).is_err(),
+        "it would be applied twice: {edit:?}"
+    );
     String::from_utf8(after).expect("splices are text")
 }
 
@@ -90,7 +99,10 @@ fn same_but_versions(before: &str, after: &str) {
     let (before, after) = (parse(before), parse(after));
     assert!(before.keys().eq(after.keys()), "{before:?} {after:?}");
     for (key, value) in &before {
-        assert!(after[key] == *value || key.ends_with("/version"), "{key} changed");
+        assert!(
+            after[key] == *value || key.ends_with("/version"),
+            "{key} changed"
+        );
     }
 }
 
@@ -101,6 +113,8 @@ fn flatten(path: &str, item: &Item, values: &mut BTreeMap<String, String>) {
         }
         return;
     }
-    let text = item.as_str().map_or_else(|| item.to_string(), str::to_owned);
+    let text = item
+        .as_str()
+        .map_or_else(|| item.to_string(), str::to_owned);
     values.insert(path.to_owned(), text.trim().to_owned());
 }

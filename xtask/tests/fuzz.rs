@@ -41,6 +41,11 @@ fn host() -> String {
 }
 
 fn build(host: &str, target: &Path) {
+    // The same versions as the workspace's; git does not track the copy.
+    let lockfile = root().join("fuzz/Cargo.lock");
+    if !lockfile.exists() {
+        std::fs::copy(root().join("Cargo.lock"), &lockfile).unwrap();
+    }
     let mut cargo = Command::new(env!("CARGO"));
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy().into_owned();

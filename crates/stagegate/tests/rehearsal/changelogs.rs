@@ -3,8 +3,9 @@
 use serde_json::Value;
 
 use crate::fixture::Fixture;
-use crate::process::{Ran, STAGEGATE, command, run};
+use crate::process::{Ran, STAGEGATE, command, git, run};
 use crate::within_a_rehearsal;
+use crate::world::{NO_GATES, World};
 
 const ROOT: &str = "# Changelog\n\n## [Unreleased]\n\n- A lantern, see [#7].\n\n\
                     ## [0.1.0] - 2026-01-02 [YANKED]\n\n- First.\n\n[#7]: https://example.org/7\n";
@@ -111,5 +112,78 @@ fn everything_to_mend_is_named_with_its_line() {
         ran.stderr.contains("there is no CHANGELOG.md"),
         "{}",
         ran.stderr
+    );
+}
+
+/// The plan of a release of 0.2.0 with this changelog, or what is in the way.
+fn planned(spoil: &dyn Fn(&Fixture)) -> (Option<i32>, Value) {
+    let fixture = Fixture::new();
+    spoil(&fixture);
+    git(&fixture.root, &["add", "--all"]);
+    git(&fixture.root, &["commit", "--quiet", "--message", "Change"]);
+    let world = World::without_host(fixture, "changelogs");
+    let mut plan = world.command(&["release", "0.2.0", "--dry-run", "--format", "json"]);
+    plan.args(NO_GATES);
+    plan.args(["--skip", "deploy-backend", "--skip", "deploy-frontend"]);
+    let ran = run(plan);
+    (ran.code, serde_json::from_str(&ran.stdout).unwrap())
+}
+
+fn edits(plan: &Value) -> &Value {
+    let steps = plan["steps"].as_array().unwrap();
+    let step = steps.iter().find(|step| step["stage"] == "changelog");
+    &step.unwrap_or_else(|| panic!("{plan}"))["action"]["edits"]
+}
+
+#[test]
+fn a_release_understands_links_and_names_to_come_and_refuses_the_rest() {
+    if within_a_rehearsal() {
+        return;
+    }
+    // What a link leads to is changed, and the link stays one.
+    let linked = |fixture: &Fixture| {
+        std::fs::create_dir(fixture.root.join("docs")).unwrap();
+        write(fixture, "docs/changes.md", ROOT);
+        std::fs::remove_file(fixture.root.join("CHANGELOG.md")).unwrap();
+        std::os::unix::fs::symlink("docs/changes.md", fixture.root.join("CHANGELOG.md")).unwrap();
+    };
+    let (code, plan) = planned(&linked);
+    assert_eq!(code, Some(0), "{plan}");
+    assert_eq!(edits(&plan)[0]["path"], "docs/changes.md", "{plan}");
+
+    let named = |fixture: &Fixture| {
+        write(
+            fixture,
+            "CHANGELOG.md",
+            "# C\n\n## 0.2.0 - TBD\n\n- A lantern.\n",
+        );
+    };
+    let (code, plan) = planned(&named);
+    assert_eq!(code, Some(0), "{plan}");
+    let splices = edits(&plan)[0]["splices"].to_string();
+    assert!(
+        splices.contains("20") && !splices.contains("lantern"),
+        "{splices}"
+    );
+    assert!(
+        plan.to_string().contains("- A lantern."),
+        "the notes: {plan}"
+    );
+
+    let asciidoc = |fixture: &Fixture| {
+        write(fixture, "changes.adoc", "= Changelog\n\n== Unreleased\n");
+        let path = fixture.root.join("stagegate.toml");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(
+            path,
+            format!("[release]\nchangelog = \"changes.adoc\"\n\n{text}"),
+        )
+        .unwrap();
+    };
+    let (code, refused) = planned(&asciidoc);
+    assert_eq!(code, Some(3), "{refused}");
+    assert!(
+        refused.to_string().contains("the changelog is AsciiDoc"),
+        "{refused}"
     );
 }
