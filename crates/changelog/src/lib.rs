@@ -16,6 +16,7 @@ mod links;
 mod markdown;
 mod promote;
 mod title;
+mod unreleased;
 mod yank;
 
 pub use changelog::{Changelog, Section};

@@ -60,11 +60,13 @@ pub enum Stage {
     Verify,
     /// Versions are withdrawn from new resolutions, or given back.
     Yank,
+    /// A branch is made ready for a fix.
+    Hotfix,
 }
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Stage; 26] = [
+    pub const ALL: [Stage; 27] = [
         Stage::Fmt,
         Stage::Audit,
         Stage::Outdated,
@@ -91,6 +93,7 @@ impl Stage {
         Stage::DeployFrontend,
         Stage::Verify,
         Stage::Yank,
+        Stage::Hotfix,
     ];
 
     /// The name on the command line, in plans and in reports.
@@ -122,6 +125,7 @@ impl Stage {
             Stage::DeployFrontend => "deploy-frontend",
             Stage::Verify => "verify",
             Stage::Yank => "yank",
+            Stage::Hotfix => "hotfix",
         }
     }
 
@@ -154,7 +158,8 @@ impl Stage {
             | Stage::Undraft
             | Stage::Health
             | Stage::Stabilise
-            | Stage::Yank => false,
+            | Stage::Yank
+            | Stage::Hotfix => false,
         }
     }
 

@@ -12,6 +12,7 @@ mod custom;
 mod deploy;
 mod edits;
 mod gates;
+mod hotfix;
 mod local;
 mod moves;
 mod publish;
@@ -26,6 +27,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, Binary, CommitIdentity, FrontendBuild, GateCommand, Place, ReleaseRef};
+pub(crate) use hotfix::BRANCHES as HOTFIXES;
 pub use version::{Kind, VersionRequest, Wanted};
 
 use crate::blocker::{Blocker, Blockers};
@@ -53,6 +55,9 @@ pub struct Plan {
     /// When it was made; also the date of the changelog section, and the time
     /// in commit and tag, so that a repeated step makes the same objects.
     pub at: Timestamp,
+    /// What a person does next, once it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<String>,
     /// Things worth knowing before saying yes.
     pub notes: Vec<String>,
     /// The steps.
@@ -166,6 +171,7 @@ pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, B
         Request::Deploy(wanted) => deploy::plan(facts, config, wanted, &mut blockers),
         Request::Rollback(wanted) => deploy::plan_rollback(facts, config, wanted, &mut blockers),
         Request::Yank(wanted) => yank::plan(facts, config, wanted, &mut blockers),
+        Request::Hotfix(wanted) => hotfix::plan(facts, config, wanted, &mut blockers),
     };
     match plan {
         Some(plan) if blockers.is_empty() => {
@@ -226,6 +232,7 @@ mod shape {
             versions: BTreeMap::new(),
             from: None,
             at: Timestamp::UNIX_EPOCH,
+            then: None,
             notes: Vec::new(),
             steps: vec![
                 step("fmt", Stage::Fmt),

@@ -365,6 +365,8 @@ fn dependents_are_yanked_first_and_given_back_last() {
         }
         let request = YankRequest {
             version: Version::new(1, 0, 0),
+            crates: Vec::new(),
+            reason: None,
             undo,
         };
         let facts = grouped(&facts, &Config::default());

@@ -42,7 +42,7 @@ pub fn every_changelog(world: &World) -> anyhow::Result<Vec<ChangelogFacts>> {
     let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     for path in configured.iter().cloned().chain(usual) {
-        let file = super::behind_links(world, &path);
+        let file = super::behind_links(&world.root, &path);
         if !seen.insert(file.clone()) {
             continue;
         }

@@ -74,6 +74,7 @@ mod tests {
             version: "1.1.0".parse().unwrap(),
             from: Some("1.0.0".parse().unwrap()),
             at: "2026-01-01T00:00:00Z".parse().unwrap(),
+            then: None,
             notes: vec!["mind the gap".to_owned()],
             steps: vec![
                 step("tag", Stage::Tag, false, false),
