@@ -1,6 +1,7 @@
 //! Each gate by itself: it passes, it finds something, or it cannot run, which is
 //! never a pass.
 
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
@@ -229,6 +230,37 @@ fn what_is_allowed_or_ignored_does_not_count_and_a_warning_goes_on() {
         "performed",
         "1.95.0 is the toolchain of this release",
     );
+}
+
+/// No other toolchain can be counted on, so this one answers to the stated version;
+/// what it is not asked for here it refuses.
+#[test]
+fn the_stated_version_builds_what_it_is_stated_for() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let broken = |fixture: &Fixture| {
+        let stated = "rust-version = \"1.95\"";
+        edit(fixture, "Cargo.toml", stated, "rust-version = \"1.94\"");
+        let code = "\ncompile_error!(\"newer than stated\");\n";
+        append(fixture, "crates/core/src/lib.rs", code);
+    };
+    let world = world(&broken, "msrv = \"deny\"");
+    let programs = world.place.root.with_file_name("programs");
+    std::fs::create_dir(&programs).unwrap();
+    let rustup = programs.join("rustup");
+    let script =
+        "#!/bin/sh\n[ \"$1 $2 $3\" = 'run 1.94 cargo' ] || exit 64\nshift 2\nexec \"$@\"\n";
+    std::fs::write(&rustup, script).unwrap();
+    std::fs::set_permissions(&rustup, PermissionsExt::from_mode(0o755)).unwrap();
+    let mut command = release(&world, "0.2.0", &["msrv"]);
+    let path = std::env::var("PATH").unwrap();
+    command.env("PATH", format!("{programs}:{path}"));
+    let says = "the stated Rust 1.94.0 is not enough: `rustup run 1.94 cargo check --locked --package \
+                … newer than stated … raise `rust-version`";
+    ended(&run(command), 5, says);
+    let own = world.root().join("target/stagegate/msrv-1.94.0");
+    assert!(own.is_dir(), "it builds in a directory of its own");
 }
 
 /// `parse` takes another argument since 0.1.0, which is published.
