@@ -10,6 +10,7 @@
 mod error;
 mod gates;
 mod load;
+mod pattern;
 
 use std::collections::BTreeMap;
 
@@ -20,8 +21,12 @@ use stagegate_github::Repository;
 use url::Url;
 
 pub use error::ConfigError;
-pub use gates::{AuditGate, CommandGate, Gates, Level};
+pub use gates::{
+    AuditGate, CommandGate, Gates, Level, LinksGate, MsrvGate, OutdatedGate, SecretsGate,
+    SemverGate,
+};
 pub use load::FILE_NAME;
+pub use pattern::PathPattern;
 
 /// The whole of `stagegate.toml`.
 #[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]

@@ -42,7 +42,7 @@ pub(super) fn plan(
     admission::assets(config, groups, blockers);
     admission::siblings(facts, config, &moves, blockers);
     let mut plan = empty(facts, config, &moves)?;
-    plan.steps = gates::steps(config);
+    plan.steps = gates::steps(facts, config, &moves, &mut plan.notes);
     let git = facts.git.as_ref().ok()?;
     let release = Release {
         facts,

@@ -19,6 +19,7 @@ use crate::plan::{Action, CommitIdentity};
 use crate::request::{ReleaseRequest, Request, YankRequest};
 use crate::{Config, Stage};
 
+mod gates;
 mod versions;
 
 const CHANGELOG: &str =
@@ -180,6 +181,8 @@ fn a_release_goes_from_gates_to_the_last_look() {
     let want = [
         "fmt",
         "audit",
+        "links",
+        "secrets",
         "clippy",
         "test",
         "doc",
@@ -215,14 +218,15 @@ fn a_release_goes_from_gates_to_the_last_look() {
         .filter(|s| s.beside)
         .map(|s| s.id.as_str())
         .collect();
-    assert_eq!(beside, ["audit", "publish:right"]);
+    assert_eq!(beside, ["audit", "links", "secrets", "publish:right"]);
 }
 
 #[test]
 fn every_member_moves_and_the_tool_along_with_them() {
     let plan = release(&facts(), "1.1.0", &[]).unwrap();
-    let Action::Edit { edits, .. } = &plan.steps[5].action else {
-        panic!("{:?}", plan.steps[5])
+    let bump = plan.steps.iter().find(|s| s.stage == Stage::Bump).unwrap();
+    let Action::Edit { edits, .. } = &bump.action else {
+        panic!("{bump:?}")
     };
     let mut paths: Vec<_> = edits.iter().map(|edit| edit.path.as_str()).collect();
     paths.sort_unstable();

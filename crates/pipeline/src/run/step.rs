@@ -6,8 +6,8 @@ use anyhow::{Context, bail};
 use camino::Utf8PathBuf;
 
 use super::{
-    asset, audit, branch, build, commit, deploy, edit, gate, github, outcome, package, produce,
-    prove, publish, push, sbom, seal, tag, yank,
+    asset, audit, branch, build, commit, deploy, edit, gate, github, links, msrv, outcome,
+    outdated, package, produce, prove, publish, push, sbom, seal, secrets, tag, yank,
 };
 use crate::account::{Account, Spent};
 use crate::command::{Stopped, Tool, log_of};
@@ -141,8 +141,8 @@ pub(super) fn perform(effect: &mut Effect<'_>, action: &Action) -> anyhow::Resul
         outcome: StepOutcome::Performed,
         evidence,
     };
-    if let Action::Gate(_) | Action::Audit { .. } = action {
-        return gate::pass(effect, action);
+    if let Some(level) = action.gate_level() {
+        return gate::pass(effect, level, action);
     }
     match probe(effect, action)
         .with_context(|| format!("{}: asking whether it is done", effect.step.title))?
@@ -165,7 +165,13 @@ pub(super) fn perform(effect: &mut Effect<'_>, action: &Action) -> anyhow::Resul
 
 pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<Probe> {
     match action {
-        Action::Gate(_) | Action::Audit { .. } => Ok(Probe::Absent),
+        // A gate looks at what is there now, each time.
+        Action::Gate(_)
+        | Action::Audit { .. }
+        | Action::Outdated { .. }
+        | Action::Links { .. }
+        | Action::Secrets { .. }
+        | Action::Msrv { .. } => Ok(Probe::Absent),
         Action::Edit { base, edits } => edit::probe(effect, base, edits),
         Action::Seal {
             parent, reference, ..
@@ -214,7 +220,7 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
     }
 }
 
-fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<String> {
+pub(super) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<String> {
     match action {
         Action::Gate(command) => gate::command(effect, command),
         Action::Audit {
@@ -315,5 +321,9 @@ fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<String> {
             identity,
         } => yank::mark_changelog(effect, edit, message, branch, remote, parent, identity),
         Action::Command { run, .. } => gate::custom(effect, run),
+        Action::Outdated { ignore, .. } => outdated::ask(effect, ignore),
+        Action::Links { paths, .. } => links::follow(effect, paths.as_deref()),
+        Action::Secrets { allow, .. } => secrets::look(effect, allow),
+        Action::Msrv { stated, .. } => msrv::check(effect, stated),
     }
 }
