@@ -66,6 +66,10 @@ pub struct Step {
     /// May run beside the step before it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub beside: bool,
+    /// Steps of the same run of steps side by side that must be done before
+    /// this one starts, by their ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     /// The first of those that cannot be taken back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_return: bool,
@@ -85,6 +89,7 @@ impl Step {
             stage,
             title: title.into(),
             beside: false,
+            needs: Vec::new(),
             no_return: false,
             action,
         }

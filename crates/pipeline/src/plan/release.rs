@@ -274,7 +274,7 @@ impl Release<'_> {
 
     /// What cannot be taken back.
     fn remote(&self, plan: &mut Plan) {
-        publish::steps(self.config, self.levels, plan);
+        publish::steps(self.facts, self.config, self.levels, plan);
         if let Some(release) = self.release_ref() {
             let title = format!("make the GitHub release {} public", release.tag);
             let latest = self.is_latest();

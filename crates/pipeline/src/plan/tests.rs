@@ -184,7 +184,23 @@ fn a_release_goes_from_gates_to_the_last_look() {
         .filter(|s| s.beside)
         .map(|s| s.id.as_str())
         .collect();
-    assert_eq!(beside, ["audit", "publish:right"]);
+    assert_eq!(
+        beside,
+        ["audit", "publish:left", "publish:right", "publish:top"]
+    );
+}
+
+#[test]
+fn a_crate_waits_for_its_own_dependencies_only() {
+    let plan = release(&facts(), "1.1.0", &[]).unwrap();
+    let needs = |id: &str| {
+        let step = plan.steps.iter().find(|s| s.id == id).unwrap();
+        step.needs.join(" ")
+    };
+    assert_eq!(needs("publish:core"), "");
+    assert_eq!(needs("publish:left"), "publish:core");
+    assert_eq!(needs("publish:right"), "publish:core");
+    assert_eq!(needs("publish:top"), "publish:left publish:right");
 }
 
 #[test]

@@ -139,7 +139,6 @@ fn watch(
 ) -> anyhow::Result<bool> {
     let start = Instant::now();
     let version = effect.plan.version_of(name);
-    let mut pause = Duration::from_millis(50);
     loop {
         match look(registry, name, version, checksum)? {
             Shown::Ours => return Ok(true),
@@ -148,7 +147,35 @@ fn watch(
             Shown::No => {}
         }
         effect.progress(format!("waiting for the index to show {name}"), None, None);
-        effect.pause(pause)?;
-        pause = (pause * 2).min(Duration::from_secs(1));
+        effect.pause(pause_after(start.elapsed()))?;
+    }
+}
+
+/// How long not to ask, once `waited` has passed: an eighth of it, so that what
+/// comes is seen at most an eighth later than it came, with few requests.
+fn pause_after(waited: Duration) -> Duration {
+    (waited / 8).clamp(Duration::from_millis(50), Duration::from_secs(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_seen_soon_after_it_changes_and_not_asked_often() {
+        let check = |lag: f64, latest: f64, requests: u32| {
+            let lag = Duration::from_secs_f64(lag);
+            let (mut now, mut asked) = (Duration::ZERO, 1);
+            while now < lag {
+                now += pause_after(now);
+                asked += 1;
+            }
+            assert!(now.as_secs_f64() <= latest, "{lag:?}: seen at {now:?}");
+            assert!(asked <= requests, "{lag:?}: asked {asked} times");
+        };
+        check(0.0, 0.0, 1);
+        check(0.3, 0.35, 8);
+        check(1.4, 1.58, 21);
+        check(90.0, 91.0, 120);
     }
 }
