@@ -103,9 +103,9 @@ fn list<T: ToString>(items: impl Iterator<Item = T>) -> String {
 /// and in `Cargo.lock` if there is one. Files that do not change are left out.
 ///
 /// `read` gets absolute paths. Requirements follow as the crate's documentation
-/// of requirements says: those with three numbers are raised to the new
-/// version, shorter ones and lower bounds only if they do not accept it, and
-/// operator and precision are kept.
+/// of requirements says: in members that move, those with three numbers are
+/// raised to the new version; all others change only if they do not accept it.
+/// Operator and precision are kept.
 ///
 /// # Errors
 ///
@@ -151,7 +151,9 @@ pub fn bump(
             (VersionSource::Workspace, _, Some(name)) => inherited.push((name, version)),
             _ => {}
         }
-        manifest.follow(&directories)?;
+        // What the workspace's own manifest states is for members that move too.
+        let released = version.is_some() || path == root_manifest;
+        manifest.follow(&directories, released)?;
         manifests.insert(path, manifest);
     }
     if let Some(version) = shared_version(workspace, &inherited)?

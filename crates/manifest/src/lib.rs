@@ -22,6 +22,7 @@ mod workspace;
 
 pub use bump::{BumpError, bump};
 pub use edit::{EditError, EditState, FileEdit, Splice, sha256_hex};
+pub use manifest_edit::inherits_version;
 pub use order::OrderError;
 pub use rules::{MetadataProblem, metadata_problems};
 pub use workspace::{InternalDependency, Package, Workspace, WorkspaceError};

@@ -93,15 +93,16 @@ impl<'t> Manifest<'t> {
     }
 
     /// Lets every requirement on a package in one of these directories follow
-    /// its new version.
+    /// its new version; `released` says whether this manifest's package moves too.
     pub(crate) fn follow(
         &mut self,
         to: &BTreeMap<Utf8PathBuf, (&str, &Version)>,
+        released: bool,
     ) -> Result<(), BumpError> {
         let mut splices = Vec::new();
         for table in dependency_tables(self.document.as_table()) {
             for (_, dependency) in table.iter() {
-                splices.extend(self.followed(dependency, to)?);
+                splices.extend(self.followed(dependency, to, released)?);
             }
         }
         self.splices.extend(splices);
@@ -112,6 +113,7 @@ impl<'t> Manifest<'t> {
         &self,
         dependency: &Item,
         to: &BTreeMap<Utf8PathBuf, (&str, &Version)>,
+        released: bool,
     ) -> Result<Option<Splice>, BumpError> {
         let (Some(path), Some(item)) = (
             dependency.get("path").and_then(Item::as_str),
@@ -124,7 +126,7 @@ impl<'t> Manifest<'t> {
             return Ok(None);
         };
         let requirement = item.as_str().unwrap_or_default();
-        match follow(requirement, version) {
+        match follow(requirement, version, released) {
             Followed::Stays => Ok(None),
             Followed::Becomes(text) => Ok(replace_string(self.text, item, &text)),
             Followed::Unclear => Err(BumpError::Requirement {
@@ -136,6 +138,13 @@ impl<'t> Manifest<'t> {
             }),
         }
     }
+}
+
+/// Whether the manifest `text` takes its package's version from the workspace.
+/// A text that is no manifest does not.
+pub fn inherits_version(text: &str) -> bool {
+    Manifest::parse(Utf8Path::new("Cargo.toml"), text)
+        .is_ok_and(|manifest| manifest.version_source() == VersionSource::Workspace)
 }
 
 /// Every table of dependencies in a manifest.

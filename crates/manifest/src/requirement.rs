@@ -1,10 +1,11 @@
 //! How a requirement follows a version: as far as needed, with its operator
 //! and precision.
 //!
-//! A requirement with all three numbers is raised to the new version even where
-//! it would accept it as it is (`1.2.0` for 1.2.1): packages that are released
-//! together are tested together, so a published one asks for the siblings of
-//! its own release. Shorter ones (`1.2`) say that any will do, and stay while
+//! In a package that is released too, a requirement with all three numbers is
+//! raised to the new version even where it would accept it as it is (`1.2.0` for
+//! 1.2.1): packages that are released together are tested together, so a
+//! published one asks for the siblings of its own release. A package that stays
+//! keeps whatever accepts the new version. Shorter requirements (`1.2`) say that any will do, and stay while
 //! they accept the new version; so do lower bounds (`>=1.2`).
 
 use semver::{Version, VersionReq};
@@ -21,8 +22,9 @@ pub(crate) enum Followed {
     Unclear,
 }
 
-/// How the requirement `text` follows its package to `new`.
-pub(crate) fn follow(text: &str, new: &Version) -> Followed {
+/// How the requirement `text` follows its package to `new`; `released` says
+/// whether the package that requires it is released along with it.
+pub(crate) fn follow(text: &str, new: &Version, released: bool) -> Followed {
     let Ok(parsed) = VersionReq::parse(text) else {
         return Followed::Unclear;
     };
@@ -43,7 +45,7 @@ pub(crate) fn follow(text: &str, new: &Version) -> Followed {
     let is_wild = |part: &str| matches!(part, "*" | "x" | "X");
     let is_exact = numbers.split('.').count() == 3 && !numbers.split('.').any(is_wild);
     let follows = match operator {
-        "" | "^" | "~" | "=" => !accepts || is_exact,
+        "" | "^" | "~" | "=" => !accepts || (is_exact && released),
         ">=" => !accepts,
         _ if accepts => false,
         _ => return Followed::Unclear,
@@ -94,10 +96,18 @@ mod tests {
 
     fn check(text: &str, new: &str, expected: Followed) {
         assert_eq!(
-            follow(text, &new.parse().unwrap()),
+            follow(text, &new.parse().unwrap(), true),
             expected,
             "{text} for {new}"
         );
+    }
+
+    #[test]
+    fn a_package_that_stays_keeps_what_accepts_the_new_version() {
+        let stays = |text: &str, new: &str| follow(text, &new.parse().unwrap(), false);
+        assert_eq!(stays("1.2.0", "1.2.1"), Followed::Stays);
+        assert_eq!(stays("1.2.0", "2.0.0"), becomes("2.0.0"));
+        assert_eq!(stays("=1.2.0", "1.2.1"), becomes("=1.2.1"));
     }
 
     fn becomes(text: &str) -> Followed {

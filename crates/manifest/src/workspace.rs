@@ -44,6 +44,8 @@ pub struct InternalDependency {
     pub name: String,
     /// Normal, build or development.
     pub kind: DependencyKind,
+    /// What the dependent accepts; `*` where no version is written.
+    pub requirement: semver::VersionReq,
     /// Whether the manifest (or the workspace, for an inherited dependency)
     /// requires a version. Cargo strips a development dependency without one
     /// from what it publishes, and refuses the other kinds.
@@ -218,6 +220,7 @@ fn internal(
             Some(InternalDependency {
                 name: name.clone(),
                 kind: dependency.kind,
+                requirement: dependency.req.clone(),
                 has_version: dependency.req != semver::VersionReq::STAR,
                 has_registry: dependency.registry.is_some(),
             })

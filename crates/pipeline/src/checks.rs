@@ -29,8 +29,11 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
         .map(|tool| check(tool.name, tool.version.clone()))
         .collect();
     checks.extend(git(facts, config));
-    if let Some((path, text)) = &facts.changelog {
-        checks.push(check("changelog", changelog(path, text)));
+    if let Err(blocker) = &facts.groups {
+        checks.push(check("versions", Err(blocker.clone())));
+    }
+    for (path, found) in &facts.changelogs {
+        checks.push(check("changelog", changelog(path, &found.text)));
     }
     if let Some(advisories) = &facts.advisories {
         checks.push(check("advisories", advisories.clone()));

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
-use semver::Version;
 use stagegate_deploy::{PastDeploy, Target};
 use stagegate_github::{Release, Repository, RepositoryFacts, Server};
 use stagegate_manifest::Workspace;
 use stagegate_registry::IndexVersion;
 
+use crate::Config;
 use crate::blocker::Blocker;
+use crate::group::Group;
 use crate::plan::CommitIdentity;
 
 /// Something the survey looked for: found, or the reason why it could not look.
@@ -27,8 +28,14 @@ pub struct Facts {
     pub workspace: Workspace,
     /// Manifests and lockfile, relative to the root.
     pub files: BTreeMap<Utf8PathBuf, Vec<u8>>,
-    /// The changelog's place and text, if there is one.
-    pub changelog: Option<(Utf8PathBuf, Found<String>)>,
+    /// The packages that move together.
+    pub groups: Found<Vec<Group>>,
+    /// Every changelog that there is, by the name its group knows it under.
+    pub changelogs: BTreeMap<Utf8PathBuf, ChangelogFacts>,
+    /// What happened since each group's last release, where that was asked for.
+    pub history: BTreeMap<String, History>,
+    /// How each group's public interface changed since then, where that was asked for.
+    pub interfaces: BTreeMap<String, Found<Interface>>,
     /// The git checkout.
     pub git: Found<GitFacts>,
     /// Programs and their versions.
@@ -41,6 +48,53 @@ pub struct Facts {
     pub github: Option<Found<GitHubFacts>>,
     /// The hosts of the environment.
     pub hosts: Vec<HostSurvey>,
+}
+
+/// A changelog.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ChangelogFacts {
+    /// The file, relative to the root, with links followed.
+    pub file: Utf8PathBuf,
+    /// What is in it.
+    pub text: Found<String>,
+}
+
+/// What happened to a group since its last release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// The tag of that release; absent before the first.
+    pub since: Option<String>,
+    /// The commits that touched its packages' directories, newest first.
+    pub commits: Vec<CommitFacts>,
+}
+
+impl History {
+    /// Whether there is anything to release.
+    pub fn has_changed(&self) -> bool {
+        self.since.is_none() || !self.commits.is_empty()
+    }
+}
+
+/// A commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitFacts {
+    /// Its id, hexadecimal.
+    pub id: String,
+    /// Its whole message.
+    pub message: String,
+}
+
+/// How a public interface changed, by what cargo-semver-checks lets pass.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Interface {
+    /// There is no library to compare.
+    Absent,
+    /// Nothing that callers could see.
+    Same,
+    /// Additions.
+    Grown,
+    /// Something that callers may rely on is gone or different.
+    Broken,
 }
 
 /// The git checkout.
@@ -135,18 +189,25 @@ pub struct HostSurvey {
 }
 
 impl Facts {
-    /// The version that the workspace has now: the highest of its publishable
-    /// packages, or of all where none is publishable.
-    pub fn current_version(&self, registry: &str) -> Option<Version> {
-        let publishable = self
-            .workspace
-            .packages
-            .iter()
-            .filter(|p| p.publishable_to(registry));
-        publishable
-            .map(|p| &p.version)
-            .max()
-            .or_else(|| self.workspace.packages.iter().map(|p| &p.version).max())
-            .cloned()
+    /// The group that a release is about first: the app's own, else the
+    /// workspace's, else the first.
+    pub fn main_group(&self, config: &Config) -> Option<&Group> {
+        crate::group::main(self.groups.as_ref().ok()?, config)
+    }
+}
+
+impl Interface {
+    /// The kind of version that it calls for, and why.
+    pub(crate) fn call_for(self, group: &Group) -> Option<(crate::plan::Kind, String)> {
+        let (kind, why) = match self {
+            Interface::Absent | Interface::Same => return None,
+            Interface::Grown => (crate::plan::Kind::Minor, "the public interface grew"),
+            Interface::Broken => (
+                crate::plan::Kind::Major,
+                "the public interface changed in a way that breaks callers",
+            ),
+        };
+        let kind = kind.for_version(&group.version);
+        Some((kind, format!("{}: {why}", kind.name())))
     }
 }

@@ -17,6 +17,7 @@ pub mod config;
 mod event;
 pub mod facts;
 mod git;
+pub mod group;
 mod interrupt;
 mod journal;
 pub mod plan;

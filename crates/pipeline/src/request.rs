@@ -3,7 +3,7 @@
 use semver::Version;
 
 use crate::Stage;
-use crate::plan::VersionRequest;
+use crate::plan::{VersionRequest, Wanted};
 
 /// What somebody asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -21,8 +21,10 @@ pub enum Request {
 /// `release`
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReleaseRequest {
-    /// The version.
-    pub version: VersionRequest,
+    /// The versions.
+    pub versions: Vec<Wanted>,
+    /// Make pre-releases under this label.
+    pub pre: Option<String>,
     /// Stages to leave out.
     pub skip: Vec<Stage>,
     /// The environment to deploy to.
@@ -91,6 +93,21 @@ pub struct YankRequest {
 }
 
 impl ReleaseRequest {
+    /// Whether commits and interfaces decide.
+    pub fn asks_for_auto(&self) -> bool {
+        self.versions
+            .iter()
+            .any(|wanted| wanted.version == VersionRequest::Auto)
+    }
+
+    /// Whether groups are meant that only their history can tell.
+    pub fn asks_for_history(&self) -> bool {
+        let unnamed = |wanted: &Wanted| {
+            wanted.group.is_none() && !matches!(wanted.version, VersionRequest::Exact(_))
+        };
+        self.asks_for_auto() || self.versions.iter().any(unnamed)
+    }
+
     /// Whether no host will be touched.
     pub fn skips_deploy(&self) -> bool {
         self.skip.contains(&Stage::DeployBackend) && self.skip.contains(&Stage::DeployFrontend)

@@ -13,10 +13,13 @@ use cargo_config2::{Config, CredentialProvider, PathAndArgs, ResolveOptions};
 /// The index of crates.io, which no configuration may change.
 pub const CRATES_IO_INDEX: &str = "sparse+https://index.crates.io/";
 
+/// Looks a variable of the environment up.
+type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
+
 /// Cargo's configuration around one directory.
 pub struct CargoConfig {
     files: Config,
-    env: Box<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    env: Variables,
 }
 
 /// Somebody who may have a registry's token.

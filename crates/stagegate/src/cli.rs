@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use semver::Version;
 use stagegate_pipeline::Stage;
-use stagegate_pipeline::plan::VersionRequest;
+use stagegate_pipeline::plan::Wanted;
 
 /// Takes a Cargo workspace from merged to published, released and running.
 #[derive(Debug, Parser)]
@@ -51,9 +51,13 @@ pub(crate) enum Task {
 
 #[derive(Debug, Args)]
 pub(crate) struct Release {
-    /// A version such as 1.4.0, or `major`, `minor`, `patch`
+    /// A version such as 1.4.0, or `major`, `minor`, `patch`, `auto`; where
+    /// versions differ, NAME=VERSION each
     #[arg(value_name = "VERSION", required_unless_present = "resume")]
-    pub(crate) version: Option<VersionRequest>,
+    pub(crate) versions: Vec<Wanted>,
+    /// Make a pre-release of it under this label, such as `rc`
+    #[arg(long, value_name = "LABEL", conflicts_with = "resume")]
+    pub(crate) pre: Option<String>,
     /// Print the plan and stop; nothing can be written
     #[arg(long, conflicts_with_all = ["resume", "yes"])]
     pub(crate) dry_run: bool,
@@ -152,9 +156,12 @@ pub(crate) struct Yank {
 #[cfg(feature = "rehearsal")]
 #[derive(Debug, Args)]
 pub(crate) struct Rehearse {
-    /// The version to rehearse
+    /// The version to rehearse, as for `release`
     #[arg(value_name = "VERSION", default_value = "minor")]
-    pub(crate) version: VersionRequest,
+    pub(crate) versions: Vec<Wanted>,
+    /// Make a pre-release of it under this label, such as `rc`
+    #[arg(long, value_name = "LABEL")]
+    pub(crate) pre: Option<String>,
     /// Let something go wrong (may be given more than once; `list` shows all)
     #[arg(long, value_name = "FAULT")]
     pub(crate) fault: Vec<String>,

@@ -58,14 +58,14 @@ impl Config {
                 &message,
             ))
         };
-        if self.release.tag.matches("{version}").count() != 1 {
-            return wrong(
-                "tag",
-                format!(
-                    "`release.tag` is `{}`: it must contain `{{version}}` once",
-                    self.release.tag
-                ),
-            );
+        let own = self.release.groups.values().map(|group| &group.tag);
+        for tag in own.chain([&self.release.tag]).flatten() {
+            if tag.matches("{version}").count() != 1 {
+                return wrong(
+                    "tag",
+                    format!("the tag is `{tag}`: it must contain `{{version}}` once"),
+                );
+            }
         }
         for step in &self.steps {
             if step.run.is_empty() {

@@ -73,15 +73,20 @@ pub struct PostConfig {
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReleaseConfig {
-    /// How versions move together. Only `lockstep` (one version) is built.
+    /// How versions move, for packages that are in no group.
     pub versioning: Versioning,
+    /// Groups of packages by name.
+    #[serde(rename = "group")]
+    pub groups: BTreeMap<String, GroupConfig>,
     /// The branch that releases are made from.
     pub branch: String,
     /// The remote that branch and tag are pushed to.
     pub remote: String,
-    /// The tag's name; `{version}` stands for the version.
-    pub tag: String,
-    /// The changelog, relative to the root; absent means `CHANGELOG.md` where
+    /// The tag's name; `{version}` stands for the version, `{name}` for the
+    /// group or package. Absent: `v{version}` where the whole workspace has one
+    /// version, `{name}-v{version}` otherwise.
+    pub tag: Option<String>,
+    /// The workspace's changelog, relative to the root; absent means `CHANGELOG.md` where
     /// such a file exists, and no changelog stage where none does.
     pub changelog: Option<Utf8PathBuf>,
 }
@@ -93,29 +98,36 @@ pub enum Versioning {
     /// One version for all.
     #[default]
     Lockstep,
+    /// Each package has its own.
+    Independent,
+}
+
+/// `[release.group.NAME]`
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct GroupConfig {
+    /// Packages by name; `*` stands for any part of one.
+    pub crates: Vec<String>,
+    /// How their versions move.
+    #[serde(default)]
+    pub versioning: Versioning,
+    /// The tag's name, as in `[release]`.
+    pub tag: Option<String>,
+    /// A changelog of the group's own, relative to the root, beside those in
+    /// its packages' directories.
+    pub changelog: Option<Utf8PathBuf>,
 }
 
 impl Default for ReleaseConfig {
     fn default() -> Self {
         ReleaseConfig {
             versioning: Versioning::Lockstep,
+            groups: BTreeMap::new(),
             branch: "main".to_owned(),
             remote: "origin".to_owned(),
-            tag: "v{version}".to_owned(),
+            tag: None,
             changelog: None,
         }
-    }
-}
-
-impl ReleaseConfig {
-    /// The tag of a version.
-    pub fn tag_of(&self, version: &semver::Version) -> String {
-        self.tag.replace("{version}", &version.to_string())
-    }
-
-    /// What stands before the version in a tag.
-    pub fn tag_prefix(&self) -> &str {
-        self.tag.split("{version}").next().unwrap_or_default()
     }
 }
 

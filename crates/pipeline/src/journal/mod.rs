@@ -335,6 +335,7 @@ mod tests {
         };
         Plan {
             target: format!("release-{version}"),
+            words: version.to_owned(),
             title: format!("release {version}"),
             version: version.parse().unwrap(),
             versions: std::collections::BTreeMap::new(),

@@ -91,14 +91,14 @@ pub enum Action {
         /// Sign it, as git is configured to.
         sign: bool,
     },
-    /// Pushes branch and tag together or not at all.
+    /// Pushes branch and tags together or not at all.
     Push {
         /// The remote's name.
         remote: String,
         /// The branch.
         branch: String,
-        /// The tag.
-        tag: String,
+        /// The tags.
+        tags: Vec<String>,
         /// The private reference of the release commit.
         reference: String,
     },
@@ -152,10 +152,12 @@ pub enum Action {
     Outcome {
         /// Crates that must be in the index with the bytes we packaged.
         crates: Vec<String>,
-        /// The release that must be public.
-        release: Option<ReleaseRef>,
-        /// Remote and tag that must be there.
-        tag: Option<(String, String)>,
+        /// The releases that must be public.
+        releases: Vec<ReleaseRef>,
+        /// The remote that must have the tags.
+        remote: String,
+        /// The tags.
+        tags: Vec<String>,
         /// Hosts whose running release must be this one.
         hosts: Vec<Place>,
         /// The page that must answer.

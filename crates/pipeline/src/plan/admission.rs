@@ -1,22 +1,17 @@
 //! What keeps a version from being released, apart from the preconditions.
 
-use semver::{BuildMetadata, Version};
+use semver::BuildMetadata;
 use stagegate_manifest::metadata_problems;
 use stagegate_registry::IndexVersion;
 
+use super::moves::Move;
 use crate::Config;
 use crate::blocker::Blocker;
 use crate::facts::Facts;
 
 /// The version itself.
-pub(super) fn version(
-    facts: &Facts,
-    config: &Config,
-    current: &Version,
-    version: &Version,
-    blockers: &mut Vec<Blocker>,
-) {
-    let tag = config.release.tag_of(version);
+pub(super) fn version(facts: &Facts, one: &Move<'_>, blockers: &mut Vec<Blocker>) {
+    let (tag, version, current) = (one.tag(), &one.to, &one.group.version);
     if version < current {
         blockers.push(Blocker::new(
             format!("{version} is not greater than {current}, the version that the workspace has"),
@@ -53,7 +48,7 @@ pub(super) fn version(
         let published: Vec<_> = registry
             .versions
             .iter()
-            .filter(|(_, v)| has(v))
+            .filter(|(name, v)| one.group.has(name) && has(v))
             .map(|(name, _)| name.as_str())
             .collect();
         if !published.is_empty() {
@@ -61,6 +56,50 @@ pub(super) fn version(
                 format!("{version} is already published on {}: {}", registry.name, published.join(", ")),
                 "ask for the next version; a registry never takes a number twice, not even a yanked one",
             ));
+        }
+    }
+}
+
+/// A sibling that stays must be in the registry as it is, or nobody can resolve
+/// what is published on top of it.
+pub(super) fn siblings(
+    facts: &Facts,
+    config: &Config,
+    moves: &[Move<'_>],
+    blockers: &mut Vec<Blocker>,
+) {
+    let Some(Ok(registry)) = &facts.registry else {
+        return;
+    };
+    let moved = |name: &str| moves.iter().any(|one| one.group.has(name));
+    let published = facts
+        .workspace
+        .packages
+        .iter()
+        .filter(|p| moved(&p.name) && p.publishable_to(&config.registry.name));
+    for package in published {
+        let stay = package
+            .internal
+            .iter()
+            .filter(|d| d.is_published() && d.has_version && !moved(&d.name));
+        for dependency in stay {
+            let there = registry
+                .versions
+                .get(&dependency.name)
+                .is_some_and(|known| {
+                    known
+                        .iter()
+                        .any(|v| !v.yanked && dependency.requirement.matches(&v.vers))
+                });
+            if !there {
+                blockers.push(Blocker::new(
+                    format!(
+                        "{} requires {} {}, and {} has no such version",
+                        package.name, dependency.name, dependency.requirement, registry.name
+                    ),
+                    format!("release it too: add `{}=VERSION`", dependency.name),
+                ));
+            }
         }
     }
 }

@@ -4,7 +4,7 @@ use semver::Version;
 use stagegate_deploy::{App, BackendStep, FrontendStep, Target};
 
 use super::action::{Action, Place};
-use super::{Plan, Step, release};
+use super::{Plan, Step};
 use crate::blocker::Blocker;
 use crate::checks;
 use crate::config::{AppConfig, EnvironmentConfig};
@@ -148,7 +148,6 @@ fn ready<'a>(
 pub(super) fn steps_of_release(
     config: &Config,
     wanted: &ReleaseRequest,
-    version: &Version,
     plan: &mut Plan,
     blockers: &mut Vec<Blocker>,
 ) -> Option<String> {
@@ -162,12 +161,13 @@ pub(super) fn steps_of_release(
             return None;
         }
     };
-    let revision = release::release_reference(version);
+    let revision = plan.reference();
+    let version = plan.version.clone();
     let app_there = survey::app_of(app, environment);
     let deploy = Deploy {
         app_there,
         environment,
-        version,
+        version: &version,
         revision: &revision,
         built: true,
     };
@@ -185,7 +185,7 @@ pub(super) fn places(
     facts: &Facts,
     config: &Config,
     part: Part,
-    version: &Version,
+    (version, revision): (&Version, &str),
     environment: Option<&str>,
 ) -> Vec<Place> {
     let Some((app, environment)) = environment.and_then(|name| app_in(config, name).ok()) else {
@@ -199,7 +199,7 @@ pub(super) fn places(
         target: host.target.clone(),
         app: app.clone(),
         version: version.clone(),
-        revision: release::release_reference(version),
+        revision: revision.to_owned(),
         built: false,
     };
     facts.hosts.iter().map(place).collect()
@@ -210,6 +210,7 @@ fn empty_plan(facts: &Facts, verb: &str, part: Part, environment: &str, version:
         target: format!("{verb}-{environment}"),
         title: format!("{verb} {} in {environment}: {version}", part.name()),
         version,
+        words: format!("{} --env {environment}", part.name()),
         versions: std::collections::BTreeMap::new(),
         from: None,
         at: facts.at,
@@ -232,7 +233,7 @@ pub(super) fn plan(
         .ok()?;
     let (version, revision) = match &wanted.version {
         Some(version) => {
-            let tag = config.release.tag_of(version);
+            let tag = facts.main_group(config)?.tag_of(version);
             let Some(commit) = git.tags.get(&tag) else {
                 blockers.push(Blocker::new(
                     format!("there is no tag {tag} in this checkout"),
@@ -249,10 +250,7 @@ pub(super) fn plan(
             if !git.dirty.is_empty() {
                 blockers.push(checks::dirty(&git.dirty));
             }
-            (
-                facts.current_version(&config.registry.name)?,
-                git.head.clone(),
-            )
+            (facts.main_group(config)?.version.clone(), git.head.clone())
         }
     };
     let (app, environment) = found?;
@@ -307,10 +305,8 @@ fn verify(
     plan: &mut Plan,
     revision: &str,
 ) {
-    let mut hosts = places(facts, config, part, &plan.version, Some(environment));
-    for host in &mut hosts {
-        revision.clone_into(&mut host.revision);
-    }
+    let wanted = (&plan.version, revision);
+    let hosts = places(facts, config, part, wanted, Some(environment));
     let frontend = config
         .app
         .as_ref()
@@ -320,8 +316,9 @@ fn verify(
     let url = frontend.and_then(|f| here.or_else(|| f.url.clone()));
     let action = Action::Outcome {
         crates: Vec::new(),
-        release: None,
-        tag: None,
+        releases: Vec::new(),
+        remote: String::new(),
+        tags: Vec::new(),
         hosts,
         url,
     };

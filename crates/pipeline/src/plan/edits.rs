@@ -1,46 +1,64 @@
 //! What a release changes in the workspace's files.
 
-use semver::Version;
-use stagegate_changelog::{Changelog, CompareLinks};
+use std::collections::BTreeMap;
+
+use stagegate_changelog::{Changelog, ChangelogError, CompareLinks};
 use stagegate_manifest::{FileEdit, bump};
 
+use super::moves::Move;
+use crate::Stage;
 use crate::blocker::Blocker;
-use crate::facts::Facts;
+use crate::facts::{ChangelogFacts, Facts};
 use crate::request::ReleaseRequest;
-use crate::{Config, Stage};
 
-/// Manifests and lockfile, and the changelog apart from them.
+/// Manifests and lockfile, and the changelogs apart from them.
 pub(super) struct Edits {
     /// Manifests and lockfile.
     pub(super) bump: Vec<FileEdit>,
-    /// The changelog.
-    pub(super) changelog: Option<FileEdit>,
-    /// What the release says of itself, Markdown.
-    pub(super) notes: String,
+    /// The changelogs.
+    pub(super) changelogs: Vec<FileEdit>,
+    /// What each group's release says of itself, Markdown.
+    pub(super) notes: BTreeMap<String, String>,
 }
 
 pub(super) fn edits(
     facts: &Facts,
-    config: &Config,
     wanted: &ReleaseRequest,
-    current: &Version,
-    version: &Version,
+    moves: &[Move<'_>],
     blockers: &mut Vec<Blocker>,
 ) -> Edits {
     let mut edits = Edits {
-        bump: Vec::new(),
-        changelog: None,
-        notes: String::new(),
+        bump: manifests(facts, moves, blockers),
+        changelogs: Vec::new(),
+        notes: BTreeMap::new(),
     };
-    let moves = facts
-        .workspace
-        .packages
-        .iter()
-        .filter(|p| p.publishable_to(&config.registry.name) || p.version == *current);
-    let to = moves
-        .filter(|p| p.version != *version)
-        .map(|p| (p.name.clone(), version.clone()))
-        .collect();
+    let mut promoted = BTreeMap::new();
+    for one in moves {
+        let notes = if wanted.skip.contains(&Stage::Changelog) {
+            String::new()
+        } else {
+            changelogs(facts, one, &mut promoted, blockers)
+        };
+        edits.notes.insert(one.group.name.clone(), notes);
+    }
+    edits.changelogs = promoted.into_values().collect();
+    edits
+}
+
+fn manifests(facts: &Facts, moves: &[Move<'_>], blockers: &mut Vec<Blocker>) -> Vec<FileEdit> {
+    let mut to = BTreeMap::new();
+    for one in moves {
+        let members = facts
+            .workspace
+            .packages
+            .iter()
+            .filter(|p| one.group.has(&p.name));
+        to.extend(
+            members
+                .filter(|p| p.version != one.to)
+                .map(|p| (p.name.clone(), one.to.clone())),
+        );
+    }
     let read = |path: &camino::Utf8Path| {
         let relative = path.strip_prefix(&facts.workspace.root).unwrap_or(path);
         facts
@@ -49,48 +67,103 @@ pub(super) fn edits(
             .cloned()
             .ok_or_else(|| std::io::ErrorKind::NotFound.into())
     };
-    match bump(&facts.workspace, &read, &to) {
-        Ok(bumped) => edits.bump = bumped,
-        Err(e) => blockers.push(Blocker::new(
+    bump(&facts.workspace, &read, &to).unwrap_or_else(|e| {
+        blockers.push(Blocker::new(
             e.to_string(),
             "write the version in a way that cargo reads, then try again",
-        )),
+        ));
+        Vec::new()
+    })
+}
+
+/// Promotes what a group's changelogs have gathered, and answers with the
+/// release's notes. One of several may have nothing new; a pre-release only
+/// borrows what is gathered for the release.
+fn changelogs(
+    facts: &Facts,
+    one: &Move<'_>,
+    promoted: &mut BTreeMap<camino::Utf8PathBuf, FileEdit>,
+    blockers: &mut Vec<Blocker>,
+) -> String {
+    let mut notes = String::new();
+    let mut empty = Vec::new();
+    let mut seen = Vec::new();
+    for path in &one.group.changelogs {
+        let Some(found) = facts.changelogs.get(path) else {
+            continue;
+        };
+        // Several names may lead to one file. What cannot be read is a blocker
+        // of the preconditions.
+        if seen.contains(&&found.file) || promoted.contains_key(&found.file) {
+            continue;
+        }
+        seen.push(&found.file);
+        let Ok(text) = &found.text else { continue };
+        match promote(facts, one, text) {
+            Ok((edit, said)) => {
+                if let Some(new) = edit {
+                    let edit =
+                        FileEdit::from_texts(found.file.clone(), text.as_bytes(), new.as_bytes());
+                    promoted.insert(found.file.clone(), edit);
+                }
+                if !notes.is_empty() {
+                    notes.push_str(&format!("\n\n### {}\n\n", said_of(facts, found)));
+                }
+                notes.push_str(&said);
+            }
+            Err(e) => empty.push((path, e)),
+        }
     }
-    let Some((path, text)) = facts
-        .changelog
-        .as_ref()
-        .filter(|_| !wanted.skip.contains(&Stage::Changelog))
-    else {
-        return edits;
-    };
-    // An unreadable changelog is a blocker of the preconditions.
-    let Ok(text) = text else { return edits };
+    let only_empty = |e: &ChangelogError| matches!(e, ChangelogError::EmptyUnreleased { .. });
+    let fine = !notes.is_empty() || !one.asked;
+    for (path, e) in empty {
+        if !(fine && only_empty(&e)) {
+            blockers.push(Blocker::new(
+                format!("{path}: {e}"),
+                "write down under `## [Unreleased]` what is new for users, commit it, and try again (or `--skip changelog`)",
+            ));
+        }
+    }
+    if notes.is_empty() {
+        return one.reasons.join("\n");
+    }
+    notes
+}
+
+/// The package whose changelog it is.
+fn said_of(facts: &Facts, found: &ChangelogFacts) -> String {
+    let directory = found.file.parent().map(|d| facts.workspace.root.join(d));
+    let package = facts
+        .workspace
+        .packages
+        .iter()
+        .find(|p| Some(p.directory()) == directory);
+    package.map_or_else(|| found.file.to_string(), |p| p.name.clone())
+}
+
+fn promote(
+    facts: &Facts,
+    one: &Move<'_>,
+    text: &str,
+) -> Result<(Option<String>, String), ChangelogError> {
+    let changelog = Changelog::parse(text)?;
+    let notes = changelog
+        .unreleased()
+        .map(|section| changelog.notes(section))
+        .unwrap_or_default();
+    if !one.to.pre.is_empty() {
+        return Ok((None, notes));
+    }
     let links = facts
         .github
         .as_ref()
         .and_then(|found| found.as_ref().ok())
         .map(|github| CompareLinks {
             repository: format!("{}/{}", web_of(&github.server.api), github.facts.full_name),
-            tag_prefix: config.release.tag_prefix().to_owned(),
+            tag_prefix: one.group.tag_prefix().to_owned(),
         });
-    let promoted = Changelog::parse(text).and_then(|changelog| {
-        let promoted = changelog.promote(version, &facts.date, links.as_ref())?;
-        let notes = changelog
-            .unreleased()
-            .map(|section| changelog.notes(section));
-        Ok((promoted, notes))
-    });
-    match promoted {
-        Ok((promoted, notes)) => {
-            edits.changelog = Some(FileEdit::from_texts(path.clone(), text.as_bytes(), promoted.as_bytes()));
-            edits.notes = notes.unwrap_or_default();
-        }
-        Err(e) => blockers.push(Blocker::new(
-            format!("{path}: {e}"),
-            "write down under `## [Unreleased]` what is new for users, commit it, and try again (or `--skip changelog`)",
-        )),
-    }
-    edits
+    let promoted = changelog.promote(&one.to, &facts.date, links.as_ref())?;
+    Ok((Some(promoted), notes))
 }
 
 /// Where people browse, from where programs ask.

@@ -7,10 +7,13 @@
 mod action;
 mod admission;
 mod build;
+mod commits;
 mod custom;
 mod deploy;
 mod edits;
 mod gates;
+mod local;
+mod moves;
 mod publish;
 mod release;
 mod version;
@@ -23,8 +26,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 pub use action::{Action, Binary, CommitIdentity, FrontendBuild, GateCommand, Place, ReleaseRef};
-pub(crate) use release::release_reference;
-pub use version::VersionRequest;
+pub use version::{Kind, VersionRequest, Wanted};
 
 use crate::blocker::{Blocker, Blockers};
 use crate::facts::Facts;
@@ -36,6 +38,9 @@ use crate::{Config, Stage};
 pub struct Plan {
     /// What is being done, and to what: names the journal (`release-1.4.0`).
     pub target: String,
+    /// What is typed after the command to mean this run (`1.4.0`).
+    #[serde(default)]
+    pub words: String,
     /// One line for people.
     pub title: String,
     /// The version it is about.
@@ -102,6 +107,11 @@ impl Step {
 }
 
 impl Plan {
+    /// The private reference that holds a release commit until the branch does.
+    pub fn reference(&self) -> String {
+        format!("refs/stagegate/{}", self.target)
+    }
+
     /// The version that a package gets.
     pub fn version_of(&self, package: &str) -> &Version {
         self.versions.get(package).unwrap_or(&self.version)
@@ -205,6 +215,7 @@ mod shape {
     fn five() -> Plan {
         Plan {
             target: "release-1.0.0".to_owned(),
+            words: "1.0.0".to_owned(),
             title: "release 1.0.0".to_owned(),
             version: Version::new(1, 0, 0),
             versions: BTreeMap::new(),

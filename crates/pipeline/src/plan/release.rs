@@ -1,20 +1,16 @@
 //! The plan of a whole release.
 
-use semver::Version;
+use std::collections::BTreeMap;
 
-use super::action::{Action, Binary, CommitIdentity, ReleaseRef};
-use super::edits::{Edits, edits};
+use super::action::{Action, Binary, ReleaseRef};
+use super::edits::edits;
+use super::moves::{Move, moves};
 use super::{Plan, Step, admission, custom, deploy, gates, publish};
 use crate::blocker::Blocker;
 use crate::checks::{self, Check};
 use crate::facts::{Facts, GitFacts, Relation};
 use crate::request::{Part, ReleaseRequest};
 use crate::{Config, Stage};
-
-/// The private reference that holds a release commit until the branch does.
-pub(crate) fn release_reference(version: &Version) -> String {
-    format!("refs/stagegate/release-{version}")
-}
 
 pub(super) fn plan(
     facts: &Facts,
@@ -34,48 +30,32 @@ pub(super) fn plan(
             .into_iter()
             .filter_map(|c: Check| c.outcome.err()),
     );
-    let current = facts.current_version(&config.registry.name)?;
-    let version = wanted.version.resolve(&current);
-    admission::version(facts, config, &current, &version, blockers);
-    let edits = edits(facts, config, wanted, &current, &version, blockers);
-    let levels = match facts.workspace.publish_order(&config.registry.name) {
-        Ok(levels) => levels,
-        Err(errors) => {
-            blockers.extend(errors.into_iter().map(|e| {
-                Blocker::new(
-                    e.to_string(),
-                    "correct the manifests so that every published crate can be resolved by others",
-                )
-            }));
-            Vec::new()
-        }
-    };
+    let groups = facts.groups.as_deref().ok()?;
+    let moves = moves(facts, config, groups, wanted, blockers);
+    for one in &moves {
+        admission::version(facts, one, blockers);
+    }
+    let edits = edits(facts, wanted, &moves, blockers);
+    let levels = levels(facts, config, &moves, blockers);
     admission::circles(facts, config, &levels, blockers);
     admission::metadata(facts, config, blockers);
-    let mut plan = Plan {
-        target: format!("release-{version}"),
-        title: format!("release {version}"),
-        versions: std::collections::BTreeMap::new(),
-        from: (current != version).then_some(current),
-        version: version.clone(),
-        at: facts.at,
-        notes: Vec::new(),
-        steps: gates::steps(config),
-    };
+    admission::siblings(facts, config, &moves, blockers);
+    let mut plan = empty(facts, config, &moves)?;
+    plan.steps = gates::steps(config);
     let git = facts.git.as_ref().ok()?;
     let release = Release {
         facts,
         config,
         git,
-        version: &version,
+        moves: &moves,
         levels: &levels,
     };
     release.local(&mut plan, edits)?;
     release.remote(&mut plan);
-    let environment = deploy::steps_of_release(config, wanted, &version, &mut plan, blockers);
+    let environment = release.deploys(wanted, &mut plan, blockers);
     release.outcome(&mut plan, environment.as_deref());
     for custom in &config.steps {
-        custom::place(&mut plan.steps, custom, &version);
+        custom::place(&mut plan.steps, custom, &plan.version);
     }
     if let Some(step) = plan.steps.iter_mut().find(|s| s.stage == Stage::Publish) {
         step.no_return = true;
@@ -86,229 +66,176 @@ pub(super) fn plan(
     Some(plan.without(&wanted.skip))
 }
 
-struct Release<'a> {
-    facts: &'a Facts,
-    config: &'a Config,
-    git: &'a GitFacts,
-    version: &'a Version,
+/// What is published, in the order of its dependencies.
+fn levels(
+    facts: &Facts,
+    config: &Config,
+    moves: &[Move<'_>],
+    blockers: &mut Vec<Blocker>,
+) -> Vec<Vec<String>> {
+    let moves_on = |name: &String| moves.iter().any(|one| one.group.has(name));
+    match facts.workspace.publish_order(&config.registry.name) {
+        Ok(levels) => levels
+            .into_iter()
+            .map(|level| level.into_iter().filter(moves_on).collect::<Vec<_>>())
+            .filter(|level| !level.is_empty())
+            .collect(),
+        Err(errors) => {
+            blockers.extend(errors.into_iter().map(|e| {
+                Blocker::new(
+                    e.to_string(),
+                    "correct the manifests so that every published crate can be resolved by others",
+                )
+            }));
+            Vec::new()
+        }
+    }
+}
+
+/// The plan without its steps: names and versions.
+fn empty(facts: &Facts, config: &Config, moves: &[Move<'_>]) -> Option<Plan> {
+    let one_of_one = facts.groups.as_ref().is_ok_and(|groups| groups.len() == 1);
+    let asked: Vec<String> = moves
+        .iter()
+        .filter(|one| one.asked)
+        .map(
+            |one| match one_of_one || one.group.name == crate::group::WORKSPACE {
+                true => one.to.to_string(),
+                false => format!("{}={}", one.group.name, one.to),
+            },
+        )
+        .collect();
+    let main = facts.main_group(config)?;
+    let main = moves.iter().find(|one| one.group.name == main.name);
+    let main = main.or_else(|| moves.first())?;
+    let versions = moves.iter().flat_map(|one| {
+        let name = |name: &String| (name.clone(), one.to.clone());
+        one.group.members.iter().map(name)
+    });
+    Some(Plan {
+        target: format!("release-{}", asked.join(",")),
+        words: asked.join(" "),
+        title: format!("release {}", spoken(moves)),
+        versions: versions.collect::<BTreeMap<_, _>>(),
+        from: (main.group.version != main.to).then(|| main.group.version.clone()),
+        version: main.to.clone(),
+        at: facts.at,
+        notes: Vec::new(),
+        steps: Vec::new(),
+    })
+}
+
+/// The versions as a sentence has them.
+pub(super) fn spoken(moves: &[Move<'_>]) -> String {
+    match moves {
+        [one] if one.group.name == crate::group::WORKSPACE => one.to.to_string(),
+        _ => {
+            let each = moves
+                .iter()
+                .map(|one| format!("{} {}", one.group.name, one.to));
+            each.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+pub(super) struct Release<'a> {
+    pub(super) facts: &'a Facts,
+    pub(super) config: &'a Config,
+    pub(super) git: &'a GitFacts,
+    pub(super) moves: &'a [Move<'a>],
     levels: &'a [Vec<String>],
 }
 
 impl Release<'_> {
-    fn crates(&self) -> Vec<String> {
+    pub(super) fn crates(&self) -> Vec<String> {
         self.levels.iter().flatten().cloned().collect()
     }
 
-    fn release_ref(&self) -> Option<ReleaseRef> {
+    /// A step's id where each group has such a step.
+    pub(super) fn id(&self, word: &str, one: &Move<'_>) -> String {
+        match self.moves {
+            [_] => word.to_owned(),
+            _ => format!("{word}:{}", one.group.name),
+        }
+    }
+
+    pub(super) fn release_ref(&self, one: &Move<'_>) -> Option<ReleaseRef> {
         let github = self.facts.github.as_ref()?.as_ref().ok()?;
         Some(ReleaseRef {
             server: github.server.clone(),
             repository: github.repository.clone(),
-            tag: self.config.release.tag_of(self.version),
+            tag: one.tag(),
         })
     }
 
-    fn binaries(&self) -> Vec<Binary> {
-        let app = self.config.app.as_ref();
+    /// The app's binaries, where its group is released.
+    pub(super) fn binaries(&self) -> Vec<Binary> {
+        let app = self.config.app.as_ref().filter(|_| self.app().is_some());
         app.map(|app| app.build_of(Part::Backend).0)
             .unwrap_or_default()
     }
 
-    /// Everything that happens on this machine, up to the tag.
-    fn local(&self, plan: &mut Plan, edits: Edits) -> Option<()> {
-        let Release {
-            version,
-            git,
-            config,
-            ..
-        } = self;
-        let identity: CommitIdentity = git.identity.clone()?;
-        let reference = release_reference(version);
-        let tag = config.release.tag_of(version);
-        let mut step = |id: &str, stage, title: String, action| {
-            plan.steps.push(Step::new(id, stage, title, action))
-        };
-        let mut all = edits.bump.clone();
-        if !edits.bump.is_empty() {
-            let title = format!("write {version} into {} files", edits.bump.len());
-            step(
-                "bump",
-                Stage::Bump,
-                title,
-                Action::Edit {
-                    base: git.head.clone(),
-                    edits: edits.bump,
-                },
-            );
-        }
-        if let Some(edit) = edits.changelog {
-            let title = format!("promote [Unreleased] to [{version}] in {}", edit.path);
-            all.push(edit.clone());
-            step(
-                "changelog",
-                Stage::Changelog,
-                title,
-                Action::Edit {
-                    base: git.head.clone(),
-                    edits: vec![edit],
-                },
-            );
-        }
-        let seal = Action::Seal {
-            parent: git.head.clone(),
-            message: format!("Release {version}"),
-            identity: identity.clone(),
-            sign: git.sign_commits,
-            reference: reference.clone(),
-            edits: all.clone(),
-        };
-        step(
-            "seal",
-            Stage::Package,
-            "make the release commit, on no branch yet".to_owned(),
-            seal,
-        );
-        let crates = self.crates();
-        if !crates.is_empty() {
-            let title = format!("package {} crates from that commit", crates.len());
-            step(
-                "package",
-                Stage::Package,
-                title,
-                Action::Package {
-                    crates: crates.clone(),
-                },
-            );
-            let title = "build the packages as a user's cargo sees them".to_owned();
-            step("prove", Stage::Package, title, Action::Prove { crates });
-        }
-        if let Some(app) = &config.app {
-            let (binaries, frontend) = app.build_of(Part::Both);
-            let action = Action::Build {
-                revision: reference.clone(),
-                binaries,
-                frontend,
-            };
-            step(
-                "build",
-                Stage::Build,
-                format!("build {} for production", app.name),
-                action,
-            );
-        }
-        let branch = git.branch.clone()?;
-        let action = Action::Commit {
-            branch: branch.clone(),
-            parent: git.head.clone(),
-            reference: reference.clone(),
-            edits: all,
-        };
-        step(
-            "commit",
-            Stage::Commit,
-            format!("move {branch} to the release commit"),
-            action,
-        );
-        let action = Action::Tag {
-            name: tag.clone(),
-            message: format!("Release {version}\n\n{}", edits.notes),
-            reference: reference.clone(),
-            identity,
-            sign: git.sign_tags,
-        };
-        step(
-            "tag",
-            Stage::Tag,
-            format!("tag it {tag}, annotated"),
-            action,
-        );
-        let remote = config.release.remote.clone();
-        let action = Action::Push {
-            remote: remote.clone(),
-            branch: branch.clone(),
-            tag: tag.clone(),
-            reference,
-        };
-        step(
-            "push",
-            Stage::Push,
-            format!("push {branch} and {tag} to {remote}, both or neither"),
-            action,
-        );
-        let release = self.release_ref();
-        if let Some(release) = release {
-            let notes = if edits.notes.is_empty() {
-                format!("Release {version}.")
-            } else {
-                edits.notes
-            };
-            let title = format!("draft the release {tag} on {}", release.repository);
-            let prerelease = !version.pre.is_empty();
-            let action = Action::Draft {
-                release: release.clone(),
-                name: tag.clone(),
-                notes,
-                prerelease,
-            };
-            step("draft", Stage::Draft, title, action);
-            let crates = self.crates();
-            let binaries: Vec<String> = self.binaries().into_iter().map(|b| b.name).collect();
-            let title = format!(
-                "attach {} crates, {} binaries and SHA256SUMS",
-                crates.len(),
-                binaries.len()
-            );
-            step(
-                "assets",
-                Stage::Draft,
-                title,
-                Action::Assets {
-                    release,
-                    crates,
-                    binaries,
-                },
-            );
-        }
-        Some(())
+    /// The move of the group that the app belongs to.
+    pub(super) fn app(&self) -> Option<&Move<'_>> {
+        self.config.app.as_ref()?;
+        let main = self.facts.main_group(self.config)?;
+        self.moves.iter().find(|one| one.group.name == main.name)
     }
 
     /// What cannot be taken back.
     fn remote(&self, plan: &mut Plan) {
         publish::steps(self.facts, self.config, self.levels, plan);
-        if let Some(release) = self.release_ref() {
-            let title = format!("make the GitHub release {} public", release.tag);
-            let latest = self.is_latest();
-            plan.steps.push(Step::new(
-                "undraft",
-                Stage::Undraft,
-                title,
-                Action::Undraft { release, latest },
-            ));
+        for one in self.moves {
+            if let Some(release) = self.release_ref(one) {
+                let title = format!("make the GitHub release {} public", release.tag);
+                let latest = self.is_latest(one);
+                plan.steps.push(Step::new(
+                    self.id("undraft", one),
+                    Stage::Undraft,
+                    title,
+                    Action::Undraft { release, latest },
+                ));
+            }
         }
     }
 
-    /// A back-port or a pre-release must not become the latest release.
-    fn is_latest(&self) -> bool {
-        let latest = self
-            .facts
-            .github
-            .as_ref()
-            .and_then(|f| f.as_ref().ok()?.latest.as_ref());
-        let prefix = self.config.release.tag_prefix();
-        let known = latest.and_then(|r| Version::parse(r.tag_name.strip_prefix(prefix)?).ok());
-        self.version.pre.is_empty() && known.is_none_or(|known| known <= *self.version)
+    /// A back-port or a pre-release must not become the latest release, and of
+    /// several groups only the one that is the latest already, or the first.
+    fn is_latest(&self, one: &Move<'_>) -> bool {
+        let found = self.facts.github.as_ref().and_then(|f| f.as_ref().ok());
+        let latest = found.and_then(|found| found.latest.as_ref());
+        let known = latest.and_then(|r| one.group.version_of(&r.tag_name));
+        let ours = match (self.facts.groups.as_deref(), latest, &known) {
+            (Ok([_]), ..) | (_, _, Some(_)) => true,
+            (_, Some(_), None) => false,
+            _ => self.facts.main_group(self.config) == Some(one.group),
+        };
+        one.to.pre.is_empty() && ours && known.is_none_or(|known| known <= one.to)
+    }
+
+    fn deploys(
+        &self,
+        wanted: &ReleaseRequest,
+        plan: &mut Plan,
+        blockers: &mut Vec<Blocker>,
+    ) -> Option<String> {
+        if let (Some(app), None) = (&self.config.app, self.app()) {
+            plan.notes.push(format!(
+                "{} is not part of this release, so nothing is deployed",
+                app.name
+            ));
+            return None;
+        }
+        deploy::steps_of_release(self.config, wanted, plan, blockers)
     }
 
     fn outcome(&self, plan: &mut Plan, environment: Option<&str>) {
-        let tag = (
-            self.config.release.remote.clone(),
-            self.config.release.tag_of(self.version),
-        );
+        let reference = plan.reference();
         let hosts = deploy::places(
             self.facts,
             self.config,
             Part::Backend,
-            self.version,
+            (&plan.version, &reference),
             environment,
         );
         let frontend = self
@@ -323,8 +250,13 @@ impl Release<'_> {
             .or_else(|| frontend.filter(|_| here.is_some())?.url.clone());
         let action = Action::Outcome {
             crates: self.crates(),
-            release: self.release_ref(),
-            tag: Some(tag),
+            releases: self
+                .moves
+                .iter()
+                .filter_map(|one| self.release_ref(one))
+                .collect(),
+            remote: self.config.release.remote.clone(),
+            tags: self.moves.iter().map(Move::tag).collect(),
             hosts,
             url,
         };
@@ -337,10 +269,25 @@ impl Release<'_> {
     }
 
     fn notes(&self, plan: &mut Plan) {
-        if self.facts.changelog.is_none() {
+        if self.facts.changelogs.is_empty() {
             plan.notes.push(
                 "there is no changelog, so the GitHub release says only its version".to_owned(),
             );
+        }
+        for one in self.moves {
+            let version = &one.group.version;
+            for reason in &one.reasons {
+                plan.notes.push(format!(
+                    "{} {version} -> {}: {reason}",
+                    one.group.name, one.to
+                ));
+            }
+            if !one.to.pre.is_empty() && !self.facts.changelogs.is_empty() {
+                plan.notes.push(format!(
+                    "{} is a pre-release: [Unreleased] goes on gathering until the release",
+                    one.to
+                ));
+            }
         }
         if self.config.app.is_none() {
             plan.notes

@@ -11,7 +11,10 @@ use stagegate_registry::IndexVersion;
 
 use super::{Plan, plan};
 use crate::blocker::{Blocker, Blockers};
-use crate::facts::{Facts, GitFacts, GitHubFacts, RegistryFacts, Relation, RemoteFacts};
+use crate::facts::{
+    ChangelogFacts, Facts, GitFacts, GitHubFacts, RegistryFacts, Relation, RemoteFacts,
+};
+use crate::group::groups;
 use crate::plan::{Action, CommitIdentity};
 use crate::request::{ReleaseRequest, Request, YankRequest};
 use crate::{Config, Stage};
@@ -88,7 +91,10 @@ fn facts() -> Facts {
         date: "2026-02-02".to_owned(),
         workspace: workspace(),
         files,
-        changelog: Some(("CHANGELOG.md".into(), Ok(CHANGELOG.to_owned()))),
+        groups: Ok(Vec::new()),
+        changelogs: changelog(CHANGELOG),
+        history: BTreeMap::new(),
+        interfaces: BTreeMap::new(),
         git: Ok(GitFacts {
             branch: Some("main".to_owned()),
             head: "a".repeat(40),
@@ -131,13 +137,35 @@ fn facts() -> Facts {
     }
 }
 
+fn changelog(text: &str) -> BTreeMap<Utf8PathBuf, ChangelogFacts> {
+    let file = Utf8PathBuf::from("CHANGELOG.md");
+    let found = ChangelogFacts {
+        file: file.clone(),
+        text: Ok(text.to_owned()),
+    };
+    BTreeMap::from([(file, found)])
+}
+
+/// The facts with the groups that a configuration makes of them.
+fn grouped(facts: &Facts, config: &Config) -> Facts {
+    Facts {
+        groups: groups(&facts.workspace, &facts.files, config),
+        ..facts.clone()
+    }
+}
+
 fn release(facts: &Facts, version: &str, skip: &[Stage]) -> Result<Plan, Blockers> {
     let request = ReleaseRequest {
-        version: version.parse().unwrap(),
+        versions: version.split(' ').map(|v| v.parse().unwrap()).collect(),
+        pre: None,
         skip: skip.to_vec(),
         environment: "production".to_owned(),
     };
-    plan(facts, &Config::default(), &Request::Release(request))
+    plan(
+        &grouped(facts, &Config::default()),
+        &Config::default(),
+        &Request::Release(request),
+    )
 }
 
 fn ids(plan: &Plan) -> Vec<&str> {
@@ -243,10 +271,7 @@ fn everything_in_the_way_is_said_at_once() {
     if let Some(Ok(registry)) = &mut facts.registry {
         registry.token = Err(Blocker::new("no token", "set one"));
     }
-    facts.changelog = Some((
-        "CHANGELOG.md".into(),
-        Ok("# Changelog\n\n## [Unreleased]\n".to_owned()),
-    ));
+    facts.changelogs = changelog("# Changelog\n\n## [Unreleased]\n");
     let blockers = release(&facts, "0.9.0", &[Stage::Tag])
         .unwrap_err()
         .to_string();
@@ -287,10 +312,7 @@ fn what_has_never_been_released_may_be_released_as_it_is() {
     if let Ok(git) = &mut facts.git {
         git.tags.clear();
     }
-    facts.changelog = Some((
-        "CHANGELOG.md".into(),
-        Ok("# Changelog\n\n## [Unreleased]\n\n- All of it.\n".to_owned()),
-    ));
+    facts.changelogs = changelog("# Changelog\n\n## [Unreleased]\n\n- All of it.\n");
     let plan = release(&facts, "1.0.0", &[]).unwrap();
     assert!(!ids(&plan).contains(&"bump") && plan.from.is_none());
 }
@@ -355,6 +377,7 @@ fn dependents_are_yanked_first_and_given_back_last() {
             version: Version::new(1, 0, 0),
             undo,
         };
+        let facts = grouped(&facts, &Config::default());
         let plan = plan(&facts, &Config::default(), &Request::Yank(request)).unwrap();
         plan.steps
             .iter()

@@ -21,6 +21,7 @@ pub(super) fn plan(
     let verb = if *undo { "un-yank" } else { "yank" };
     let mut plan = Plan {
         target: format!("{verb}-{version}"),
+        words: version.to_string(),
         title: format!("{verb} {version}"),
         version: version.clone(),
         versions: std::collections::BTreeMap::new(),
@@ -116,7 +117,10 @@ fn github_step(
         None => {}
         Some(Err(blocker)) => blockers.push(blocker.clone()),
         Some(Ok(github)) => {
-            let tag = config.release.tag_of(&wanted.version);
+            let Some(group) = facts.main_group(config) else {
+                return;
+            };
+            let tag = group.tag_of(&wanted.version);
             if github.existing.is_none() {
                 plan.notes.push(format!(
                     "there is no GitHub release {tag}, so none is marked"
@@ -147,10 +151,13 @@ fn changelog_step(
     plan: &mut Plan,
     blockers: &mut Vec<Blocker>,
 ) {
-    let Some((path, text)) = &facts.changelog else {
+    let group = facts.main_group(config);
+    let mut known = group.iter().flat_map(|group| &group.changelogs);
+    let Some(found) = known.find_map(|path| facts.changelogs.get(path)) else {
         return;
     };
-    let text = match text {
+    let path = &found.file;
+    let text = match &found.text {
         Ok(text) => text,
         Err(blocker) => return blockers.push(blocker.clone()),
     };

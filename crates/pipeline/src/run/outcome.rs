@@ -12,8 +12,8 @@ use crate::plan::{Place, ReleaseRef};
 pub(super) fn look(
     effect: &mut Effect<'_>,
     crates: &[String],
-    release: Option<&ReleaseRef>,
-    tag: Option<&(String, String)>,
+    releases: &[ReleaseRef],
+    (remote, tags): (&str, &[String]),
     hosts: &[Place],
     url: Option<&Url>,
 ) -> anyhow::Result<String> {
@@ -22,8 +22,11 @@ pub(super) fn look(
         downloads(effect, crates)?;
         seen.push(format!("{} crates download with our bytes", crates.len()));
     }
-    if let Some((remote, tag)) = tag {
-        let references = effect.world.git().remote_refs(remote)?;
+    let references = match tags {
+        [] => Vec::new(),
+        _ => effect.world.git().remote_refs(remote)?,
+    };
+    for tag in tags {
         if !references
             .iter()
             .any(|(name, _)| *name == format!("refs/tags/{tag}"))
@@ -32,7 +35,7 @@ pub(super) fn look(
         }
         seen.push(format!("{tag} is at {remote}"));
     }
-    if let Some(release) = release {
+    for release in releases {
         let (_, found) = github::need(effect, release)?;
         if found.draft {
             bail!("the GitHub release {} is still a draft", release.tag);

@@ -6,7 +6,6 @@ use semver::Version;
 use stagegate_manifest::Workspace;
 
 use super::{Effect, Probe, tree};
-use crate::plan::release_reference;
 
 /// Where a plan keeps its packages: with the journal, so that a resumed run
 /// uploads the very bytes that were proven.
@@ -31,10 +30,7 @@ const MADE_FOR: &str = "COMMIT";
 
 pub(super) fn probe(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Result<Probe> {
     let made_for = std::fs::read_to_string(kept(effect).join(MADE_FOR)).ok();
-    let commit = effect
-        .world
-        .git()
-        .commit_of(&release_reference(&effect.plan.version))?;
+    let commit = effect.world.git().commit_of(&effect.plan.reference())?;
     let whole = crates.iter().all(|name| file(effect, name).is_file());
     Ok(if whole && made_for.is_some() && made_for == commit {
         // The commit's name is written last, after every file it speaks of.
@@ -45,7 +41,7 @@ pub(super) fn probe(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Resul
 }
 
 pub(super) fn perform(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Result<String> {
-    let reference = release_reference(&effect.plan.version);
+    let reference = effect.plan.reference();
     let commit = effect
         .world
         .git()

@@ -1,49 +1,57 @@
-//! Branch and tag reach the remote together or not at all.
+//! Branch and tags reach the remote together or not at all.
 
 use anyhow::{Context, bail};
 
 use super::seal::short;
 use super::{Effect, Probe};
 
-/// Where branch and tag stand at the remote, and where they should.
+/// Where branch and tags stand at the remote, and where they should.
 struct Stand {
     branch: Option<String>,
-    tag: Option<String>,
     commit: String,
-    tag_object: Option<String>,
+    /// Each tag's name, its object at the remote, and ours.
+    tags: Vec<(String, Option<String>, Option<String>)>,
+}
+
+impl Stand {
+    /// Whether the remote has every tag as we have it.
+    fn has_tags(&self) -> bool {
+        self.tags
+            .iter()
+            .all(|(_, there, here)| there.is_some() && there == here)
+    }
 }
 
 fn look(
     effect: &mut Effect<'_>,
     remote: &str,
     branch: &str,
-    tag: &str,
+    tags: &[String],
     reference: &str,
 ) -> anyhow::Result<Stand> {
     let git = effect.world.git();
     let commit = git
         .commit_of(reference)?
         .with_context(|| format!("{reference} is gone"))?;
-    let tag_object = git.ask([
-        "rev-parse",
-        "--verify",
-        "--quiet",
-        &format!("refs/tags/{tag}"),
-    ])?;
     let references = effect
         .account
         .during(crate::account::Spent::Git, || git.remote_refs(remote))?;
-    let find = |name: String| {
+    let find = |name: &str| {
         references
             .iter()
-            .find(|(known, _)| *known == name)
+            .find(|(known, _)| known == name)
             .map(|(_, object)| object.clone())
     };
+    let mut stands = Vec::new();
+    for tag in tags {
+        let name = format!("refs/tags/{tag}");
+        let here = git.ask(["rev-parse", "--verify", "--quiet", &name])?;
+        stands.push((tag.clone(), find(&name), here));
+    }
     Ok(Stand {
-        branch: find(format!("refs/heads/{branch}")),
-        tag: find(format!("refs/tags/{tag}")),
+        branch: find(&format!("refs/heads/{branch}")),
         commit,
-        tag_object,
+        tags: stands,
     })
 }
 
@@ -51,26 +59,27 @@ pub(super) fn probe(
     effect: &mut Effect<'_>,
     remote: &str,
     branch: &str,
-    tag: &str,
+    tags: &[String],
     reference: &str,
 ) -> anyhow::Result<Probe> {
-    let stand = look(effect, remote, branch, tag, reference)?;
+    let stand = look(effect, remote, branch, tags, reference)?;
     let git = effect.world.git();
-    if let Some(there) = &stand.tag
-        && Some(there) != stand.tag_object.as_ref()
-    {
-        return Ok(Probe::Conflict(format!(
-            "{remote} has another tag {tag} ({})",
-            short(there)
-        )));
+    for (tag, there, here) in &stand.tags {
+        if let Some(there) = there.as_ref().filter(|_| there != here) {
+            return Ok(Probe::Conflict(format!(
+                "{remote} has another tag {tag} ({})",
+                short(there)
+            )));
+        }
     }
     // Somebody may have pushed on top in the meantime; the release is in it.
     let contains = stand
         .branch
         .as_ref()
         .is_some_and(|there| *there == stand.commit || git.is_ancestor(&stand.commit, there));
-    if contains && stand.tag.is_some() {
-        return Ok(Probe::Done(format!("{remote} has {branch} and {tag}")));
+    if contains && stand.has_tags() {
+        let tags = tags.join(", ");
+        return Ok(Probe::Done(format!("{remote} has {branch} and {tags}")));
     }
     if let Some(there) = &stand.branch
         && !contains
@@ -88,28 +97,32 @@ pub(super) fn perform(
     effect: &mut Effect<'_>,
     remote: &str,
     branch: &str,
-    tag: &str,
+    tags: &[String],
     reference: &str,
 ) -> anyhow::Result<String> {
     let git = effect.world.git();
     let commit = git
         .commit_of(reference)?
         .with_context(|| format!("{reference} is gone"))?;
-    let heads = format!("{commit}:refs/heads/{branch}");
-    let tags = format!("refs/tags/{tag}:refs/tags/{tag}");
-    effect.run(git.tool(["push", "--atomic", "--porcelain", remote, &heads, &tags]))?;
-    let stand = look(effect, remote, branch, tag, reference)?;
-    if stand.branch.as_ref() != Some(&commit)
-        || stand.tag.is_none()
-        || stand.tag != stand.tag_object
-    {
+    let mut args = ["push", "--atomic", "--porcelain", remote]
+        .map(str::to_owned)
+        .to_vec();
+    args.push(format!("{commit}:refs/heads/{branch}"));
+    args.extend(
+        tags.iter()
+            .map(|tag| format!("refs/tags/{tag}:refs/tags/{tag}")),
+    );
+    effect.run(git.tool(args))?;
+    let stand = look(effect, remote, branch, tags, reference)?;
+    let tags = tags.join(", ");
+    if stand.branch.as_ref() != Some(&commit) || !stand.has_tags() {
         bail!(
-            "git says it pushed, and {remote} does not have {branch} at {} with {tag}",
+            "git says it pushed, and {remote} does not have {branch} at {} with {tags}",
             short(&commit)
         );
     }
     Ok(format!(
-        "{remote} has {branch} at {} and {tag}",
+        "{remote} has {branch} at {} and {tags}",
         short(&commit)
     ))
 }

@@ -185,9 +185,9 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
         Action::Push {
             remote,
             branch,
-            tag,
+            tags,
             reference,
-        } => push::probe(effect, remote, branch, tag, reference),
+        } => push::probe(effect, remote, branch, tags, reference),
         Action::Draft { release, .. } => github::probe_draft(effect, release),
         // Assets are reconciled one by one, each looked at first.
         Action::Assets { .. } => Ok(Probe::Absent),
@@ -250,9 +250,9 @@ fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<String> {
         Action::Push {
             remote,
             branch,
-            tag,
+            tags,
             reference,
-        } => push::perform(effect, remote, branch, tag, reference),
+        } => push::perform(effect, remote, branch, tags, reference),
         Action::Draft {
             release,
             name,
@@ -270,15 +270,16 @@ fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<String> {
         Action::Frontend { step, place } => deploy::perform_frontend(effect, *step, place),
         Action::Outcome {
             crates,
-            release,
-            tag,
+            releases,
+            remote,
+            tags,
             hosts,
             url,
         } => outcome::look(
             effect,
             crates,
-            release.as_ref(),
-            tag.as_ref(),
+            releases,
+            (remote, tags),
             hosts,
             url.as_ref(),
         ),

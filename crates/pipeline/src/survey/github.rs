@@ -3,12 +3,11 @@
 use stagegate_github::{GitHubError, Repository};
 use stagegate_manifest::Workspace;
 
-use super::Scope;
 use crate::World;
 use crate::blocker::Blocker;
 use crate::facts::{Found, GitHubFacts};
 
-pub(super) fn look(world: &World, workspace: &Workspace, scope: &Scope) -> Found<GitHubFacts> {
+pub(super) fn look(world: &World, workspace: &Workspace, tag: Option<&str>) -> Found<GitHubFacts> {
     let repository = repository(world, workspace)?;
     if !world.has_github_token() {
         return Err(Blocker::new(
@@ -31,11 +30,8 @@ pub(super) fn look(world: &World, workspace: &Workspace, scope: &Scope) -> Found
     })?;
     let facts = github.repository(&repository).map_err(blocked)?;
     let latest = github.latest(&repository).map_err(blocked)?;
-    let existing = match &scope.version {
-        Some(version) => {
-            let tag = world.config.release.tag_of(version);
-            github.release_of(&repository, &tag).map_err(blocked)?
-        }
+    let existing = match tag {
+        Some(tag) => github.release_of(&repository, tag).map_err(blocked)?,
         None => None,
     };
     Ok(GitHubFacts {

@@ -7,7 +7,9 @@
 mod advisories;
 mod checkout;
 mod github;
+mod history;
 mod hosts;
+mod interfaces;
 mod registry;
 mod tools;
 
@@ -18,7 +20,7 @@ pub use hosts::{app_of, targets};
 use std::collections::BTreeMap;
 
 use anyhow::Context;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use semver::Version;
@@ -26,7 +28,8 @@ use stagegate_manifest::Workspace;
 
 use crate::World;
 use crate::blocker::Blocker;
-use crate::facts::{Facts, Found};
+use crate::facts::{ChangelogFacts, Facts, Found};
+use crate::group::{Group, groups};
 use crate::request::Request;
 
 /// How far to look.
@@ -40,8 +43,13 @@ pub struct Scope {
     pub github: bool,
     /// The hosts of this environment.
     pub environment: Option<String>,
-    /// The version whose GitHub release is of interest.
-    pub version: Option<Version>,
+    /// The version whose GitHub release is of interest, and a package of its
+    /// group; absent: the main group's.
+    pub version: Option<(Option<String>, Version)>,
+    /// What happened since the last releases.
+    pub history: bool,
+    /// How public interfaces changed since then.
+    pub interfaces: bool,
 }
 
 impl Scope {
@@ -54,6 +62,8 @@ impl Scope {
                 github: !wanted.skip.contains(&crate::Stage::Draft),
                 environment: (!wanted.skips_deploy()).then(|| wanted.environment.clone()),
                 version: None,
+                history: wanted.asks_for_history(),
+                interfaces: wanted.asks_for_auto(),
             },
             Request::Deploy(wanted) => Scope {
                 environment: Some(wanted.environment.clone()),
@@ -66,7 +76,7 @@ impl Scope {
             Request::Yank(wanted) => Scope {
                 registry: true,
                 github: true,
-                version: Some(wanted.version.clone()),
+                version: Some((None, wanted.version.clone())),
                 ..Scope::default()
             },
         }
@@ -79,7 +89,7 @@ impl Scope {
             registry: true,
             github: true,
             environment: Some(environment.to_owned()),
-            version: None,
+            ..Scope::default()
         }
     }
 }
@@ -93,18 +103,21 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
         &crate::command::clean,
     )?;
     let files = files(&workspace)?;
+    let groups = groups(&workspace, &files, &world.config);
     let publishes = workspace
         .packages
         .iter()
         .any(|p| p.publishable_to(&world.config.registry.name));
+    let main_tag = tag_of_interest(world, scope, &groups);
     // Registry, GitHub and hosts answer from afar: they are asked side by side.
     let workspace_ref = &workspace;
     let (registry, github, hosts) = std::thread::scope(|threads| {
         let registry = threads
             .spawn(|| (scope.registry && publishes).then(|| registry::look(world, workspace_ref)));
         let wants_release = scope.github && world.config.github.release;
+        let tag = main_tag.as_deref();
         let github =
-            threads.spawn(move || wants_release.then(|| github::look(world, workspace_ref, scope)));
+            threads.spawn(move || wants_release.then(|| github::look(world, workspace_ref, tag)));
         let hosts = hosts::look(world, scope);
         (
             registry.join().expect("the survey does not panic"),
@@ -112,14 +125,26 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
             hosts,
         )
     });
+    let git = checkout::look(world);
+    let mut history = BTreeMap::new();
+    let mut interfaces = BTreeMap::new();
+    if let (true, Ok(groups), Ok(git)) = (scope.history, &groups, &git) {
+        history = history::look(world, &workspace, groups, git)?;
+        if scope.interfaces {
+            interfaces = interfaces::look(world, &workspace, groups, &history);
+        }
+    }
     Ok(Facts {
         at,
         date: at
             .to_zoned(TimeZone::system())
             .strftime("%Y-%m-%d")
             .to_string(),
-        changelog: changelog(world)?,
-        git: checkout::look(world),
+        changelogs: changelogs(world, groups.as_deref().unwrap_or_default()),
+        groups,
+        history,
+        interfaces,
+        git,
         tools: if scope.gates {
             tools::look(world)
         } else {
@@ -136,6 +161,17 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
         workspace,
         files,
     })
+}
+
+/// The tag of the version whose GitHub release is of interest.
+fn tag_of_interest(world: &World, scope: &Scope, groups: &Found<Vec<Group>>) -> Option<String> {
+    let (package, version) = scope.version.as_ref()?;
+    let groups = groups.as_ref().ok()?;
+    let group = match package {
+        Some(package) => groups.iter().find(|g| g.has(package)),
+        None => crate::group::main(groups, &world.config),
+    };
+    Some(group?.tag_of(version))
 }
 
 fn files(workspace: &Workspace) -> anyhow::Result<BTreeMap<Utf8PathBuf, Vec<u8>>> {
@@ -155,27 +191,45 @@ fn files(workspace: &Workspace) -> anyhow::Result<BTreeMap<Utf8PathBuf, Vec<u8>>
     Ok(files)
 }
 
-fn changelog(world: &World) -> anyhow::Result<Option<(Utf8PathBuf, Found<String>)>> {
-    let configured = world.config.release.changelog.clone();
-    let path = configured.clone().unwrap_or_else(|| "CHANGELOG.md".into());
-    match std::fs::read(world.root.join(&path)) {
-        Ok(bytes) => {
-            let text = String::from_utf8(bytes).map_err(|e| {
+/// Every changelog of a group that is there. One that the configuration names
+/// must be.
+fn changelogs(world: &World, groups: &[Group]) -> BTreeMap<Utf8PathBuf, ChangelogFacts> {
+    let release = &world.config.release;
+    let configured: Vec<&Utf8PathBuf> = release
+        .changelog
+        .iter()
+        .chain(release.groups.values().filter_map(|g| g.changelog.as_ref()))
+        .collect();
+    let mut found = BTreeMap::new();
+    for path in groups.iter().flat_map(|group| &group.changelogs) {
+        let text = match std::fs::read(world.root.join(path)) {
+            Ok(bytes) => String::from_utf8(bytes).map_err(|e| {
                 let place = e.utf8_error().valid_up_to();
                 Blocker::new(
                     format!("{path} is not UTF-8 at byte {place}"),
                     "save it as UTF-8",
                 )
-            });
-            Ok(Some((path, text)))
-        }
-        Err(e) if e.kind() == std::io::ErrorKind::NotFound && configured.is_none() => Ok(None),
-        Err(e) => {
-            let blocker = Blocker::new(
+            }),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && !configured.contains(&path) => {
+                continue;
+            }
+            Err(e) => Err(Blocker::new(
                 format!("the changelog {path} cannot be read: {e}"),
-                "correct `release.changelog` in stagegate.toml, or create the file",
-            );
-            Ok(Some((path, Err(blocker))))
-        }
+                "correct `changelog` in stagegate.toml, or create the file",
+            )),
+        };
+        let file = behind_links(world, path);
+        found.insert(path.clone(), ChangelogFacts { file, text });
+    }
+    found
+}
+
+/// The file that a path leads to, so that a change of it leaves the link a link.
+fn behind_links(world: &World, path: &Utf8Path) -> Utf8PathBuf {
+    let root = world.root.canonicalize_utf8();
+    let file = world.root.join(path).canonicalize_utf8();
+    match (root, file) {
+        (Ok(root), Ok(file)) => file.strip_prefix(&root).unwrap_or(path).to_owned(),
+        _ => path.to_owned(),
     }
 }

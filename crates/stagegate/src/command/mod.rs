@@ -33,22 +33,22 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
     let format = cli.format;
     match cli.task {
         Task::Release(args) => {
-            let skip = args.skip.clone();
-            let wanted = |version| {
-                let environment = args.environment.name.clone();
-                Request::Release(ReleaseRequest {
-                    version,
-                    skip: skip.clone(),
-                    environment,
-                })
+            let words: Vec<String> = args.versions.iter().map(ToString::to_string).collect();
+            let target = obey::release_target(&args.versions, args.pre.as_deref());
+            let request = ReleaseRequest {
+                versions: args.versions,
+                pre: args.pre,
+                skip: args.skip,
+                environment: args.environment.name,
             };
+            let named = !request.versions.is_empty();
             let order = obey::Order {
                 verb: "release",
-                words: args.version.as_ref().map(ToString::to_string),
-                request: args.version.clone().map(wanted),
+                words: named.then(|| words.join(" ")),
+                request: named.then_some(Request::Release(request)),
                 dry_run: args.dry_run,
                 going: &args.going,
-                target: args.version.as_ref().and_then(obey::release_target),
+                target,
             };
             obey::obey(&open()?, order, format)
         }

@@ -2,7 +2,8 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use stagegate_pipeline::plan::{Step, VersionRequest, plan};
+use stagegate_pipeline::group::WORKSPACE;
+use stagegate_pipeline::plan::{Step, VersionRequest, Wanted, plan};
 use stagegate_pipeline::survey::{Scope, survey};
 use stagegate_pipeline::{Journal, JournalError, Observer, Plan, Request, World};
 
@@ -27,12 +28,23 @@ pub(super) struct Order<'a> {
     pub(super) target: Option<String>,
 }
 
-/// The journal of a release whose version is given in full.
-pub(super) fn release_target(version: &VersionRequest) -> Option<String> {
-    match version {
-        VersionRequest::Exact(version) => Some(format!("release-{version}")),
-        VersionRequest::Major | VersionRequest::Minor | VersionRequest::Patch => None,
-    }
+/// The journal of a release whose versions are given in full.
+pub(super) fn release_target(versions: &[Wanted], pre: Option<&str>) -> Option<String> {
+    let exact = |wanted: &Wanted| match (&wanted.version, wanted.group.as_deref()) {
+        (VersionRequest::Exact(version), None | Some(WORKSPACE)) => Some(version.to_string()),
+        (VersionRequest::Exact(_), Some(_)) => Some(wanted.to_string()),
+        (VersionRequest::Next(_) | VersionRequest::Auto, _) => None,
+    };
+    let exact: Option<Vec<String>> = versions.iter().map(exact).collect();
+    exact
+        .filter(|words| pre.is_none() && !words.is_empty())
+        .map(|words| format!("release-{}", words.join(",")))
+}
+
+/// What is typed to mean a journal's run.
+pub(super) fn words_of(target: &str, verb: &str) -> String {
+    let words = target.strip_prefix(verb).unwrap_or(target);
+    words.trim_start_matches('-').replace(',', " ")
 }
 
 /// Survey, plan, ask, run; or go on with what was begun.
@@ -95,7 +107,7 @@ fn follow(
 
 fn resume_line(order: &Order<'_>, plan: &Plan) -> String {
     let words = match order.verb {
-        "release" => plan.version.to_string(),
+        "release" => plan.words.clone(),
         _ => order.words.clone().unwrap_or_default(),
     };
     format!("cargo xtask {} {words} --resume", order.verb)
@@ -119,7 +131,7 @@ fn target_to_resume(world: &World, order: &Order<'_>) -> Result<String, JournalE
             resume: format!(
                 "cargo xtask {} {} --resume",
                 order.verb,
-                other.trim_start_matches(&prefix)
+                words_of(other, order.verb)
             ),
         }),
         (wanted, []) => {
@@ -137,7 +149,7 @@ fn target_to_resume(world: &World, order: &Order<'_>) -> Result<String, JournalE
                 resume: format!(
                     "cargo xtask {} {} --resume",
                     order.verb,
-                    last.trim_start_matches(&prefix)
+                    words_of(last, order.verb)
                 ),
             })
         }
@@ -165,7 +177,7 @@ fn refuse_what_is_begun(world: &World, order: &Order<'_>) -> Result<(), JournalE
             resume: format!(
                 "cargo xtask {} {} --resume",
                 order.verb,
-                other.trim_start_matches(&prefix)
+                words_of(&other, order.verb)
             ),
         }),
     }

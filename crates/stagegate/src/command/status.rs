@@ -57,7 +57,10 @@ pub(super) fn status(world: &World, environment: &str, format: Format) -> anyhow
     let palette = Palette::for_stdout();
     for target in &open {
         let resume = match target.split_once('-') {
-            Some(("release", version)) => format!("cargo xtask release {version} --resume"),
+            Some(("release", _)) => {
+                let words = super::obey::words_of(target, "release");
+                format!("cargo xtask release {words} --resume")
+            }
             Some((verb, _)) => format!("cargo xtask {verb} … --resume"),
             None => "--resume".to_owned(),
         };

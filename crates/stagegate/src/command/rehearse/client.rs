@@ -8,7 +8,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
-use semver::Version;
 use stagegate_pipeline::{Config, Event, Interrupt, Journal, Stage};
 use stagegate_rehearsal::fault::Fault;
 use stagegate_rehearsal::kill;
@@ -166,7 +165,7 @@ impl<'a> Client<'a> {
     )]
     pub(super) fn release(
         &self,
-        version: &Version,
+        words: &[String],
         args: &Rehearse,
         faults: &[Fault],
         config: &Config,
@@ -177,14 +176,15 @@ impl<'a> Client<'a> {
         let mut kills = Kills::new(faults);
         let mut load = LoadDuringDeploy::new(config, world);
         let mut shown = renderer(self.format);
-        let text = version.to_string();
-        let target = format!("release-{text}");
         let state = self.directory.join(".git/stagegate");
         loop {
-            let resume = Journal::open_targets(&state).contains(&target);
-            let mut arguments = vec!["release", &text, "--yes"];
+            let open = Journal::open_targets(&state);
+            let resume = open.iter().any(|target| target.starts_with("release-"));
+            let mut arguments = vec!["release", "--yes"];
             if resume {
                 arguments.push("--resume");
+            } else {
+                arguments.extend(words.iter().map(String::as_str));
             }
             for stage in args.skip.iter().filter(|_| !resume) {
                 arguments.extend(["--skip", stage.name()]);

@@ -19,7 +19,6 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
-use semver::Version;
 use stagegate_github::Repository;
 use stagegate_manifest::Workspace;
 use stagegate_pipeline::{Config, Interrupt, workspace_around};
@@ -162,26 +161,6 @@ impl Rehearsal {
         })
     }
 
-    /// The version that is asked for, given the one there is.
-    fn version(&self, args: &Rehearse) -> anyhow::Result<(Version, Version)> {
-        let registry = &self.config.registry.name;
-        let publishable = self
-            .workspace
-            .packages
-            .iter()
-            .filter(|p| p.publishable_to(registry));
-        let current = publishable.map(|p| p.version.clone()).max();
-        let current = current.or_else(|| {
-            self.workspace
-                .packages
-                .iter()
-                .map(|p| p.version.clone())
-                .max()
-        });
-        let current = current.with_context(|| format!("{} has no packages", self.original))?;
-        Ok((args.version.resolve(&current), current))
-    }
-
     fn play(
         &self,
         args: &Rehearse,
@@ -190,10 +169,10 @@ impl Rehearsal {
         interrupt: &Interrupt,
     ) -> anyhow::Result<Story> {
         let began = Instant::now();
-        let (version, current) = self.version(args)?;
+        let words = words(args);
         let repository = self.repository();
         let name = repository.rsplit('/').next().unwrap_or(&repository);
-        let mut story = Story::new(name, &version, args.fault.clone());
+        let mut story = Story::new(name, words.join(" "), args.fault.clone());
         let checkout = Checkout::of(
             &self.original,
             self.scratch.path(),
@@ -205,7 +184,8 @@ impl Rehearsal {
                 count => format!(", with {count} files that are not committed yet"),
             };
             line(&format!(
-                "rehearsing release {version} of a copy of {}{extra}",
+                "rehearsing release {} of a copy of {}{extra}",
+                words.join(" "),
                 self.original
             ));
         }
@@ -221,9 +201,7 @@ impl Rehearsal {
         let client = Client::new(&program, &world, &overlay_path, &self.target, format, began);
         if world.host.is_some() && deploys(args) {
             if format == Format::Human {
-                line(&format!(
-                    "\nfirst, what runs before: deploy {current} to a fresh host"
-                ));
+                line("\nfirst, what runs before: deploy it as it is to a fresh host");
             }
             let code = client.deploy(&mut story)?;
             if code != Exit::Success.code() {
@@ -236,7 +214,7 @@ impl Rehearsal {
             line("");
         }
         let code = client.release(
-            &version,
+            &words,
             args,
             &faults,
             &self.config,
@@ -244,7 +222,7 @@ impl Rehearsal {
             &mut story,
             interrupt,
         )?;
-        story.world = sight::look(&world, &version, &self.workspace, &self.config);
+        story.world = sight::look(&world, &story.versions, &self.workspace, &self.config);
         story.finish(code, began.elapsed());
         self.keep_logs(&world);
         Ok(story)
@@ -351,4 +329,13 @@ fn lock_dependencies(checkout: &Checkout) -> anyhow::Result<()> {
         run("git", &["push", "--quiet", "origin", "HEAD"])?;
     }
     Ok(())
+}
+
+/// What follows `release` on the client's command line.
+fn words(args: &Rehearse) -> Vec<String> {
+    let mut words: Vec<String> = args.versions.iter().map(ToString::to_string).collect();
+    if let Some(label) = &args.pre {
+        words.extend(["--pre".to_owned(), label.clone()]);
+    }
+    words
 }

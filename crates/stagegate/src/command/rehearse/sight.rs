@@ -1,6 +1,7 @@
 //! What the world looks like after a rehearsal, by its own means: not what
 //! the client said it did.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use semver::Version;
@@ -12,7 +13,7 @@ use stagegate_rehearsal::world::StandInWorld;
 /// What the world looks like.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct WorldSeen {
-    /// Crates of that version in the registry's index.
+    /// The released crates in the registry's index.
     pub(super) crates: Vec<CrateSeen>,
     /// Branches and tags at the remote, with their commits.
     pub(super) references: Vec<(String, String)>,
@@ -33,6 +34,8 @@ pub(super) struct WorldSeen {
 pub(super) struct CrateSeen {
     /// Its name.
     pub(super) name: String,
+    /// Its version.
+    pub(super) version: Version,
     /// The checksum in the index.
     pub(super) checksum: String,
 }
@@ -51,7 +54,7 @@ pub(super) struct ReleaseSeen {
 /// Looks. What cannot be seen is left empty: the report shows it as missing.
 pub(super) fn look(
     world: &StandInWorld,
-    version: &Version,
+    versions: &BTreeMap<String, Version>,
     workspace: &Workspace,
     config: &Config,
 ) -> WorldSeen {
@@ -62,10 +65,12 @@ pub(super) fn look(
             .iter()
             .filter(|p| p.publishable_to(&config.registry.name))
         {
-            let versions = registry.versions(&package.name).unwrap_or_default();
-            if let Some(there) = versions.into_iter().find(|v| v.vers == *version) {
+            let known = registry.versions(&package.name).unwrap_or_default();
+            let released = versions.get(&package.name);
+            if let Some(there) = known.into_iter().find(|v| Some(&v.vers) == released) {
                 seen.crates.push(CrateSeen {
                     name: package.name.clone(),
+                    version: there.vers,
                     checksum: there.cksum,
                 });
             }

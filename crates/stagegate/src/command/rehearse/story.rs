@@ -1,5 +1,6 @@
 //! What happened in a rehearsal: the one source of every report.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -15,8 +16,10 @@ use super::sight::WorldSeen;
 pub(super) struct Story {
     /// The workspace's directory name.
     pub(super) workspace: String,
-    /// The version that was released.
-    pub(super) version: Version,
+    /// What was asked for, then what it came to: `1.4.0`.
+    pub(super) version: String,
+    /// The released packages and their versions.
+    pub(super) versions: BTreeMap<String, Version>,
     /// When.
     pub(super) at: Timestamp,
     /// Wall seconds of everything.
@@ -74,10 +77,11 @@ pub(super) struct LoadStory {
 }
 
 impl Story {
-    pub(super) fn new(workspace: &str, version: &Version, faults: Vec<String>) -> Story {
+    pub(super) fn new(workspace: &str, version: String, faults: Vec<String>) -> Story {
         Story {
             workspace: workspace.to_owned(),
-            version: version.clone(),
+            version,
+            versions: BTreeMap::new(),
             at: Timestamp::now(),
             seconds: 0.0,
             client_seconds: 0.0,
@@ -149,6 +153,10 @@ impl Story {
                     self.error =
                         Some("the deploy that comes before did not come to its end".to_owned());
                 }
+            }
+            Event::RunStarted { plan, .. } if run == "release" => {
+                self.version.clone_from(&plan.words);
+                self.versions.clone_from(&plan.versions);
             }
             Event::RunStarted { .. } | Event::Progress { .. } => {}
         }
@@ -314,7 +322,7 @@ mod tests {
 
     #[test]
     fn own_time_is_what_nobody_else_took() {
-        let mut story = Story::new("w", &Version::new(1, 0, 0), Vec::new());
+        let mut story = Story::new("w", "1.0.0".to_owned(), Vec::new());
         let step = |began, seconds, cargo| StepStory {
             run: "release",
             id: "x".to_owned(),

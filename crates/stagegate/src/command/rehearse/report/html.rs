@@ -138,7 +138,7 @@ fn world(story: &Story) -> String {
             format!(
                 "<code>{} {}</code> {}",
                 escape(&seen.name),
-                story.version,
+                seen.version,
                 seen.checksum
             ),
         ));

@@ -56,7 +56,7 @@ pub(super) fn page(story: &Story) -> String {
     for seen in &story.world.crates {
         lines.push(format!(
             "- registry: `{} {}`, checksum `{}`",
-            seen.name, story.version, seen.checksum
+            seen.name, seen.version, seen.checksum
         ));
     }
     for (name, commit) in &story.world.references {

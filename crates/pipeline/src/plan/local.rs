@@ -1,0 +1,186 @@
+//! The part of a release that happens on this machine, up to the push and the
+//! drafts: all of it can be taken back.
+
+use super::action::{Action, CommitIdentity};
+use super::edits::Edits;
+use super::moves::Move;
+use super::release::{Release, spoken};
+use super::{Plan, Step};
+use crate::Stage;
+use crate::request::Part;
+
+impl Release<'_> {
+    pub(super) fn local(&self, plan: &mut Plan, edits: Edits) -> Option<()> {
+        let identity: CommitIdentity = self.git.identity.clone()?;
+        let branch = self.git.branch.clone()?;
+        let reference = plan.reference();
+        let mut all = edits.bump.clone();
+        all.extend(edits.changelogs.iter().cloned());
+        self.write(plan, &edits);
+        let seal = Action::Seal {
+            parent: self.git.head.clone(),
+            message: format!("Release {}", spoken(self.moves)),
+            identity: identity.clone(),
+            sign: self.git.sign_commits,
+            reference: reference.clone(),
+            edits: all.clone(),
+        };
+        let title = "make the release commit, on no branch yet";
+        plan.steps
+            .push(Step::new("seal", Stage::Package, title, seal));
+        self.make(plan, &reference);
+        let action = Action::Commit {
+            branch: branch.clone(),
+            parent: self.git.head.clone(),
+            reference: reference.clone(),
+            edits: all,
+        };
+        let title = format!("move {branch} to the release commit");
+        plan.steps
+            .push(Step::new("commit", Stage::Commit, title, action));
+        for one in self.moves {
+            let notes = &edits.notes[&one.group.name];
+            let action = Action::Tag {
+                name: one.tag(),
+                message: format!("Release {}\n\n{notes}", spoken(std::slice::from_ref(one))),
+                reference: reference.clone(),
+                identity: identity.clone(),
+                sign: self.git.sign_tags,
+            };
+            let title = format!("tag it {}, annotated", one.tag());
+            plan.steps
+                .push(Step::new(self.id("tag", one), Stage::Tag, title, action));
+        }
+        self.push(plan, branch, reference);
+        for one in self.moves {
+            self.draft(plan, one, &edits.notes[&one.group.name]);
+        }
+        Some(())
+    }
+
+    /// Bump and changelog, in the tree.
+    fn write(&self, plan: &mut Plan, edits: &Edits) {
+        let base = &self.git.head;
+        let mut step = |id: &str, stage, title: String, edits: &[stagegate_manifest::FileEdit]| {
+            let action = Action::Edit {
+                base: base.clone(),
+                edits: edits.to_vec(),
+            };
+            if !edits.is_empty() {
+                plan.steps.push(Step::new(id, stage, title, action));
+            }
+        };
+        let versions = spoken(self.moves);
+        let title = format!("write {versions} into {} files", edits.bump.len());
+        step("bump", Stage::Bump, title, &edits.bump);
+        let files: Vec<&str> = edits.changelogs.iter().map(|e| e.path.as_str()).collect();
+        let title = match self.moves {
+            [one] => format!(
+                "promote [Unreleased] to [{}] in {}",
+                one.to,
+                files.join(", ")
+            ),
+            _ => format!("promote [Unreleased] in {}", files.join(", ")),
+        };
+        step("changelog", Stage::Changelog, title, &edits.changelogs);
+    }
+
+    /// Packages and binaries, from the release commit.
+    fn make(&self, plan: &mut Plan, reference: &str) {
+        let crates = self.crates();
+        if !crates.is_empty() {
+            let title = format!("package {} crates from that commit", crates.len());
+            let action = Action::Package {
+                crates: crates.clone(),
+            };
+            plan.steps
+                .push(Step::new("package", Stage::Package, title, action));
+            let title = "build the packages as a user's cargo sees them";
+            let action = Action::Prove { crates };
+            plan.steps
+                .push(Step::new("prove", Stage::Package, title, action));
+        }
+        if let Some(app) = self.config.app.as_ref().filter(|_| self.app().is_some()) {
+            let (binaries, frontend) = app.build_of(Part::Both);
+            let action = Action::Build {
+                revision: reference.to_owned(),
+                binaries,
+                frontend,
+            };
+            let title = format!("build {} for production", app.name);
+            plan.steps
+                .push(Step::new("build", Stage::Build, title, action));
+        }
+    }
+
+    fn push(&self, plan: &mut Plan, branch: String, reference: String) {
+        let remote = self.config.release.remote.clone();
+        let tags: Vec<String> = self.moves.iter().map(Move::tag).collect();
+        let amount = match tags.len() {
+            1 => "both or neither",
+            _ => "all or none",
+        };
+        let title = format!(
+            "push {branch} and {} to {remote}, {amount}",
+            tags.join(", ")
+        );
+        let action = Action::Push {
+            remote,
+            branch,
+            tags,
+            reference,
+        };
+        plan.steps
+            .push(Step::new("push", Stage::Push, title, action));
+    }
+
+    /// One group's draft on GitHub, with what is attached to it.
+    fn draft(&self, plan: &mut Plan, one: &Move<'_>, notes: &str) {
+        let Some(release) = self.release_ref(one) else {
+            return;
+        };
+        let version = spoken(std::slice::from_ref(one));
+        let notes = match notes {
+            "" => format!("Release {version}."),
+            notes => notes.to_owned(),
+        };
+        let title = format!(
+            "draft the release {} on {}",
+            release.tag, release.repository
+        );
+        let action = Action::Draft {
+            release: release.clone(),
+            name: release.tag.clone(),
+            notes,
+            prerelease: !one.to.pre.is_empty(),
+        };
+        plan.steps.push(Step::new(
+            self.id("draft", one),
+            Stage::Draft,
+            title,
+            action,
+        ));
+        let mut crates = self.crates();
+        crates.retain(|name| one.group.has(name));
+        let app = self.app().filter(|app| app.group.name == one.group.name);
+        let binaries: Vec<String> = app
+            .map(|_| self.binaries().into_iter().map(|b| b.name).collect())
+            .unwrap_or_default();
+        let title = format!(
+            "attach {} crates, {} binaries and SHA256SUMS",
+            crates.len(),
+            binaries.len()
+        );
+        let action = Action::Assets {
+            release,
+            crates,
+            binaries,
+        };
+        plan.steps.push(Step::new(
+            self.id("assets", one),
+            Stage::Draft,
+            title,
+            action,
+        ));
+    }
+}
