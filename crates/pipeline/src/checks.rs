@@ -1,9 +1,11 @@
 //! Every precondition, passed or not: `doctor` shows them all, a plan takes
 //! the failed ones as blockers. One list, so that the two never disagree.
 
+use std::collections::BTreeMap;
+
 use crate::Config;
 use crate::blocker::Blocker;
-use crate::facts::{Facts, Found, GitFacts, Relation};
+use crate::facts::{Facts, Found, GitFacts, RegistryFacts, Relation};
 
 /// A precondition.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,8 +53,9 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
             checks.push(check("registry", Ok(text)));
             checks.push(check(
                 "registry token",
-                registry.token.clone().map(|()| "there is one".to_owned()),
+                registry.token.clone().map(|places| places.to_string()),
             ));
+            checks.extend(owners(registry));
         }
     }
     match &facts.github {
@@ -81,6 +84,29 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
     }
     checks.extend(hosts(facts));
     checks
+}
+
+/// Who may publish. A registry that does not say is no obstacle.
+fn owners(registry: &RegistryFacts) -> Option<Check> {
+    let mut known: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (name, owners) in &registry.owners {
+        let who = match owners {
+            Ok(owners) => owners.join(", "),
+            Err(reason) => format!("not told ({reason})"),
+        };
+        known.entry(who).or_default().push(name);
+    }
+    let text = match known.len() {
+        0 => return None,
+        1 => known.into_keys().next()?,
+        _ => {
+            let each = known
+                .iter()
+                .map(|(who, names)| format!("{}: {who}", names.join(", ")));
+            each.collect::<Vec<_>>().join("; ")
+        }
+    };
+    Some(check("registry owners", Ok(text)))
 }
 
 fn changelog(path: &camino::Utf8Path, text: &Found<String>) -> Found<String> {

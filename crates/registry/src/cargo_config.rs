@@ -6,6 +6,7 @@
 //! replacement (`[source]`) is not looked at, on purpose: a mirror is for
 //! reading, and what is published goes to the registry that is named.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use cargo_config2::{Config, CredentialProvider, PathAndArgs, ResolveOptions};
@@ -18,8 +19,16 @@ type Variables = Box<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 /// Cargo's configuration around one directory.
 pub struct CargoConfig {
-    files: Config,
+    files: Files,
     env: Variables,
+}
+
+/// What the files say that is of use here: no token is kept.
+struct Files {
+    indexes: BTreeMap<String, String>,
+    providers: BTreeMap<String, CredentialProvider>,
+    global_providers: Vec<CredentialProvider>,
+    aliases: BTreeMap<String, PathAndArgs>,
 }
 
 /// Somebody who may have a registry's token.
@@ -74,6 +83,33 @@ pub enum CargoConfigError {
     },
 }
 
+impl Files {
+    fn of(config: Config) -> Files {
+        let mut files = Files {
+            indexes: BTreeMap::new(),
+            providers: BTreeMap::new(),
+            global_providers: config
+                .registry
+                .global_credential_providers
+                .as_ref()
+                .to_vec(),
+            aliases: config.credential_alias,
+        };
+        for (name, entry) in config.registries {
+            files
+                .indexes
+                .extend(entry.index.map(|index| (name.clone(), index)));
+            files
+                .providers
+                .extend(entry.credential_provider.map(|one| (name, one)));
+        }
+        if let Some(provider) = config.registry.credential_provider {
+            files.providers.insert("crates-io".to_owned(), provider);
+        }
+        files
+    }
+}
+
 impl CargoConfig {
     /// Reads the files around `directory`; variables are asked for when they
     /// are needed.
@@ -99,7 +135,7 @@ impl CargoConfig {
             }
         })?;
         Ok(CargoConfig {
-            files,
+            files: Files::of(files),
             env: Box::new(env),
         })
     }
@@ -114,9 +150,8 @@ impl CargoConfig {
             return Ok(CRATES_IO_INDEX.to_owned());
         }
         let variable = format!("CARGO_REGISTRIES_{}_INDEX", in_capitals(registry));
-        let entry = self.files.registries.get(registry);
         (self.env)(&variable)
-            .or_else(|| entry?.index.clone())
+            .or_else(|| self.files.indexes.get(registry).cloned())
             .ok_or(CargoConfigError::UnknownRegistry {
                 name: registry.to_owned(),
                 variable,
@@ -126,31 +161,20 @@ impl CargoConfig {
     /// Those who may have a registry's token, in the order in which cargo asks
     /// them: the one named for the registry alone, or the global ones, last first.
     pub fn providers(&self, registry: &str) -> Vec<Provider> {
-        let (variable, entry) = if registry == "crates-io" {
-            (
-                "CARGO_REGISTRY_CREDENTIAL_PROVIDER".to_owned(),
-                self.files.registry.credential_provider.as_ref(),
-            )
-        } else {
-            let entry = self.files.registries.get(registry);
-            (
-                format!(
-                    "CARGO_REGISTRIES_{}_CREDENTIAL_PROVIDER",
-                    in_capitals(registry)
-                ),
-                entry.and_then(|entry| entry.credential_provider.as_ref()),
-            )
+        let variable = match registry {
+            "crates-io" => "CARGO_REGISTRY_CREDENTIAL_PROVIDER".to_owned(),
+            name => format!("CARGO_REGISTRIES_{}_CREDENTIAL_PROVIDER", in_capitals(name)),
         };
         if let Some(words) = (self.env)(&variable) {
             return self.of_words(&words).into_iter().collect();
         }
-        if let Some(provider) = entry {
+        if let Some(provider) = self.files.providers.get(registry) {
             return vec![self.of(provider)];
         }
         if let Some(list) = (self.env)("CARGO_REGISTRY_GLOBAL_CREDENTIAL_PROVIDERS") {
             return self.of_words(&list).into_iter().collect();
         }
-        let global = self.files.registry.global_credential_providers.as_ref();
+        let global = &self.files.global_providers;
         if global.is_empty() {
             return vec![Provider::CredentialsFile];
         }
@@ -169,7 +193,7 @@ impl CargoConfig {
                 program: command.path.clone(),
                 args: args(command),
             },
-            CredentialProvider::Alias(alias) => match self.files.credential_alias.get(alias) {
+            CredentialProvider::Alias(alias) => match self.files.aliases.get(alias) {
                 Some(command) => self.of_command(command),
                 None => Provider::Process {
                     program: alias.into(),
@@ -206,7 +230,7 @@ impl CargoConfig {
         if first.starts_with("cargo:") {
             return Some(built_in(&words));
         }
-        if let (1, Some(command)) = (words.len(), self.files.credential_alias.get(first)) {
+        if let (1, Some(command)) = (words.len(), self.files.aliases.get(first)) {
             return Some(self.of_command(command));
         }
         Some(Provider::Process {
@@ -262,7 +286,7 @@ fn with_causes(error: &dyn std::error::Error) -> String {
 
 impl std::fmt::Debug for CargoConfig {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        // Its files may hold tokens.
+        // The arguments of providers may be secrets.
         f.write_str("CargoConfig(…)")
     }
 }

@@ -9,6 +9,7 @@
 //! It refuses to log in and out, and to show what a provider printed: that may
 //! be the token.
 
+use std::ffi::OsStr;
 use std::io::{BufRead, BufReader, ErrorKind, Read, Write};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -131,6 +132,22 @@ impl Provider {
             Provider::Process { program, .. } => program.display().to_string(),
             Provider::BuiltIn { name } => format!("cargo:{name}"),
         }
+    }
+
+    /// Whether its program is there, on the search path or where it is said to be.
+    pub fn is_installed(&self, directory: &Path, search: Option<&OsStr>) -> bool {
+        let program = match self {
+            Provider::CredentialsFile => return true,
+            Provider::FromStdout { program, .. } | Provider::Process { program, .. } => {
+                program.clone()
+            }
+            Provider::BuiltIn { name } => format!("cargo-credential-{name}").into(),
+        };
+        if program.components().count() > 1 {
+            return directory.join(program).is_file();
+        }
+        let search = search.unwrap_or_default();
+        std::env::split_paths(search).any(|path| path.join(&program).is_file())
     }
 
     /// Asks for a token; `None` where it has none for this registry. Relative

@@ -100,6 +100,11 @@ impl Token {
         Ok(Token(text.to_owned()))
     }
 
+    /// Whether it is the same token.
+    pub fn is_same(&self, other: &Token) -> bool {
+        self.0 == other.0
+    }
+
     /// The secret itself, for the one header that carries it.
     pub(crate) fn secret(&self) -> &str {
         &self.0

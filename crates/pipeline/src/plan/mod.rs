@@ -12,6 +12,7 @@ mod custom;
 mod deploy;
 mod edits;
 mod gates;
+mod limits;
 mod local;
 mod moves;
 mod publish;
@@ -25,7 +26,10 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-pub use action::{Action, Binary, CommitIdentity, FrontendBuild, GateCommand, Place, ReleaseRef};
+pub use action::{
+    Action, Binary, CommitIdentity, FrontendBuild, GateCommand, Place, PublishedCrate, ReleaseRef,
+    ResolveDepth,
+};
 pub use version::{Kind, VersionRequest, Wanted};
 
 use crate::blocker::{Blocker, Blockers};

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::action::Action;
-use super::{Plan, Step};
+use super::action::{Action, PublishedCrate, ResolveDepth};
+use super::{Plan, Step, limits};
+use crate::config::FreshProject;
 use crate::facts::Facts;
 use crate::{Config, Stage};
 
@@ -74,26 +75,99 @@ fn heights<'n>(levels: &'n [Vec<String>], edges: &Edges<'n>) -> BTreeMap<&'n str
     heights
 }
 
+/// A fresh project with what was published, as far as the configuration wants it.
+pub(super) fn fresh_project(
+    facts: &Facts,
+    config: &Config,
+    levels: &[Vec<String>],
+    plan: &mut Plan,
+) {
+    let depth = match config.registry.fresh_project {
+        FreshProject::Off => return,
+        FreshProject::Resolve => ResolveDepth::Lockfile,
+        FreshProject::Build => ResolveDepth::Build,
+    };
+    let crates: Vec<PublishedCrate> = levels
+        .iter()
+        .flatten()
+        .map(|name| PublishedCrate {
+            name: name.clone(),
+            library: is_library(facts, name),
+        })
+        .collect();
+    if crates.is_empty() {
+        return;
+    }
+    let title = match depth {
+        ResolveDepth::Lockfile => "resolve the new versions in a fresh project",
+        ResolveDepth::Build => "resolve and build the new versions in a fresh project",
+    };
+    let docs = (config.registry.name == "crates-io").then(|| config.registry.docs.clone());
+    let action = Action::Resolve {
+        crates,
+        depth,
+        docs,
+    };
+    plan.steps
+        .push(Step::new("fresh-project", Stage::Verify, title, action));
+}
+
+fn is_library(facts: &Facts, name: &str) -> bool {
+    let package = facts.workspace.package(name);
+    package.is_some_and(|package| {
+        let targets = &package.metadata.targets;
+        targets.iter().any(|target| {
+            target.is_lib() || target.is_proc_macro() || target.is_rlib() || target.is_dylib()
+        })
+    })
+}
+
 /// What is worth knowing of it before saying yes.
 pub(super) fn notes(facts: &Facts, plan: &mut Plan) {
     let Some(Ok(registry)) = &facts.registry else {
         return;
     };
-    let new: Vec<_> = registry
-        .versions
-        .iter()
-        .filter(|(_, v)| v.is_empty())
-        .map(|(n, _)| n.as_str())
-        .collect();
+    let published: Vec<&str> = plan.steps.iter().filter_map(published).collect();
+    if published.is_empty() {
+        return;
+    }
+    let is_new = |name: &&str| registry.versions.get(*name).is_some_and(Vec::is_empty);
+    let (new, known): (Vec<&str>, Vec<&str>) = published.iter().partition(|name| is_new(name));
     if !new.is_empty() {
         plan.notes
             .push(format!("new on {}: {}", registry.name, new.join(", ")));
     }
-    // crates.io takes 5 new crates at once, then one in 10 minutes.
-    if registry.name == "crates-io" && new.len() > 5 {
-        let minutes = (new.len() - 5) * 10;
-        plan.notes.push(format!(
-            "crates.io takes 5 new crates at once, then 1 in 10 minutes: expect {minutes} minutes of waiting"
-        ));
+    if let Ok(places) = &registry.token {
+        plan.notes
+            .push(format!("the token for {} comes {places}", registry.name));
     }
+    plan.notes.push(format!(
+        "{} crates are published, at most {} one after the other; each waits until the index shows what it depends on",
+        published.len(),
+        longest_chain(plan)
+    ));
+    if registry.name == "crates-io" {
+        plan.notes.extend(limits::note(new.len(), known.len()));
+    }
+}
+
+fn published(step: &Step) -> Option<&str> {
+    match &step.action {
+        Action::Publish { package } => Some(package),
+        _ => None,
+    }
+}
+
+/// How many uploads have to follow each other.
+fn longest_chain(plan: &Plan) -> usize {
+    let mut depths: BTreeMap<&str, usize> = BTreeMap::new();
+    for step in plan.steps.iter().filter(|step| published(step).is_some()) {
+        let below = step
+            .needs
+            .iter()
+            .filter_map(|need| depths.get(need.as_str()));
+        let depth = 1 + below.max().copied().unwrap_or(0);
+        depths.insert(&step.id, depth);
+    }
+    depths.into_values().max().unwrap_or(0)
 }

@@ -39,6 +39,7 @@ pub(super) fn plan(
     let levels = levels(facts, config, &moves, blockers);
     admission::circles(facts, config, &levels, blockers);
     admission::metadata(facts, config, blockers);
+    admission::token(facts, &levels, blockers);
     admission::siblings(facts, config, &moves, blockers);
     let mut plan = empty(facts, config, &moves)?;
     plan.steps = gates::steps(config);
@@ -260,6 +261,7 @@ impl Release<'_> {
             hosts,
             url,
         };
+        publish::fresh_project(self.facts, self.config, self.levels, plan);
         plan.steps.push(Step::new(
             "verify",
             Stage::Verify,

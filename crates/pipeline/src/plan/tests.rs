@@ -17,7 +17,7 @@ use crate::facts::{
 use crate::group::groups;
 use crate::plan::{Action, CommitIdentity};
 use crate::request::{ReleaseRequest, Request, YankRequest};
-use crate::{Config, Stage};
+use crate::{Config, Stage, TokenPlaces};
 
 const CHANGELOG: &str =
     "# Changelog\n\n## [Unreleased]\n\n- Something new.\n\n## [1.0.0] - 2026-01-01\n\n- First.\n";
@@ -116,8 +116,12 @@ fn facts() -> Facts {
         advisories: None,
         registry: Some(Ok(RegistryFacts {
             name: "crates-io".to_owned(),
-            token: Ok(()),
+            token: Ok(TokenPlaces {
+                trusted: false,
+                plain: Some("CARGO_REGISTRY_TOKEN".to_owned()),
+            }),
             versions: ["core", "left", "right", "top"].map(versions).into(),
+            owners: BTreeMap::new(),
         })),
         github: Some(Ok(GitHubFacts {
             server: stagegate_github::Server {

@@ -15,10 +15,12 @@ mod gate;
 mod github;
 mod group;
 mod outcome;
+mod pace;
 mod package;
 mod prove;
 mod publish;
 mod push;
+mod resolve;
 mod schedule;
 mod seal;
 mod step;
@@ -30,6 +32,7 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 pub use gate::GateFailed;
+pub(crate) use pace::Paces;
 use schedule::Schedule;
 pub(crate) use step::{Effect, Probe};
 
@@ -69,7 +72,10 @@ pub fn run(
         plan: Box::new(plan.clone()),
         done_before,
     });
-    let ended = pass(plan, world, &mut journal, start, confirm, emit)?;
+    let passed = pass(plan, world, &mut journal, start, confirm, emit);
+    // However it ended, a workflow's token is not left lying around.
+    let given_back = world.give_token_back();
+    let ended = passed?;
     let next = match &ended.end {
         RunEnd::Completed => {
             tree::remove(world, plan);
@@ -90,6 +96,10 @@ pub fn run(
                 "users are back on the release before; find out why, then go on with `{resume}`, or yank and release a fix"
             )
         }
+    };
+    let next = match given_back {
+        Ok(()) => next,
+        Err(error) => format!("{next} ({error:#})"),
     };
     emit(&Event::RunEnded {
         end: ended.end,

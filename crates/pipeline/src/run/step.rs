@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 
 use super::{
     asset, audit, build, commit, deploy, edit, gate, github, outcome, package, prove, publish,
-    push, seal, tag, yank,
+    push, resolve, seal, tag, yank,
 };
 use crate::account::{Account, Spent};
 use crate::command::{Stopped, Tool, log_of};
@@ -192,6 +192,8 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
         // Assets are reconciled one by one, each looked at first.
         Action::Assets { .. } => Ok(Probe::Absent),
         Action::Publish { package } => publish::probe(effect, package),
+        // What users get is only known by getting it.
+        Action::Resolve { .. } => Ok(Probe::Absent),
         Action::Undraft { release, .. } => github::probe_public(effect, release),
         Action::Backend { step, place } => deploy::probe_backend(effect, *step, place),
         Action::Frontend { step, place } => deploy::probe_frontend(effect, *step, place),
@@ -265,6 +267,11 @@ fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<String> {
             binaries,
         } => asset::perform(effect, release, crates, binaries),
         Action::Publish { package } => publish::perform(effect, package),
+        Action::Resolve {
+            crates,
+            depth,
+            docs,
+        } => resolve::perform(effect, crates, *depth, docs.as_ref()),
         Action::Undraft { release, latest } => github::undraft(effect, release, *latest),
         Action::Backend { step, place } => deploy::perform_backend(effect, *step, place),
         Action::Frontend { step, place } => deploy::perform_frontend(effect, *step, place),

@@ -5,4 +5,5 @@ mod contract;
 mod faults;
 mod pass_through;
 mod rules;
+mod trusted;
 mod world;
