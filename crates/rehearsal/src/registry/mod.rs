@@ -121,6 +121,11 @@ impl StandInRegistry {
         format!("sparse+http://{}/index/", self.address)
     }
 
+    /// Where it tells the state of documentation, as docs.rs does.
+    pub fn docs(&self) -> String {
+        format!("http://{}/docs", self.address)
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address

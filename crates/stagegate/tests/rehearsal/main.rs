@@ -16,6 +16,7 @@ mod foreign;
 mod half_done;
 mod kill;
 mod process;
+mod publish;
 mod refusal;
 mod spoil;
 mod web;

@@ -1,0 +1,77 @@
+//! Publishing as a workflow does it, with an identity and no token of a person;
+//! and what a user gets afterwards.
+
+use std::process::Command;
+
+use crate::evidence::read;
+use crate::fixture::{CRATES, Fixture};
+use crate::process::run;
+use crate::within_a_rehearsal;
+use crate::world::{NO_GATES, World};
+
+/// A release of the crates alone, by a runner that offers its identity.
+fn release(world: &World, version: &str) -> Command {
+    let mut arguments = vec!["release", version, "--yes"];
+    for stage in ["changelog", "deploy-backend", "deploy-frontend"] {
+        arguments.extend(["--skip", stage]);
+    }
+    arguments.extend(NO_GATES);
+    let mut command = world.command(&arguments);
+    command.envs(world.stand_ins.runner.variables());
+    command
+}
+
+fn journal(world: &World, version: &str) -> String {
+    read(
+        &world
+            .root()
+            .join(format!(".git/stagegate/release-{version}.done")),
+    )
+}
+
+#[test]
+fn a_workflow_publishes_with_its_identity_and_a_user_builds_what_it_published() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::without_host(Fixture::new(), "publish");
+    let overlay = read(world.overlay());
+    let built = overlay.replace("fresh_project = \"resolve\"", "fresh_project = \"build\"");
+    std::fs::write(world.overlay(), built).unwrap();
+
+    // New crates are beyond an identity, and that is said before anything is done.
+    let mut alone = release(&world, "0.2.0");
+    alone.env_remove("CARGO_REGISTRY_TOKEN");
+    let alone = run(alone).must_end_with(3);
+    let words = alone.words();
+    assert!(
+        words.contains("trusted publishing cannot create a crate"),
+        "{words}"
+    );
+
+    run(release(&world, "0.2.0")).must_end_with(0);
+    let first = journal(&world, "0.2.0");
+    let remark =
+        "a workflow's identity cannot create a new crate; the token came from CARGO_REGISTRY_TOKEN";
+    assert_eq!(first.matches(remark).count(), CRATES.len(), "{first}");
+    let fresh = format!(
+        "{} crates resolve to our bytes in a fresh project",
+        CRATES.len()
+    );
+    assert!(first.contains(&fresh), "{first}");
+    assert!(first.contains("libraries build there"), "{first}");
+    assert!(first.contains("docs.rs has built all"), "{first}");
+    assert_eq!(world.stand_ins.registry.trusted_tokens(), (0, 0));
+
+    let mut second = release(&world, "0.3.0");
+    second.env_remove("CARGO_REGISTRY_TOKEN");
+    let second = run(second).must_end_with(0);
+    assert_eq!(
+        world.stand_ins.registry.trusted_tokens(),
+        (1, 0),
+        "one token for all uploads, and it was given back"
+    );
+    let third = format!("{}{}", second.words(), journal(&world, "0.3.0"));
+    assert!(!third.contains("cio_tp_"), "{third}");
+    assert!(!third.contains("rehearsal-runner-token"), "{third}");
+}
