@@ -15,6 +15,7 @@ mod links;
 mod markdown;
 mod promote;
 mod title;
+mod unreleased;
 mod yank;
 
 pub use changelog::{Changelog, Section};

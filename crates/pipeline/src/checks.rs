@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use crate::Config;
 use crate::blocker::Blocker;
 use crate::facts::{Facts, Found, GitFacts, RegistryFacts, Relation};
+use crate::plan::HOTFIXES;
 
 /// A precondition.
 #[derive(Clone, Debug, PartialEq)]
@@ -166,7 +167,7 @@ pub(crate) fn dirty(paths: &[String]) -> Blocker {
 fn branch(git: &GitFacts, config: &Config) -> Found<String> {
     let wanted = &config.release.branch;
     match &git.branch {
-        Some(branch) if branch == wanted => Ok(branch.clone()),
+        Some(branch) if branch == wanted || branch.starts_with(HOTFIXES) => Ok(branch.clone()),
         Some(branch) => Err(Blocker::new(
             format!("the branch is {branch}, and releases are made from {wanted}"),
             format!("`git switch {wanted}`, or set `release.branch` in stagegate.toml"),
@@ -180,7 +181,7 @@ fn branch(git: &GitFacts, config: &Config) -> Found<String> {
 
 fn remote(git: &GitFacts, config: &Config) -> Found<String> {
     let remote = git.remote.as_ref().map_err(Clone::clone)?;
-    let (name, branch) = (&config.release.remote, &config.release.branch);
+    let (name, branch) = (&config.release.remote, git.release_branch(config));
     match remote.relation {
         Relation::Same => Ok(format!("{branch} is where {name} has it")),
         Relation::Ahead => Ok(format!("{branch} is ahead of {name}")),

@@ -90,9 +90,10 @@ pub struct CommitFacts {
 pub enum Interface {
     /// There is no library to compare.
     Absent,
-    /// Nothing that callers could see.
+    /// Nothing that asks for more than a patch.
     Same,
-    /// Additions.
+    /// What asks for a minor version. Few additions do: a new function passes
+    /// as a patch, and it is the commits that tell of it.
     Grown,
     /// Something that callers may rely on is gone or different.
     Broken,
@@ -117,6 +118,15 @@ pub struct GitFacts {
     pub tags: BTreeMap<String, String>,
     /// The remote.
     pub remote: Found<RemoteFacts>,
+}
+
+impl GitFacts {
+    /// The branch that a release goes on: a hotfix's own, or the configured one.
+    pub fn release_branch<'a>(&'a self, config: &'a Config) -> &'a str {
+        let current = self.branch.as_deref();
+        let hotfix = current.filter(|branch| branch.starts_with(crate::plan::HOTFIXES));
+        hotfix.unwrap_or(&config.release.branch)
+    }
 }
 
 /// The remote.
@@ -196,6 +206,30 @@ impl Facts {
     /// workspace's, else the first.
     pub fn main_group(&self, config: &Config) -> Option<&Group> {
         crate::group::main(self.groups.as_ref().ok()?, config)
+    }
+
+    /// The group of a package, or the main one where none is named.
+    ///
+    /// # Errors
+    /// What is wrong with the groups, or a package that is in none of them.
+    pub fn group_of(&self, package: Option<&str>, config: &Config) -> Found<&Group> {
+        let groups = self.groups.as_ref().map_err(Clone::clone)?;
+        let found = match package {
+            Some(package) => groups.iter().find(|group| group.has(package)),
+            None => crate::group::main(groups, config),
+        };
+        found.ok_or_else(|| {
+            let names: Vec<_> = groups.iter().flat_map(|g| &g.members).cloned().collect();
+            Blocker::new(
+                match package {
+                    Some(package) => {
+                        format!("`{package}` is no package of this workspace that has releases")
+                    }
+                    None => "no package of this workspace has releases".to_owned(),
+                },
+                format!("name one of {}", names.join(", ")),
+            )
+        })
     }
 }
 

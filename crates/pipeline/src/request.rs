@@ -16,6 +16,8 @@ pub enum Request {
     Rollback(RollbackRequest),
     /// A version withdrawn, or given back.
     Yank(YankRequest),
+    /// A branch from a released version, ready for a fix.
+    Hotfix(HotfixRequest),
 }
 
 /// `release`
@@ -88,8 +90,21 @@ pub struct RollbackRequest {
 pub struct YankRequest {
     /// The version.
     pub version: Version,
+    /// These crates only; empty: all that were released with it.
+    pub crates: Vec<String>,
+    /// Why, for those who read of it.
+    pub reason: Option<String>,
     /// Give it back.
     pub undo: bool,
+}
+
+/// `hotfix`
+#[derive(Clone, Debug, PartialEq)]
+pub struct HotfixRequest {
+    /// The released version to mend.
+    pub version: Version,
+    /// A package of the group that is meant; absent: the main one.
+    pub package: Option<String>,
 }
 
 impl ReleaseRequest {
@@ -111,5 +126,31 @@ impl ReleaseRequest {
     /// Whether no host will be touched.
     pub fn skips_deploy(&self) -> bool {
         self.skip.contains(&Stage::DeployBackend) && self.skip.contains(&Stage::DeployFrontend)
+    }
+}
+
+impl YankRequest {
+    /// What is typed to mean it again.
+    pub fn words(&self) -> String {
+        let crates = self.crates.iter().map(|name| format!(" --crate {name}"));
+        let undo = if self.undo { " --undo" } else { "" };
+        format!("{}{}{undo}", self.version, crates.collect::<String>())
+    }
+
+    /// The journal's name.
+    pub fn target(&self) -> String {
+        let verb = if self.undo { "un-yank" } else { "yank" };
+        let crates = self.crates.iter().map(|name| format!(",{name}"));
+        format!("{verb}-{}{}", self.version, crates.collect::<String>())
+    }
+}
+
+impl HotfixRequest {
+    /// What is typed to mean it again.
+    pub fn words(&self) -> String {
+        match &self.package {
+            Some(package) => format!("{} --crate {package}", self.version),
+            None => self.version.to_string(),
+        }
     }
 }

@@ -50,11 +50,13 @@ pub enum Stage {
     Verify,
     /// Versions are withdrawn from new resolutions, or given back.
     Yank,
+    /// A branch is made ready for a fix.
+    Hotfix,
 }
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Stage; 21] = [
+    pub const ALL: [Stage; 22] = [
         Stage::Fmt,
         Stage::Audit,
         Stage::Clippy,
@@ -76,6 +78,7 @@ impl Stage {
         Stage::DeployFrontend,
         Stage::Verify,
         Stage::Yank,
+        Stage::Hotfix,
     ];
 
     /// The name on the command line, in plans and in reports.
@@ -102,6 +105,7 @@ impl Stage {
             Stage::DeployFrontend => "deploy-frontend",
             Stage::Verify => "verify",
             Stage::Yank => "yank",
+            Stage::Hotfix => "hotfix",
         }
     }
 
@@ -129,7 +133,8 @@ impl Stage {
             | Stage::Undraft
             | Stage::Health
             | Stage::Stabilise
-            | Stage::Yank => false,
+            | Stage::Yank
+            | Stage::Hotfix => false,
         }
     }
 

@@ -40,6 +40,8 @@ pub(crate) enum Task {
     Rollback(Rollback),
     /// Withdraw a version from new resolutions, or give it back
     Yank(Yank),
+    /// Make a branch from a released version, ready for a fix
+    Hotfix(Hotfix),
     /// Say what is released, what runs where, and what is half done
     Status(Environment),
     /// Check every precondition of a release, with remedies
@@ -143,9 +145,29 @@ pub(crate) struct Rollback {
 pub(crate) struct Yank {
     /// The version
     pub(crate) version: Version,
+    /// Only this crate (may be given more than once)
+    #[arg(long = "crate", value_name = "NAME")]
+    pub(crate) crates: Vec<String>,
+    /// Why, for the GitHub release and the commit
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
     /// Give it back
     #[arg(long)]
     pub(crate) undo: bool,
+    /// Print the plan and stop; nothing can be written
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) going: Going,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Hotfix {
+    /// The released version to mend
+    pub(crate) version: Version,
+    /// A crate whose version it is, where versions differ
+    #[arg(long = "crate", value_name = "NAME")]
+    pub(crate) package: Option<String>,
     /// Print the plan and stop; nothing can be written
     #[arg(long, conflicts_with = "resume")]
     pub(crate) dry_run: bool,

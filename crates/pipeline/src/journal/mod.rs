@@ -341,6 +341,7 @@ mod tests {
             versions: std::collections::BTreeMap::new(),
             from: None,
             at: Timestamp::UNIX_EPOCH,
+            then: None,
             notes: Vec::new(),
             steps: vec![Step::new("tag", Stage::Tag, "tag", action)],
         }

@@ -185,6 +185,8 @@ pub enum Action {
     MarkRelease {
         /// Which release.
         release: ReleaseRef,
+        /// What is written above its notes.
+        note: String,
         /// Take the mark away.
         undo: bool,
     },
@@ -202,6 +204,13 @@ pub enum Action {
         parent: String,
         /// Who makes the commit.
         identity: CommitIdentity,
+    },
+    /// Creates a branch at a sealed commit and checks it out.
+    Branch {
+        /// Its name.
+        name: String,
+        /// The private reference of the commit.
+        reference: String,
     },
     /// A team's own command.
     Command {

@@ -214,6 +214,7 @@ fn empty_plan(facts: &Facts, verb: &str, part: Part, environment: &str, version:
         versions: std::collections::BTreeMap::new(),
         from: None,
         at: facts.at,
+        then: None,
         notes: Vec::new(),
         steps: Vec::new(),
     }

@@ -45,7 +45,11 @@ pub(super) fn edits(
     edits
 }
 
-fn manifests(facts: &Facts, moves: &[Move<'_>], blockers: &mut Vec<Blocker>) -> Vec<FileEdit> {
+pub(super) fn manifests(
+    facts: &Facts,
+    moves: &[Move<'_>],
+    blockers: &mut Vec<Blocker>,
+) -> Vec<FileEdit> {
     let mut to = BTreeMap::new();
     for one in moves {
         let members = facts

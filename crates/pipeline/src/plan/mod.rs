@@ -12,6 +12,7 @@ mod custom;
 mod deploy;
 mod edits;
 mod gates;
+mod hotfix;
 mod limits;
 mod local;
 mod moves;
@@ -30,6 +31,7 @@ pub use action::{
     Action, Binary, CommitIdentity, FrontendBuild, GateCommand, Place, PublishedCrate, ReleaseRef,
     ResolveDepth,
 };
+pub(crate) use hotfix::BRANCHES as HOTFIXES;
 pub use version::{Kind, VersionRequest, Wanted};
 
 use crate::blocker::{Blocker, Blockers};
@@ -57,6 +59,9 @@ pub struct Plan {
     /// When it was made; also the date of the changelog section, and the time
     /// in commit and tag, so that a repeated step makes the same objects.
     pub at: Timestamp,
+    /// What a person does next, once it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub then: Option<String>,
     /// Things worth knowing before saying yes.
     pub notes: Vec<String>,
     /// The steps.
@@ -165,6 +170,7 @@ pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, B
         Request::Deploy(wanted) => deploy::plan(facts, config, wanted, &mut blockers),
         Request::Rollback(wanted) => deploy::plan_rollback(facts, config, wanted, &mut blockers),
         Request::Yank(wanted) => yank::plan(facts, config, wanted, &mut blockers),
+        Request::Hotfix(wanted) => hotfix::plan(facts, config, wanted, &mut blockers),
     };
     match plan {
         Some(plan) if blockers.is_empty() => {
@@ -225,6 +231,7 @@ mod shape {
             versions: BTreeMap::new(),
             from: None,
             at: Timestamp::UNIX_EPOCH,
+            then: None,
             notes: Vec::new(),
             steps: vec![
                 step("fmt", Stage::Fmt),

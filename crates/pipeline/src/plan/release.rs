@@ -121,6 +121,7 @@ fn empty(facts: &Facts, config: &Config, moves: &[Move<'_>]) -> Option<Plan> {
         from: (main.group.version != main.to).then(|| main.group.version.clone()),
         version: main.to.clone(),
         at: facts.at,
+        then: None,
         notes: Vec::new(),
         steps: Vec::new(),
     })
@@ -301,7 +302,8 @@ impl Release<'_> {
         {
             plan.notes.push(format!(
                 "{} has commits that {} does not have yet; they are pushed along",
-                self.config.release.branch, self.config.release.remote
+                self.git.release_branch(self.config),
+                self.config.release.remote
             ));
         }
     }

@@ -19,6 +19,8 @@ use crate::plan::{Action, CommitIdentity};
 use crate::request::{ReleaseRequest, Request, YankRequest};
 use crate::{Config, Stage, TokenPlaces};
 
+mod versions;
+
 const CHANGELOG: &str =
     "# Changelog\n\n## [Unreleased]\n\n- Something new.\n\n## [1.0.0] - 2026-01-01\n\n- First.\n";
 
@@ -421,6 +423,8 @@ fn dependents_are_yanked_first_and_given_back_last() {
         }
         let request = YankRequest {
             version: Version::new(1, 0, 0),
+            crates: Vec::new(),
+            reason: None,
             undo,
         };
         let facts = grouped(&facts, &Config::default());

@@ -7,6 +7,7 @@
 
 mod asset;
 mod audit;
+mod branch;
 mod build;
 mod commit;
 mod deploy;
@@ -35,6 +36,7 @@ pub use gate::GateFailed;
 pub(crate) use pace::Paces;
 use schedule::Schedule;
 pub(crate) use step::{Effect, Probe};
+pub(crate) use yank::NOTE;
 
 use crate::account::Account;
 use crate::event::{Event, RunEnd, StepOutcome};
@@ -80,7 +82,10 @@ pub fn run(
         RunEnd::Completed => {
             tree::remove(world, plan);
             journal.complete()?;
-            format!("{} is done; nothing is left to do", plan.title)
+            match &plan.then {
+                Some(then) => format!("{} is done; {then}", plan.title),
+                None => format!("{} is done; nothing is left to do", plan.title),
+            }
         }
         RunEnd::Interrupted => format!("stopped at a safe point; go on with `{resume}`"),
         RunEnd::Declined => {

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use semver::Version;
-use stagegate_registry::{Registry, TokenUse, Upload, UploadError};
+use stagegate_registry::{Registry, RegistryError, TokenUse, Upload, UploadError};
 
 use super::{Effect, Probe, package};
 use crate::account::Spent;
@@ -27,7 +27,7 @@ fn look(
     name: &str,
     version: &Version,
     checksum: &str,
-) -> anyhow::Result<Shown> {
+) -> Result<Shown, RegistryError> {
     let versions = registry.versions(name)?;
     Ok(match versions.into_iter().find(|v| v.vers == *version) {
         None => Shown::No,
@@ -203,14 +203,30 @@ fn watch(
     let start = Instant::now();
     let version = effect.plan.version_of(name);
     loop {
-        match look(registry, name, version, checksum)? {
-            Shown::Ours => return Ok(true),
-            Shown::Other(there) => bail!(conflict(name, version, &there, checksum)),
-            Shown::No if start.elapsed() >= limit => return Ok(false),
-            Shown::No => {}
+        let shown = look(registry, name, version, checksum);
+        let waited = start.elapsed();
+        let mut pause = pause_after(waited);
+        match shown {
+            Ok(Shown::Ours) => return Ok(true),
+            Ok(Shown::Other(there)) => bail!(conflict(name, version, &there, checksum)),
+            Ok(Shown::No) if waited >= limit => return Ok(false),
+            Ok(Shown::No) => {
+                effect.progress(format!("waiting for the index to show {name}"), None, None);
+            }
+            // An index that is down for a moment is no reason to leave a release
+            // half-way.
+            Err(error) => match error.is_passing() {
+                Some(wait) if waited < limit => {
+                    effect.progress(error.to_string(), None, None);
+                    pause = wait
+                        .unwrap_or(pause)
+                        .min(limit.saturating_sub(waited))
+                        .max(pause);
+                }
+                _ => return Err(error.into()),
+            },
         }
-        effect.progress(format!("waiting for the index to show {name}"), None, None);
-        effect.pause(pause_after(start.elapsed()))?;
+        effect.pause(pause)?;
     }
 }
 

@@ -6,8 +6,8 @@ use anyhow::{Context, bail};
 use camino::Utf8PathBuf;
 
 use super::{
-    asset, audit, build, commit, deploy, edit, gate, github, outcome, package, prove, publish,
-    push, resolve, seal, tag, yank,
+    asset, audit, branch, build, commit, deploy, edit, gate, github, outcome, package, prove,
+    publish, push, resolve, seal, tag, yank,
 };
 use crate::account::{Account, Spent};
 use crate::command::{Stopped, Tool, log_of};
@@ -203,13 +203,14 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
             version,
             undo,
         } => yank::probe(effect, package, version, *undo),
-        Action::MarkRelease { release, undo } => yank::probe_release(effect, release, *undo),
+        Action::MarkRelease { release, undo, .. } => yank::probe_release(effect, release, *undo),
         Action::MarkChangelog {
             edit,
             remote,
             branch,
             ..
         } => yank::probe_changelog(effect, edit, remote, branch),
+        Action::Branch { name, reference } => branch::probe(effect, name, reference),
         Action::Command { probe, .. } => gate::probe_command(effect, probe.as_deref()),
     }
 }
@@ -295,7 +296,12 @@ fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<String> {
             version,
             undo,
         } => yank::perform(effect, package, version, *undo),
-        Action::MarkRelease { release, undo } => yank::mark_release(effect, release, *undo),
+        Action::MarkRelease {
+            release,
+            note,
+            undo,
+        } => yank::mark_release(effect, release, note, *undo),
+        Action::Branch { name, reference } => branch::perform(effect, name, reference),
         Action::MarkChangelog {
             edit,
             message,

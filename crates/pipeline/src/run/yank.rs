@@ -101,9 +101,8 @@ pub(super) fn perform(
 
 /// What a yanked release's title begins with.
 const MARK: &str = "[YANKED] ";
-/// What its notes begin with.
-const NOTE: &str =
-    "> **This version is yanked:** new projects no longer resolve to it. Use a later one.\n\n";
+/// What the note above its notes begins with; an empty line ends it.
+pub(crate) const NOTE: &str = "> **This version is yanked";
 
 pub(super) fn probe_release(
     effect: &mut Effect<'_>,
@@ -125,17 +124,24 @@ pub(super) fn probe_release(
 pub(super) fn mark_release(
     effect: &mut Effect<'_>,
     release: &ReleaseRef,
+    note: &str,
     undo: bool,
 ) -> anyhow::Result<String> {
     let (client, found) = github::need(effect, release)?;
     let name = found.name.clone().unwrap_or_else(|| release.tag.clone());
     let body = found.body.clone().unwrap_or_default();
     let plain_name = name.strip_prefix(MARK).unwrap_or(&name);
-    let plain_body = body.strip_prefix(NOTE).unwrap_or(&body);
+    let plain_body = match body.starts_with(NOTE) {
+        true => body.split_once("\n\n").map_or("", |(_, rest)| rest),
+        false => &body,
+    };
     let (name, body) = if undo {
         (plain_name.to_owned(), plain_body.to_owned())
     } else {
-        (format!("{MARK}{plain_name}"), format!("{NOTE}{plain_body}"))
+        (
+            format!("{MARK}{plain_name}"),
+            format!("{note}\n\n{plain_body}"),
+        )
     };
     let changed = client.rewrite(&release.repository, &found, &name, &body)?;
     Ok(format!("{} is called “{name}”", changed.html_url))

@@ -6,7 +6,7 @@ use crate::World;
 use crate::blocker::Blocker;
 use crate::facts::{Found, GitFacts, Relation, RemoteFacts};
 use crate::git::Git;
-use crate::plan::CommitIdentity;
+use crate::plan::{CommitIdentity, HOTFIXES};
 
 pub(super) fn look(world: &World) -> Found<GitFacts> {
     let git = world.git();
@@ -23,11 +23,14 @@ pub(super) fn look(world: &World) -> Found<GitFacts> {
     let on = |value: Option<String>| {
         value.is_some_and(|v| matches!(v.as_str(), "true" | "1" | "yes" | "on"))
     };
+    let branch = git
+        .ask(["symbolic-ref", "--quiet", "--short", "HEAD"])
+        .map_err(unread)?;
+    let hotfix = branch.as_deref().filter(|b| b.starts_with(HOTFIXES));
+    let released_from = hotfix.unwrap_or(&world.config.release.branch);
     Ok(GitFacts {
-        branch: git
-            .ask(["symbolic-ref", "--quiet", "--short", "HEAD"])
-            .map_err(unread)?,
-        remote: remote(world, &git, &head),
+        remote: remote(world, &git, &head, released_from),
+        branch,
         head,
         dirty: git.dirty().map_err(unread)?,
         identity: identity(&git),
@@ -62,7 +65,7 @@ fn tags(git: &Git) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(tags)
 }
 
-fn remote(world: &World, git: &Git, head: &str) -> Found<RemoteFacts> {
+fn remote(world: &World, git: &Git, head: &str, branch: &str) -> Found<RemoteFacts> {
     let name = &world.config.release.remote;
     let url = git.read(["remote", "get-url", name]).map_err(|_| {
         Blocker::new(
@@ -76,7 +79,7 @@ fn remote(world: &World, git: &Git, head: &str) -> Found<RemoteFacts> {
             "check the address, the network and your access",
         )
     })?;
-    let branch = format!("refs/heads/{}", world.config.release.branch);
+    let branch = format!("refs/heads/{branch}");
     let there = references
         .iter()
         .find(|(name, _)| *name == branch)

@@ -11,6 +11,7 @@ mod history;
 mod hosts;
 mod interfaces;
 mod registry;
+mod released;
 mod tools;
 
 pub(crate) use advisories::default_database;
@@ -29,7 +30,7 @@ use stagegate_manifest::Workspace;
 use crate::World;
 use crate::blocker::Blocker;
 use crate::facts::{ChangelogFacts, Facts, Found};
-use crate::group::{Group, groups};
+use crate::group::{self, Group, groups};
 use crate::request::Request;
 
 /// How far to look.
@@ -46,6 +47,9 @@ pub struct Scope {
     /// The version whose GitHub release is of interest, and a package of its
     /// group; absent: the main group's.
     pub version: Option<(Option<String>, Version)>,
+    /// The version whose files are meant instead of the checked-out ones, and a
+    /// package of its group; absent: the main group's.
+    pub files_of: Option<(Option<String>, Version)>,
     /// What happened since the last releases.
     pub history: bool,
     /// How public interfaces changed since then.
@@ -62,6 +66,7 @@ impl Scope {
                 github: !wanted.skip.contains(&crate::Stage::Draft),
                 environment: (!wanted.skips_deploy()).then(|| wanted.environment.clone()),
                 version: None,
+                files_of: None,
                 history: wanted.asks_for_history(),
                 interfaces: wanted.asks_for_auto(),
             },
@@ -76,7 +81,12 @@ impl Scope {
             Request::Yank(wanted) => Scope {
                 registry: true,
                 github: true,
-                version: Some((None, wanted.version.clone())),
+                version: Some((wanted.crates.first().cloned(), wanted.version.clone())),
+                ..Scope::default()
+            },
+            Request::Hotfix(wanted) => Scope {
+                registry: true,
+                files_of: Some((wanted.package.clone(), wanted.version.clone())),
                 ..Scope::default()
             },
         }
@@ -97,18 +107,22 @@ impl Scope {
 /// Looks at everything in scope.
 pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
     let at = Timestamp::now();
-    let workspace = Workspace::load(
-        &world.cargo,
-        &world.root.join("Cargo.toml"),
-        &crate::command::clean,
-    )?;
-    let files = files(&workspace)?;
-    let groups = groups(&workspace, &files, &world.config);
+    let mut workspace = load(world, &world.root)?;
+    let mut files = files(&workspace)?;
+    let mut groups = groups(&workspace, &files, &world.config);
+    let wanted = tag_of(world, scope.files_of.as_ref(), &groups);
+    let released = released::files_of(world, wanted.as_deref())?;
+    let root = released.as_ref().map_or(&world.root, |there| &there.root);
+    if released.is_some() {
+        workspace = load(world, root)?;
+        files = self::files(&workspace)?;
+        groups = group::groups(&workspace, &files, &world.config);
+    }
     let publishes = workspace
         .packages
         .iter()
         .any(|p| p.publishable_to(&world.config.registry.name));
-    let main_tag = tag_of_interest(world, scope, &groups);
+    let main_tag = tag_of(world, scope.version.as_ref(), &groups);
     // Registry, GitHub and hosts answer from afar: they are asked side by side.
     let workspace_ref = &workspace;
     let (registry, github, hosts) = std::thread::scope(|threads| {
@@ -140,7 +154,7 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
             .to_zoned(TimeZone::system())
             .strftime("%Y-%m-%d")
             .to_string(),
-        changelogs: changelogs(world, groups.as_deref().unwrap_or_default()),
+        changelogs: changelogs(world, root, groups.as_deref().unwrap_or_default()),
         groups,
         history,
         interfaces,
@@ -163,9 +177,22 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
     })
 }
 
-/// The tag of the version whose GitHub release is of interest.
-fn tag_of_interest(world: &World, scope: &Scope, groups: &Found<Vec<Group>>) -> Option<String> {
-    let (package, version) = scope.version.as_ref()?;
+fn load(world: &World, root: &Utf8Path) -> anyhow::Result<Workspace> {
+    let manifest = root.join("Cargo.toml");
+    Ok(Workspace::load(
+        &world.cargo,
+        &manifest,
+        &crate::command::clean,
+    )?)
+}
+
+/// The tag of a version, of a package's group or the main one.
+fn tag_of(
+    world: &World,
+    wanted: Option<&(Option<String>, Version)>,
+    groups: &Found<Vec<Group>>,
+) -> Option<String> {
+    let (package, version) = wanted?;
     let groups = groups.as_ref().ok()?;
     let group = match package {
         Some(package) => groups.iter().find(|g| g.has(package)),
@@ -193,7 +220,11 @@ fn files(workspace: &Workspace) -> anyhow::Result<BTreeMap<Utf8PathBuf, Vec<u8>>
 
 /// Every changelog of a group that is there. One that the configuration names
 /// must be.
-fn changelogs(world: &World, groups: &[Group]) -> BTreeMap<Utf8PathBuf, ChangelogFacts> {
+fn changelogs(
+    world: &World,
+    root: &Utf8Path,
+    groups: &[Group],
+) -> BTreeMap<Utf8PathBuf, ChangelogFacts> {
     let release = &world.config.release;
     let configured: Vec<&Utf8PathBuf> = release
         .changelog
@@ -202,7 +233,7 @@ fn changelogs(world: &World, groups: &[Group]) -> BTreeMap<Utf8PathBuf, Changelo
         .collect();
     let mut found = BTreeMap::new();
     for path in groups.iter().flat_map(|group| &group.changelogs) {
-        let text = match std::fs::read(world.root.join(path)) {
+        let text = match std::fs::read(root.join(path)) {
             Ok(bytes) => String::from_utf8(bytes).map_err(|e| {
                 let place = e.utf8_error().valid_up_to();
                 Blocker::new(
@@ -218,17 +249,16 @@ fn changelogs(world: &World, groups: &[Group]) -> BTreeMap<Utf8PathBuf, Changelo
                 "correct `changelog` in stagegate.toml, or create the file",
             )),
         };
-        let file = behind_links(world, path);
+        let file = behind_links(root, path);
         found.insert(path.clone(), ChangelogFacts { file, text });
     }
     found
 }
 
 /// The file that a path leads to, so that a change of it leaves the link a link.
-fn behind_links(world: &World, path: &Utf8Path) -> Utf8PathBuf {
-    let root = world.root.canonicalize_utf8();
-    let file = world.root.join(path).canonicalize_utf8();
-    match (root, file) {
+fn behind_links(root: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
+    let file = root.join(path).canonicalize_utf8();
+    match (root.canonicalize_utf8(), file) {
         (Ok(root), Ok(file)) => file.strip_prefix(&root).unwrap_or(path).to_owned(),
         _ => path.to_owned(),
     }

@@ -122,6 +122,12 @@ async fn upload(State(world): Shared, headers: HeaderMap, body: Body) -> Result<
                 ..Refusal::new(StatusCode::TOO_MANY_REQUESTS, detail)
             });
         }
+        Some(RegistryFault::TokenExpires { .. }) => {
+            if authority == Authority::Workflow {
+                world.revoke(token(&headers)?)?;
+            }
+            return Err(forbidden("authentication failed"));
+        }
         Some(RegistryFault::ServerErrorBefore { .. }) => return Err(Refusal::unavailable()),
         Some(RegistryFault::ResetBefore { .. }) => return Ok(Cut::response()),
         _ => {}

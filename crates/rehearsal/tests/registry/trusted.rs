@@ -7,7 +7,7 @@ use std::time::Duration;
 use stagegate_github::{IdentityError, IdentitySource};
 use stagegate_registry::{Registry, Token, TrustedError, UploadError, YankError};
 use stagegate_rehearsal::identity::{Claims, IdentityKey, StandInRunner};
-use stagegate_rehearsal::registry::TrustedPublisher;
+use stagegate_rehearsal::registry::{RegistryFault, TrustedPublisher};
 
 use crate::world::{World, token, upload};
 
@@ -155,4 +155,21 @@ fn a_runner_gives_identities_that_the_registry_takes() {
         !format!("{error} {error:?}").contains("wrong-secret"),
         "{error}"
     );
+}
+
+#[test]
+fn a_token_that_runs_out_mid_way_is_refused_from_then_on() {
+    let (world, client) = world();
+    let trusted = client.exchange(&identity(&client, |_| {})).unwrap();
+    world
+        .registry
+        .add_faults([RegistryFault::TokenExpires { times: 1 }]);
+    for _ in 0..2 {
+        let error = client.upload(&trusted, &upload("demo", "1.1.0"));
+        assert!(
+            matches!(error, Err(UploadError::Unauthorized { .. })),
+            "{error:?}"
+        );
+    }
+    client.upload(&token(), &upload("demo", "1.1.0")).unwrap();
 }

@@ -8,7 +8,9 @@ mod status;
 
 use anyhow::Context;
 use camino::Utf8PathBuf;
-use stagegate_pipeline::request::{DeployRequest, ReleaseRequest, RollbackRequest, YankRequest};
+use stagegate_pipeline::request::{
+    DeployRequest, HotfixRequest, ReleaseRequest, RollbackRequest, YankRequest,
+};
 use stagegate_pipeline::{Interrupt, Request, World};
 
 use crate::cli::{Cli, Task};
@@ -89,18 +91,33 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         }
         Task::Yank(args) => {
             let request = YankRequest {
-                version: args.version.clone(),
+                version: args.version,
+                crates: args.crates,
+                reason: args.reason,
                 undo: args.undo,
             };
-            let verb = if args.undo { "un-yank" } else { "yank" };
-            let words = format!("{}{}", args.version, if args.undo { " --undo" } else { "" });
             let order = obey::Order {
                 verb: "yank",
-                words: Some(words),
+                words: Some(request.words()),
+                target: Some(request.target()),
                 request: Some(Request::Yank(request)),
                 dry_run: args.dry_run,
                 going: &args.going,
-                target: Some(format!("{verb}-{}", args.version)),
+            };
+            obey::obey(&open()?, order, format)
+        }
+        Task::Hotfix(args) => {
+            let request = HotfixRequest {
+                version: args.version,
+                package: args.package,
+            };
+            let order = obey::Order {
+                verb: "hotfix",
+                words: Some(request.words()),
+                request: Some(Request::Hotfix(request)),
+                dry_run: args.dry_run,
+                going: &args.going,
+                target: None,
             };
             obey::obey(&open()?, order, format)
         }

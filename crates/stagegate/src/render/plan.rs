@@ -76,6 +76,7 @@ mod tests {
             versions: std::collections::BTreeMap::new(),
             from: Some("1.0.0".parse().unwrap()),
             at: "2026-01-01T00:00:00Z".parse().unwrap(),
+            then: None,
             notes: vec!["mind the gap".to_owned()],
             steps: vec![
                 step("tag", Stage::Tag, false, false),

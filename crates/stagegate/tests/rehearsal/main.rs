@@ -14,11 +14,14 @@ mod evidence;
 mod fixture;
 mod foreign;
 mod half_done;
+mod hotfix;
 mod kill;
 mod process;
 mod publish;
 mod refusal;
 mod spoil;
+mod versions;
+
 mod web;
 mod whole;
 mod world;

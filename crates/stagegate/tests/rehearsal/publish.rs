@@ -3,11 +3,36 @@
 
 use std::process::Command;
 
+use stagegate_rehearsal::registry::RegistryFault;
+
 use crate::evidence::read;
 use crate::fixture::{CRATES, Fixture};
 use crate::process::run;
 use crate::within_a_rehearsal;
 use crate::world::{NO_GATES, World};
+
+#[test]
+fn a_refused_token_is_named_and_the_release_goes_on_with_a_better_one() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::without_host(Fixture::new(), "publish-refused");
+    let mut wrong = release(&world, "0.2.0");
+    for (name, _) in world.stand_ins.runner.variables() {
+        wrong.env_remove(name);
+    }
+    wrong.env("CARGO_REGISTRY_TOKEN", "not-the-secret");
+    let wrong = run(wrong).must_end_with(6);
+    let words = wrong.words();
+    assert!(
+        words.contains("the token came from CARGO_REGISTRY_TOKEN"),
+        "{words}"
+    );
+    assert!(!words.contains("not-the-secret"), "{words}");
+    world
+        .run(&["release", "--resume", "--yes"])
+        .must_end_with(0);
+}
 
 /// A release of the crates alone, by a runner that offers its identity.
 fn release(world: &World, version: &str) -> Command {
@@ -71,6 +96,16 @@ fn a_workflow_publishes_with_its_identity_and_a_user_builds_what_it_published() 
         (1, 0),
         "one token for all uploads, and it was given back"
     );
+
+    // A token that runs out mid-way is asked for anew.
+    world
+        .stand_ins
+        .registry
+        .add_faults([RegistryFault::TokenExpires { times: 1 }]);
+    let mut renewed = release(&world, "0.4.0");
+    renewed.env_remove("CARGO_REGISTRY_TOKEN");
+    run(renewed).must_end_with(0);
+    assert_eq!(world.stand_ins.registry.trusted_tokens(), (3, 0));
     let third = format!("{}{}", second.words(), journal(&world, "0.3.0"));
     assert!(!third.contains("cio_tp_"), "{third}");
     assert!(!third.contains("rehearsal-runner-token"), "{third}");
