@@ -18,7 +18,7 @@ pub(super) fn look(world: &World, workspace: &Workspace) -> Found<RegistryFacts>
     let unreachable = |e: &dyn std::fmt::Display| {
         Blocker::new(
             format!("the registry {name} cannot be read: {e}"),
-            "check the network, and `[registry]` in stagegate.toml",
+            "check the network, and `registry.name` and `registry.index` in stagegate.toml",
         )
     };
     let registry = world.registry().map_err(|e| unreachable(&e))?;
