@@ -1,5 +1,10 @@
 //! This repository's own tasks; embeds the stagegate command line.
 
+mod bench;
+
 fn main() -> std::process::ExitCode {
-    stagegate::main()
+    match std::env::args().nth(1).as_deref() {
+        Some("bench") => bench::main(),
+        _ => stagegate::main(),
+    }
 }
