@@ -230,10 +230,10 @@ fn watch(
     }
 }
 
-/// How long not to ask, once `waited` has passed: an eighth of it, so that what
-/// comes is seen at most an eighth later than it came, with few requests.
+/// How long not to ask, once `waited` has passed: a tenth of it, so that what
+/// comes is seen at most a tenth later than it came, with few requests.
 fn pause_after(waited: Duration) -> Duration {
-    (waited / 8).clamp(Duration::from_millis(50), Duration::from_secs(1))
+    (waited / 10).clamp(Duration::from_millis(50), Duration::from_secs(1))
 }
 
 #[cfg(test)]
@@ -254,7 +254,7 @@ mod tests {
         };
         check(0.0, 0.0, 1);
         check(0.3, 0.35, 8);
-        check(1.4, 1.58, 21);
-        check(90.0, 91.0, 120);
+        check(1.4, 1.54, 24);
+        check(90.0, 91.0, 125);
     }
 }

@@ -69,7 +69,6 @@ mod tests {
         };
         let plan = Plan {
             words: "1.0.0".to_owned(),
-            versions: std::collections::BTreeMap::new(),
             target: "release-1.1.0".to_owned(),
             title: "release 1.1.0".to_owned(),
             version: "1.1.0".parse().unwrap(),
