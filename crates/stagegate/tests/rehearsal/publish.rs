@@ -7,7 +7,7 @@ use stagegate_rehearsal::registry::RegistryFault;
 
 use crate::evidence::read;
 use crate::fixture::{CRATES, Fixture};
-use crate::process::run;
+use crate::process::{git, run};
 use crate::within_a_rehearsal;
 use crate::world::{NO_GATES, World};
 
@@ -109,4 +109,91 @@ fn a_workflow_publishes_with_its_identity_and_a_user_builds_what_it_published() 
     let third = format!("{}{}", second.words(), journal(&world, "0.3.0"));
     assert!(!third.contains("cio_tp_"), "{third}");
     assert!(!third.contains("rehearsal-runner-token"), "{third}");
+}
+
+/// Changes a file of the checkout.
+fn change(world: &World, path: &str, from: &str, to: &str) {
+    let path = world.root().join(path);
+    let text = read(&path);
+    assert!(text.contains(from), "{path} lacks {from}");
+    std::fs::write(&path, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn a_registry_is_known_by_the_name_that_cargo_has_for_it() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::without_host(Fixture::new(), "publish-named");
+    let index = world.stand_ins.registry.index();
+    let overlay = read(world.overlay());
+    let named = overlay.replace(&format!("index = \"{index}\""), "name = \"other\"");
+    std::fs::write(world.overlay(), named).unwrap();
+    for name in ["core", "parse", "render", "whole"] {
+        let manifest = format!("crates/{name}/Cargo.toml");
+        let only = "[package]\npublish = [\"other\"]\n";
+        change(&world, &manifest, "[package]\n", only);
+    }
+    let from = "version = \"0.1.0\" }";
+    change(
+        &world,
+        "Cargo.toml",
+        from,
+        "version = \"0.1.0\", registry = \"other\" }",
+    );
+    let from = "version = \"=0.1.0\" }";
+    change(
+        &world,
+        "Cargo.toml",
+        from,
+        "version = \"=0.1.0\", registry = \"other\" }",
+    );
+    let known = format!("[registries.other]\nindex = \"{index}\"\n");
+    std::fs::create_dir_all(world.root().join(".cargo")).unwrap();
+    std::fs::write(world.root().join(".cargo/config.toml"), known).unwrap();
+    git(world.root(), &["add", "--all"]);
+    git(
+        world.root(),
+        &["commit", "--quiet", "--message", "Elsewhere"],
+    );
+    git(world.root(), &["push", "--quiet", "origin", "main"]);
+
+    let by_a_person = || {
+        let mut command = release(&world, "0.2.0");
+        for (name, _) in world.stand_ins.runner.variables() {
+            command.env_remove(name);
+        }
+        command
+    };
+    // The token of crates.io is not another registry's.
+    let wrong = run(by_a_person()).must_end_with(3);
+    let words = wrong.words();
+    assert!(words.contains("CARGO_REGISTRIES_OTHER_TOKEN"), "{words}");
+
+    let mut right = by_a_person();
+    right.env_remove("CARGO_REGISTRY_TOKEN");
+    let token = &world.stand_ins.registry_token;
+    right.env("CARGO_REGISTRIES_OTHER_TOKEN", token);
+    run(right).must_end_with(0);
+    let journal = journal(&world, "0.2.0");
+    let fresh = format!("{} crates resolve to our bytes", CRATES.len());
+    assert!(journal.contains(&fresh), "{journal}");
+}
+
+#[test]
+fn a_registry_that_cargo_does_not_know_is_said_with_the_place_to_tell_it() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::without_host(Fixture::new(), "publish-unknown");
+    let index = world.stand_ins.registry.index();
+    let overlay = read(world.overlay());
+    let named = overlay.replace(&format!("index = \"{index}\""), "name = \"no-where\"");
+    std::fs::write(world.overlay(), named).unwrap();
+    let only = "[package]\npublish = [\"no-where\"]\n";
+    change(&world, "crates/core/Cargo.toml", "[package]\n", only);
+    let doctor = world.run(&["doctor"]).must_end_with(3);
+    for want in ["[registries.no-where]", "CARGO_REGISTRIES_NO_WHERE_INDEX"] {
+        assert!(doctor.words().contains(want), "{}", doctor.words());
+    }
 }
