@@ -31,6 +31,8 @@ pub struct World {
     pub state: Utf8PathBuf,
     /// Cargo's target directory.
     pub target_directory: Utf8PathBuf,
+    /// The workspace as it stood when this world was opened.
+    pub workspace: Workspace,
     /// `stagegate.toml`, with what was laid over it.
     pub config: Config,
     /// The wish to stop.
@@ -52,11 +54,8 @@ impl World {
         overlay: Option<&Utf8Path>,
         interrupt: Interrupt,
     ) -> anyhow::Result<World> {
-        let Workspace {
-            root,
-            target_directory,
-            ..
-        } = workspace_around(start)?;
+        let workspace = workspace_around(start)?;
+        let root = workspace.root.clone();
         let config = Config::load(&root, overlay)?;
         let git = Git::at(&root);
         let top = git.read(["rev-parse", "--show-toplevel"]).with_context(|| {
@@ -83,7 +82,8 @@ impl World {
             root,
             subdirectory,
             state: Utf8PathBuf::from(directory).join("stagegate"),
-            target_directory,
+            target_directory: workspace.target_directory.clone(),
+            workspace,
             config,
             interrupt,
             cargo: cargo(),

@@ -107,7 +107,7 @@ impl Scope {
 /// Looks at everything in scope.
 pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
     let at = Timestamp::now();
-    let mut workspace = load(world, &world.root)?;
+    let mut workspace = world.workspace.clone();
     let mut files = files(&workspace)?;
     let mut groups = groups(&workspace, &files, &world.config);
     let wanted = tag_of(world, scope.files_of.as_ref(), &groups);
@@ -125,21 +125,22 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
     let main_tag = tag_of(world, scope.version.as_ref(), &groups);
     // Registry, GitHub and hosts answer from afar: they are asked side by side.
     let workspace_ref = &workspace;
-    let (registry, github, hosts) = std::thread::scope(|threads| {
+    let (registry, github, hosts, git) = std::thread::scope(|threads| {
         let registry = threads
             .spawn(|| (scope.registry && publishes).then(|| registry::look(world, workspace_ref)));
         let wants_release = scope.github && world.config.github.release;
         let tag = main_tag.as_deref();
         let github =
             threads.spawn(move || wants_release.then(|| github::look(world, workspace_ref, tag)));
+        let git = threads.spawn(|| checkout::look(world));
         let hosts = hosts::look(world, scope);
         (
             registry.join().expect("the survey does not panic"),
             github.join().expect("the survey does not panic"),
             hosts,
+            git.join().expect("the survey does not panic"),
         )
     });
-    let git = checkout::look(world);
     let mut history = BTreeMap::new();
     let mut interfaces = BTreeMap::new();
     if let (true, Ok(groups), Ok(git)) = (scope.history, &groups, &git) {
