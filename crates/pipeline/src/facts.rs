@@ -171,7 +171,8 @@ pub struct RegistryFacts {
     pub token: Found<TokenPlaces>,
     /// Every publishable crate's versions there.
     pub versions: BTreeMap<String, Vec<IndexVersion>>,
-    /// Who may publish each crate that is there, or why that is not known.
+    /// Who may publish each crate that is there, or why that is not known; of a
+    /// large workspace only some are asked for.
     pub owners: BTreeMap<String, Result<Vec<String>, String>>,
 }
 

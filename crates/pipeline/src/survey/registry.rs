@@ -12,6 +12,10 @@ use crate::token_source::TokenPlaces;
 
 /// Requests at a time.
 const AT_ONCE: usize = 16;
+/// Crates whose owners are asked for. The index is served to everybody, but
+/// crates.io asks programs for no more than a request a second to its web API
+/// (<https://crates.io/data-access>), so a large workspace is not asked for whole.
+const OWNERS_ASKED: usize = 16;
 
 pub(super) fn look(world: &World, workspace: &Workspace) -> Found<RegistryFacts> {
     let name = &world.config.registry.name;
@@ -35,7 +39,11 @@ pub(super) fn look(world: &World, workspace: &Workspace) -> Found<RegistryFacts>
         let answers: Vec<_> = std::thread::scope(|threads| {
             let asked: Vec<_> = some
                 .iter()
-                .map(|name| threads.spawn(|| one(&registry, name)))
+                .map(|name| {
+                    let asks = names[..names.len().min(OWNERS_ASKED)].contains(name);
+                    let registry = &registry;
+                    threads.spawn(move || one(registry, name, asks))
+                })
                 .collect();
             asked
                 .into_iter()
@@ -62,10 +70,11 @@ type Owners = Result<Vec<String>, String>;
 fn one(
     registry: &Registry,
     name: &str,
+    asks_owners: bool,
 ) -> Result<(Vec<IndexVersion>, Option<Owners>), stagegate_registry::RegistryError> {
     let versions = registry.versions(name)?;
     // crates.io tells them to everybody; a registry that does not is no obstacle.
-    let owners = (!versions.is_empty()).then(|| {
+    let owners = (asks_owners && !versions.is_empty()).then(|| {
         registry
             .owners(None, name)
             .map_err(|error| error.to_string())
