@@ -131,7 +131,7 @@ fn kellnr() -> Option<PathBuf> {
     named.or_else(|| found.into_iter().find(|path| path.is_file()))
 }
 
-/// kellnr wants a token of 32 characters.
+/// The token that kellnr is started with.
 const ADMIN: &str = "contract0contract0contract0conte";
 
 fn start(program: &Path) -> (Kellnr, String) {
