@@ -46,9 +46,12 @@ fn this_workspace_goes_through_a_whole_release() {
     for gate in [
         "fmt",
         "audit",
+        "links",
+        "secrets",
         "clippy",
         "test",
         "doc",
+        "msrv",
         "prove",
         "publish:stagegate",
         "verify",

@@ -16,6 +16,8 @@ pub struct Changelog {
     sections: Vec<Section>,
     /// Where the link reference definitions at the end of the file begin.
     pub(crate) tail: usize,
+    /// Line of a code fence or comment that is never closed, counted from 1.
+    pub(crate) open: Option<usize>,
 }
 
 /// One section: a heading, and what stands under it.
@@ -44,7 +46,7 @@ impl Changelog {
     ///
     /// [`ChangelogError::DuplicateUnreleased`] and [`ChangelogError::AsciiDoc`].
     pub fn parse(text: &str) -> Result<Changelog, ChangelogError> {
-        let lines = markdown::lines(text);
+        let (lines, open) = markdown::lines(text);
         refuse_asciidoc(text, &lines)?;
         let tail = tail(text, &lines);
         let sections = sections(text, &lines, tail);
@@ -62,6 +64,7 @@ impl Changelog {
             lines,
             sections,
             tail,
+            open: open.map(|index| index + 1),
         })
     }
 
@@ -87,6 +90,45 @@ impl Changelog {
         self.sections
             .iter()
             .find(|section| matches!(&section.title, Title::Version(v) if v == version))
+    }
+
+    /// The section that a release of `version` publishes: `[Unreleased]`, or where
+    /// that is absent or empty, the one that is named after the version already
+    /// and has no date yet (`## [1.4.0] - TBD`).
+    ///
+    /// # Errors
+    ///
+    /// [`ChangelogError::VersionExists`], [`ChangelogError::NoUnreleased`],
+    /// [`ChangelogError::EmptyUnreleased`] and [`ChangelogError::EmptyVersion`].
+    pub fn coming(&self, version: &Version) -> Result<&Section, ChangelogError> {
+        let told = |section: &&Section| !self.is_empty(section);
+        let is_named = |s: &&Section| matches!(&s.title, Title::Version(v) if v == version);
+        let mut named = self.sections.iter().filter(is_named);
+        let (named, second) = (named.next(), named.next());
+        if let Some(second) = second {
+            return Err(ChangelogError::VersionExists {
+                version: version.clone(),
+                line: second.line,
+            });
+        }
+        match (self.unreleased().filter(told), named) {
+            (Some(unreleased), None) => Ok(unreleased),
+            (None, Some(named)) if named.is_undated() => {
+                let empty = || ChangelogError::EmptyVersion {
+                    version: version.clone(),
+                    line: named.line,
+                };
+                Some(named).filter(told).ok_or_else(empty)
+            }
+            (_, Some(named)) => Err(ChangelogError::VersionExists {
+                version: version.clone(),
+                line: named.line,
+            }),
+            (None, None) => Err(match self.unreleased() {
+                Some(Section { line, .. }) => ChangelogError::EmptyUnreleased { line: *line },
+                None => ChangelogError::NoUnreleased,
+            }),
+        }
     }
 
     /// What stands under the heading, without blank lines around it and without
@@ -143,6 +185,13 @@ impl Changelog {
             }
         }
         true
+    }
+}
+
+impl Section {
+    /// Whether the heading names a version and no date, in whatever words.
+    pub(crate) fn is_undated(&self) -> bool {
+        self.parts.as_ref().is_some_and(|parts| parts.undated) && !self.yanked
     }
 }
 

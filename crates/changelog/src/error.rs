@@ -21,6 +21,26 @@ pub enum ChangelogError {
         /// Line of its heading.
         line: usize,
     },
+    /// The section of the version to be released holds no list item and no prose.
+    #[error(
+        "the section for {version} at line {line} is empty, and so are the unreleased changes; \
+         describe under it what this release changes (bare sub-headings and comments do not count)"
+    )]
+    EmptyVersion {
+        /// The version asked for.
+        version: Version,
+        /// Line of its heading.
+        line: usize,
+    },
+    /// A code fence or a comment that goes on to the end of the file.
+    #[error(
+        "the code fence or comment that begins at line {line} is never closed, so what is added \
+         at the end of the changelog would be part of it; close it"
+    )]
+    Unclosed {
+        /// Line where it begins.
+        line: usize,
+    },
     /// Two headings for unreleased changes.
     #[error(
         "the changelog has two `[Unreleased]` sections, at line {first} and at line {second}; \
@@ -69,4 +89,21 @@ pub enum ChangelogError {
         /// What was given.
         date: String,
     },
+}
+
+impl ChangelogError {
+    /// The line to look at, counted from 1, where there is one.
+    pub fn line(&self) -> Option<usize> {
+        match self {
+            ChangelogError::EmptyUnreleased { line }
+            | ChangelogError::EmptyVersion { line, .. }
+            | ChangelogError::Unclosed { line }
+            | ChangelogError::DuplicateUnreleased { second: line, .. }
+            | ChangelogError::VersionExists { line, .. }
+            | ChangelogError::AsciiDoc { line, .. } => Some(*line),
+            ChangelogError::NoUnreleased
+            | ChangelogError::NoSuchVersion { .. }
+            | ChangelogError::BadDate { .. } => None,
+        }
+    }
 }

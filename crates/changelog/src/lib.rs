@@ -10,6 +10,7 @@
 //! and writes no files: text in, text out.
 
 mod changelog;
+mod check;
 mod error;
 mod links;
 mod markdown;
@@ -19,6 +20,7 @@ mod unreleased;
 mod yank;
 
 pub use changelog::{Changelog, Section};
+pub use check::ChangelogProblem;
 pub use error::ChangelogError;
 pub use links::CompareLinks;
 pub use title::Title;

@@ -9,6 +9,7 @@ use std::ops::Range;
 use semver::Version;
 
 use crate::changelog::Changelog;
+use crate::error::ChangelogError;
 use crate::markdown::{self, LineKind};
 use crate::title::Title;
 
@@ -23,9 +24,9 @@ pub struct CompareLinks {
 }
 
 /// A link reference definition in the text.
-struct Definition<'t> {
+pub(crate) struct Definition<'t> {
     line: Range<usize>,
-    label: &'t str,
+    pub(crate) label: &'t str,
     destination: &'t str,
     /// Bytes of the destination.
     range: Range<usize>,
@@ -51,10 +52,12 @@ impl<'t> Compare<'t> {
 
     /// What precedes the version in the tag of `from`.
     fn tag_prefix(&self) -> Option<&'t str> {
-        let at = self.from.find(|c: char| c.is_ascii_digit())?;
-        Version::parse(&self.from[at..])
-            .is_ok()
-            .then_some(&self.from[..at])
+        let digits = self.from.match_indices(|c: char| c.is_ascii_digit());
+        // The name of a package in a tag, `core2-v1.4.0`, may have digits too.
+        digits
+            .map(|(at, _)| at)
+            .find(|&at| Version::parse(&self.from[at..]).is_ok())
+            .map(|at| &self.from[..at])
     }
 }
 
@@ -64,7 +67,7 @@ pub(crate) fn edits(
     version: &Version,
     links: Option<&CompareLinks>,
     end_of_line: &str,
-) -> Vec<(Range<usize>, String)> {
+) -> Result<Vec<(Range<usize>, String)>, ChangelogError> {
     let definitions = definitions(changelog);
     let find = |label: &str| {
         definitions
@@ -72,16 +75,17 @@ pub(crate) fn edits(
             .find(|definition| definition.label.eq_ignore_ascii_case(label))
     };
     if find(&version.to_string()).is_some() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    match find("unreleased") {
-        Some(unreleased) => {
-            move_on(changelog, unreleased, version, links, end_of_line).unwrap_or_default()
+    match (find("unreleased"), links) {
+        (Some(unreleased), _) => {
+            Ok(move_on(changelog, unreleased, version, links, end_of_line).unwrap_or_default())
         }
-        None => links
-            .map(|links| create(changelog, &definitions, version, links, end_of_line))
-            .into_iter()
-            .collect(),
+        (None, Some(links)) => {
+            let created = create(changelog, &definitions, version, links, end_of_line)?;
+            Ok(vec![created])
+        }
+        (None, None) => Ok(Vec::new()),
     }
 }
 
@@ -141,22 +145,26 @@ fn create(
     version: &Version,
     links: &CompareLinks,
     end_of_line: &str,
-) -> (Range<usize>, String) {
+) -> Result<(Range<usize>, String), ChangelogError> {
     let CompareLinks {
         repository,
         tag_prefix,
     } = links;
     let destination = destination(changelog, version, links);
-    let lines = format!(
-        "[Unreleased]: {repository}/compare/{tag_prefix}{version}...HEAD{end_of_line}\
-         [{version}]: {destination}{end_of_line}"
-    );
+    let mut lines = format!("[{version}]: {destination}{end_of_line}");
+    if changelog.unreleased().is_some() {
+        let compare = format!("{repository}/compare/{tag_prefix}{version}...HEAD");
+        lines = format!("[Unreleased]: {compare}{end_of_line}{lines}");
+    }
     let newest = definitions.iter().find(|definition| {
         definition.line.start >= changelog.tail
             && Version::parse(definition.label.trim_start_matches('v')).is_ok()
     });
     if let Some(newest) = newest {
-        return (newest.line.start..newest.line.start, lines);
+        return Ok((newest.line.start..newest.line.start, lines));
+    }
+    if let Some(line) = changelog.open {
+        return Err(ChangelogError::Unclosed { line });
     }
     let text = &changelog.text;
     let mut before = String::new();
@@ -167,7 +175,7 @@ fn create(
     if !has_tail && !text.ends_with("\n\n") && !text.ends_with("\n\r\n") {
         before.push_str(end_of_line);
     }
-    (text.len()..text.len(), before + &lines)
+    Ok((text.len()..text.len(), before + &lines))
 }
 
 /// The greatest version below `version` that has a section.
@@ -182,7 +190,7 @@ fn previous<'c>(changelog: &'c Changelog, version: &Version) -> Option<&'c Versi
         .max()
 }
 
-fn definitions(changelog: &Changelog) -> Vec<Definition<'_>> {
+pub(crate) fn definitions(changelog: &Changelog) -> Vec<Definition<'_>> {
     changelog
         .lines
         .iter()

@@ -41,11 +41,13 @@ pub(crate) struct Heading {
     pub(crate) title: Range<usize>,
 }
 
-/// Sorts every line of `text` into its kind.
-pub(crate) fn lines(text: &str) -> Vec<Line> {
+/// Sorts every line of `text` into its kind; also where a block begins that goes
+/// on to the end of the text and would swallow what is appended, as an index.
+pub(crate) fn lines(text: &str) -> (Vec<Line>, Option<usize>) {
     let mut lines = split(text);
     let first = skip_front_matter(text, &mut lines);
     let mut block = Block::None;
+    let mut opened = first;
     let mut list_offset = None;
     for index in first..lines.len() {
         let content = &text[lines[index].content.clone()];
@@ -55,6 +57,7 @@ pub(crate) fn lines(text: &str) -> Vec<Line> {
                 kind
             }
             None => {
+                opened = index;
                 block = Block::opened_by(content, list_offset);
                 match block {
                     Block::None => match plain(text, &lines, index) {
@@ -77,7 +80,13 @@ pub(crate) fn lines(text: &str) -> Vec<Line> {
         list_offset = next_list_offset(list_offset, content, &kind);
         lines[index].kind = kind;
     }
-    lines
+    let open = match block {
+        // An appended line stands at the margin, and ends the list item.
+        Block::None => None,
+        Block::Fence { container, .. } => (container == 0).then_some(opened),
+        Block::Comment { .. } => Some(opened),
+    };
+    (lines, open)
 }
 
 fn split(text: &str) -> Vec<Line> {
@@ -349,6 +358,7 @@ mod tests {
     /// One letter per line: what the scanner takes each line for.
     fn kinds(text: &str) -> String {
         lines(text)
+            .0
             .iter()
             .map(|line| match line.kind {
                 LineKind::Blank => ' ',
@@ -407,9 +417,19 @@ mod tests {
     }
 
     #[test]
+    fn a_block_that_is_never_closed_is_known() {
+        let check = |text: &str, want: Option<usize>| assert_eq!(lines(text).1, want, "{text}");
+        check("a\n```\nb\n", Some(1));
+        check("a\n```\nb\n```\n", None);
+        check("- ```\n  b\n", None);
+        check("<!-- a\n", Some(0));
+        check("<!-- a -->\n", None);
+    }
+
+    #[test]
     fn titles_are_without_marks() {
         let text = "  ## [1.0.0] - x ##  \r\n";
-        match &lines(text)[0].kind {
+        match &lines(text).0[0].kind {
             LineKind::Heading(heading) => assert_eq!(&text[heading.title.clone()], "[1.0.0] - x"),
             other => panic!("not a heading: {other:?}"),
         }

@@ -7,7 +7,7 @@ use semver::Version;
 use crate::changelog::{Changelog, Section};
 use crate::error::ChangelogError;
 use crate::links::{self, CompareLinks};
-use crate::title::{self, Title};
+use crate::title::{self, Parts, Title};
 
 impl Changelog {
     /// The text after a release: the unreleased changes stand under `version`
@@ -18,10 +18,13 @@ impl Changelog {
     /// none, they are created from `links` where the heading is in brackets.
     /// Every other byte is preserved. `date` is `YYYY-MM-DD`.
     ///
+    /// Where the section of the version is there already, undated, and nothing
+    /// else is unreleased ([`Changelog::coming`]), it gets its date and no more.
+    ///
     /// # Errors
     ///
-    /// [`ChangelogError::BadDate`], [`ChangelogError::NoUnreleased`],
-    /// [`ChangelogError::VersionExists`] and [`ChangelogError::EmptyUnreleased`].
+    /// [`ChangelogError::BadDate`], those of [`Changelog::coming`], and
+    /// [`ChangelogError::Unclosed`] where links would be swallowed.
     pub fn promote(
         &self,
         version: &Version,
@@ -33,36 +36,33 @@ impl Changelog {
                 date: date.to_owned(),
             });
         }
-        let unreleased = self.unreleased().ok_or(ChangelogError::NoUnreleased)?;
-        if let Some(existing) = self.section(version) {
-            return Err(ChangelogError::VersionExists {
-                version: version.clone(),
-                line: existing.line,
-            });
-        }
-        if self.is_empty(unreleased) {
-            return Err(ChangelogError::EmptyUnreleased {
-                line: unreleased.line,
-            });
-        }
-        let heading = &self.text[unreleased.heading.clone()];
+        let coming = self.coming(version)?;
+        let heading = &self.text[coming.heading.clone()];
         let end_of_line = if heading.ends_with("\r\n") {
             "\r\n"
         } else {
             "\n"
         };
-        let style = Style::of(self, unreleased);
-        let at = unreleased.heading.start;
-        let mut edits = vec![
-            (at..at, format!("{heading}{end_of_line}")),
-            (
-                unreleased.title_range.clone(),
-                style.title(self, version, date, links),
-            ),
-        ];
-        if style.bracketed && !style.inline_link {
-            edits.extend(links::edits(self, version, links, end_of_line));
+        let style = Style::of(self, coming);
+        let (bracketed, inline_link, mut headings) = match &coming.parts {
+            Some(parts) if coming.title != Title::Unreleased => {
+                let dated = vec![style.date(self, coming, parts, date)];
+                (parts.bracketed, parts.inline_link.is_some(), dated)
+            }
+            _ => {
+                let at = coming.heading.start;
+                let title = style.title(self, version, date, links);
+                let fresh = (at..at, format!("{heading}{end_of_line}"));
+                let named = (coming.title_range.clone(), title);
+                (style.bracketed, style.inline_link, vec![fresh, named])
+            }
+        };
+        let mut edits = Vec::new();
+        if bracketed && !inline_link {
+            edits.extend(links::edits(self, version, links, end_of_line)?);
         }
+        // A link just above the heading stays above it: the order decides.
+        edits.append(&mut headings);
         Ok(apply(&self.text, edits))
     }
 }
@@ -79,13 +79,13 @@ struct Style {
 }
 
 impl Style {
-    /// The style of the newest version, or that of `[Unreleased]` itself.
-    fn of(changelog: &Changelog, unreleased: &Section) -> Style {
+    /// The style of the newest other version, or that of the section itself.
+    fn of(changelog: &Changelog, coming: &Section) -> Style {
         let newest = changelog
             .sections()
             .iter()
-            .find(|section| matches!(section.title, Title::Version(_)))
-            .unwrap_or(unreleased);
+            .find(|s| matches!(s.title, Title::Version(_)) && s.line != coming.line)
+            .unwrap_or(coming);
         let shown = &changelog.text[newest.title_range.clone()];
         let mut style = Style {
             before: String::new(),
@@ -98,10 +98,8 @@ impl Style {
             style.before = shown[..parts.name.start].to_owned();
             style.bracketed = parts.bracketed;
             style.inline_link = parts.inline_link.is_some();
-            let bracket = parts.name.end + usize::from(parts.bracketed);
-            let name_end = parts.inline_link.as_ref().map_or(bracket, |link| link.end);
             if let Some(date) = &parts.date {
-                style.separator = shown[name_end..date.start].to_owned();
+                style.separator = shown[parts.name_end..date.start].to_owned();
                 let mark = parts.yanked.as_ref().map_or(shown.len(), |mark| mark.start);
                 // Remarks after the date are about that version alone; only a
                 // closing bracket belongs to the style.
@@ -110,7 +108,32 @@ impl Style {
                 }
             }
         }
+        // An underlined `[1.4.0]: 2026-03-14` would be a link definition.
+        if style.separator.trim_start().starts_with(':') {
+            style.separator = " - ".to_owned();
+        }
         style
+    }
+
+    /// The edit that dates a section which names its version already: in the place
+    /// of a word that stands for the date, or after the name.
+    fn date(
+        &self,
+        changelog: &Changelog,
+        section: &Section,
+        parts: &Parts,
+        date: &str,
+    ) -> (Range<usize>, String) {
+        let start = section.title_range.start;
+        let after_name = start + parts.name_end;
+        let remark = &changelog.text[after_name..section.title_range.end];
+        match title::placeholder(remark) {
+            Some(at) => (after_name + at.start..after_name + at.end, date.to_owned()),
+            None => (
+                after_name..after_name,
+                format!("{}{date}{}", self.separator, self.after),
+            ),
+        }
     }
 
     fn title(
@@ -135,7 +158,8 @@ impl Style {
     }
 }
 
-fn is_date(date: &str) -> bool {
+/// Whether this is `YYYY-MM-DD` with a month and a day that there are.
+pub(crate) fn is_date(date: &str) -> bool {
     let number = |range: Range<usize>| date[range].parse::<u32>().unwrap_or(0);
     title::iso_date(date) == Some(0..10)
         && date.len() == 10

@@ -33,6 +33,10 @@ pub(crate) struct Parts {
     /// `(destination)` of an inline link.
     pub(crate) inline_link: Option<Range<usize>>,
     pub(crate) bracketed: bool,
+    /// Where the name with its brackets and link ends.
+    pub(crate) name_end: usize,
+    /// Nothing in the heading is a date, however written.
+    pub(crate) undated: bool,
 }
 
 /// Reads a title, or `None` if it speaks neither of a version nor of
@@ -72,6 +76,8 @@ pub(crate) fn parse(title: &str) -> Option<Parts> {
         yanked: yanked(&title[rest..]).map(|at| rest + at.start..rest + at.end),
         inline_link,
         bracketed,
+        name_end: rest,
+        undated: !has_year(&title[rest..]),
     })
 }
 
@@ -104,8 +110,43 @@ fn is_heading_remark(rest: &str) -> bool {
     if text.is_empty() || text.starts_with(['-', '–', '—', '/', '(', ':', ',', '[', '|']) {
         return true;
     }
+    rest.starts_with(char::is_whitespace) && has_year(text)
+}
+
+/// Whether four digits stand together, as in every way to write a date.
+fn has_year(text: &str) -> bool {
     let year = |digits: &[u8]| digits.iter().all(u8::is_ascii_digit);
-    rest.starts_with(char::is_whitespace) && text.as_bytes().windows(4).any(year)
+    text.as_bytes().windows(4).any(year)
+}
+
+/// Words that stand where the date will be. Longer ones come first.
+const PLACEHOLDERS: [&str; 11] = [
+    "to be determined",
+    "in development",
+    "to be released",
+    "not released",
+    "releasedate",
+    "xxxx-xx-xx",
+    "yyyy-mm-dd",
+    "unreleased",
+    "upcoming",
+    "tba",
+    "tbd",
+];
+
+/// The word of a heading's remark that stands for a date to come.
+pub(crate) fn placeholder(remark: &str) -> Option<Range<usize>> {
+    let lower = remark.to_ascii_lowercase();
+    let is_word = |at: &Range<usize>| {
+        let before = lower[..at.start].chars().next_back();
+        let after = lower[at.end..].chars().next();
+        let part = |c: Option<char>| c.is_some_and(char::is_alphanumeric);
+        !part(before) && !part(after)
+    };
+    PLACEHOLDERS
+        .iter()
+        .filter_map(|word| lower.find(word).map(|at| at..at + word.len()))
+        .find(is_word)
 }
 
 /// The first `YYYY-MM-DD`.
@@ -164,6 +205,26 @@ mod tests {
             day,
             false,
         );
+    }
+
+    #[test]
+    fn a_date_to_come() {
+        let check = |remark: &str, want: Option<&str>| {
+            assert_eq!(placeholder(remark).map(|at| &remark[at]), want, "{remark}");
+        };
+        check(" - TBD", Some("TBD"));
+        check(" (unreleased)", Some("unreleased"));
+        check(" / YYYY-MM-DD", Some("YYYY-MM-DD"));
+        check(" - ReleaseDate", Some("ReleaseDate"));
+        check(" - outbdone", None);
+        check("", None);
+        for (title, undated) in [
+            ("1.2.3 - TBD", true),
+            ("1.2.3", true),
+            ("1.2.3 - May 2024", false),
+        ] {
+            assert_eq!(parse(title).map(|p| p.undated), Some(undated), "{title}");
+        }
     }
 
     #[test]

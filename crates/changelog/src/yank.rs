@@ -6,7 +6,7 @@ use crate::changelog::{Changelog, Section};
 use crate::error::ChangelogError;
 
 impl Changelog {
-    /// The text with `[YANKED]` at the end of the version's heading; unchanged
+    /// The text with `[YANKED]` in the version's heading, at its end; unchanged
     /// if the heading says so already.
     ///
     /// # Errors
@@ -16,7 +16,7 @@ impl Changelog {
         let section = self.marked_section(version)?;
         let mut text = self.text.clone();
         if !section.yanked {
-            text.insert_str(section.title_range.end, " [YANKED]");
+            text.insert_str(self.end_of_title(section), " [YANKED]");
         }
         Ok(text)
     }
@@ -35,6 +35,18 @@ impl Changelog {
             text.replace_range(start + mark.start..start + mark.end, "");
         }
         Ok(text)
+    }
+
+    /// Where the mark goes: at the end, but before a colon, for an underlined
+    /// `[1.4.0]:` with a word behind it would be a link definition.
+    fn end_of_title(&self, section: &Section) -> usize {
+        let after_name = section.parts.as_ref().map_or(0, |parts| parts.name_end);
+        let after_name = section.title_range.start + after_name;
+        let remark = &self.text[after_name..section.title_range.end];
+        match remark.starts_with(':') {
+            true => after_name,
+            false => section.title_range.end,
+        }
     }
 
     fn marked_section(&self, version: &Version) -> Result<&Section, ChangelogError> {

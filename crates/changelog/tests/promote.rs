@@ -211,6 +211,7 @@ fn yank_marks_are_idempotent_and_undone() {
         "## [1.3.0] - 2026-01-01 [YANKED]",
     );
     yank("## v1.3.0 ##", "## v1.3.0 [YANKED] ##");
+    yank("## [1.3.0]: lanterns", "## [1.3.0] [YANKED]: lanterns");
     let version = "9.0.0".parse().unwrap();
     assert_eq!(
         Changelog::parse("## [1.0.0]\n")
@@ -253,4 +254,74 @@ fn sections_bodies_and_notes() {
         "### Added\n\n- b\n\n#### 1.2.0 notes\n- c"
     );
     assert_eq!(changelog.body(&changelog.sections()[2]), "- d");
+}
+
+#[test]
+fn a_section_that_is_named_already_gets_its_date() {
+    let dated = |heading: &str, expected: &str| {
+        let rest = "- a\n\n## 1.3.0 (2026-01-01)\n- b\n";
+        check(
+            &format!("{heading}\n{rest}"),
+            &format!("{expected}\n{rest}"),
+        );
+    };
+    dated("## 1.4.0 - TBD", "## 1.4.0 - 2026-03-14");
+    dated("## 1.4.0 (unreleased)", "## 1.4.0 (2026-03-14)");
+    dated("## v1.4.0 / YYYY-MM-DD", "## v1.4.0 / 2026-03-14");
+    dated("## 1.4.0", "## 1.4.0 (2026-03-14)");
+    dated("## 1.4.0: lanterns", "## 1.4.0 (2026-03-14): lanterns");
+    dated(
+        "## [Unreleased]\n\n## 1.4.0 - TBD",
+        "## [Unreleased]\n\n## 1.4.0 - 2026-03-14",
+    );
+    dated("1.4.0 - TBD\n---", "1.4.0 - 2026-03-14\n---");
+    check(
+        "## [1.4.0] - TBD\n- a\n\n## [1.3.0] - 2026-01-01\n",
+        "## [1.4.0] - 2026-03-14\n- a\n\n## [1.3.0] - 2026-01-01\n\n\
+         [1.4.0]: https://github.com/o/r/compare/v1.3.0...v1.4.0\n",
+    );
+    let version: semver::Version = "1.4.0".parse().unwrap();
+    let taken = |line| ChangelogError::VersionExists {
+        version: version.clone(),
+        line,
+    };
+    // Dated in words, released and withdrawn, or with other changes above it.
+    check_error("## 1.4.0 (May 2024)\n- a\n", &taken(1));
+    check_error("## 1.4.0 [YANKED]\n- a\n", &taken(1));
+    check_error("## Unreleased\n- a\n## 1.4.0 - TBD\n- b\n", &taken(3));
+    check_error("## 1.4.0 - TBD\n- a\n## 1.4.0 - TBD\n- b\n", &taken(3));
+    let empty = ChangelogError::EmptyVersion {
+        version: version.clone(),
+        line: 1,
+    };
+    check_error("## 1.4.0 - TBD\n\n### Added\n", &empty);
+}
+
+#[test]
+fn links_within_sections_and_tags_of_one_package() {
+    let core = CompareLinks {
+        repository: "https://e.org/r".to_owned(),
+        tag_prefix: "core2-v".to_owned(),
+    };
+    let text = "## [Unreleased]\n- see [#7]\n\n[#7]: https://e.org/7\n\n## [1.3.0] - 2026-01-01\n- b\n\n\
+                [unreleased]: https://e.org/r/compare/core2-v1.3.0...HEAD\n";
+    let expected = "## [Unreleased]\n\n## [1.4.0] - 2026-03-14\n- see [#7]\n\n[#7]: https://e.org/7\n\n\
+                    ## [1.3.0] - 2026-01-01\n- b\n\n\
+                    [unreleased]: https://e.org/r/compare/core2-v1.4.0...HEAD\n\
+                    [1.4.0]: https://e.org/r/compare/core2-v1.3.0...core2-v1.4.0\n";
+    assert_eq!(promoted(text, Some(&core)).as_deref(), Ok(expected));
+    assert_eq!(promoted(text, None).as_deref(), Ok(expected));
+}
+
+#[test]
+fn links_are_not_written_into_code() {
+    let text = "## [Unreleased]\n- a\n```\n## [1.3.0]\n";
+    assert_eq!(
+        Changelog::parse(text).unwrap().promote(
+            &"1.4.0".parse().unwrap(),
+            "2026-03-14",
+            Some(&links())
+        ),
+        Err(ChangelogError::Unclosed { line: 3 })
+    );
 }

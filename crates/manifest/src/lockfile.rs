@@ -67,18 +67,21 @@ pub(crate) fn bump(
 }
 
 fn entries<'d>(text: &str, document: &'d Document<&str>) -> Vec<Entry<'d>> {
-    let mut headers: Vec<usize> = Vec::new();
-    let mut end = text.len();
+    // Every table ends where the next one begins, whatever that one is.
+    let mut headers: Vec<(usize, bool)> = Vec::new();
     let mut at = 0;
     for line in text.split_inclusive('\n') {
-        if line.starts_with("[[package]]") {
-            headers.push(at);
-        } else if line.starts_with('[') && !headers.is_empty() {
-            end = end.min(at);
+        if line.starts_with('[') {
+            headers.push((at, line.starts_with("[[package]]")));
         }
         at += line.len();
     }
-    let ends = headers.iter().skip(1).copied().chain([end]);
+    let ends = headers.iter().skip(1).map(|(at, _)| *at).chain([at]);
+    let blocks = headers
+        .iter()
+        .zip(ends)
+        .filter(|((_, is_package), _)| *is_package)
+        .map(|((start, _), end)| *start..end);
     let tables = document
         .get("package")
         .and_then(Item::as_array_of_tables)
@@ -86,14 +89,14 @@ fn entries<'d>(text: &str, document: &'d Document<&str>) -> Vec<Entry<'d>> {
         .flat_map(|tables| tables.iter());
     let string = |table: &'d Table, key: &str| table.get(key).and_then(Item::as_str);
     tables
-        .zip(headers.iter().zip(ends))
-        .filter_map(|(table, (&start, end))| {
+        .zip(blocks)
+        .filter_map(|(table, block)| {
             Some(Entry {
                 name: string(table, "name")?,
                 version: string(table, "version")?,
                 is_member: !table.contains_key("source"),
                 table,
-                block: start..end,
+                block,
             })
         })
         .collect()
@@ -120,10 +123,11 @@ fn dependency(text: &str, table: &Table, qualified: &str, name: &str, new: &str)
         .iter()
         .find(|value| value.as_str() == Some(qualified))?;
     let range = string_content(text, &Item::Value(value.clone()))?;
-    Some(Splice {
+    let replacement = format!("{name} {new}");
+    (text[range.clone()] != replacement).then_some(Splice {
         start: range.start,
         end: range.end,
-        text: format!("{name} {new}"),
+        text: replacement,
     })
 }
 
@@ -135,6 +139,13 @@ fn reorder(text: &str, entries: &[Entry<'_>], name: &str, splices: &mut Vec<Spli
         return;
     };
     let region = first.block.start..last.block.end;
+    // Cargo keeps them together; where somebody has not, they stay as they are.
+    if run
+        .windows(2)
+        .any(|pair| pair[0].block.end != pair[1].block.start)
+    {
+        return;
+    }
     let mut blocks: Vec<(Option<Version>, String)> = run
         .iter()
         .map(|entry| {

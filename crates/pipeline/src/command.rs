@@ -98,6 +98,17 @@ impl Tool {
         tool
     }
 
+    /// A program without what an outer cargo left behind, `CARGO`, `RUSTC` and the
+    /// toolchain that rustup chose for it among them: it is to choose for itself.
+    pub fn outside_cargo(program: &str, directory: &Utf8Path, spent: Spent) -> Tool {
+        let mut tool = Tool::new(program, directory, spent);
+        clean(&mut tool.command);
+        for name in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
+            tool.command.env_remove(name);
+        }
+        tool
+    }
+
     /// Adds arguments.
     pub fn args<S: AsRef<str>>(mut self, args: impl IntoIterator<Item = S>) -> Tool {
         for arg in args {

@@ -12,12 +12,22 @@ pub enum Stage {
     Fmt,
     /// No known vulnerability in the lockfile.
     Audit,
+    /// Direct dependencies accept the newest versions.
+    Outdated,
+    /// Links between documents lead somewhere.
+    Links,
+    /// No credential is in a tracked file.
+    Secrets,
     /// No warning from clippy.
     Clippy,
     /// The tests pass.
     Test,
     /// The documentation builds without a warning.
     Doc,
+    /// The stated Rust version is enough.
+    Msrv,
+    /// The public API changes no more than the new version says.
+    Semver,
     /// Manifests and lockfile carry the new version.
     Bump,
     /// `[Unreleased]` becomes the new version's section.
@@ -56,12 +66,17 @@ pub enum Stage {
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Stage; 22] = [
+    pub const ALL: [Stage; 27] = [
         Stage::Fmt,
         Stage::Audit,
+        Stage::Outdated,
+        Stage::Links,
+        Stage::Secrets,
         Stage::Clippy,
         Stage::Test,
         Stage::Doc,
+        Stage::Msrv,
+        Stage::Semver,
         Stage::Bump,
         Stage::Changelog,
         Stage::Package,
@@ -86,9 +101,14 @@ impl Stage {
         match self {
             Stage::Fmt => "fmt",
             Stage::Audit => "audit",
+            Stage::Outdated => "outdated",
+            Stage::Links => "links",
+            Stage::Secrets => "secrets",
             Stage::Clippy => "clippy",
             Stage::Test => "test",
             Stage::Doc => "doc",
+            Stage::Msrv => "msrv",
+            Stage::Semver => "semver",
             Stage::Bump => "bump",
             Stage::Changelog => "changelog",
             Stage::Package => "package",
@@ -115,9 +135,14 @@ impl Stage {
         match self {
             Stage::Fmt
             | Stage::Audit
+            | Stage::Outdated
+            | Stage::Links
+            | Stage::Secrets
             | Stage::Clippy
             | Stage::Test
             | Stage::Doc
+            | Stage::Msrv
+            | Stage::Semver
             | Stage::Changelog
             | Stage::Draft
             | Stage::DeployBackend

@@ -46,6 +46,9 @@ pub(crate) enum Task {
     Status(Environment),
     /// Check every precondition of a release, with remedies
     Doctor(Environment),
+    /// Check the changelogs, or print what they say of a version
+    #[command(subcommand)]
+    Changelog(Changelog),
     /// Run a whole release against stand-ins on this machine
     #[cfg(feature = "rehearsal")]
     Rehearse(Rehearse),
@@ -159,6 +162,48 @@ pub(crate) struct Yank {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) going: Going,
+}
+
+/// What to ask of the changelogs.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Changelog {
+    /// Read every changelog of the workspace, and name what should be mended
+    Check,
+    /// Print what is written of a version
+    Show {
+        /// A version such as 1.4.0, or `unreleased`
+        version: Section,
+    },
+}
+
+/// A section of a changelog.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Section {
+    /// What no release contains yet.
+    Unreleased,
+    /// A version's.
+    Of(Version),
+}
+
+impl std::str::FromStr for Section {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Section, String> {
+        if text.eq_ignore_ascii_case("unreleased") {
+            return Ok(Section::Unreleased);
+        }
+        let wrong = |e| format!("{e}; write a version such as 1.4.0, or `unreleased`");
+        Version::parse(text).map(Section::Of).map_err(wrong)
+    }
+}
+
+impl std::fmt::Display for Section {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Section::Unreleased => f.write_str("[Unreleased]"),
+            Section::Of(version) => version.fmt(f),
+        }
+    }
 }
 
 #[derive(Debug, Args)]

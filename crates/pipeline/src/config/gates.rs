@@ -7,6 +7,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{self, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::PathPattern;
+
 /// What a gate's failure means. A gate that could not run has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -30,6 +32,15 @@ pub struct Gates {
     /// Known vulnerabilities in `Cargo.lock`.
     #[serde(deserialize_with = "level_or_table")]
     pub audit: AuditGate,
+    /// Direct dependencies that do not accept the newest version.
+    #[serde(deserialize_with = "level_or_table")]
+    pub outdated: OutdatedGate,
+    /// Links between documents.
+    #[serde(deserialize_with = "level_or_table")]
+    pub links: LinksGate,
+    /// Credentials in tracked files.
+    #[serde(deserialize_with = "level_or_table")]
+    pub secrets: SecretsGate,
     /// `cargo clippy`, warnings denied.
     #[serde(deserialize_with = "level_or_table")]
     pub clippy: CommandGate,
@@ -39,6 +50,12 @@ pub struct Gates {
     /// `cargo doc`, warnings denied.
     #[serde(deserialize_with = "level_or_table")]
     pub doc: CommandGate,
+    /// The stated `rust-version` is enough.
+    #[serde(deserialize_with = "level_or_table")]
+    pub msrv: MsrvGate,
+    /// `cargo semver-checks` against the release before.
+    #[serde(deserialize_with = "level_or_table")]
+    pub semver: SemverGate,
 }
 
 /// A gate that is a cargo command.
@@ -64,26 +81,106 @@ pub struct AuditGate {
     pub ignore: Vec<String>,
 }
 
+/// The outdated gate. It is off unless it is named: how old dependencies are is
+/// a matter of upkeep, and asking costs a request to the index for each.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutdatedGate {
+    /// What its failure means; a table without a level means `deny`.
+    #[serde(default)]
+    pub level: Level,
+    /// Packages that may stay behind, by name.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+}
+
+/// The links gate.
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinksGate {
+    /// What its failure means.
+    pub level: Level,
+    /// Which tracked Markdown files are read, as patterns relative to the root;
+    /// absent: all of them.
+    pub paths: Option<Vec<PathPattern>>,
+}
+
+/// The secrets gate.
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SecretsGate {
+    /// What its failure means.
+    pub level: Level,
+    /// Files that may hold what looks like a credential, as patterns relative to
+    /// the root.
+    pub allow: Vec<PathPattern>,
+}
+
+/// The msrv gate. It warns unless it is told otherwise: a machine without the
+/// older toolchain can release, and is told what was not proven.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MsrvGate {
+    /// What its failure means; a table without a level means `deny`.
+    #[serde(default)]
+    pub level: Level,
+}
+
+/// The semver gate. It is off unless it is named, for it needs a tool that not
+/// everybody has.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SemverGate {
+    /// What its failure means; a table without a level means `deny`.
+    #[serde(default)]
+    pub level: Level,
+    /// Arguments on top of what the gate says itself: packages, baseline and
+    /// kind of release.
+    #[serde(default)]
+    pub args: Vec<String>,
+}
+
+impl Default for OutdatedGate {
+    fn default() -> Self {
+        OutdatedGate::at_level(Level::Off)
+    }
+}
+
+impl Default for MsrvGate {
+    fn default() -> Self {
+        MsrvGate::at_level(Level::Warn)
+    }
+}
+
+impl Default for SemverGate {
+    fn default() -> Self {
+        SemverGate::at_level(Level::Off)
+    }
+}
+
+/// A gate that can be written as its level alone.
 trait AtLevel {
     fn at_level(level: Level) -> Self;
 }
 
-impl AtLevel for CommandGate {
-    fn at_level(level: Level) -> Self {
-        CommandGate {
-            level,
-            ..CommandGate::default()
-        }
-    }
+macro_rules! at_level {
+    ($($gate:ident { $($rest:ident),* })*) => {
+        $(impl AtLevel for $gate {
+            fn at_level(level: Level) -> Self {
+                $gate { level, $($rest: Default::default()),* }
+            }
+        })*
+    };
 }
 
-impl AtLevel for AuditGate {
-    fn at_level(level: Level) -> Self {
-        AuditGate {
-            level,
-            ..AuditGate::default()
-        }
-    }
+at_level! {
+    CommandGate { args }
+    AuditGate { database, ignore }
+    OutdatedGate { ignore }
+    LinksGate { paths }
+    SecretsGate { allow }
+    MsrvGate {}
+    SemverGate { args }
 }
 
 /// An untagged enum would say "did not match any variant" where a key is
@@ -115,4 +212,44 @@ where
         }
     }
     deserializer.deserialize_any(LevelOrTable(std::marker::PhantomData))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_gate_has_its_own_default() {
+        let gates: Gates = toml_edit::de::from_str("").unwrap();
+        let on = [
+            gates.fmt.level,
+            gates.audit.level,
+            gates.links.level,
+            gates.secrets.level,
+            gates.clippy.level,
+            gates.test.level,
+            gates.doc.level,
+        ];
+        assert_eq!(on, [Level::Deny; 7]);
+        assert_eq!(gates.msrv.level, Level::Warn);
+        assert_eq!(gates.outdated.level, Level::Off);
+        assert_eq!(gates.semver.level, Level::Off);
+        assert_eq!(gates, Gates::default());
+    }
+
+    #[test]
+    fn a_table_names_a_gate_that_is_wanted() {
+        let text = "outdated = { ignore = [\"old\"] }\nsemver = {}\nmsrv = \"off\"\n\
+                    secrets = { level = \"warn\", allow = [\"keys/*\"] }";
+        let gates: Gates = toml_edit::de::from_str(text).unwrap();
+        assert_eq!(gates.outdated.level, Level::Deny);
+        assert_eq!(gates.outdated.ignore, ["old"]);
+        assert_eq!(gates.semver.level, Level::Deny);
+        assert_eq!(gates.msrv.level, Level::Off);
+        assert_eq!(gates.secrets.level, Level::Warn);
+        assert!(gates.secrets.allow[0].fits("keys/one".into()));
+        let wrong = toml_edit::de::from_str::<Gates>("links = { path = [] }");
+        let said = wrong.unwrap_err().to_string();
+        assert!(said.contains("path") && said.contains("paths"), "{said}");
+    }
 }

@@ -10,6 +10,7 @@
 mod error;
 mod gates;
 mod load;
+mod pattern;
 
 use std::collections::BTreeMap;
 
@@ -20,8 +21,12 @@ use stagegate_github::Repository;
 use url::Url;
 
 pub use error::ConfigError;
-pub use gates::{AuditGate, CommandGate, Gates, Level};
+pub use gates::{
+    AuditGate, CommandGate, Gates, Level, LinksGate, MsrvGate, OutdatedGate, SecretsGate,
+    SemverGate,
+};
 pub use load::FILE_NAME;
+pub use pattern::PathPattern;
 
 /// The whole of `stagegate.toml`.
 #[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
@@ -35,6 +40,9 @@ pub struct Config {
     pub github: GitHubConfig,
     /// What must hold before anything changes.
     pub gates: Gates,
+    /// More files for the GitHub release.
+    #[serde(rename = "asset")]
+    pub assets: Vec<AssetConfig>,
     /// A team's own steps.
     #[serde(rename = "step")]
     pub steps: Vec<CustomStep>,
@@ -189,6 +197,8 @@ pub struct GitHubConfig {
     pub uploads: Url,
     /// Whether there is a GitHub release at all.
     pub release: bool,
+    /// Whether it gets a list of everything that is in it, in CycloneDX.
+    pub sbom: bool,
 }
 
 impl Default for GitHubConfig {
@@ -199,8 +209,23 @@ impl Default for GitHubConfig {
             api: url("https://api.github.com"),
             uploads: url("https://uploads.github.com"),
             release: true,
+            sbom: true,
         }
     }
+}
+
+/// `[[asset]]`: a file of the release commit, or one that a command makes there.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssetConfig {
+    /// The file, relative to the root; `{version}` stands for the version.
+    pub file: Utf8PathBuf,
+    /// What it is called in the release; absent: the file's own name.
+    pub name: Option<String>,
+    /// The command that makes it, run at the root of the release tree.
+    pub build: Option<Vec<String>>,
+    /// The version group whose release it belongs to; absent: the main one's.
+    pub group: Option<String>,
 }
 
 /// `[[step]]`: a command of the team's own, and how to know that it is done.

@@ -1,5 +1,7 @@
 //! What a step does: a closed set, each with all its data.
 
+use std::collections::BTreeMap;
+
 use camino::Utf8PathBuf;
 use semver::Version;
 use serde::{Deserialize, Serialize};
@@ -9,7 +11,7 @@ use stagegate_manifest::FileEdit;
 use url::Url;
 
 use crate::Stage;
-use crate::config::Level;
+use crate::config::{Level, PathPattern};
 
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -67,6 +69,27 @@ pub enum Action {
         /// What the frontend's own command builds.
         frontend: Option<FrontendBuild>,
     },
+    /// Keeps a file of the release tree for the GitHub release, made first by a
+    /// command if there is one.
+    Produce {
+        /// Program and arguments.
+        build: Option<Vec<String>>,
+        /// The file, relative to the tree.
+        file: Utf8PathBuf,
+        /// What it is called in the release.
+        name: String,
+    },
+    /// Lists what packages are made of, in CycloneDX.
+    Sbom {
+        /// What the list is called in the release.
+        name: String,
+        /// What it is about.
+        subject: String,
+        /// The version of that.
+        version: Version,
+        /// The packages that are shipped.
+        packages: Vec<String>,
+    },
     /// Moves the branch, and the checked-out files, to the release commit.
     Commit {
         /// The branch.
@@ -121,6 +144,8 @@ pub enum Action {
         crates: Vec<String>,
         /// The binaries that are attached.
         binaries: Vec<String>,
+        /// Other files that are kept for it.
+        files: Vec<String>,
     },
     /// Uploads one crate and waits until the index shows it.
     Publish {
@@ -219,6 +244,49 @@ pub enum Action {
         /// Exits with 0 when it is already done.
         probe: Option<Vec<String>>,
     },
+    /// Asks the index which direct dependencies are behind.
+    Outdated {
+        /// What a finding means.
+        level: Level,
+        /// Packages that may stay behind.
+        ignore: Vec<String>,
+    },
+    /// Follows the links between tracked documents.
+    Links {
+        /// What a finding means.
+        level: Level,
+        /// Which documents; absent: all that are Markdown.
+        paths: Option<Vec<PathPattern>>,
+    },
+    /// Looks for credentials in tracked files.
+    Secrets {
+        /// What a finding means.
+        level: Level,
+        /// Files that do not count.
+        allow: Vec<PathPattern>,
+    },
+    /// Checks packages with the Rust version that they state.
+    Msrv {
+        /// What a finding means.
+        level: Level,
+        /// Packages by the version they state.
+        stated: BTreeMap<Version, Vec<String>>,
+    },
+}
+
+impl Action {
+    /// What a finding means, if this is a gate.
+    pub fn gate_level(&self) -> Option<Level> {
+        match self {
+            Action::Gate(command) => Some(command.level),
+            Action::Audit { level, .. }
+            | Action::Outdated { level, .. }
+            | Action::Links { level, .. }
+            | Action::Secrets { level, .. }
+            | Action::Msrv { level, .. } => Some(*level),
+            _ => None,
+        }
+    }
 }
 
 /// A crate that was published.

@@ -8,6 +8,7 @@ use super::moves::Move;
 use crate::Config;
 use crate::blocker::Blocker;
 use crate::facts::Facts;
+use crate::group::Group;
 use crate::token_source::TokenPlaces;
 
 /// The version itself.
@@ -101,6 +102,22 @@ pub(super) fn siblings(
                     format!("release it too: add `{}=VERSION`", dependency.name),
                 ));
             }
+        }
+    }
+}
+
+/// An asset of a group that there is not would silently be left out.
+pub(super) fn assets(config: &Config, groups: &[Group], blockers: &mut Vec<Blocker>) {
+    let known = |name: &String| groups.iter().any(|group| group.name == *name);
+    for asset in &config.assets {
+        if let Some(name) = asset.group.as_ref().filter(|name| !known(name)) {
+            blockers.push(Blocker::new(
+                format!(
+                    "the [[asset]] {} belongs to `{name}`, which is no version group",
+                    asset.file
+                ),
+                "correct its `group` in stagegate.toml, or leave it out",
+            ));
         }
     }
 }

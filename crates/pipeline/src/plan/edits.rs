@@ -118,7 +118,12 @@ fn changelogs(
             Err(e) => empty.push((path, e)),
         }
     }
-    let only_empty = |e: &ChangelogError| matches!(e, ChangelogError::EmptyUnreleased { .. });
+    let only_empty = |e: &ChangelogError| {
+        matches!(
+            e,
+            ChangelogError::EmptyUnreleased { .. } | ChangelogError::EmptyVersion { .. }
+        )
+    };
     let fine = !notes.is_empty() || !one.asked;
     for (path, e) in empty {
         if !(fine && only_empty(&e)) {
@@ -151,13 +156,12 @@ fn promote(
     text: &str,
 ) -> Result<(Option<String>, String), ChangelogError> {
     let changelog = Changelog::parse(text)?;
-    let notes = changelog
-        .unreleased()
-        .map(|section| changelog.notes(section))
-        .unwrap_or_default();
     if !one.to.pre.is_empty() {
-        return Ok((None, notes));
+        let gathered = changelog.unreleased();
+        let notes = gathered.map(|section| changelog.notes(section));
+        return Ok((None, notes.unwrap_or_default()));
     }
+    let notes = changelog.notes(changelog.coming(&one.to)?);
     let links = facts
         .github
         .as_ref()

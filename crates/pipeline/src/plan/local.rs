@@ -1,12 +1,14 @@
 //! The part of a release that happens on this machine, up to the push and the
 //! drafts: all of it can be taken back.
 
-use super::action::{Action, CommitIdentity};
+use super::action::{Action, Binary, CommitIdentity};
 use super::edits::Edits;
 use super::moves::Move;
 use super::release::{Release, spoken};
 use super::{Plan, Step};
 use crate::Stage;
+use crate::config::AssetConfig;
+use crate::group::WORKSPACE;
 use crate::request::Part;
 
 impl Release<'_> {
@@ -111,6 +113,74 @@ impl Release<'_> {
             plan.steps
                 .push(Step::new("build", Stage::Build, title, action));
         }
+        for one in self.moves {
+            self.other_files(plan, one);
+        }
+    }
+
+    /// What else a group's release is to hold.
+    fn other_files(&self, plan: &mut Plan, one: &Move<'_>) {
+        if self.release_ref(one).is_none() {
+            return;
+        }
+        for asset in self.assets(one) {
+            let file = asset
+                .file
+                .as_str()
+                .replace("{version}", &one.to.to_string());
+            let name = asset_name(asset, one);
+            let title = match &asset.build {
+                Some(build) => format!("make {file} with `{}`", build.join(" ")),
+                None => format!("keep {file} for the release"),
+            };
+            let action = Action::Produce {
+                build: asset.build.clone(),
+                file: file.into(),
+                name: name.clone(),
+            };
+            let id = format!("asset:{name}");
+            plan.steps.push(Step::new(id, Stage::Build, title, action));
+        }
+        if self.config.github.sbom {
+            let mut packages = self.crates();
+            packages.retain(|name| one.group.has(name));
+            packages.extend(self.binaries_of(one).into_iter().map(|b| b.package));
+            let action = Action::Sbom {
+                name: self.sbom_name(one),
+                subject: self.subject(one),
+                version: one.to.clone(),
+                packages,
+            };
+            let title = "list what it is made of, in CycloneDX";
+            let id = self.id("sbom", one);
+            plan.steps.push(Step::new(id, Stage::Build, title, action));
+        }
+    }
+
+    /// The `[[asset]]`s of a group.
+    fn assets(&self, one: &Move<'_>) -> Vec<&AssetConfig> {
+        let main = self.facts.main_group(self.config).map(|g| g.name.as_str());
+        let ours =
+            |asset: &&AssetConfig| asset.group.as_deref().or(main) == Some(one.group.name.as_str());
+        self.config.assets.iter().filter(ours).collect()
+    }
+
+    /// What is released, where no tag is meant.
+    fn subject(&self, one: &Move<'_>) -> String {
+        match self.release_ref(one) {
+            Some(release) if one.group.name == WORKSPACE => release.repository.name,
+            _ => one.group.name.clone(),
+        }
+    }
+
+    fn sbom_name(&self, one: &Move<'_>) -> String {
+        format!("{}-{}.cdx.json", self.subject(one), one.to)
+    }
+
+    /// The app's binaries, if the app belongs to the group.
+    fn binaries_of(&self, one: &Move<'_>) -> Vec<Binary> {
+        let app = self.app().filter(|app| app.group.name == one.group.name);
+        app.map(|_| self.binaries()).unwrap_or_default()
     }
 
     fn push(&self, plan: &mut Plan, branch: String, reference: String) {
@@ -162,19 +232,22 @@ impl Release<'_> {
         ));
         let mut crates = self.crates();
         crates.retain(|name| one.group.has(name));
-        let app = self.app().filter(|app| app.group.name == one.group.name);
-        let binaries: Vec<String> = app
-            .map(|_| self.binaries().into_iter().map(|b| b.name).collect())
-            .unwrap_or_default();
+        let binaries = self.binaries_of(one).into_iter().map(|b| b.name);
+        let binaries: Vec<String> = binaries.collect();
+        let assets = self.assets(one).into_iter();
+        let mut files: Vec<String> = assets.map(|asset| asset_name(asset, one)).collect();
+        files.extend(self.config.github.sbom.then(|| self.sbom_name(one)));
         let title = format!(
-            "attach {} crates, {} binaries and SHA256SUMS",
+            "attach {} crates, {} binaries, {} other files and SHA256SUMS",
             crates.len(),
-            binaries.len()
+            binaries.len(),
+            files.len()
         );
         let action = Action::Assets {
             release,
             crates,
             binaries,
+            files,
         };
         plan.steps.push(Step::new(
             self.id("assets", one),
@@ -183,4 +256,12 @@ impl Release<'_> {
             action,
         ));
     }
+}
+
+/// What an asset is called in its release.
+fn asset_name(asset: &AssetConfig, one: &Move<'_>) -> String {
+    let named = asset.name.as_deref().or(asset.file.file_name());
+    named
+        .unwrap_or(asset.file.as_str())
+        .replace("{version}", &one.to.to_string())
 }

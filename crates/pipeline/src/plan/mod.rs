@@ -152,7 +152,17 @@ impl Plan {
             .flat_map(|s| s.takes_along().iter().chain([s]))
             .copied()
             .collect();
-        self.steps.retain(|step| !gone.contains(&step.stage));
+        // A step stays beside those of its own round only: what begins a round
+        // now does not join the one before.
+        let groups = self.groups();
+        let kept = groups.iter().flat_map(|group| {
+            let left = group.iter().filter(|step| !gone.contains(&step.stage));
+            left.enumerate().map(|(at, step)| Step {
+                beside: step.beside && at > 0,
+                ..step.clone()
+            })
+        });
+        self.steps = kept.collect();
         for stage in stages {
             self.notes
                 .push(format!("stage {stage} is skipped, as asked"));
@@ -262,6 +272,27 @@ mod shape {
         let left = five().without(&[Stage::Draft]);
         let ids: Vec<_> = left.steps.iter().map(|s| s.id.as_str()).collect();
         assert_eq!(ids, ["fmt", "audit", "tag"]);
+    }
+
+    #[test]
+    fn what_ran_beside_a_skipped_step_does_not_join_the_one_before() {
+        let mut plan = five();
+        plan.steps[4].beside = true;
+        let left = plan.without(&[Stage::Fmt]);
+        let beside: Vec<_> = left
+            .steps
+            .iter()
+            .map(|s| (s.id.as_str(), s.beside))
+            .collect();
+        assert_eq!(
+            beside,
+            [
+                ("audit", false),
+                ("tag", false),
+                ("one", false),
+                ("two", true)
+            ]
+        );
     }
 
     #[test]

@@ -40,9 +40,10 @@ pub(super) fn plan(
     admission::circles(facts, config, &levels, blockers);
     admission::metadata(facts, config, blockers);
     admission::token(facts, &levels, blockers);
+    admission::assets(config, groups, blockers);
     admission::siblings(facts, config, &moves, blockers);
     let mut plan = empty(facts, config, &moves)?;
-    plan.steps = gates::steps(config);
+    plan.steps = gates::steps(facts, config, &moves, &mut plan.notes);
     let git = facts.git.as_ref().ok()?;
     let release = Release {
         facts,

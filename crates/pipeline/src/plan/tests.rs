@@ -19,6 +19,7 @@ use crate::plan::{Action, CommitIdentity};
 use crate::request::{ReleaseRequest, Request, YankRequest};
 use crate::{Config, Stage, TokenPlaces};
 
+mod gates;
 mod versions;
 
 const CHANGELOG: &str =
@@ -184,6 +185,8 @@ fn a_release_goes_from_gates_to_the_last_look() {
     let want = [
         "fmt",
         "audit",
+        "links",
+        "secrets",
         "clippy",
         "test",
         "doc",
@@ -192,6 +195,7 @@ fn a_release_goes_from_gates_to_the_last_look() {
         "seal",
         "package",
         "prove",
+        "sbom",
         "commit",
         "tag",
         "push",
@@ -221,7 +225,14 @@ fn a_release_goes_from_gates_to_the_last_look() {
         .collect();
     assert_eq!(
         beside,
-        ["audit", "publish:left", "publish:right", "publish:top"]
+        [
+            "audit",
+            "links",
+            "secrets",
+            "publish:left",
+            "publish:right",
+            "publish:top"
+        ]
     );
 }
 
@@ -282,8 +293,9 @@ fn what_publishing_takes_is_told_before_the_question() {
 #[test]
 fn every_member_moves_and_the_tool_along_with_them() {
     let plan = release(&facts(), "1.1.0", &[]).unwrap();
-    let Action::Edit { edits, .. } = &plan.steps[5].action else {
-        panic!("{:?}", plan.steps[5])
+    let bump = plan.steps.iter().find(|s| s.stage == Stage::Bump).unwrap();
+    let Action::Edit { edits, .. } = &bump.action else {
+        panic!("{bump:?}")
     };
     let mut paths: Vec<_> = edits.iter().map(|edit| edit.path.as_str()).collect();
     paths.sort_unstable();

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use stagegate_github::Asset;
 
 use super::github::{ATTEMPTS, need, pause};
-use super::{Effect, build, package};
+use super::{Effect, build, package, produce};
 use crate::command::read;
 use crate::plan::ReleaseRef;
 
@@ -15,8 +15,9 @@ pub(super) fn perform(
     release: &ReleaseRef,
     crates: &[String],
     binaries: &[String],
+    others: &[String],
 ) -> anyhow::Result<String> {
-    let files = files(effect, crates, binaries)?;
+    let files = files(effect, crates, binaries, others)?;
     for attempt in 1.. {
         match attach(effect, release, &files) {
             Ok(uploaded) => {
@@ -39,6 +40,7 @@ fn files(
     effect: &Effect<'_>,
     crates: &[String],
     binaries: &[String],
+    others: &[String],
 ) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
     let read_file =
@@ -54,6 +56,9 @@ fn files(
             files.insert(file, read_file(&build::binary(effect, name))?);
         }
     }
+    for name in others {
+        files.insert(name.clone(), read_file(&produce::kept(effect, name))?);
+    }
     let sums: String = files
         .iter()
         .map(|(name, bytes)| format!("{}  {name}\n", package::checksum(bytes)))
@@ -66,7 +71,7 @@ fn files(
         .collect())
 }
 
-fn host_triple(effect: &Effect<'_>) -> anyhow::Result<String> {
+pub(super) fn host_triple(effect: &Effect<'_>) -> anyhow::Result<String> {
     let text = read(effect.world.cargo_in(&effect.world.root).args(["-vV"]))?;
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(host.context("`cargo -vV` names no host")?.to_owned())

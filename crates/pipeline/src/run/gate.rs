@@ -2,8 +2,8 @@
 
 use anyhow::bail;
 
-use super::step::{Performed, indent};
-use super::{Effect, Probe, audit};
+use super::step::{self, Performed, indent};
+use super::{Effect, Probe};
 use crate::account::Spent;
 use crate::command::{Stopped, Tool};
 use crate::config::Level;
@@ -21,17 +21,12 @@ pub struct GateFailed {
 }
 
 /// Runs a gate at its level. A gate that could not run has not passed.
-pub(super) fn pass(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<Performed> {
-    let (level, result) = match action {
-        Action::Gate(gate) => (gate.level, command(effect, gate)),
-        Action::Audit {
-            level,
-            database,
-            ignore,
-        } => (*level, audit::audit(effect, database.as_deref(), ignore)),
-        _ => unreachable!("only gates are passed"),
-    };
-    match result {
+pub(super) fn pass(
+    effect: &mut Effect<'_>,
+    level: Level,
+    action: &Action,
+) -> anyhow::Result<Performed> {
+    match step::act(effect, action) {
         Ok(evidence) => Ok(Performed {
             outcome: StepOutcome::Performed,
             evidence,

@@ -6,8 +6,8 @@ use anyhow::{Context, bail};
 use camino::Utf8PathBuf;
 
 use super::{
-    asset, audit, branch, build, commit, deploy, edit, gate, github, outcome, package, prove,
-    publish, push, resolve, seal, tag, yank,
+    asset, audit, branch, build, commit, deploy, edit, gate, github, links, msrv, outcome,
+    outdated, package, produce, prove, publish, push, resolve, sbom, seal, secrets, tag, yank,
 };
 use crate::account::{Account, Spent};
 use crate::command::{Stopped, Tool, log_of};
@@ -141,8 +141,8 @@ pub(super) fn perform(effect: &mut Effect<'_>, action: &Action) -> anyhow::Resul
         outcome: StepOutcome::Performed,
         evidence,
     };
-    if let Action::Gate(_) | Action::Audit { .. } = action {
-        return gate::pass(effect, action);
+    if let Some(level) = action.gate_level() {
+        return gate::pass(effect, level, action);
     }
     match probe(effect, action)
         .with_context(|| format!("{}: asking whether it is done", effect.step.title))?
@@ -165,7 +165,13 @@ pub(super) fn perform(effect: &mut Effect<'_>, action: &Action) -> anyhow::Resul
 
 pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<Probe> {
     match action {
-        Action::Gate(_) | Action::Audit { .. } => Ok(Probe::Absent),
+        // A gate looks at what is there now, each time.
+        Action::Gate(_)
+        | Action::Audit { .. }
+        | Action::Outdated { .. }
+        | Action::Links { .. }
+        | Action::Secrets { .. }
+        | Action::Msrv { .. } => Ok(Probe::Absent),
         Action::Edit { base, edits } => edit::probe(effect, base, edits),
         Action::Seal {
             parent, reference, ..
@@ -191,6 +197,7 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
         Action::Draft { release, .. } => github::probe_draft(effect, release),
         // Assets are reconciled one by one, each looked at first.
         Action::Assets { .. } => Ok(Probe::Absent),
+        Action::Produce { name, .. } | Action::Sbom { name, .. } => produce::probe(effect, name),
         Action::Publish { package } => publish::probe(effect, package),
         // What users get is only known by getting it.
         Action::Resolve { .. } => Ok(Probe::Absent),
@@ -215,7 +222,7 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
     }
 }
 
-fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<String> {
+pub(super) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<String> {
     match action {
         Action::Gate(command) => gate::command(effect, command),
         Action::Audit {
@@ -266,7 +273,17 @@ fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<String> {
             release,
             crates,
             binaries,
-        } => asset::perform(effect, release, crates, binaries),
+            files,
+        } => asset::perform(effect, release, crates, binaries, files),
+        Action::Produce { build, file, name } => {
+            produce::perform(effect, build.as_deref(), file, name)
+        }
+        Action::Sbom {
+            name,
+            subject,
+            version,
+            packages,
+        } => sbom::perform(effect, name, (subject, version), packages),
         Action::Publish { package } => publish::perform(effect, package),
         Action::Resolve {
             crates,
@@ -311,5 +328,9 @@ fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<String> {
             identity,
         } => yank::mark_changelog(effect, edit, message, branch, remote, parent, identity),
         Action::Command { run, .. } => gate::custom(effect, run),
+        Action::Outdated { ignore, .. } => outdated::ask(effect, ignore),
+        Action::Links { paths, .. } => links::follow(effect, paths.as_deref()),
+        Action::Secrets { allow, .. } => secrets::look(effect, allow),
+        Action::Msrv { stated, .. } => msrv::check(effect, stated),
     }
 }

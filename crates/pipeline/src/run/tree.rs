@@ -62,6 +62,17 @@ pub(super) fn lay(effect: &mut Effect<'_>, commit: &str) -> anyhow::Result<Utf8P
     Ok(root(effect.world, effect.plan))
 }
 
+/// Lays the tree at the release commit.
+pub(super) fn of_release(effect: &mut Effect<'_>) -> anyhow::Result<Utf8PathBuf> {
+    let reference = effect.plan.reference();
+    let commit = effect
+        .world
+        .git()
+        .commit_of(&reference)?
+        .with_context(|| format!("{reference} is gone"))?;
+    lay(effect, &commit)
+}
+
 /// Removes the tree of a completed plan. Nothing depends on it any more, so a
 /// failure here is no failure of the release.
 pub(super) fn remove(world: &World, plan: &Plan) {

@@ -5,6 +5,7 @@
 //! not even `git fetch` is used where `git ls-remote` tells as much.
 
 mod advisories;
+mod changelogs;
 mod checkout;
 mod github;
 mod history;
@@ -15,6 +16,7 @@ mod released;
 mod tools;
 
 pub(crate) use advisories::default_database;
+pub use changelogs::every_changelog;
 pub(crate) use hosts::environment;
 pub use hosts::{app_of, targets};
 

@@ -45,5 +45,12 @@ pub(super) fn look(world: &World) -> Vec<ToolFacts> {
             version: cargo(&["clippy", "--version"], remedy),
         });
     }
+    if gates.semver.level != Level::Off {
+        let remedy = "run `cargo install cargo-semver-checks --locked`, or set `gates.semver = \"off\"` in stagegate.toml";
+        found.push(ToolFacts {
+            name: "semver-checks",
+            version: cargo(&["semver-checks", "--version"], remedy),
+        });
+    }
     found
 }

@@ -1,5 +1,6 @@
 //! What each command does: choose the world, ask, hand over, show.
 
+mod changelog;
 mod doctor;
 mod obey;
 #[cfg(feature = "rehearsal")]
@@ -122,6 +123,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
             obey::obey(&open()?, order, format)
         }
         Task::Status(environment) => status::status(&open()?, &environment.name, format),
+        Task::Changelog(question) => changelog::changelog(&open()?, &question, format),
         Task::Doctor(environment) => doctor::doctor(&open()?, &environment.name, format),
         #[cfg(feature = "rehearsal")]
         Task::Rehearse(args) => rehearse::rehearse(&here, args, format, &interrupt),

@@ -23,8 +23,10 @@ const ELSEWHERE: [(&str, &str); 3] = [
 
 /// In this order, in one world: the command, what is added where there is no
 /// terminal to ask on, and its exit code.
-const IN_A_WORLD: [(&str, &[&str], i32); 11] = [
+const IN_A_WORLD: [(&str, &[&str], i32); 13] = [
     ("cargo xtask doctor", &[], 0),
+    ("cargo xtask changelog check", &[], 0),
+    ("cargo xtask changelog show unreleased", &[], 0),
     ("cargo xtask release minor --dry-run", &[], 0),
     ("cargo xtask release 1.4.0 --dry-run", &[], 0),
     ("cargo xtask release 1.4.0", &["--yes"], 0),

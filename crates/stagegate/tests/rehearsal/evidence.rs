@@ -226,6 +226,7 @@ pub(crate) fn asset_names(version: &str) -> BTreeSet<String> {
     let others = [
         "SHA256SUMS".to_owned(),
         format!("guestbook-backend-{version}-{host}"),
+        format!("stagegate-fixture-{version}.cdx.json"),
     ];
     crates.into_iter().chain(others).collect()
 }

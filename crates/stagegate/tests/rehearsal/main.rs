@@ -8,11 +8,13 @@
 mod aftermath;
 mod bad_input;
 mod bad_world;
+mod changelogs;
 mod documents;
 mod dry_run;
 mod evidence;
 mod fixture;
 mod foreign;
+mod gates;
 mod half_done;
 mod hotfix;
 mod kill;

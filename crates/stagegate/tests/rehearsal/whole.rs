@@ -71,7 +71,9 @@ fn reports_are_written(output: &camino::Utf8Path, version: &str) -> Value {
         "{load}"
     );
     let steps = report["steps"].as_array().unwrap();
-    let gates = ["fmt", "audit", "clippy", "test", "doc"];
+    let gates = [
+        "fmt", "audit", "links", "secrets", "clippy", "test", "doc", "msrv",
+    ];
     for gate in gates {
         let step = steps
             .iter()

@@ -1,107 +1,16 @@
 //! Real workspaces through the real cargo: graph, order, rules and bumps.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::process::Command;
+mod fixture;
+mod shapes;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use std::path::Path;
+
+use camino::Utf8Path;
 use stagegate_manifest::{
-    BumpError, EditState, FileEdit, MetadataProblem, OrderError, Workspace, WorkspaceError, bump,
-    metadata_problems,
+    BumpError, MetadataProblem, OrderError, Workspace, WorkspaceError, metadata_problems,
 };
 
-struct Fixture {
-    _directory: tempfile::TempDir,
-    root: Utf8PathBuf,
-}
-
-impl Fixture {
-    /// A workspace of these files. Every package gets an empty library.
-    fn new(files: &[(&str, &str)]) -> Fixture {
-        let directory = tempfile::tempdir().unwrap();
-        let root = directory.path().canonicalize().unwrap();
-        let root = Utf8PathBuf::from_path_buf(root).unwrap();
-        for (path, text) in files {
-            let path = root.join(path);
-            let parent = path.parent().unwrap();
-            std::fs::create_dir_all(parent.join("src")).unwrap();
-            if text.contains("package") {
-                std::fs::write(parent.join("src/lib.rs"), "").unwrap();
-            }
-            std::fs::write(path, text).unwrap();
-        }
-        Fixture {
-            _directory: directory,
-            root,
-        }
-    }
-
-    fn load(&self) -> Result<Workspace, WorkspaceError> {
-        Workspace::load(
-            Path::new(env!("CARGO")),
-            &self.root.join("Cargo.toml"),
-            &without_cargo_variables,
-        )
-    }
-
-    fn bump(&self, to: &[(&str, &str)]) -> Result<Vec<FileEdit>, BumpError> {
-        let to = to
-            .iter()
-            .map(|(name, version)| ((*name).to_owned(), version.parse().unwrap()))
-            .collect();
-        bump(&self.load().unwrap(), &|path| std::fs::read(path), &to)
-    }
-
-    /// Writes the edits, and returns the files' texts afterwards.
-    fn apply(&self, edits: &[FileEdit]) -> BTreeMap<String, String> {
-        let mut texts = BTreeMap::new();
-        for edit in edits {
-            let path = self.root.join(&edit.path);
-            let before = std::fs::read(&path).unwrap();
-            assert_eq!(edit.state(&before), EditState::Before);
-            let after = edit.apply(&before).unwrap();
-            assert_eq!(edit.state(&after), EditState::After);
-            std::fs::write(&path, &after).unwrap();
-            texts.insert(edit.path.to_string(), String::from_utf8(after).unwrap());
-        }
-        texts
-    }
-
-    /// Runs cargo in the workspace; its error output if it fails.
-    fn cargo(&self, arguments: &[&str]) -> Result<(), String> {
-        let mut command = Command::new(env!("CARGO"));
-        command.args(arguments).current_dir(&self.root);
-        without_cargo_variables(&mut command);
-        let output = command.output().unwrap();
-        output
-            .status
-            .success()
-            .then_some(())
-            .ok_or_else(|| String::from_utf8_lossy(&output.stderr).into_owned())
-    }
-}
-
-/// The variables of the cargo that runs this test are not for the one it calls.
-fn without_cargo_variables(command: &mut Command) {
-    for (name, _) in std::env::vars_os() {
-        let name = name.to_string_lossy();
-        if name.starts_with("CARGO_") && name != "CARGO_HOME" {
-            command.env_remove(name.as_ref());
-        }
-    }
-}
-
-const ROOT: (&str, &str) = (
-    "Cargo.toml",
-    "[workspace]\nresolver = \"3\"\nmembers = [\"*\"]\nexclude = [\"src\", \"target\"]\n",
-);
-
-fn package(name: &str, rest: &str) -> String {
-    format!(
-        "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2024\"\n\
-         description = \"d\"\nlicense = \"MIT\"\n{rest}"
-    )
-}
+use fixture::{Fixture, ROOT, package};
 
 #[test]
 fn edges_of_every_kind_decide_the_order() {

@@ -1,0 +1,74 @@
+//! Files for the GitHub release that are neither packages nor binaries, kept
+//! with the journal so that a resumed run attaches the same bytes.
+
+use anyhow::{Context, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use super::{Effect, Probe, tree};
+use crate::account::Spent;
+use crate::command::Tool;
+
+/// Where a plan keeps such a file.
+pub(super) fn kept(effect: &Effect<'_>, name: &str) -> Utf8PathBuf {
+    effect.kept().join("assets").join(name)
+}
+
+pub(super) fn probe(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<Probe> {
+    let file = kept(effect, name);
+    Ok(match std::fs::metadata(&file) {
+        // It was written whole or not at all.
+        Ok(there) if is_ours(effect) => {
+            Probe::Done(format!("{name} is kept, {} bytes", there.len()))
+        }
+        _ => Probe::Absent,
+    })
+}
+
+/// Whether what is kept was made by this plan: one that was given up may have
+/// left files under the same names.
+fn is_ours(effect: &Effect<'_>) -> bool {
+    let mark = std::fs::read_to_string(kept(effect, MADE_BY));
+    mark.is_ok_and(|digest| digest == effect.plan.digest())
+}
+
+/// Says by which plan the kept files were made.
+const MADE_BY: &str = ".plan";
+
+/// Keeps a file's bytes.
+pub(super) fn keep(effect: &Effect<'_>, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+    if !is_ours(effect) {
+        let directory = effect.kept().join("assets");
+        if directory.exists() {
+            std::fs::remove_dir_all(&directory).with_context(|| format!("removing {directory}"))?;
+        }
+        tree::write_whole(&kept(effect, MADE_BY), effect.plan.digest().as_bytes())?;
+    }
+    tree::write_whole(&kept(effect, name), bytes)
+}
+
+pub(super) fn perform(
+    effect: &mut Effect<'_>,
+    build: Option<&[String]>,
+    file: &Utf8Path,
+    name: &str,
+) -> anyhow::Result<String> {
+    let root = tree::of_release(effect)?;
+    if let Some([program, args @ ..]) = build {
+        let tool = if program == "cargo" {
+            effect.world.cargo_in(&root).args(args)
+        } else {
+            Tool::new(program, &root, Spent::Command).args(args)
+        };
+        let target = effect.world.target_directory.clone();
+        effect.run(tool.env("CARGO_TARGET_DIR", target.as_str()))?;
+    }
+    let path = root.join(file);
+    if !path.is_file() {
+        bail!(
+            "there is no file {path}; correct `file` or `build` of its [[asset]] in stagegate.toml"
+        );
+    }
+    let bytes = std::fs::read(&path).with_context(|| format!("reading {path}"))?;
+    keep(effect, name, &bytes)?;
+    Ok(format!("{name}, {} KiB", bytes.len().div_ceil(1024)))
+}
