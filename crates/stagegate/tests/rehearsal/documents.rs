@@ -23,7 +23,7 @@ const ELSEWHERE: [(&str, &str); 3] = [
 
 /// In this order, in one world: the command, what is added where there is no
 /// terminal to ask on, and its exit code.
-const IN_A_WORLD: [(&str, &[&str], i32); 13] = [
+const IN_A_WORLD: [(&str, &[&str], i32); 14] = [
     ("cargo xtask doctor", &[], 0),
     ("cargo xtask changelog check", &[], 0),
     ("cargo xtask changelog show unreleased", &[], 0),
@@ -38,6 +38,7 @@ const IN_A_WORLD: [(&str, &[&str], i32); 13] = [
     ("cargo xtask deploy both --version 1.4.0", &[], 0),
     ("cargo xtask yank 1.4.0", &["--yes"], 0),
     ("cargo xtask yank 1.4.0 --undo", &["--yes"], 0),
+    ("cargo xtask hotfix 1.4.0", &[], 0),
 ];
 
 /// Rehearsals, without gates, and their exit codes.

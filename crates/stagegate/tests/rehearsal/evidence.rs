@@ -247,6 +247,48 @@ pub(crate) fn sums_match(sums: &str, files: &[Vec<u8>], version: &str) {
     assert_eq!(said, are);
 }
 
+/// The bill of materials names every crate, what the app is built with, and the
+/// checksum under which cargo locked it; nothing that only tests need.
+pub(crate) fn bill_lists_what_is_shipped(bill: &str, version: &str) {
+    let bill: Value = serde_json::from_str(bill).unwrap();
+    assert_eq!(
+        (&bill["bomFormat"], &bill["specVersion"]),
+        (&"CycloneDX".into(), &"1.5".into())
+    );
+    assert_eq!(bill["metadata"]["component"]["version"], version);
+    let components = bill["components"].as_array().unwrap();
+    let find = |name: &str| {
+        let mut named = components.iter().filter(|c| c["name"] == name);
+        named
+            .next()
+            .unwrap_or_else(|| panic!("{name} is not listed"))
+    };
+    for name in CRATES {
+        assert_eq!(find(name)["purl"], format!("pkg:cargo/{name}@{version}"));
+    }
+    let locked = find("httparse");
+    let sum = locked["hashes"][0]["content"].as_str().unwrap();
+    assert_eq!(
+        (&locked["hashes"][0]["alg"], sum.len()),
+        (&"SHA-256".into(), 64)
+    );
+    let needs = bill["dependencies"].as_array().unwrap();
+    let app = needs
+        .iter()
+        .find(|d| d["ref"].as_str().unwrap().contains("stagegate-demo@"))
+        .unwrap();
+    let needed: Vec<&str> = app["dependsOn"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .filter_map(Value::as_str)
+        .collect();
+    assert!(
+        needed.iter().any(|n| n.contains("/httparse@")),
+        "{needed:?}"
+    );
+}
+
 /// One line of the host's own record.
 pub(crate) fn deploys(place: &Place) -> Vec<Value> {
     let file = place.host.join("opt/guestbook/deploys.jsonl");

@@ -132,15 +132,17 @@ fn rehearse(name: &str, arguments: &[&str]) -> Value {
     evidence::host_runs(&place, version, &commit);
     let read = |name: &String| std::fs::read(place.github.join(name)).unwrap();
     let files: Vec<Vec<u8>> = names(&place.github).iter().map(read).collect();
-    assert_eq!(files.len(), CRATES.len() + 2);
+    assert_eq!(files.len(), CRATES.len() + 3);
     let mut texts = files
         .iter()
         .filter_map(|file| std::str::from_utf8(file).ok());
-    evidence::sums_match(
-        texts.find(|text| text.contains("  ")).unwrap(),
-        &files,
-        version,
-    );
+    let is_sums = |text: &&str| {
+        text.split_once("  ")
+            .is_some_and(|(sum, _)| sum.len() == 64)
+    };
+    evidence::sums_match(texts.clone().find(is_sums).unwrap(), &files, version);
+    let is_bill = |text: &&str| text.contains("\"bomFormat\"");
+    evidence::bill_lists_what_is_shipped(texts.find(is_bill).unwrap(), version);
 
     let report = reports_are_written(&fixture.root.join("target/stagegate"), version);
     world_is_as_released(&report["world"], version);
