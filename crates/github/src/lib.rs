@@ -9,12 +9,14 @@
 
 mod client;
 mod error;
+mod identity;
 mod release;
 mod repository;
 mod token;
 
 pub use client::{GitHub, Server};
 pub use error::GitHubError;
+pub use identity::{IDENTITY_TOKEN, IDENTITY_URL, Identity, IdentityError, IdentitySource};
 pub use release::{Asset, Release, ReleaseDraft};
 pub use repository::{Repository, RepositoryFacts};
 pub use token::Token;

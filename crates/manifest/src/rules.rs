@@ -72,6 +72,18 @@ pub enum MetadataProblem {
     },
 }
 
+impl MetadataProblem {
+    /// Whether cargo, or any registry, would refuse the package for it: names
+    /// stand in addresses, and what has no version cannot be resolved. The rest
+    /// is asked by crates.io.
+    pub fn holds_everywhere(&self) -> bool {
+        matches!(
+            self,
+            MetadataProblem::Name { .. } | MetadataProblem::NoVersion { .. }
+        )
+    }
+}
+
 /// Every rule of crates.io that the package breaks; its own directory and the
 /// network are not looked at.
 pub fn metadata_problems(package: &Package) -> Vec<MetadataProblem> {

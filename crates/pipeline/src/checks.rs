@@ -1,9 +1,11 @@
 //! Every precondition, passed or not: `doctor` shows them all, a plan takes
 //! the failed ones as blockers. One list, so that the two never disagree.
 
+use std::collections::BTreeMap;
+
 use crate::Config;
 use crate::blocker::Blocker;
-use crate::facts::{Facts, Found, GitFacts, Relation};
+use crate::facts::{Facts, Found, GitFacts, RegistryFacts, Relation};
 use crate::plan::HOTFIXES;
 
 /// A precondition.
@@ -52,8 +54,9 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
             checks.push(check("registry", Ok(text)));
             checks.push(check(
                 "registry token",
-                registry.token.clone().map(|()| "there is one".to_owned()),
+                registry.token.clone().map(|places| places.to_string()),
             ));
+            checks.extend(owners(registry));
         }
     }
     match &facts.github {
@@ -82,6 +85,34 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
     }
     checks.extend(hosts(facts));
     checks
+}
+
+/// Who may publish. A registry that does not say is no obstacle.
+fn owners(registry: &RegistryFacts) -> Option<Check> {
+    let mut known: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (name, owners) in &registry.owners {
+        let who = match owners {
+            Ok(owners) => owners.join(", "),
+            Err(reason) => format!("not told ({reason})"),
+        };
+        known.entry(who).or_default().push(name);
+    }
+    let text = match known.len() {
+        0 => return None,
+        1 => known.into_keys().next()?,
+        _ => {
+            let each = known
+                .iter()
+                .map(|(who, names)| format!("{}: {who}", names.join(", ")));
+            each.collect::<Vec<_>>().join("; ")
+        }
+    };
+    let published = registry.versions.values().filter(|v| !v.is_empty()).count();
+    let rest = match published.saturating_sub(registry.owners.len()) {
+        0 => String::new(),
+        more => format!("; {more} more crates are not asked for"),
+    };
+    Some(check("registry owners", Ok(format!("{text}{rest}"))))
 }
 
 fn changelog(path: &camino::Utf8Path, text: &Found<String>) -> Found<String> {

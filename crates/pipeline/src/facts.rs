@@ -13,6 +13,7 @@ use crate::Config;
 use crate::blocker::Blocker;
 use crate::group::Group;
 use crate::plan::CommitIdentity;
+use crate::token_source::TokenPlaces;
 
 /// Something the survey looked for: found, or the reason why it could not look.
 pub type Found<T> = Result<T, Blocker>;
@@ -166,10 +167,13 @@ pub struct ToolFacts {
 pub struct RegistryFacts {
     /// Its name.
     pub name: String,
-    /// Whether there is a token, and the variable that would hold one.
-    pub token: Found<()>,
+    /// Where its token would come from.
+    pub token: Found<TokenPlaces>,
     /// Every publishable crate's versions there.
     pub versions: BTreeMap<String, Vec<IndexVersion>>,
+    /// Who may publish each crate that is there, or why that is not known; of a
+    /// large workspace only some are asked for.
+    pub owners: BTreeMap<String, Result<Vec<String>, String>>,
 }
 
 /// GitHub.

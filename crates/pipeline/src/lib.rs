@@ -25,6 +25,7 @@ pub mod request;
 pub mod run;
 mod stage;
 pub mod survey;
+mod token_source;
 mod world;
 
 pub use account::{Account, Spent};
@@ -38,4 +39,5 @@ pub use journal::{Journal, JournalError, Lock, Moment, Observer, Record};
 pub use plan::Plan;
 pub use request::Request;
 pub use stage::Stage;
+pub use token_source::TokenPlaces;
 pub use world::{World, workspace_around};

@@ -4,16 +4,19 @@
 //! other addresses; no code below this knows which one it is in.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::{Context, anyhow};
 use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
 use stagegate_github::{GitHub, Server};
 use stagegate_manifest::Workspace;
-use stagegate_registry::{Registry, Token};
+use stagegate_registry::{CargoConfig, Registry, TokenUse};
 
 use crate::command::Tool;
 use crate::git::Git;
+use crate::run::Paces;
+use crate::token_source::{Granted, TokenPlaces, TokenSource};
 use crate::{Config, Interrupt};
 
 /// Where everything is.
@@ -38,6 +41,10 @@ pub struct World {
     pub cargo: PathBuf,
     // Opening reads the trusted roots and the index's own configuration: once is enough.
     registry: OnceLock<Registry>,
+    cargo_config: OnceLock<Arc<CargoConfig>>,
+    tokens: Arc<TokenSource>,
+    /// The pace that the registry asks for.
+    pub(crate) paces: Arc<Paces>,
 }
 
 impl World {
@@ -65,6 +72,12 @@ impl World {
             .unwrap_or(Utf8Path::new(""))
             .to_owned();
         let directory = git.read(["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
+        let tokens = TokenSource::new(
+            &config.registry.name,
+            config.registry.trusted_publishing,
+            root.as_std_path().to_owned(),
+            cargo_home(),
+        );
         Ok(World {
             root,
             subdirectory,
@@ -75,6 +88,9 @@ impl World {
             interrupt,
             cargo: cargo(),
             registry: OnceLock::new(),
+            cargo_config: OnceLock::new(),
+            tokens: Arc::new(tokens),
+            paces: Arc::default(),
         })
     }
 
@@ -94,47 +110,67 @@ impl World {
         self.root.join("target/stagegate")
     }
 
+    /// Cargo's configuration around the workspace.
+    fn cargo_config(&self) -> anyhow::Result<&CargoConfig> {
+        if let Some(config) = self.cargo_config.get() {
+            return Ok(config);
+        }
+        let env = |name: &str| std::env::var(name).ok();
+        let loaded = CargoConfig::load(self.root.as_std_path(), &cargo_home(), env)?;
+        Ok(self.cargo_config.get_or_init(|| Arc::new(loaded)))
+    }
+
+    /// The registry's index: as configured, or as cargo knows it by its name.
+    pub(crate) fn registry_index(&self) -> anyhow::Result<String> {
+        match &self.config.registry.index {
+            Some(index) => Ok(index.clone()),
+            None => Ok(self.cargo_config()?.index(&self.config.registry.name)?),
+        }
+    }
+
     /// The registry's client.
     pub fn registry(&self) -> anyhow::Result<Registry> {
         if let Some(registry) = self.registry.get() {
             return Ok(registry.clone());
         }
-        let opened = Registry::open(&self.config.registry.index)?;
+        let opened = Registry::open(&self.registry_index()?)?;
         Ok(self.registry.get_or_init(|| opened).clone())
     }
 
-    /// The registry's token, if there is one.
-    pub fn registry_token(&self) -> anyhow::Result<Option<Token>> {
-        let home = match std::env::var_os("CARGO_HOME") {
-            Some(home) => PathBuf::from(home),
-            None => PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cargo"),
-        };
-        Ok(Token::find(
-            &self.config.registry.name,
-            &|name| std::env::var(name).ok(),
-            &home,
-        )?)
+    /// Where the registry's token would come from; nobody is asked for it.
+    pub fn token_places(&self) -> anyhow::Result<TokenPlaces> {
+        self.tokens.places(self.cargo_config()?)
     }
 
-    /// The registry's token, or the word on how to give one.
-    pub fn need_registry_token(&self) -> anyhow::Result<Token> {
-        self.registry_token()?.ok_or_else(|| {
-            anyhow!(
-                "there is no token for the registry {}; set {} or run `cargo login`",
-                self.config.registry.name,
-                self.registry_token_variable()
-            )
-        })
+    /// A token for uploading one version. `is_new`: the registry does not know
+    /// the crate.
+    pub(crate) fn upload_token(
+        &self,
+        wanted: TokenUse<'_>,
+        is_new: bool,
+    ) -> anyhow::Result<Granted> {
+        let (registry, cargo) = (self.registry()?, self.cargo_config()?);
+        let now = Timestamp::now();
+        self.tokens
+            .for_upload(&registry, cargo, wanted, is_new, now)
     }
 
-    /// The environment variable that cargo reads the token from.
-    pub fn registry_token_variable(&self) -> String {
-        match self.config.registry.name.as_str() {
-            "crates-io" => "CARGO_REGISTRY_TOKEN".to_owned(),
-            name => format!(
-                "CARGO_REGISTRIES_{}_TOKEN",
-                name.to_uppercase().replace('-', "_")
-            ),
+    /// A token for a yank, or for taking one back.
+    pub(crate) fn yank_token(&self, wanted: TokenUse<'_>) -> anyhow::Result<Granted> {
+        let (registry, cargo) = (self.registry()?, self.cargo_config()?);
+        self.tokens.of_a_person(&registry, cargo, wanted)
+    }
+
+    /// The registry refused a token; a renewable one is made anew.
+    pub(crate) fn forget_token(&self, refused: &Granted) {
+        self.tokens.forget(refused);
+    }
+
+    /// Gives back what was taken for this run alone.
+    pub(crate) fn give_token_back(&self) -> anyhow::Result<()> {
+        match self.registry.get() {
+            Some(registry) => self.tokens.give_back(registry),
+            None => Ok(()),
         }
     }
 
@@ -187,4 +223,12 @@ pub fn workspace_around(start: &Utf8Path) -> anyhow::Result<Workspace> {
 /// The cargo that called us, or the one on the path.
 fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
+}
+
+/// Where cargo keeps what belongs to the user.
+pub(crate) fn cargo_home() -> PathBuf {
+    match std::env::var_os("CARGO_HOME") {
+        Some(home) => PathBuf::from(home),
+        None => PathBuf::from(std::env::var_os("HOME").unwrap_or_default()).join(".cargo"),
+    }
 }

@@ -96,10 +96,19 @@ pub(crate) fn call(
     registry: &Registry,
     method: &str,
     url: &str,
-    token: &Token,
+    token: Option<&Token>,
     body: &[u8],
 ) -> Result<Value, Failure> {
     let request = request(method, url, token, body)?;
+    answer(registry, request, 200)
+}
+
+/// Sends a request, once. What is expected without content has no document.
+pub(crate) fn answer(
+    registry: &Registry,
+    request: Request<&[u8]>,
+    expected: u16,
+) -> Result<Value, Failure> {
     let mut response = registry.inner.writer.run(request).map_err(failed)?;
     let status = response.status().as_u16();
     let retry_after = retry_after(response.headers());
@@ -109,16 +118,19 @@ pub(crate) fn call(
         .map_err(|error| Failure::Ambiguous {
             cause: format!("the answer broke off after status {status}: {error}"),
         })?;
-    if status != 200 {
+    if status != expected {
         let mut detail = detail(&text);
         if let Some(location) = header(response.headers(), "location") {
             detail = format!("{detail} (redirected to {location}, which is not followed)");
         }
         return Err(Failure::of_status(status, detail, retry_after));
     }
+    if expected == 204 {
+        return Ok(Value::Null);
+    }
     let document: Value = serde_json::from_slice(&text).map_err(|_| Failure::Ambiguous {
         cause: format!(
-            "status 200 with an answer that is no JSON: {}",
+            "status {status} with an answer that is no JSON: {}",
             detail(&text)
         ),
     })?;
@@ -131,25 +143,31 @@ pub(crate) fn call(
 fn request<'b>(
     method: &str,
     url: &str,
-    token: &Token,
+    token: Option<&Token>,
     body: &'b [u8],
 ) -> Result<Request<&'b [u8]>, Failure> {
-    let mut secret = HeaderValue::from_str(token.secret())
+    let mut request = Request::builder().method(method).uri(url);
+    if let Some(token) = token {
+        request = request.header("Authorization", secret_header(token, "")?);
+    }
+    request
+        .header("Accept", "application/json")
+        .body(body)
+        .map_err(|error| Failure::Unreachable {
+            cause: error.to_string(),
+        })
+}
+
+/// A token as a header that is never logged, behind a scheme such as `Bearer `.
+pub(crate) fn secret_header(token: &Token, scheme: &str) -> Result<HeaderValue, Failure> {
+    let mut secret = HeaderValue::from_str(&format!("{scheme}{}", token.secret()))
         .ok()
         .filter(|_| is_sendable(token.secret()))
         .ok_or_else(|| Failure::Unreachable {
             cause: "the token holds characters that cannot be sent; nothing was".to_owned(),
         })?;
     secret.set_sensitive(true);
-    Request::builder()
-        .method(method)
-        .uri(url)
-        .header("Authorization", secret)
-        .header("Accept", "application/json")
-        .body(body)
-        .map_err(|error| Failure::Unreachable {
-            cause: error.to_string(),
-        })
+    Ok(secret)
 }
 
 /// Whether a request that got no answer was sent at all. In doubt it was.

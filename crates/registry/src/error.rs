@@ -113,3 +113,45 @@ pub enum RegistryError {
         index: String,
     },
 }
+
+impl RegistryError {
+    /// Whether another try may well succeed, and how long to wait for it where
+    /// the registry says so.
+    pub fn is_passing(&self) -> Option<Option<Duration>> {
+        match self {
+            RegistryError::Unreachable { .. } => Some(None),
+            RegistryError::RateLimited { retry_after, .. } => Some(*retry_after),
+            RegistryError::Status {
+                status: 408 | 500..,
+                ..
+            } => Some(None),
+            _ => None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_passes_is_told_from_what_stays() {
+        let url = || "https://e.org/".to_owned();
+        let status = |status| RegistryError::Status {
+            url: url(),
+            status,
+            detail: "d".to_owned(),
+        };
+        assert_eq!(status(503).is_passing(), Some(None));
+        assert_eq!(status(400).is_passing(), None);
+        let wait = Some(Duration::from_secs(3));
+        let limited = RegistryError::RateLimited {
+            url: url(),
+            retry_after: wait,
+            detail: "d".to_owned(),
+        };
+        assert_eq!(limited.is_passing(), Some(wait));
+        let name = "x".to_owned();
+        assert_eq!(RegistryError::NoSuchPackage { name }.is_passing(), None);
+    }
+}

@@ -12,20 +12,26 @@
 //! a token.
 
 mod api;
+mod cargo_config;
 mod config;
 mod error;
 mod index;
 mod new_crate;
+mod provider;
 mod registry;
 mod retry_after;
 mod token;
+mod trusted;
 mod upload;
 mod yank;
 
+pub use cargo_config::{CRATES_IO_INDEX, CargoConfig, CargoConfigError, Provider};
 pub use error::RegistryError;
 pub use index::{IndexDependency, IndexVersion};
 pub use new_crate::new_crate;
+pub use provider::{Keep, ProvidedToken, ProviderError, ProviderRegistry, TokenUse};
 pub use registry::{Registry, Timeouts};
 pub use token::{Token, TokenError};
+pub use trusted::{TRUSTED_LIFETIME, TrustedError};
 pub use upload::{Upload, UploadError, Uploaded};
 pub use yank::YankError;

@@ -7,19 +7,23 @@ use cargo_metadata::{Dependency, DependencyKind, Package};
 use semver::VersionReq;
 use serde_json::{Map, Value, json};
 
+/// How crates.io is called in documents of other registries, whatever protocol
+/// its index is read by.
+const CRATES_IO: &str = "https://github.com/rust-lang/crates.io-index";
+
 /// The `NewCrate` document of the web API for this package. `readme` is the
-/// text of its readme file.
+/// text of its readme file, `registry` the name of the registry it goes to.
 ///
-/// Differences to cargo: badges are left out (registries ignore them), and
-/// dependencies are of the registry published to unless the manifest names
-/// another one; a package for another registry than crates.io that depends on
-/// packages of crates.io needs their `registry` set.
-pub fn new_crate(package: &Package, readme: Option<String>) -> Value {
+/// A dependency without a registry is of crates.io in a manifest, and of the
+/// registry itself in this document; a [`Registry`](crate::Registry) leaves its
+/// own index out of what it uploads. The one difference to cargo: badges are
+/// left out, for registries ignore them.
+pub fn new_crate(package: &Package, readme: Option<String>, registry: &str) -> Value {
     let dependencies: Vec<Value> = package
         .dependencies
         .iter()
         .filter(|dependency| !is_stripped(dependency))
-        .map(dependency)
+        .map(|one| dependency(one, registry))
         .collect();
     json!({
         "name": package.name.as_str(),
@@ -54,7 +58,9 @@ fn is_stripped(dependency: &Dependency) -> bool {
         && (dependency.path.is_some() || is_git)
 }
 
-fn dependency(dependency: &Dependency) -> Value {
+fn dependency(dependency: &Dependency, registry: &str) -> Value {
+    let elsewhere = (registry != "crates-io").then_some(CRATES_IO);
+    let from = dependency.registry.as_deref().or(elsewhere);
     json!({
         "optional": dependency.optional,
         "default_features": dependency.uses_default_features,
@@ -67,7 +73,7 @@ fn dependency(dependency: &Dependency) -> Value {
             DependencyKind::Build => "build",
             _ => "normal",
         },
-        "registry": dependency.registry,
+        "registry": from,
         "explicit_name_in_toml": dependency.rename,
     })
 }
@@ -138,7 +144,7 @@ mod tests {
             "readme": "README.md", "rust_version": "1.95", "links": "z", "edition": "2024",
         }))
         .unwrap();
-        let document = new_crate(&package, Some("# Hi".to_owned()));
+        let document = new_crate(&package, Some("# Hi".to_owned()), "crates-io");
         let names: Vec<_> = document["deps"]
             .as_array()
             .unwrap()
@@ -159,6 +165,8 @@ mod tests {
             document["features"],
             json!({"opt2": ["dep:opt2"], "more": ["dep:opt2"]})
         );
+        let elsewhere = new_crate(&package, None, "other");
+        assert_eq!(elsewhere["deps"][0]["registry"], CRATES_IO);
         assert_eq!(document["rust_version"], "1.95");
         assert_eq!(document["readme"], "# Hi");
         assert_eq!(document["vers"], "1.2.3");

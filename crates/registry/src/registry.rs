@@ -186,13 +186,14 @@ impl Registry {
         Ok(bytes)
     }
 
-    /// The login names of those who may publish a package.
+    /// The login names of those who may publish a package. crates.io tells
+    /// everybody; other registries want a token for it.
     ///
     /// # Errors
     ///
     /// [`RegistryError::NoSuchPackage`], [`RegistryError::Unauthorized`],
     /// [`RegistryError::NoApi`], and whatever keeps the registry from answering.
-    pub fn owners(&self, token: &Token, name: &str) -> Result<Vec<String>, RegistryError> {
+    pub fn owners(&self, token: Option<&Token>, name: &str) -> Result<Vec<String>, RegistryError> {
         index::check_name(name)?;
         let Some(api) = &self.inner.config.api else {
             return Err(RegistryError::NoApi {

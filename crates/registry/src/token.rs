@@ -1,13 +1,15 @@
 //! A registry's token: found where cargo finds it, and never shown.
 //!
-//! Looks in the environment and in cargo's credentials file. It does not call
-//! credential providers.
+//! Looks in the environment and in cargo's credentials file; credential
+//! providers are asked elsewhere, for they may ask a person.
 
 use std::fmt;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use toml_edit::{Document, Item};
+
+use crate::cargo_config::in_capitals;
 
 /// A secret that authorises writes to a registry. `Debug` and `Display` show
 /// that it is there, not what it is.
@@ -33,10 +35,42 @@ impl Token {
         env: &dyn Fn(&str) -> Option<String>,
         cargo_home: &Path,
     ) -> Result<Option<Token>, TokenError> {
-        let variable = variable(registry);
-        if let Some(value) = env(&variable) {
-            return usable(&value, &format!("the environment variable {variable}")).map(Some);
+        match Token::in_environment(registry, env)? {
+            Some(token) => Ok(Some(token)),
+            None => Token::in_credentials(registry, cargo_home),
         }
+    }
+
+    /// The variable in which cargo looks for a registry's token.
+    pub fn variable(registry: &str) -> String {
+        if registry == "crates-io" {
+            return "CARGO_REGISTRY_TOKEN".to_owned();
+        }
+        format!("CARGO_REGISTRIES_{}_TOKEN", in_capitals(registry))
+    }
+
+    /// The token in [`Token::variable`].
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`] for a token that is there but cannot be used.
+    pub fn in_environment(
+        registry: &str,
+        env: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Option<Token>, TokenError> {
+        let variable = Token::variable(registry);
+        let place = format!("the environment variable {variable}");
+        env(&variable)
+            .map(|value| Token::given(&value, &place))
+            .transpose()
+    }
+
+    /// The token in cargo's credentials file.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError`] for a token or file that is there but cannot be used.
+    pub fn in_credentials(registry: &str, cargo_home: &Path) -> Result<Option<Token>, TokenError> {
         // Cargo prefers the old name where both are there.
         for name in ["credentials", "credentials.toml"] {
             let path = cargo_home.join(name);
@@ -47,6 +81,28 @@ impl Token {
             }
         }
         Ok(None)
+    }
+
+    /// A token as somebody else gave it; `place` names them in errors.
+    ///
+    /// # Errors
+    ///
+    /// [`TokenError::Empty`], [`TokenError::Characters`].
+    pub fn given(text: &str, place: &str) -> Result<Token, TokenError> {
+        let text = text.trim();
+        let place = place.to_owned();
+        if text.is_empty() {
+            return Err(TokenError::Empty { place });
+        }
+        if !is_sendable(text) {
+            return Err(TokenError::Characters { place });
+        }
+        Ok(Token(text.to_owned()))
+    }
+
+    /// Whether it is the same token.
+    pub fn is_same(&self, other: &Token) -> bool {
+        self.0 == other.0
     }
 
     /// The secret itself, for the one header that carries it.
@@ -72,7 +128,7 @@ impl fmt::Display for Token {
 #[non_exhaustive]
 pub enum TokenError {
     /// The token is empty, as a secret is that a workflow may not read.
-    #[error("{place} is set but empty; give it the registry's token, or unset it")]
+    #[error("{place} is there but empty; give it the registry's token, or unset it")]
     Empty {
         /// Where the token stands.
         place: String,
@@ -104,15 +160,6 @@ pub enum TokenError {
     },
 }
 
-/// The variable in which cargo looks for a registry's token.
-fn variable(registry: &str) -> String {
-    if registry == "crates-io" {
-        return "CARGO_REGISTRY_TOKEN".to_owned();
-    }
-    let name = registry.to_ascii_uppercase().replace('-', "_");
-    format!("CARGO_REGISTRIES_{name}_TOKEN")
-}
-
 fn from_credentials(path: &Path, text: &str, registry: &str) -> Result<Option<Token>, TokenError> {
     let document = Document::parse(text).map_err(|error| TokenError::Syntax {
         path: path.to_owned(),
@@ -130,20 +177,8 @@ fn from_credentials(path: &Path, text: &str, registry: &str) -> Result<Option<To
     table
         .and_then(|table| table.get("token"))
         .and_then(Item::as_str)
-        .map(|token| usable(token, &path.display().to_string()))
+        .map(|token| Token::given(token, &path.display().to_string()))
         .transpose()
-}
-
-fn usable(token: &str, place: &str) -> Result<Token, TokenError> {
-    let token = token.trim();
-    let place = place.to_owned();
-    if token.is_empty() {
-        return Err(TokenError::Empty { place });
-    }
-    if !is_sendable(token) {
-        return Err(TokenError::Characters { place });
-    }
-    Ok(Token(token.to_owned()))
 }
 
 /// Whether a token is plain text; `Bearer …` forms hold a blank within.

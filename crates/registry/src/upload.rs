@@ -114,7 +114,7 @@ impl Registry {
         let body = body(&metadata, &package.bytes)
             .ok_or_else(|| unsent("the package is larger than 4 GiB"))?;
         let url = format!("{api}/api/v1/crates/new");
-        match api::call(self, "PUT", &url, token, &body) {
+        match api::call(self, "PUT", &url, Some(token), &body) {
             Ok(document) => Ok(Uploaded {
                 warnings: warnings(&document),
             }),

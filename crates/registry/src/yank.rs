@@ -117,7 +117,7 @@ impl Registry {
             return Err(unsent("its config.json states no `api`".to_owned()));
         };
         let url = format!("{api}/api/v1/crates/{name}/{version}/{action}");
-        match api::call(self, method, &url, token, &[]) {
+        match api::call(self, method, &url, Some(token), &[]) {
             Ok(_) => Ok(()),
             Err(failure) => Err(outcome(package, failure)),
         }

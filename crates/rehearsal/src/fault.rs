@@ -89,6 +89,13 @@ pub const TABLE: &[Row] = &[
         |times| Fault::Registry(RegistryFault::ResetAfter { times }),
     ),
     row(
+        "registry-403",
+        "times, 1",
+        1,
+        "the token that an upload comes with has run out",
+        |times| Fault::Registry(RegistryFault::TokenExpires { times }),
+    ),
+    row(
         "index-lag",
         "seconds, 3",
         3,

@@ -9,6 +9,7 @@ pub mod checkout;
 pub mod fault;
 pub mod github;
 pub mod host;
+pub mod identity;
 pub mod kill;
 pub mod load;
 pub mod registry;

@@ -9,7 +9,8 @@ use crate::checkout::Checkout;
 use crate::fault::Fault;
 use crate::github::{GitHubOptions, StandInGitHub};
 use crate::host::{FrontEnd, HostFault, StandInHost};
-use crate::registry::{RegistryOptions, StandInRegistry};
+use crate::identity::{IdentityKey, StandInRunner};
+use crate::registry::{RegistryOptions, StandInRegistry, TrustedPublisher};
 
 /// What the world is to hold.
 pub struct WorldOptions {
@@ -42,6 +43,8 @@ pub struct StandInWorld {
     /// The host, where there is an app.
     pub host: Option<StandInHost>,
     repository: String,
+    /// A runner of the repository's workflow, which the registry trusts.
+    pub runner: StandInRunner,
     /// The registry's token.
     pub registry_token: String,
     /// GitHub's token.
@@ -81,6 +84,8 @@ impl StandInWorld {
                 Fault::Kill(_) | Fault::KillOften => {}
             }
         }
+        let key = IdentityKey(b"the key of a rehearsal".to_vec());
+        let runner = StandInRunner::start(handle, key.clone(), &options.repository)?;
         let registry_token = "rehearsal-registry-token".to_owned();
         let registry = StandInRegistry::start(
             handle,
@@ -88,6 +93,11 @@ impl StandInWorld {
             RegistryOptions {
                 index_lag,
                 pass_through: Some("https://index.crates.io/".to_owned()),
+                trusted: Some(TrustedPublisher {
+                    key,
+                    repository: options.repository.clone(),
+                    lifetime: Duration::from_secs(30 * 60),
+                }),
                 faults: registry_faults,
                 ..RegistryOptions::new(registry_token.clone())
             },
@@ -126,6 +136,7 @@ impl StandInWorld {
             github,
             host,
             repository: options.repository,
+            runner,
             registry_token,
             github_token,
             host_faults,

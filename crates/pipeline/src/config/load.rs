@@ -162,7 +162,7 @@ mod tests {
     fn an_empty_file_is_a_whole_configuration() {
         let config = parse("").unwrap();
         assert_eq!(config.release.branch, "main");
-        assert_eq!(config.registry.index, "sparse+https://index.crates.io/");
+        assert_eq!(config.registry.index, None);
         assert_eq!(config.gates.fmt.level, Level::Deny);
     }
 
@@ -231,7 +231,10 @@ mod tests {
         let config = Config::load(root, Some(&over)).unwrap();
         assert_eq!(config.release.branch, "trunk");
         assert_eq!(config.registry.name, "one");
-        assert_eq!(config.registry.index, "sparse+http://127.0.0.1:1/");
+        assert_eq!(
+            config.registry.index.as_deref(),
+            Some("sparse+http://127.0.0.1:1/")
+        );
 
         std::fs::write(&over, "[registry]\nindx = \"\"\n").unwrap();
         let error = Config::load(root, Some(&over)).unwrap_err().to_string();

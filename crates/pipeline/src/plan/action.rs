@@ -152,6 +152,15 @@ pub enum Action {
         /// Its name.
         package: String,
     },
+    /// Takes the published versions into a fresh project, as a user would.
+    Resolve {
+        /// What was published.
+        crates: Vec<PublishedCrate>,
+        /// How far.
+        depth: ResolveDepth,
+        /// Who builds the documentation, where that is asked.
+        docs: Option<Url>,
+    },
     /// Makes the GitHub release public.
     Undraft {
         /// Which release.
@@ -278,6 +287,25 @@ impl Action {
             _ => None,
         }
     }
+}
+
+/// A crate that was published.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PublishedCrate {
+    /// Its name.
+    pub name: String,
+    /// Others can depend on it.
+    pub library: bool,
+}
+
+/// How far a fresh project is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ResolveDepth {
+    /// To its lockfile.
+    Lockfile,
+    /// To its build.
+    Build,
 }
 
 /// A gate that is a command.

@@ -1,14 +1,15 @@
 //! What keeps a version from being released, apart from the preconditions.
 
 use semver::BuildMetadata;
-use stagegate_manifest::metadata_problems;
-use stagegate_registry::IndexVersion;
+use stagegate_manifest::{MetadataProblem, metadata_problems};
+use stagegate_registry::{IndexVersion, Token};
 
 use super::moves::Move;
 use crate::Config;
 use crate::blocker::Blocker;
 use crate::facts::Facts;
 use crate::group::Group;
+use crate::token_source::TokenPlaces;
 
 /// The version itself.
 pub(super) fn version(facts: &Facts, one: &Move<'_>, blockers: &mut Vec<Blocker>) {
@@ -129,12 +130,43 @@ pub(super) fn metadata(facts: &Facts, config: &Config, blockers: &mut Vec<Blocke
         .iter()
         .filter(|p| p.publishable_to(&config.registry.name))
     {
-        for problem in metadata_problems(package) {
+        let crates_io = config.registry.name == "crates-io";
+        let holds = |problem: &MetadataProblem| crates_io || problem.holds_everywhere();
+        for problem in metadata_problems(package).into_iter().filter(holds) {
             blockers.push(Blocker::new(
                 format!("{}: {problem}", package.manifest_path),
                 "correct the manifest, or set `publish = false`",
             ));
         }
+    }
+}
+
+/// A workflow's identity publishes what is known, and nothing new.
+pub(super) fn token(facts: &Facts, levels: &[Vec<String>], blockers: &mut Vec<Blocker>) {
+    let Some(Ok(registry)) = &facts.registry else {
+        return;
+    };
+    let Ok(TokenPlaces { plain: None, .. }) = &registry.token else {
+        return;
+    };
+    let new: Vec<&str> = levels
+        .iter()
+        .flatten()
+        .filter(|name| registry.versions.get(*name).is_some_and(Vec::is_empty))
+        .map(String::as_str)
+        .collect();
+    if !new.is_empty() {
+        blockers.push(Blocker::new(
+            format!(
+                "new on {}, and trusted publishing cannot create a crate: {}",
+                registry.name,
+                new.join(", ")
+            ),
+            format!(
+                "give a token in {} for this once, or publish them by hand first",
+                Token::variable(&registry.name)
+            ),
+        ));
     }
 }
 

@@ -13,6 +13,7 @@ mod deploy;
 mod edits;
 mod gates;
 mod hotfix;
+mod limits;
 mod local;
 mod moves;
 mod publish;
@@ -26,7 +27,10 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
-pub use action::{Action, Binary, CommitIdentity, FrontendBuild, GateCommand, Place, ReleaseRef};
+pub use action::{
+    Action, Binary, CommitIdentity, FrontendBuild, GateCommand, Place, PublishedCrate, ReleaseRef,
+    ResolveDepth,
+};
 pub(crate) use hotfix::BRANCHES as HOTFIXES;
 pub use version::{Kind, VersionRequest, Wanted};
 
@@ -76,6 +80,10 @@ pub struct Step {
     /// May run beside the step before it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub beside: bool,
+    /// Steps of the same run of steps side by side that must be done before
+    /// this one starts, by their ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub needs: Vec<String>,
     /// The first of those that cannot be taken back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_return: bool,
@@ -95,6 +103,7 @@ impl Step {
             stage,
             title: title.into(),
             beside: false,
+            needs: Vec::new(),
             no_return: false,
             action,
         }

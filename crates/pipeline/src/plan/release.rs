@@ -39,6 +39,7 @@ pub(super) fn plan(
     let levels = levels(facts, config, &moves, blockers);
     admission::circles(facts, config, &levels, blockers);
     admission::metadata(facts, config, blockers);
+    admission::token(facts, &levels, blockers);
     admission::assets(config, groups, blockers);
     admission::siblings(facts, config, &moves, blockers);
     let mut plan = empty(facts, config, &moves)?;
@@ -186,7 +187,7 @@ impl Release<'_> {
 
     /// What cannot be taken back.
     fn remote(&self, plan: &mut Plan) {
-        publish::steps(self.config, self.levels, plan);
+        publish::steps(self.facts, self.config, self.levels, plan);
         for one in self.moves {
             if let Some(release) = self.release_ref(one) {
                 let title = format!("make the GitHub release {} public", release.tag);
@@ -262,6 +263,7 @@ impl Release<'_> {
             hosts,
             url,
         };
+        publish::fresh_project(self.facts, self.config, self.levels, plan);
         plan.steps.push(Step::new(
             "verify",
             Stage::Verify,

@@ -17,7 +17,7 @@ use crate::facts::{
 use crate::group::groups;
 use crate::plan::{Action, CommitIdentity};
 use crate::request::{ReleaseRequest, Request, YankRequest};
-use crate::{Config, Stage};
+use crate::{Config, Stage, TokenPlaces};
 
 mod gates;
 mod versions;
@@ -119,8 +119,12 @@ fn facts() -> Facts {
         advisories: None,
         registry: Some(Ok(RegistryFacts {
             name: "crates-io".to_owned(),
-            token: Ok(()),
+            token: Ok(TokenPlaces {
+                trusted: false,
+                plain: Some("CARGO_REGISTRY_TOKEN".to_owned()),
+            }),
             versions: ["core", "left", "right", "top"].map(versions).into(),
+            owners: BTreeMap::new(),
         })),
         github: Some(Ok(GitHubFacts {
             server: stagegate_github::Server {
@@ -202,6 +206,7 @@ fn a_release_goes_from_gates_to_the_last_look() {
         "publish:right",
         "publish:top",
         "undraft",
+        "fresh-project",
         "verify",
     ];
     assert_eq!(ids(&plan), want);
@@ -218,7 +223,71 @@ fn a_release_goes_from_gates_to_the_last_look() {
         .filter(|s| s.beside)
         .map(|s| s.id.as_str())
         .collect();
-    assert_eq!(beside, ["audit", "links", "secrets", "publish:right"]);
+    assert_eq!(
+        beside,
+        [
+            "audit",
+            "links",
+            "secrets",
+            "publish:left",
+            "publish:right",
+            "publish:top"
+        ]
+    );
+}
+
+#[test]
+fn a_crate_waits_for_its_own_dependencies_only() {
+    let plan = release(&facts(), "1.1.0", &[]).unwrap();
+    let needs = |id: &str| {
+        let step = plan.steps.iter().find(|s| s.id == id).unwrap();
+        step.needs.join(" ")
+    };
+    assert_eq!(needs("publish:core"), "");
+    assert_eq!(needs("publish:left"), "publish:core");
+    assert_eq!(needs("publish:right"), "publish:core");
+    assert_eq!(needs("publish:top"), "publish:left publish:right");
+}
+
+/// The same facts with another source of tokens, and `core` known already.
+fn with_tokens(trusted: bool, plain: Option<&str>, known: &[&str]) -> Facts {
+    let mut facts = facts();
+    let registry = facts.registry.as_mut().unwrap().as_mut().unwrap();
+    registry.token = Ok(TokenPlaces {
+        trusted,
+        plain: plain.map(str::to_owned),
+    });
+    for name in known {
+        let line = serde_json::json!({ "name": name, "vers": "1.0.0", "cksum": "00" });
+        let version = serde_json::from_value(line).unwrap();
+        registry.versions.insert((*name).to_owned(), vec![version]);
+    }
+    facts
+}
+
+#[test]
+fn an_identity_alone_cannot_publish_a_new_crate() {
+    let blockers = |facts: &Facts| release(facts, "1.1.0", &[]).map_err(|b| b.to_string());
+    let some = blockers(&with_tokens(true, None, &["core", "left"])).unwrap_err();
+    assert!(some.contains("right, top"), "{some}");
+    assert!(some.contains("CARGO_REGISTRY_TOKEN"), "{some}");
+    let all = ["core", "left", "right", "top"];
+    assert!(blockers(&with_tokens(true, None, &all)).is_ok());
+    assert!(blockers(&with_tokens(true, Some("X"), &[])).is_ok());
+}
+
+#[test]
+fn what_publishing_takes_is_told_before_the_question() {
+    let notes = |facts: &Facts| release(facts, "1.1.0", &[]).unwrap().notes.join("\n");
+    let told = notes(&with_tokens(true, Some("X"), &["core"]));
+    for want in [
+        "new on crates-io: left, right, top",
+        "comes from the workflow's identity, else from X",
+        "4 crates are published, at most 3 one after the other",
+    ] {
+        assert!(told.contains(want), "{told}");
+    }
+    assert!(!told.contains("of waiting"), "{told}");
 }
 
 #[test]

@@ -4,6 +4,7 @@ mod advice;
 
 use stagegate_changelog::Changelog;
 use stagegate_manifest::FileEdit;
+use stagegate_registry::Token;
 
 use super::action::{Action, ReleaseRef};
 use super::{Plan, Step};
@@ -154,8 +155,13 @@ fn registry_steps(
             return Vec::new();
         }
     };
-    if let Err(blocker) = &registry.token {
-        blockers.push(blocker.clone());
+    match &registry.token {
+        Err(blocker) => blockers.push(blocker.clone()),
+        Ok(places) if places.plain.is_none() => blockers.push(Blocker::new(
+            format!("a workflow's identity cannot {verb} on {}", registry.name),
+            format!("give a token in {}", Token::variable(&registry.name)),
+        )),
+        Ok(_) => {}
     }
     let mut names = published(facts, group, wanted);
     for name in wanted.crates.iter().filter(|name| !names.contains(name)) {

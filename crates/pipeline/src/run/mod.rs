@@ -14,16 +14,20 @@ mod deploy;
 mod edit;
 mod gate;
 mod github;
+mod group;
 mod links;
 mod msrv;
 mod outcome;
 mod outdated;
+mod pace;
 mod package;
 mod produce;
 mod prove;
 mod publish;
 mod push;
+mod resolve;
 mod sbom;
+mod schedule;
 mod seal;
 mod secrets;
 mod step;
@@ -32,18 +36,18 @@ mod tracked;
 mod tree;
 mod yank;
 
-use std::sync::mpsc;
+use std::collections::BTreeSet;
 use std::time::Instant;
 
-use jiff::Timestamp;
-
 pub use gate::GateFailed;
+pub(crate) use pace::Paces;
+use schedule::Schedule;
 pub(crate) use step::{Effect, Probe};
 pub(crate) use yank::NOTE;
 
 use crate::account::Account;
 use crate::event::{Event, RunEnd, StepOutcome};
-use crate::journal::{Journal, Record};
+use crate::journal::Journal;
 use crate::plan::Step;
 use crate::{Plan, World};
 
@@ -77,7 +81,10 @@ pub fn run(
         plan: Box::new(plan.clone()),
         done_before,
     });
-    let ended = pass(plan, world, &mut journal, start, confirm, emit)?;
+    let passed = pass(plan, world, &mut journal, start, confirm, emit);
+    // However it ended, a workflow's token is not left lying around.
+    let given_back = world.give_token_back();
+    let ended = passed?;
     let next = match &ended.end {
         RunEnd::Completed => {
             tree::remove(world, plan);
@@ -101,6 +108,10 @@ pub fn run(
                 "users are back on the release before; find out why, then go on with `{resume}`, or yank and release a fix"
             )
         }
+    };
+    let next = match given_back {
+        Ok(()) => next,
+        Err(error) => format!("{next} ({error:#})"),
     };
     emit(&Event::RunEnded {
         end: ended.end,
@@ -129,37 +140,39 @@ fn pass(
     emit: &mut dyn FnMut(&Event),
 ) -> anyhow::Result<Ended> {
     let ended = |end| Ok(Ended { end, failure: None });
-    for group in &plan.groups() {
-        let mut open = Vec::new();
-        for step in *group {
-            match settled(plan, world, step, journal) {
-                Some(evidence) => {
-                    emit(&done_event(
-                        step,
-                        StepOutcome::Before,
-                        evidence,
-                        start,
-                        0.0,
-                        Account::default(),
-                    ));
-                }
-                None => open.push(step),
+    for group in plan.groups() {
+        let mut done = BTreeSet::new();
+        for step in group {
+            if let Some(evidence) = settled(plan, world, step, journal) {
+                emit(&group::done_event(
+                    step,
+                    StepOutcome::Before,
+                    evidence,
+                    start,
+                    0.0,
+                    Account::default(),
+                ));
+                done.insert(step.id.as_str());
             }
         }
-        if open.is_empty() {
+        let mut schedule = Schedule::new(group, done);
+        if schedule.waiting().is_empty() {
             continue;
         }
         if world.interrupt.asked() {
             return ended(RunEnd::Interrupted);
         }
-        if let Some(step) = open
+        let line = schedule
+            .waiting()
             .iter()
-            .find(|s| s.no_return && !journal.was_started(&s.id))
+            .find(|s| s.no_return && !journal.was_started(&s.id));
+        if let Some(step) = line
             && !confirm(plan, step)
         {
             return ended(RunEnd::Declined);
         }
-        if let Some((step, error)) = side_by_side(plan, world, &open, journal, start, emit)? {
+        let failure = group::pass(plan, world, &mut schedule, journal, start, emit)?;
+        if let Some((step, error)) = failure {
             let end = if error.is::<crate::command::Stopped>() {
                 RunEnd::Interrupted
             } else if deploy::went_back(&error) {
@@ -171,6 +184,9 @@ fn pass(
                 end,
                 failure: Some((step, error)),
             });
+        }
+        if !schedule.waiting().is_empty() {
+            return ended(RunEnd::Interrupted);
         }
     }
     ended(RunEnd::Completed)
@@ -192,136 +208,4 @@ fn settled(plan: &Plan, world: &World, step: &Step, journal: &Journal) -> Option
         }
         _ => Some(evidence.clone()),
     }
-}
-
-fn done_event(
-    step: &Step,
-    outcome: StepOutcome,
-    evidence: String,
-    start: Instant,
-    seconds: f64,
-    account: Account,
-) -> Event {
-    Event::StepDone {
-        step: step.id.clone(),
-        outcome,
-        evidence,
-        at: millis(start),
-        seconds,
-        account,
-    }
-}
-
-fn millis(start: Instant) -> u64 {
-    u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
-}
-
-enum Message {
-    Event(Event),
-    Ended {
-        step: String,
-        result: anyhow::Result<step::Performed>,
-        seconds: f64,
-        account: Account,
-    },
-}
-
-/// Runs the steps of one group, each on a thread of its own. The journal is
-/// written by this thread only; a step that fails lets the others end.
-fn side_by_side(
-    plan: &Plan,
-    world: &World,
-    steps: &[&Step],
-    journal: &mut Journal,
-    start: Instant,
-    emit: &mut dyn FnMut(&Event),
-) -> anyhow::Result<Option<(String, anyhow::Error)>> {
-    for step in steps {
-        journal.append(&Record::Started {
-            at: Timestamp::now(),
-            step: step.id.clone(),
-        })?;
-        emit(&Event::StepStarted {
-            step: step.id.clone(),
-            stage: step.stage,
-            title: step.title.clone(),
-            at: millis(start),
-        });
-    }
-    let (send, messages) = mpsc::channel();
-    let mut failure = None;
-    std::thread::scope(|threads| -> anyhow::Result<()> {
-        for step in steps {
-            let send = send.clone();
-            threads.spawn(move || one(plan, world, step, &send));
-        }
-        drop(send);
-        for message in messages {
-            match message {
-                Message::Event(event) => emit(&event),
-                Message::Ended {
-                    step: id,
-                    result,
-                    seconds,
-                    account,
-                } => {
-                    let step = steps
-                        .iter()
-                        .find(|s| s.id == id)
-                        .expect("only these steps run");
-                    match result {
-                        Ok(step::Performed { outcome, evidence }) => {
-                            journal.append(&Record::Done {
-                                at: Timestamp::now(),
-                                step: id,
-                                evidence: evidence.clone(),
-                            })?;
-                            emit(&done_event(
-                                step, outcome, evidence, start, seconds, account,
-                            ));
-                        }
-                        // Nothing failed: it stands where a resumed run takes it up.
-                        Err(error) if error.is::<crate::command::Stopped>() => {
-                            failure.get_or_insert((id, error));
-                        }
-                        Err(error) => {
-                            let text = format!("{error:#}");
-                            journal.append(&Record::Failed {
-                                at: Timestamp::now(),
-                                step: id.clone(),
-                                error: text.clone(),
-                            })?;
-                            emit(&Event::StepFailed {
-                                step: id.clone(),
-                                error: text,
-                                at: millis(start),
-                                seconds,
-                                account,
-                            });
-                            failure.get_or_insert((id, error));
-                        }
-                    }
-                }
-            }
-        }
-        Ok(())
-    })?;
-    Ok(failure)
-}
-
-fn one(plan: &Plan, world: &World, step: &Step, send: &mpsc::Sender<Message>) {
-    let began = Instant::now();
-    let tell = |event: Event| {
-        // The receiver outlives every step; were it gone, nobody would listen.
-        let _ = send.send(Message::Event(event));
-    };
-    let mut effect = Effect::new(plan, world, step, &tell);
-    let result = step::perform(&mut effect, &step.action);
-    let account = effect.account;
-    let _ = send.send(Message::Ended {
-        step: step.id.clone(),
-        result,
-        seconds: began.elapsed().as_secs_f64(),
-        account,
-    });
 }

@@ -99,7 +99,7 @@ fn open(world: &World, index: Option<&str>) -> anyhow::Result<Registry> {
     let configured = &world.config.registry;
     let ours = match index {
         None => configured.name == "crates-io",
-        Some(index) => index.trim_end_matches('/') == configured.index.trim_end_matches('/'),
+        Some(index) => index.trim_end_matches('/') == world.registry_index()?.trim_end_matches('/'),
     };
     if ours {
         return world.registry();

@@ -118,7 +118,11 @@ fn keep_metadata(effect: &Effect<'_>, root: &Utf8Path, crates: &[String]) -> any
             let path = package.manifest_path.with_file_name("").join(readme);
             std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))
         });
-        let metadata = stagegate_registry::new_crate(&package.metadata, readme.transpose()?);
+        let metadata = stagegate_registry::new_crate(
+            &package.metadata,
+            readme.transpose()?,
+            &effect.world.config.registry.name,
+        );
         tree::write_whole(
             &file(effect, name).with_extension("json"),
             metadata.to_string().as_bytes(),

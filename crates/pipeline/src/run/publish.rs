@@ -4,14 +4,16 @@
 //! sent. An answer that leaves the outcome open is settled by looking at the
 //! index before anything is sent again.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use semver::Version;
-use stagegate_registry::{Registry, Upload, UploadError};
+use stagegate_registry::{Registry, RegistryError, TokenUse, Upload, UploadError};
 
 use super::{Effect, Probe, package};
 use crate::account::Spent;
+use crate::token_source::Granted;
 
 /// How a version stands in the index.
 enum Shown {
@@ -25,7 +27,7 @@ fn look(
     name: &str,
     version: &Version,
     checksum: &str,
-) -> anyhow::Result<Shown> {
+) -> Result<Shown, RegistryError> {
     let versions = registry.versions(name)?;
     Ok(match versions.into_iter().find(|v| v.vers == *version) {
         None => Shown::No,
@@ -60,40 +62,19 @@ pub(super) fn probe(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<Probe
 
 pub(super) fn perform(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<String> {
     let bytes = kept_bytes(effect, name)?;
+    let size = bytes.len().div_ceil(1024);
     let metadata = package::metadata(effect, name)?;
     let checksum = package::checksum(&bytes);
     let registry = effect.world.registry()?;
-    let token = effect.world.need_registry_token()?;
-    let upload = Upload { metadata, bytes };
-    let mut unclear = 0;
-    loop {
-        effect.progress(format!("uploading {name}"), None, None);
-        match registry.upload(&token, &upload) {
-            Ok(_) => break,
-            // Ours from an attempt whose answer was lost, or another's: the index tells.
-            Err(UploadError::AlreadyUploaded { .. }) => break,
-            Err(UploadError::RateLimited { retry_after, .. }) => {
-                let wait = retry_after.unwrap_or(WITHOUT_WORD);
-                effect.progress(
-                    format!("the registry asks to wait {} s", wait.as_secs()),
-                    None,
-                    None,
-                );
-                effect.wait(wait)?;
-            }
-            Err(error @ (UploadError::Ambiguous { .. } | UploadError::Unreachable { .. })) => {
-                unclear += 1;
-                if unclear == UNCLEAR {
-                    return Err(error.into());
-                }
-                effect.progress(format!("{error}; looking before another try"), None, None);
-                if appears(effect, &registry, name, &checksum, A_MOMENT)? {
-                    break;
-                }
-            }
-            Err(error) => return Err(error.into()),
-        }
-    }
+    let mut sending = Sending {
+        name,
+        version: effect.plan.version_of(name).to_string(),
+        is_new: registry.versions(name)?.is_empty(),
+        checksum: &checksum,
+        upload: Upload { metadata, bytes },
+        remark: None,
+    };
+    sending.send(effect, &registry)?;
     let limit = Duration::try_from(effect.world.config.registry.visible_within).unwrap_or_default();
     let start = Instant::now();
     if !appears(effect, &registry, name, &checksum, limit)? {
@@ -102,15 +83,97 @@ pub(super) fn perform(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<Str
             start.elapsed().as_secs()
         );
     }
+    let remark = sending.remark.map_or(String::new(), |r| format!("; {r}"));
     Ok(format!(
-        "{name} {} is in the index, checksum {checksum}",
-        effect.plan.version_of(name)
+        "{name} {} is in the index, {size} KiB, checksum {checksum}{remark}",
+        sending.version
     ))
 }
 
-/// crates.io's slowest bucket refills once a minute for new versions; where a
-/// 429 carries no `Retry-After`, that is the wait.
-const WITHOUT_WORD: Duration = Duration::from_secs(60);
+/// One upload, until it is known to have happened.
+struct Sending<'a> {
+    name: &'a str,
+    version: String,
+    is_new: bool,
+    checksum: &'a str,
+    upload: Upload,
+    /// What is worth telling of the token.
+    remark: Option<String>,
+}
+
+impl Sending<'_> {
+    fn send(&mut self, effect: &mut Effect<'_>, registry: &Registry) -> anyhow::Result<()> {
+        let paces = Arc::clone(&effect.world.paces);
+        let pace = paces.of(self.is_new);
+        let (mut unclear, mut renewed) = (0, false);
+        loop {
+            let turn = pace.turn();
+            let wait = pace.wait(Instant::now());
+            if !wait.is_zero() {
+                let text = format!("the registry asks to wait {} s", wait.as_secs());
+                effect.progress(text, None, None);
+                effect.wait(wait)?;
+            }
+            let granted = self.token(effect)?;
+            effect.progress(format!("uploading {}", self.name), None, None);
+            let answer = registry.upload(&granted.token, &self.upload);
+            match answer {
+                Ok(_) => return Ok(()),
+                // Ours from an attempt whose answer was lost, or another's: the index tells.
+                Err(UploadError::AlreadyUploaded { .. }) => return Ok(()),
+                Err(UploadError::RateLimited { retry_after, .. }) => {
+                    pace.asked(
+                        Instant::now(),
+                        retry_after.unwrap_or(without_word(self.is_new)),
+                    );
+                }
+                // A workflow's token may have run out while a crate was waited for.
+                Err(UploadError::Unauthorized { .. }) if granted.renewable && !renewed => {
+                    renewed = true;
+                    effect.world.forget_token(&granted);
+                }
+                Err(error @ UploadError::Unauthorized { .. }) => {
+                    let from = format!("the token came from {}", granted.from);
+                    return Err(anyhow::Error::from(error).context(from));
+                }
+                Err(error @ (UploadError::Ambiguous { .. } | UploadError::Unreachable { .. })) => {
+                    drop(turn);
+                    unclear += 1;
+                    if unclear == UNCLEAR {
+                        return Err(error.into());
+                    }
+                    effect.progress(format!("{error}; looking before another try"), None, None);
+                    if appears(effect, registry, self.name, self.checksum, A_MOMENT)? {
+                        return Ok(());
+                    }
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn token(&mut self, effect: &Effect<'_>) -> anyhow::Result<Granted> {
+        let wanted = TokenUse::Publish {
+            name: self.name,
+            version: &self.version,
+            checksum: self.checksum,
+        };
+        let granted = effect.world.upload_token(wanted, self.is_new)?;
+        if let Some(remark) = &granted.remark {
+            let told = format!("{remark}; the token came from {}", granted.from);
+            effect.progress(told.clone(), None, None);
+            self.remark = Some(told);
+        }
+        Ok(granted)
+    }
+}
+
+/// Where a 429 carries no `Retry-After`, the wait is what crates.io's bucket
+/// takes for one more upload.
+fn without_word(is_new: bool) -> Duration {
+    Duration::from_secs(if is_new { 600 } else { 60 })
+}
+
 /// How long the index is watched after an unclear answer.
 const A_MOMENT: Duration = Duration::from_secs(5);
 /// Unclear answers before a person is asked.
@@ -139,16 +202,59 @@ fn watch(
 ) -> anyhow::Result<bool> {
     let start = Instant::now();
     let version = effect.plan.version_of(name);
-    let mut pause = Duration::from_millis(50);
     loop {
-        match look(registry, name, version, checksum)? {
-            Shown::Ours => return Ok(true),
-            Shown::Other(there) => bail!(conflict(name, version, &there, checksum)),
-            Shown::No if start.elapsed() >= limit => return Ok(false),
-            Shown::No => {}
+        let shown = look(registry, name, version, checksum);
+        let waited = start.elapsed();
+        let mut pause = pause_after(waited);
+        match shown {
+            Ok(Shown::Ours) => return Ok(true),
+            Ok(Shown::Other(there)) => bail!(conflict(name, version, &there, checksum)),
+            Ok(Shown::No) if waited >= limit => return Ok(false),
+            Ok(Shown::No) => {
+                effect.progress(format!("waiting for the index to show {name}"), None, None);
+            }
+            // An index that is down for a moment is no reason to leave a release
+            // half-way.
+            Err(error) => match error.is_passing() {
+                Some(wait) if waited < limit => {
+                    effect.progress(error.to_string(), None, None);
+                    pause = wait
+                        .unwrap_or(pause)
+                        .min(limit.saturating_sub(waited))
+                        .max(pause);
+                }
+                _ => return Err(error.into()),
+            },
         }
-        effect.progress(format!("waiting for the index to show {name}"), None, None);
         effect.pause(pause)?;
-        pause = (pause * 2).min(Duration::from_secs(1));
+    }
+}
+
+/// How long not to ask, once `waited` has passed: a tenth of it, so that what
+/// comes is seen at most a tenth later than it came, with few requests.
+fn pause_after(waited: Duration) -> Duration {
+    (waited / 10).clamp(Duration::from_millis(50), Duration::from_secs(1))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_is_seen_soon_after_it_changes_and_not_asked_often() {
+        let check = |lag: f64, latest: f64, requests: u32| {
+            let lag = Duration::from_secs_f64(lag);
+            let (mut now, mut asked) = (Duration::ZERO, 1);
+            while now < lag {
+                now += pause_after(now);
+                asked += 1;
+            }
+            assert!(now.as_secs_f64() <= latest, "{lag:?}: seen at {now:?}");
+            assert!(asked <= requests, "{lag:?}: asked {asked} times");
+        };
+        check(0.0, 0.0, 1);
+        check(0.3, 0.35, 8);
+        check(1.4, 1.54, 24);
+        check(90.0, 91.0, 125);
     }
 }

@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 
 use super::{
     asset, audit, branch, build, commit, deploy, edit, gate, github, links, msrv, outcome,
-    outdated, package, produce, prove, publish, push, sbom, seal, secrets, tag, yank,
+    outdated, package, produce, prove, publish, push, resolve, sbom, seal, secrets, tag, yank,
 };
 use crate::account::{Account, Spent};
 use crate::command::{Stopped, Tool, log_of};
@@ -199,6 +199,8 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
         Action::Assets { .. } => Ok(Probe::Absent),
         Action::Produce { name, .. } | Action::Sbom { name, .. } => produce::probe(effect, name),
         Action::Publish { package } => publish::probe(effect, package),
+        // What users get is only known by getting it.
+        Action::Resolve { .. } => Ok(Probe::Absent),
         Action::Undraft { release, .. } => github::probe_public(effect, release),
         Action::Backend { step, place } => deploy::probe_backend(effect, *step, place),
         Action::Frontend { step, place } => deploy::probe_frontend(effect, *step, place),
@@ -283,6 +285,11 @@ pub(super) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<St
             packages,
         } => sbom::perform(effect, name, (subject, version), packages),
         Action::Publish { package } => publish::perform(effect, package),
+        Action::Resolve {
+            crates,
+            depth,
+            docs,
+        } => resolve::perform(effect, crates, *depth, docs.as_ref()),
         Action::Undraft { release, latest } => github::undraft(effect, release, *latest),
         Action::Backend { step, place } => deploy::perform_backend(effect, *step, place),
         Action::Frontend { step, place } => deploy::perform_frontend(effect, *step, place),

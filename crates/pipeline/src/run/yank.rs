@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, bail};
 use semver::Version;
 use stagegate_manifest::{EditState, FileEdit};
-use stagegate_registry::YankError;
+use stagegate_registry::{TokenUse, YankError};
 
 use super::{Effect, Probe, edit, github};
 use crate::plan::{CommitIdentity, ReleaseRef};
@@ -45,7 +45,19 @@ pub(super) fn perform(
     undo: bool,
 ) -> anyhow::Result<String> {
     let registry = effect.world.registry()?;
-    let token = effect.world.need_registry_token()?;
+    let text = version.to_string();
+    let wanted = if undo {
+        TokenUse::Unyank {
+            name,
+            version: &text,
+        }
+    } else {
+        TokenUse::Yank {
+            name,
+            version: &text,
+        }
+    };
+    let token = effect.world.yank_token(wanted)?.token;
     for attempt in 1.. {
         let answer = if undo {
             registry.unyank(&token, name, version)

@@ -3,20 +3,26 @@
 use std::collections::BTreeMap;
 
 use stagegate_manifest::Workspace;
+use stagegate_registry::{IndexVersion, Registry};
 
 use crate::World;
 use crate::blocker::Blocker;
 use crate::facts::{Found, RegistryFacts};
+use crate::token_source::TokenPlaces;
 
-/// Requests to the index at a time.
+/// Requests at a time.
 const AT_ONCE: usize = 16;
+/// Crates whose owners are asked for. The index is served to everybody, but
+/// crates.io asks programs for no more than a request a second to its web API
+/// (<https://crates.io/data-access>), so a large workspace is not asked for whole.
+const OWNERS_ASKED: usize = 16;
 
 pub(super) fn look(world: &World, workspace: &Workspace) -> Found<RegistryFacts> {
     let name = &world.config.registry.name;
     let unreachable = |e: &dyn std::fmt::Display| {
         Blocker::new(
             format!("the registry {name} cannot be read: {e}"),
-            "check the network, and `registry.index` in stagegate.toml",
+            "check the network, and `registry.name` and `registry.index` in stagegate.toml",
         )
     };
     let registry = world.registry().map_err(|e| unreachable(&e))?;
@@ -27,37 +33,67 @@ pub(super) fn look(world: &World, workspace: &Workspace) -> Found<RegistryFacts>
         .map(|p| p.name.as_str())
         .collect();
     let mut versions = BTreeMap::new();
+    let mut owners = BTreeMap::new();
     // Each crate's index file is a request of its own: a few at a time.
     for some in names.chunks(AT_ONCE) {
         let answers: Vec<_> = std::thread::scope(|threads| {
             let asked: Vec<_> = some
                 .iter()
-                .map(|name| threads.spawn(|| registry.versions(name)))
+                .map(|name| {
+                    let asks = names[..names.len().min(OWNERS_ASKED)].contains(name);
+                    let registry = &registry;
+                    threads.spawn(move || one(registry, name, asks))
+                })
                 .collect();
             asked
                 .into_iter()
                 .map(|a| a.join().expect("asking does not panic"))
                 .collect()
         });
-        for (name, known) in some.iter().zip(answers) {
-            versions.insert((*name).to_owned(), known.map_err(|e| unreachable(&e))?);
+        for (name, answer) in some.iter().zip(answers) {
+            let (known, who) = answer.map_err(|e| unreachable(&e))?;
+            versions.insert((*name).to_owned(), known);
+            owners.extend(who.map(|who| ((*name).to_owned(), who)));
         }
     }
-    let variable = world.registry_token_variable();
-    let token = match world.registry_token() {
-        Ok(Some(_)) => Ok(()),
-        Ok(None) => Err(Blocker::new(
+    Ok(RegistryFacts {
+        name: name.clone(),
+        token: token(world),
+        versions,
+        owners,
+    })
+}
+
+type Owners = Result<Vec<String>, String>;
+
+/// The versions of one crate and, where there are any, its owners.
+fn one(
+    registry: &Registry,
+    name: &str,
+    asks_owners: bool,
+) -> Result<(Vec<IndexVersion>, Option<Owners>), stagegate_registry::RegistryError> {
+    let versions = registry.versions(name)?;
+    // crates.io tells them to everybody; a registry that does not is no obstacle.
+    let owners = (asks_owners && !versions.is_empty()).then(|| {
+        registry
+            .owners(None, name)
+            .map_err(|error| error.to_string())
+    });
+    Ok((versions, owners))
+}
+
+fn token(world: &World) -> Found<TokenPlaces> {
+    let name = &world.config.registry.name;
+    let variable = stagegate_registry::Token::variable(name);
+    match world.token_places() {
+        Ok(places) if places == TokenPlaces::default() => Err(Blocker::new(
             format!("there is no token for the registry {name}"),
             format!("set {variable}, or run `cargo login`"),
         )),
+        Ok(places) => Ok(places),
         Err(e) => Err(Blocker::new(
-            format!("the token for the registry {name} cannot be read: {e}"),
-            format!("set {variable}, or repair credentials.toml"),
+            format!("the token for the registry {name} cannot be read: {e:#}"),
+            format!("set {variable}, or repair what is named there"),
         )),
-    };
-    Ok(RegistryFacts {
-        name: name.clone(),
-        token,
-        versions,
-    })
+    }
 }

@@ -42,6 +42,12 @@ pub enum RegistryFault {
         /// How many uploads.
         times: u32,
     },
+    /// The token that comes with the upload runs out: it is refused, and so is
+    /// every later use of it if it was given out for an identity.
+    TokenExpires {
+        /// How many uploads.
+        times: u32,
+    },
     /// Status 503 for files of the index.
     IndexUnavailable {
         /// How many reads.
@@ -86,6 +92,7 @@ impl RegistryFault {
             | RegistryFault::ResetBefore { times }
             | RegistryFault::ResetAfter { times }
             | RegistryFault::SilenceAfter { times }
+            | RegistryFault::TokenExpires { times }
             | RegistryFault::IndexUnavailable { times } => times,
         }
     }

@@ -20,6 +20,7 @@ mod routes;
 mod rules;
 mod server;
 mod store;
+mod trusted;
 mod upstream;
 mod world;
 
@@ -32,6 +33,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 pub use fault::{RegistryFault, RetryAfter};
 pub use server::Request;
+pub use trusted::TrustedPublisher;
 
 use world::World;
 
@@ -54,6 +56,8 @@ pub struct RegistryOptions {
     /// redirected to, and a package's own published versions are taken in from
     /// it when a new one is uploaded.
     pub pass_through: Option<String>,
+    /// Whose workflows may publish without a token of a person.
+    pub trusted: Option<TrustedPublisher>,
     /// What goes wrong, in this order.
     pub faults: Vec<RegistryFault>,
 }
@@ -67,6 +71,7 @@ impl RegistryOptions {
             port: 0,
             index_lag: Duration::ZERO,
             pass_through: None,
+            trusted: None,
             faults: Vec::new(),
         }
     }
@@ -116,6 +121,11 @@ impl StandInRegistry {
         format!("sparse+http://{}/index/", self.address)
     }
 
+    /// Where it tells the state of documentation, as docs.rs does.
+    pub fn docs(&self) -> String {
+        format!("http://{}/docs", self.address)
+    }
+
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -135,6 +145,12 @@ impl StandInRegistry {
     /// Lets time pass for the index lag, without waiting.
     pub fn advance(&self, by: Duration) {
         self.world.advance(by);
+    }
+
+    /// How many tokens were given out for identities, and how many of them were
+    /// not given back.
+    pub fn trusted_tokens(&self) -> (u64, usize) {
+        self.world.trusted_tokens()
     }
 
     /// Adds faults behind those that have not happened yet.

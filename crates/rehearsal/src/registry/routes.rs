@@ -7,7 +7,7 @@ use axum::body::{Body, to_bytes};
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use axum::routing::{delete, get, put};
+use axum::routing::{delete, get, post, put};
 use semver::Version;
 use serde_json::json;
 
@@ -17,7 +17,7 @@ use super::refusal::Refusal;
 use super::rules::{self, is_name};
 use super::server::Cut;
 use super::store::{checksum, index_path};
-use super::world::World;
+use super::world::{Authority, World};
 use super::{package, upstream::Upstream};
 
 /// Somewhat more than the largest upload, so that one too large is read to its
@@ -36,6 +36,11 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/api/v1/crates/{name}/{version}/download", get(download))
         .route("/api/v1/crates/{name}/{version}/yank", delete(yank))
         .route("/api/v1/crates/{name}/{version}/unyank", put(unyank))
+        .route(
+            "/api/v1/trusted_publishing/tokens",
+            post(exchange).delete(revoke),
+        )
+        .route("/docs/crate/{name}/{version}/status.json", get(docs))
         .fallback(|| async {
             Refusal::not_found("the stand-in registry does not know this address")
         })
@@ -105,7 +110,7 @@ async fn upload(State(world): Shared, headers: HeaderMap, body: Body) -> Result<
     let body = to_bytes(body, LARGEST_BODY)
         .await
         .map_err(|_| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the upload is too large"))?;
-    authorised(&world, &headers)?;
+    let authority = authorised(&world, &headers)?;
     let fault = world.next_upload_fault();
     match &fault {
         Some(RegistryFault::RateLimited { retry_after, .. }) => {
@@ -117,6 +122,12 @@ async fn upload(State(world): Shared, headers: HeaderMap, body: Body) -> Result<
                 ..Refusal::new(StatusCode::TOO_MANY_REQUESTS, detail)
             });
         }
+        Some(RegistryFault::TokenExpires { .. }) => {
+            if authority == Authority::Workflow {
+                world.revoke(token(&headers)?)?;
+            }
+            return Err(forbidden("authentication failed"));
+        }
         Some(RegistryFault::ServerErrorBefore { .. }) => return Err(Refusal::unavailable()),
         Some(RegistryFault::ResetBefore { .. }) => return Ok(Cut::response()),
         _ => {}
@@ -124,7 +135,14 @@ async fn upload(State(world): Shared, headers: HeaderMap, body: Body) -> Result<
     let upload = NewUpload::parse(&body)?;
     rules::check(&upload)?;
     package::check(&upload)?;
-    world.knows(&upload.metadata.name).await?;
+    let is_new = !world.knows(&upload.metadata.name).await?;
+    if is_new && authority == Authority::Workflow {
+        return Err(Refusal::new(
+            StatusCode::FORBIDDEN,
+            "Trusted Publishing tokens do not support creating new crates. Publish the crate \
+             manually, first",
+        ));
+    }
     world.publish(&upload)?;
     match fault {
         Some(RegistryFault::ServerErrorAfter { .. }) => Err(Refusal::unavailable()),
@@ -160,7 +178,7 @@ async fn set_yanked(
     version: &str,
     yanked: bool,
 ) -> Result<Response, Refusal> {
-    authorised(world, headers)?;
+    owner(world, headers)?;
     let version = checked(name, version)?;
     world.knows(name).await?;
     world.set_yanked(name, &version, yanked)?;
@@ -172,21 +190,94 @@ async fn owners(
     Path(name): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    authorised(&world, &headers)?;
+    // crates.io tells them to everybody; a token that comes along must be one.
+    if headers.contains_key(header::AUTHORIZATION) {
+        owner(&world, &headers)?;
+    }
     if !is_name(&name) || !world.knows(&name).await? {
         return Err(Refusal::not_found(format!("crate `{name}` does not exist")));
     }
-    let owner = json!({"id": 1, "login": world.owner, "name": null, "kind": "user"});
-    Ok(axum::Json(json!({"users": [owner]})).into_response())
+    let user = json!({"id": 1, "login": world.owner, "name": null, "kind": "user"});
+    Ok(axum::Json(json!({"users": [user]})).into_response())
 }
 
-fn authorised(world: &World, headers: &HeaderMap) -> Result<(), Refusal> {
-    let forbidden = |detail: &str| Refusal::new(StatusCode::FORBIDDEN, detail);
-    match headers.get(header::AUTHORIZATION) {
-        None => Err(forbidden("this action requires authentication")),
-        Some(token) if token.as_bytes() == world.token.as_bytes() => Ok(()),
-        Some(_) => Err(forbidden("authentication failed")),
+fn forbidden(detail: &str) -> Refusal {
+    Refusal::new(StatusCode::FORBIDDEN, detail)
+}
+
+/// Whoever may do something; the scheme `Bearer` may stand before the token.
+fn authorised(world: &World, headers: &HeaderMap) -> Result<Authority, Refusal> {
+    let token = token(headers)?;
+    world
+        .authority(token)
+        .ok_or_else(|| forbidden("authentication failed"))
+}
+
+/// The user; a workflow's token is none of theirs.
+fn owner(world: &World, headers: &HeaderMap) -> Result<(), Refusal> {
+    match authorised(world, headers)? {
+        Authority::Owner => Ok(()),
+        Authority::Workflow => Err(forbidden("authentication failed")),
     }
+}
+
+fn token(headers: &HeaderMap) -> Result<&str, Refusal> {
+    let Some(given) = headers.get(header::AUTHORIZATION) else {
+        return Err(forbidden("this action requires authentication"));
+    };
+    let given = given
+        .to_str()
+        .map_err(|_| forbidden("authentication failed"))?;
+    match given.split_once(' ') {
+        None => Ok(given),
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token),
+        Some((scheme, _)) => Err(forbidden(&format!(
+            "Invalid `Authorization` header: Found unexpected authentication scheme `{scheme}`"
+        ))),
+    }
+}
+
+#[derive(serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Exchange {
+    jwt: String,
+}
+
+async fn exchange(
+    State(world): Shared,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Refusal> {
+    if headers.get(header::AUTHORIZATION).is_some() {
+        return Err(Refusal::bad_request(
+            "the stand-in registry expects no token where one is asked for",
+        ));
+    }
+    let body = to_bytes(body, LARGEST_BODY)
+        .await
+        .map_err(|_| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the identity is too large"))?;
+    let asked: Exchange = serde_json::from_slice(&body)
+        .map_err(|error| Refusal::bad_request(format!("invalid request: {error}")))?;
+    let token = world.exchange(&asked.jwt)?;
+    Ok(axum::Json(json!({ "token": token })).into_response())
+}
+
+async fn revoke(State(world): Shared, headers: HeaderMap) -> Result<Response, Refusal> {
+    world.revoke(token(&headers)?)?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// As docs.rs tells the state of its builds: none of a version it does not know.
+async fn docs(
+    State(world): Shared,
+    Path((name, version)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    let version = checked(&name, &version)?;
+    if world.package(&name, &version)?.is_none() {
+        return Err(Refusal::not_found("no such version"));
+    }
+    let version = version.to_string();
+    Ok(axum::Json(json!({ "doc_status": true, "version": version })).into_response())
 }
 
 fn checked(name: &str, version: &str) -> Result<Version, Refusal> {

@@ -15,6 +15,7 @@ use super::metadata::NewUpload;
 use super::refusal::Refusal;
 use super::server::Request;
 use super::store::{Store, checksum};
+use super::trusted::{Leases, TrustedPublisher};
 use super::upstream::Upstream;
 
 /// The state of a stand-in registry.
@@ -24,6 +25,7 @@ pub(crate) struct World {
     pub(crate) token: String,
     pub(crate) owner: String,
     pub(crate) upstream: Option<Upstream>,
+    trusted: Option<TrustedPublisher>,
     index_lag: Duration,
     started: Instant,
     state: Mutex<State>,
@@ -37,6 +39,16 @@ struct State {
     /// When versions appear in the index, on this registry's clock.
     visible_at: HashMap<(String, String), Duration>,
     skipped: Duration,
+    leases: Leases,
+}
+
+/// Who is asking, by the token that came along.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Authority {
+    /// The user, who may do everything.
+    Owner,
+    /// A trusted workflow: new versions of what is known, and nothing else.
+    Workflow,
 }
 
 impl World {
@@ -52,6 +64,7 @@ impl World {
             token: options.token,
             owner: options.owner,
             upstream: options.pass_through.as_deref().map(Upstream::new),
+            trusted: options.trusted,
             index_lag: options.index_lag,
             started: Instant::now(),
             state: Mutex::new(State {
@@ -60,6 +73,7 @@ impl World {
                 requests: Vec::new(),
                 visible_at: HashMap::new(),
                 skipped: Duration::ZERO,
+                leases: Leases::default(),
             }),
         })
     }
@@ -74,6 +88,36 @@ impl World {
 
     pub(crate) fn advance(&self, by: Duration) {
         self.state().skipped += by;
+    }
+
+    /// Whose token this is.
+    pub(crate) fn authority(&self, token: &str) -> Option<Authority> {
+        if token == self.token {
+            return Some(Authority::Owner);
+        }
+        let state = self.state();
+        let now = self.started.elapsed() + state.skipped;
+        let good = state.leases.is_good(token, now);
+        good.then_some(Authority::Workflow)
+    }
+
+    /// A token for a workflow's identity.
+    pub(crate) fn exchange(&self, identity: &str) -> Result<String, Refusal> {
+        let Some(trusted) = &self.trusted else {
+            return Err(Refusal::not_found("this registry trusts no workflow"));
+        };
+        let mut state = self.state();
+        let now = self.started.elapsed() + state.skipped;
+        let audience = self.address.to_string();
+        state.leases.exchange(trusted, &audience, identity, now)
+    }
+
+    pub(crate) fn revoke(&self, token: &str) -> Result<(), Refusal> {
+        self.state().leases.revoke(token)
+    }
+
+    pub(crate) fn trusted_tokens(&self) -> (u64, usize) {
+        self.state().leases.count()
     }
 
     pub(crate) fn add_faults(&self, faults: impl IntoIterator<Item = RegistryFault>) {

@@ -148,7 +148,7 @@ fn packages_that_the_client_uploads_build_in_the_place_of_crates_io() {
         let version = if name == "lower" { "1.0.0" } else { "2.0.0" };
         let file = cargo.path(&format!("target/package/{name}-{version}.crate"));
         let upload = Upload {
-            metadata: new_crate(&cargo.described(name), None),
+            metadata: new_crate(&cargo.described(name), None, "crates-io"),
             bytes: std::fs::read(file).unwrap(),
         };
         client.upload(&token(), &upload).unwrap();
@@ -216,7 +216,7 @@ fn an_upload_by_the_client_is_the_one_of_cargo() {
 
     let other = World::new();
     fill(&other);
-    let mut metadata = new_crate(&cargo.described("whole"), None);
+    let mut metadata = new_crate(&cargo.described("whole"), None, "stand-in");
     for dependency in metadata["deps"].as_array_mut().unwrap() {
         assert_eq!(dependency["registry"], world.registry.index());
         dependency["registry"] = other.registry.index().into();

@@ -95,7 +95,7 @@ fn a_wrong_token_changes_nothing_and_is_not_shown() {
         matches!(yank_error, YankError::Unauthorized { .. }),
         "{yank_error}"
     );
-    let owner_error = client.owners(&wrong, "demo").unwrap_err();
+    let owner_error = client.owners(Some(&wrong), "demo").unwrap_err();
     assert!(
         matches!(owner_error, RegistryError::Unauthorized { .. }),
         "{owner_error}"
@@ -147,8 +147,11 @@ fn owners_are_listed() {
     let world = World::new();
     let client = world.client();
     client.upload(&token(), &upload("demo", "1.0.0")).unwrap();
-    assert_eq!(client.owners(&token(), "demo").unwrap(), ["rehearsal"]);
-    let error = client.owners(&token(), "nobody").unwrap_err();
+    assert_eq!(
+        client.owners(Some(&token()), "demo").unwrap(),
+        ["rehearsal"]
+    );
+    let error = client.owners(Some(&token()), "nobody").unwrap_err();
     assert!(
         matches!(error, RegistryError::NoSuchPackage { .. }),
         "{error}"

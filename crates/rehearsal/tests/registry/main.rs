@@ -5,4 +5,6 @@ mod contract;
 mod faults;
 mod pass_through;
 mod rules;
+mod third_party;
+mod trusted;
 mod world;

@@ -28,10 +28,10 @@ fn what_was_not_uploaded_here_is_read_there() {
     );
     assert_eq!(client.versions("nobody").unwrap(), []);
     assert_eq!(
-        client.owners(&token(), "third-party").unwrap(),
+        client.owners(Some(&token()), "third-party").unwrap(),
         ["rehearsal"]
     );
-    assert!(client.owners(&token(), "nobody").is_err());
+    assert!(client.owners(Some(&token()), "nobody").is_err());
     assert_eq!(upstream.writes().len(), 2);
 }
 

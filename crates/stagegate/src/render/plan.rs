@@ -60,6 +60,7 @@ mod tests {
             stage,
             title: format!("do {id}"),
             beside,
+            needs: Vec::new(),
             no_return,
             action: Action::Command {
                 run: vec![id.to_owned()],
@@ -68,10 +69,10 @@ mod tests {
         };
         let plan = Plan {
             words: "1.0.0".to_owned(),
-            versions: std::collections::BTreeMap::new(),
             target: "release-1.1.0".to_owned(),
             title: "release 1.1.0".to_owned(),
             version: "1.1.0".parse().unwrap(),
+            versions: std::collections::BTreeMap::new(),
             from: Some("1.0.0".parse().unwrap()),
             at: "2026-01-01T00:00:00Z".parse().unwrap(),
             then: None,

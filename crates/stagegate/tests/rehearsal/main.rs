@@ -19,6 +19,7 @@ mod half_done;
 mod hotfix;
 mod kill;
 mod process;
+mod publish;
 mod refusal;
 mod spoil;
 mod versions;

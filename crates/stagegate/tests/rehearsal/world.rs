@@ -148,8 +148,9 @@ impl World {
 
 fn overlay_of(world: &StandInWorld) -> String {
     let mut text = format!(
-        "[registry]\nindex = \"{}\"\n\n[github]\napi = \"{}\"\nuploads = \"{}\"\n",
+        "[registry]\nindex = \"{}\"\ndocs = \"{}\"\nfresh_project = \"resolve\"\n\n[github]\napi = \"{}\"\nuploads = \"{}\"\n",
         world.registry.index(),
+        world.registry.docs(),
         world.github.api(),
         world.github.uploads()
     );

@@ -3,6 +3,7 @@
 use anyhow::Context;
 use camino::Utf8Path;
 use stagegate_pipeline::Config;
+use stagegate_pipeline::config::FreshProject;
 use stagegate_rehearsal::world::StandInWorld;
 
 /// Writes the file that lies over stagegate.toml.
@@ -13,7 +14,16 @@ pub(super) fn write(
     stabilise: u64,
 ) -> anyhow::Result<()> {
     let mut value = serde_json::json!({
-        "registry": { "index": world.registry.index() },
+        "registry": {
+            "index": world.registry.index(),
+            "docs": world.registry.docs(),
+            // From the stand-in's address every third-party crate has another
+            // path, and would be built again: minutes that show nothing new.
+            "fresh_project": match config.registry.fresh_project {
+                FreshProject::Build | FreshProject::Resolve => FreshProject::Resolve,
+                FreshProject::Off => FreshProject::Off,
+            },
+        },
         "github": {
             "repository": world.repository(),
             "api": world.github.api(),

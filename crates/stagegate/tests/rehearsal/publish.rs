@@ -1,0 +1,213 @@
+//! Publishing as a workflow does it, with an identity and no token of a person;
+//! and what a user gets afterwards.
+
+use std::os::unix::fs::PermissionsExt;
+use std::process::Command;
+
+use stagegate_rehearsal::registry::RegistryFault;
+
+use crate::evidence::read;
+use crate::fixture::{CRATES, Fixture};
+use crate::process::{git, run};
+use crate::within_a_rehearsal;
+use crate::world::{NO_GATES, World};
+
+#[test]
+fn a_refused_token_is_named_and_the_release_goes_on_with_a_better_one() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::without_host(Fixture::new(), "publish-refused");
+    let mut wrong = release(&world, "0.2.0");
+    for (name, _) in world.stand_ins.runner.variables() {
+        wrong.env_remove(name);
+    }
+    wrong.env("CARGO_REGISTRY_TOKEN", "not-the-secret");
+    let wrong = run(wrong).must_end_with(6);
+    let words = wrong.words();
+    assert!(
+        words.contains("the token came from CARGO_REGISTRY_TOKEN"),
+        "{words}"
+    );
+    assert!(!words.contains("not-the-secret"), "{words}");
+    // Cargo's own way to a better one: a program that has it.
+    let program = world.overlay().with_file_name("").join("password-store");
+    let script = format!("#!/bin/sh\necho {}\n", world.stand_ins.registry_token);
+    std::fs::write(&program, script).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+    let mut better = world.command(&["release", "--resume", "--yes"]);
+    better.env_remove("CARGO_REGISTRY_TOKEN").env(
+        "CARGO_REGISTRY_CREDENTIAL_PROVIDER",
+        format!("cargo:token-from-stdout {program}"),
+    );
+    let better = run(better).must_end_with(0);
+    let words = format!("{}{}", better.words(), journal(&world, "0.2.0"));
+    assert!(!words.contains(&world.stand_ins.registry_token), "{words}");
+}
+
+/// A release of the crates alone, by a runner that offers its identity.
+fn release(world: &World, version: &str) -> Command {
+    let mut arguments = vec!["release", version, "--yes"];
+    for stage in ["changelog", "deploy-backend", "deploy-frontend"] {
+        arguments.extend(["--skip", stage]);
+    }
+    arguments.extend(NO_GATES);
+    let mut command = world.command(&arguments);
+    command.envs(world.stand_ins.runner.variables());
+    command
+}
+
+fn journal(world: &World, version: &str) -> String {
+    read(
+        &world
+            .root()
+            .join(format!(".git/stagegate/release-{version}.done")),
+    )
+}
+
+#[test]
+fn a_workflow_publishes_with_its_identity_and_a_user_builds_what_it_published() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::without_host(Fixture::new(), "publish");
+    let overlay = read(world.overlay());
+    let built = overlay.replace("fresh_project = \"resolve\"", "fresh_project = \"build\"");
+    std::fs::write(world.overlay(), built).unwrap();
+
+    // New crates are beyond an identity, and that is said before anything is done.
+    let mut alone = release(&world, "0.2.0");
+    alone.env_remove("CARGO_REGISTRY_TOKEN");
+    let alone = run(alone).must_end_with(3);
+    let words = alone.words();
+    assert!(
+        words.contains("trusted publishing cannot create a crate"),
+        "{words}"
+    );
+
+    run(release(&world, "0.2.0")).must_end_with(0);
+    let first = journal(&world, "0.2.0");
+    let remark =
+        "a workflow's identity cannot create a new crate; the token came from CARGO_REGISTRY_TOKEN";
+    assert_eq!(first.matches(remark).count(), CRATES.len(), "{first}");
+    let fresh = format!(
+        "{} crates resolve to our bytes in a fresh project",
+        CRATES.len()
+    );
+    assert!(first.contains(&fresh), "{first}");
+    assert!(first.contains("libraries build there"), "{first}");
+    assert!(first.contains("docs.rs has built all"), "{first}");
+    assert_eq!(world.stand_ins.registry.trusted_tokens(), (0, 0));
+
+    let mut second = release(&world, "0.3.0");
+    second.env_remove("CARGO_REGISTRY_TOKEN");
+    let second = run(second).must_end_with(0);
+    assert_eq!(
+        world.stand_ins.registry.trusted_tokens(),
+        (1, 0),
+        "one token for all uploads, and it was given back"
+    );
+
+    // A token that runs out mid-way is asked for anew.
+    world
+        .stand_ins
+        .registry
+        .add_faults([RegistryFault::TokenExpires { times: 1 }]);
+    let mut renewed = release(&world, "0.4.0");
+    renewed.env_remove("CARGO_REGISTRY_TOKEN");
+    run(renewed).must_end_with(0);
+    assert_eq!(world.stand_ins.registry.trusted_tokens(), (3, 0));
+    let third = format!("{}{}", second.words(), journal(&world, "0.3.0"));
+    assert!(!third.contains("cio_tp_"), "{third}");
+    assert!(!third.contains("rehearsal-runner-token"), "{third}");
+}
+
+/// Changes a file of the checkout.
+fn change(world: &World, path: &str, from: &str, to: &str) {
+    let path = world.root().join(path);
+    let text = read(&path);
+    assert!(text.contains(from), "{path} lacks {from}");
+    std::fs::write(&path, text.replace(from, to)).unwrap();
+}
+
+#[test]
+fn a_registry_is_known_by_the_name_that_cargo_has_for_it() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::without_host(Fixture::new(), "publish-named");
+    let index = world.stand_ins.registry.index();
+    let overlay = read(world.overlay());
+    let named = overlay.replace(&format!("index = \"{index}\""), "name = \"other\"");
+    std::fs::write(world.overlay(), named).unwrap();
+    for name in ["core", "parse", "render", "whole"] {
+        let manifest = format!("crates/{name}/Cargo.toml");
+        let only = "[package]\npublish = [\"other\"]\n";
+        change(&world, &manifest, "[package]\n", only);
+    }
+    let from = "version = \"0.1.0\" }";
+    change(
+        &world,
+        "Cargo.toml",
+        from,
+        "version = \"0.1.0\", registry = \"other\" }",
+    );
+    let from = "version = \"=0.1.0\" }";
+    change(
+        &world,
+        "Cargo.toml",
+        from,
+        "version = \"=0.1.0\", registry = \"other\" }",
+    );
+    let from = "version = \"0.1\" }";
+    let to = "version = \"0.1\", registry = \"other\" }";
+    change(&world, "crates/whole/Cargo.toml", from, to);
+    let known = format!("[registries.other]\nindex = \"{index}\"\n");
+    std::fs::create_dir_all(world.root().join(".cargo")).unwrap();
+    std::fs::write(world.root().join(".cargo/config.toml"), known).unwrap();
+    git(world.root(), &["add", "--all"]);
+    git(
+        world.root(),
+        &["commit", "--quiet", "--message", "Elsewhere"],
+    );
+    git(world.root(), &["push", "--quiet", "origin", "main"]);
+
+    let by_a_person = || {
+        let mut command = release(&world, "0.2.0");
+        for (name, _) in world.stand_ins.runner.variables() {
+            command.env_remove(name);
+        }
+        command
+    };
+    // The token of crates.io is not another registry's.
+    let wrong = run(by_a_person()).must_end_with(3);
+    let words = wrong.words();
+    assert!(words.contains("CARGO_REGISTRIES_OTHER_TOKEN"), "{words}");
+
+    let mut right = by_a_person();
+    right.env_remove("CARGO_REGISTRY_TOKEN");
+    let token = &world.stand_ins.registry_token;
+    right.env("CARGO_REGISTRIES_OTHER_TOKEN", token);
+    run(right).must_end_with(0);
+    let journal = journal(&world, "0.2.0");
+    let fresh = format!("{} crates resolve to our bytes", CRATES.len());
+    assert!(journal.contains(&fresh), "{journal}");
+}
+
+#[test]
+fn a_registry_that_cargo_does_not_know_is_said_with_the_place_to_tell_it() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::without_host(Fixture::new(), "publish-unknown");
+    let index = world.stand_ins.registry.index();
+    let overlay = read(world.overlay());
+    let named = overlay.replace(&format!("index = \"{index}\""), "name = \"no-where\"");
+    std::fs::write(world.overlay(), named).unwrap();
+    let only = "[package]\npublish = [\"no-where\"]\n";
+    change(&world, "crates/core/Cargo.toml", "[package]\n", only);
+    let doctor = world.run(&["doctor"]).must_end_with(3);
+    for want in ["[registries.no-where]", "CARGO_REGISTRIES_NO_WHERE_INDEX"] {
+        assert!(doctor.words().contains(want), "{}", doctor.words());
+    }
+}
