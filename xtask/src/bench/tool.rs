@@ -167,7 +167,8 @@ pub(crate) fn configuration(address: &str) -> String {
         .map(|stage| format!("{} = \"off\"\n", stage.name()))
         .collect();
     format!(
-        "[registry]\nname = \"{REGISTRY}\"\nindex = \"sparse+http://{address}/index/\"\n\n\
+        "[registry]\nname = \"{REGISTRY}\"\nindex = \"sparse+http://{address}/index/\"\n\
+         fresh_project = \"off\"\n\n\
          [github]\nrelease = false\n\n[gates]\n{gates}"
     )
 }
