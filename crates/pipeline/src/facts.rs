@@ -121,6 +121,22 @@ pub struct GitFacts {
 }
 
 impl GitFacts {
+    /// The commit of a released version's tag.
+    ///
+    /// # Errors
+    /// The tag is not in this checkout.
+    pub fn tagged(&self, tag: &str, config: &Config) -> Found<&String> {
+        self.tags.get(tag).ok_or_else(|| {
+            Blocker::new(
+                format!("there is no tag {tag} in this checkout"),
+                format!(
+                    "fetch it (`git fetch {} tag {tag}`), or name a released version",
+                    config.release.remote
+                ),
+            )
+        })
+    }
+
     /// The branch that a release goes on: a hotfix's own, or the configured one.
     pub fn release_branch<'a>(&'a self, config: &'a Config) -> &'a str {
         let current = self.branch.as_deref();

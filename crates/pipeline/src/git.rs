@@ -60,6 +60,12 @@ impl Git {
         ])
     }
 
+    /// The commit that a revision means, which has to be there.
+    pub fn need_commit(&self, revision: &str) -> anyhow::Result<String> {
+        self.commit_of(revision)?
+            .with_context(|| format!("{revision} is gone"))
+    }
+
     /// A setting.
     pub fn setting(&self, name: &str) -> anyhow::Result<Option<String>> {
         self.ask(["config", "--get", name])

@@ -138,7 +138,6 @@ fn members_of<'w>(
 ) -> Result<Vec<&'w Package>, Blocker> {
     let mut members = Vec::new();
     for pattern in &wanted.crates {
-        let before = members.len();
         for package in workspace.packages.iter().filter(|p| fits(pattern, &p.name)) {
             if members.iter().any(|m: &&Package| m.name == package.name) {
                 continue;
@@ -154,7 +153,7 @@ fn members_of<'w>(
             }
             members.push(package);
         }
-        if members.len() == before && !workspace.packages.iter().any(|p| fits(pattern, &p.name)) {
+        if !workspace.packages.iter().any(|p| fits(pattern, &p.name)) {
             return Err(Blocker::new(
                 format!("`{pattern}` in [release.group.{name}] fits no package of the workspace"),
                 "correct `crates` in stagegate.toml",

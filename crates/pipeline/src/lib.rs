@@ -10,6 +10,7 @@
 //! which registry, GitHub and host are meant is said by the [`World`].
 
 mod account;
+mod at_once;
 mod blocker;
 pub mod checks;
 mod command;

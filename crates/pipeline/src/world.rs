@@ -94,6 +94,13 @@ impl World {
         })
     }
 
+    /// The workspace of `root`, a checkout of ours or a copy of one.
+    pub(crate) fn workspace_at(&self, root: &Utf8Path) -> anyhow::Result<Workspace> {
+        let manifest = root.join("Cargo.toml");
+        let clean = &crate::command::clean;
+        Ok(Workspace::load(&self.cargo, &manifest, clean)?)
+    }
+
     /// git in the workspace.
     pub fn git(&self) -> Git {
         Git::at(&self.root)

@@ -235,16 +235,10 @@ pub(super) fn plan(
     let (version, revision) = match &wanted.version {
         Some(version) => {
             let tag = facts.main_group(config)?.tag_of(version);
-            let Some(commit) = git.tags.get(&tag) else {
-                blockers.push(Blocker::new(
-                    format!("there is no tag {tag} in this checkout"),
-                    format!(
-                        "fetch it (`git fetch {} tag {tag}`), or name a released version",
-                        config.release.remote
-                    ),
-                ));
-                return None;
-            };
+            let commit = git
+                .tagged(&tag, config)
+                .map_err(|b| blockers.push(b))
+                .ok()?;
             (version.clone(), commit.clone())
         }
         None => {

@@ -43,16 +43,10 @@ pub(super) fn plan(
         blockers.push(checks::dirty(&git.dirty));
     }
     let tag = group.tag_of(&wanted.version);
-    let Some(base) = git.tags.get(&tag) else {
-        blockers.push(Blocker::new(
-            format!("there is no tag {tag} in this checkout"),
-            format!(
-                "fetch it (`git fetch {} tag {tag}`), or name a released version",
-                config.release.remote
-            ),
-        ));
-        return None;
-    };
+    let base = git
+        .tagged(&tag, config)
+        .map_err(|b| blockers.push(b))
+        .ok()?;
     let one = Move {
         group,
         to: Kind::Patch.after(&wanted.version),

@@ -1,15 +1,13 @@
 //! A branch at a commit that was sealed apart, checked out.
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use super::seal::short;
 use super::{Effect, Probe};
 
 pub(super) fn probe(effect: &mut Effect<'_>, name: &str, reference: &str) -> anyhow::Result<Probe> {
     let git = effect.world.git();
-    let wanted = git
-        .commit_of(reference)?
-        .with_context(|| format!("{reference} is gone"))?;
+    let wanted = git.need_commit(reference)?;
     let current = git.ask(["symbolic-ref", "--quiet", "--short", "HEAD"])?;
     Ok(match git.commit_of(&format!("refs/heads/{name}"))? {
         None => Probe::Absent,
@@ -37,9 +35,7 @@ pub(super) fn perform(
             dirty.join(", ")
         );
     }
-    let commit = git
-        .commit_of(reference)?
-        .with_context(|| format!("{reference} is gone"))?;
+    let commit = git.need_commit(reference)?;
     // A killed run may have made the branch and not yet switched to it.
     if git.commit_of(&format!("refs/heads/{name}"))?.is_none() {
         effect.run(git.tool(["branch", "--no-track", name, &commit]))?;

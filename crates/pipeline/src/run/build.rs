@@ -24,11 +24,7 @@ pub(super) fn perform(
     binaries: &[Binary],
     frontend: Option<&FrontendBuild>,
 ) -> anyhow::Result<String> {
-    let commit = effect
-        .world
-        .git()
-        .commit_of(revision)?
-        .with_context(|| format!("{revision} is gone"))?;
+    let commit = effect.world.git().need_commit(revision)?;
     let root = tree::lay(effect, &commit)?;
     let target = effect.world.target_directory.clone();
     let mut built = Vec::new();
@@ -65,13 +61,7 @@ fn build_bundle(
     let [program, args @ ..] = &frontend.run[..] else {
         bail!("`app.frontend.build` is empty")
     };
-    let target = effect.world.target_directory.clone();
-    let tool = if program == "cargo" {
-        effect.world.cargo_in(root).args(args)
-    } else {
-        Tool::new(program, root, Spent::Command).args(args)
-    };
-    effect.run(tool.env("CARGO_TARGET_DIR", target.as_str()))?;
+    own_command(effect, root, program, args)?;
     let dist = root.join(&frontend.dist);
     let to = bundle(effect);
     if to.exists() {
@@ -83,6 +73,24 @@ fn build_bundle(
         bail!("the frontend's command left {dist} empty");
     }
     Ok(files)
+}
+
+/// Runs a team's own command in the release tree; cargo is the one that called
+/// us, and builds where everything else is built.
+pub(super) fn own_command(
+    effect: &mut Effect<'_>,
+    root: &Utf8Path,
+    program: &str,
+    args: &[String],
+) -> anyhow::Result<()> {
+    let tool = if program == "cargo" {
+        effect.world.cargo_in(root).args(args)
+    } else {
+        Tool::new(program, root, Spent::Command).args(args)
+    };
+    let target = effect.world.target_directory.clone();
+    effect.run(tool.env("CARGO_TARGET_DIR", target.as_str()))?;
+    Ok(())
 }
 
 /// Copies a directory; answers with the number of files.

@@ -13,9 +13,7 @@ pub(super) fn probe(
     reference: &str,
 ) -> anyhow::Result<Probe> {
     let git = effect.world.git();
-    let commit = git
-        .commit_of(reference)?
-        .with_context(|| format!("{reference} is gone"))?;
+    let commit = git.need_commit(reference)?;
     let head = git.commit_of("HEAD")?.context("there is no commit")?;
     let current = git.ask(["symbolic-ref", "--quiet", "--short", "HEAD"])?;
     if current.as_deref() != Some(branch) {

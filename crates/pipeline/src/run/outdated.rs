@@ -13,21 +13,14 @@ use stagegate_registry::{IndexVersion, Registry};
 
 use super::Effect;
 use crate::World;
+use crate::at_once::each_at_once;
 
 /// Requests to an index at a time.
 const AT_ONCE: usize = 16;
 
-/// The index that cargo means where a manifest names none.
-const CRATES_IO: &str = "sparse+https://index.crates.io/";
-
 pub(super) fn ask(effect: &mut Effect<'_>, ignore: &[String]) -> anyhow::Result<String> {
     let world = effect.world;
-    let workspace = Workspace::load(
-        &world.cargo,
-        &world.root.join("Cargo.toml"),
-        &crate::command::clean,
-    )?;
-    let mut direct = direct(&workspace);
+    let mut direct = direct(&world.workspace_at(&world.root)?);
     direct.retain(|(_, name), _| !ignore.contains(name));
     let total = direct.len();
     let mut registries = BTreeMap::new();
@@ -38,29 +31,19 @@ pub(super) fn ask(effect: &mut Effect<'_>, ignore: &[String]) -> anyhow::Result<
     }
     let asked: Vec<_> = direct.into_iter().collect();
     let mut behind = Vec::new();
-    for (round, some) in asked.chunks(AT_ONCE).enumerate() {
-        let done = (round * AT_ONCE) as u64;
-        effect.progress("asking the index", Some(done), Some(total as u64));
-        let answers: Vec<_> = std::thread::scope(|threads| {
-            let started: Vec<_> = some
-                .iter()
-                .map(|((index, name), _)| threads.spawn(|| registries[index].versions(name)))
-                .collect();
-            started
-                .into_iter()
-                .map(|a| a.join().expect("asking does not panic"))
-                .collect()
+    effect.progress("asking the index", None, Some(total as u64));
+    let answers = each_at_once(AT_ONCE, &asked, |((index, name), _)| {
+        registries[index].versions(name)
+    });
+    for (((_, name), requirements), versions) in asked.iter().zip(answers) {
+        let versions = versions.with_context(|| {
+            format!("asking for the versions of {name}; a gate that could not run is no pass")
+        })?;
+        let old = requirements.iter().filter_map(|(text, requirement)| {
+            let newest = newest_beyond(requirement, &versions)?;
+            Some(format!("{name} {text} (newest {newest})"))
         });
-        for (((_, name), requirements), versions) in some.iter().zip(answers) {
-            let versions = versions.with_context(|| {
-                format!("asking for the versions of {name}; a gate that could not run is no pass")
-            })?;
-            let old = requirements.iter().filter_map(|(text, requirement)| {
-                let newest = newest_beyond(requirement, &versions)?;
-                Some(format!("{name} {text} (newest {newest})"))
-            });
-            behind.extend(old);
-        }
+        behind.extend(old);
     }
     if !behind.is_empty() {
         bail!(
@@ -104,7 +87,7 @@ fn open(world: &World, index: Option<&str>) -> anyhow::Result<Registry> {
     if ours {
         return world.registry();
     }
-    let index = index.unwrap_or(CRATES_IO);
+    let index = index.unwrap_or(stagegate_registry::CRATES_IO_INDEX);
     Registry::open(index).with_context(|| {
         format!("reading the index {index}; a gate that could not run is no pass: name its packages in `gates.outdated.ignore` if it cannot be read from here")
     })

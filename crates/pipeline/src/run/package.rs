@@ -3,7 +3,6 @@
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
-use stagegate_manifest::Workspace;
 
 use super::{Effect, Probe, tree};
 
@@ -42,11 +41,7 @@ pub(super) fn probe(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Resul
 
 pub(super) fn perform(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Result<String> {
     let reference = effect.plan.reference();
-    let commit = effect
-        .world
-        .git()
-        .commit_of(&reference)?
-        .with_context(|| format!("{reference} is gone"))?;
+    let commit = effect.world.git().need_commit(&reference)?;
     let root = tree::lay(effect, &commit)?;
     // A directory of its own: cargo's `package` directory in the shared one
     // belongs to whoever else works there.
@@ -105,11 +100,7 @@ pub(super) fn perform(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Res
 
 /// What the registry's web API is told beside the bytes, as cargo would.
 fn keep_metadata(effect: &Effect<'_>, root: &Utf8Path, crates: &[String]) -> anyhow::Result<()> {
-    let workspace = Workspace::load(
-        &effect.world.cargo,
-        &root.join("Cargo.toml"),
-        &crate::command::clean,
-    )?;
+    let workspace = effect.world.workspace_at(root)?;
     for name in crates {
         let package = workspace
             .package(name)

@@ -4,9 +4,7 @@
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::{Effect, Probe, tree};
-use crate::account::Spent;
-use crate::command::Tool;
+use super::{Effect, Probe, build, tree};
 
 /// Where a plan keeps such a file.
 pub(super) fn kept(effect: &Effect<'_>, name: &str) -> Utf8PathBuf {
@@ -48,19 +46,13 @@ pub(super) fn keep(effect: &Effect<'_>, name: &str, bytes: &[u8]) -> anyhow::Res
 
 pub(super) fn perform(
     effect: &mut Effect<'_>,
-    build: Option<&[String]>,
+    command: Option<&[String]>,
     file: &Utf8Path,
     name: &str,
 ) -> anyhow::Result<String> {
     let root = tree::of_release(effect)?;
-    if let Some([program, args @ ..]) = build {
-        let tool = if program == "cargo" {
-            effect.world.cargo_in(&root).args(args)
-        } else {
-            Tool::new(program, &root, Spent::Command).args(args)
-        };
-        let target = effect.world.target_directory.clone();
-        effect.run(tool.env("CARGO_TARGET_DIR", target.as_str()))?;
+    if let Some([program, args @ ..]) = command {
+        build::own_command(effect, &root, program, args)?;
     }
     let path = root.join(file);
     if !path.is_file() {

@@ -1,6 +1,6 @@
 //! Branch and tags reach the remote together or not at all.
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 
 use super::seal::short;
 use super::{Effect, Probe};
@@ -30,9 +30,7 @@ fn look(
     reference: &str,
 ) -> anyhow::Result<Stand> {
     let git = effect.world.git();
-    let commit = git
-        .commit_of(reference)?
-        .with_context(|| format!("{reference} is gone"))?;
+    let commit = git.need_commit(reference)?;
     let references = effect
         .account
         .during(crate::account::Spent::Git, || git.remote_refs(remote))?;
@@ -101,9 +99,7 @@ pub(super) fn perform(
     reference: &str,
 ) -> anyhow::Result<String> {
     let git = effect.world.git();
-    let commit = git
-        .commit_of(reference)?
-        .with_context(|| format!("{reference} is gone"))?;
+    let commit = git.need_commit(reference)?;
     let mut args = ["push", "--atomic", "--porcelain", remote]
         .map(str::to_owned)
         .to_vec();

@@ -1,16 +1,12 @@
 //! The annotated tag.
 
-use anyhow::Context;
-
 use super::seal::short;
 use super::{Effect, Probe};
 use crate::plan::CommitIdentity;
 
 pub(super) fn probe(effect: &mut Effect<'_>, name: &str, reference: &str) -> anyhow::Result<Probe> {
     let git = effect.world.git();
-    let wanted = git
-        .commit_of(reference)?
-        .with_context(|| format!("{reference} is gone"))?;
+    let wanted = git.need_commit(reference)?;
     match git.commit_of(&format!("refs/tags/{name}"))? {
         None => Ok(Probe::Absent),
         Some(there) if there == wanted => {

@@ -64,12 +64,7 @@ pub(super) fn lay(effect: &mut Effect<'_>, commit: &str) -> anyhow::Result<Utf8P
 
 /// Lays the tree at the release commit.
 pub(super) fn of_release(effect: &mut Effect<'_>) -> anyhow::Result<Utf8PathBuf> {
-    let reference = effect.plan.reference();
-    let commit = effect
-        .world
-        .git()
-        .commit_of(&reference)?
-        .with_context(|| format!("{reference} is gone"))?;
+    let commit = effect.world.git().need_commit(&effect.plan.reference())?;
     lay(effect, &commit)
 }
 

@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use camino::Utf8PathBuf;
-use stagegate_manifest::Workspace;
 
 use crate::World;
 use crate::blocker::Blocker;
@@ -15,12 +14,8 @@ const NAMES: [&str; 3] = ["CHANGELOG.md", "CHANGELOG.adoc", "CHANGELOG.asciidoc"
 
 /// Reads the changelogs that the configuration names, and those at the root and
 /// beside each member's manifest: the workspace's first, each file once.
-///
-/// # Errors
-/// When cargo cannot read the workspace.
-pub fn every_changelog(world: &World) -> anyhow::Result<Vec<ChangelogFacts>> {
-    let manifest = world.root.join("Cargo.toml");
-    let workspace = Workspace::load(&world.cargo, &manifest, &crate::command::clean)?;
+pub fn every_changelog(world: &World) -> Vec<ChangelogFacts> {
+    let workspace = &world.workspace;
     let release = &world.config.release;
     let groups = release.groups.values();
     let configured: Vec<Utf8PathBuf> = release
@@ -58,5 +53,5 @@ pub fn every_changelog(world: &World) -> anyhow::Result<Vec<ChangelogFacts>> {
         };
         found.push(ChangelogFacts { file, text });
     }
-    Ok(found)
+    found
 }

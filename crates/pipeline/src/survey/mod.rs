@@ -116,7 +116,7 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
     let released = released::files_of(world, wanted.as_deref())?;
     let root = released.as_ref().map_or(&world.root, |there| &there.root);
     if released.is_some() {
-        workspace = load(world, root)?;
+        workspace = world.workspace_at(root)?;
         files = self::files(&workspace)?;
         groups = group::groups(&workspace, &files, &world.config);
     }
@@ -178,15 +178,6 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
         workspace,
         files,
     })
-}
-
-fn load(world: &World, root: &Utf8Path) -> anyhow::Result<Workspace> {
-    let manifest = root.join("Cargo.toml");
-    Ok(Workspace::load(
-        &world.cargo,
-        &manifest,
-        &crate::command::clean,
-    )?)
 }
 
 /// The tag of a version, of a package's group or the main one.

@@ -6,6 +6,7 @@ use stagegate_manifest::Workspace;
 use stagegate_registry::{IndexVersion, Registry};
 
 use crate::World;
+use crate::at_once::each_at_once;
 use crate::blocker::Blocker;
 use crate::facts::{Found, RegistryFacts};
 use crate::token_source::TokenPlaces;
@@ -34,27 +35,15 @@ pub(super) fn look(world: &World, workspace: &Workspace) -> Found<RegistryFacts>
         .collect();
     let mut versions = BTreeMap::new();
     let mut owners = BTreeMap::new();
-    // Each crate's index file is a request of its own: a few at a time.
-    for some in names.chunks(AT_ONCE) {
-        let answers: Vec<_> = std::thread::scope(|threads| {
-            let asked: Vec<_> = some
-                .iter()
-                .map(|name| {
-                    let asks = names[..names.len().min(OWNERS_ASKED)].contains(name);
-                    let registry = &registry;
-                    threads.spawn(move || one(registry, name, asks))
-                })
-                .collect();
-            asked
-                .into_iter()
-                .map(|a| a.join().expect("asking does not panic"))
-                .collect()
-        });
-        for (name, answer) in some.iter().zip(answers) {
-            let (known, who) = answer.map_err(|e| unreachable(&e))?;
-            versions.insert((*name).to_owned(), known);
-            owners.extend(who.map(|who| ((*name).to_owned(), who)));
-        }
+    let with_owners = &names[..names.len().min(OWNERS_ASKED)];
+    // Each crate's index file is a request of its own.
+    let answers = each_at_once(AT_ONCE, &names, |name| {
+        one(&registry, name, with_owners.contains(name))
+    });
+    for (name, answer) in names.iter().zip(answers) {
+        let (known, who) = answer.map_err(|e| unreachable(&e))?;
+        versions.insert((*name).to_owned(), known);
+        owners.extend(who.map(|who| ((*name).to_owned(), who)));
     }
     Ok(RegistryFacts {
         name: name.clone(),

@@ -16,7 +16,7 @@ pub(super) fn changelog(
     question: &cli::Changelog,
     format: Format,
 ) -> anyhow::Result<Exit> {
-    let found = every_changelog(world)?;
+    let found = every_changelog(world);
     if found.is_empty() {
         bail!(
             "there is no CHANGELOG.md at {} or beside a member's manifest; write one (https://keepachangelog.com), or name it in `release.changelog` of stagegate.toml",
