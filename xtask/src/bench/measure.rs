@@ -20,7 +20,7 @@ pub(crate) struct Taken {
 }
 
 /// No measured command may take longer.
-const LONGEST: Duration = Duration::from_secs(1200);
+const LONGEST: Duration = Duration::from_secs(600);
 /// How often memory is looked at.
 const LOOK: Duration = Duration::from_millis(20);
 

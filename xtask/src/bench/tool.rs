@@ -53,7 +53,7 @@ impl Tool {
     /// What it says its version is, or how to install it.
     pub(crate) fn version(self) -> Result<String, String> {
         let (program, arguments, install): (&str, &[&str], &str) = match self {
-            Tool::Stagegate => return Ok(env!("CARGO_PKG_VERSION").to_owned()),
+            Tool::Stagegate => return Ok("this checkout".to_owned()),
             Tool::Cargo => ("cargo", &["--version"], "rustup"),
             Tool::CargoRelease => (
                 "cargo",
@@ -126,7 +126,14 @@ impl Tool {
             ),
             Tool::Shipper => (
                 "shipper",
-                vec!["publish", "--registry", REGISTRY, "--api-base", &base],
+                vec![
+                    "publish",
+                    "--registry",
+                    REGISTRY,
+                    "--api-base",
+                    &base,
+                    "--parallel",
+                ],
             ),
         };
         let mut command = match self {

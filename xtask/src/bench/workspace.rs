@@ -113,7 +113,7 @@ pub(crate) fn write(
 fn manifest(shape: Shape, index: usize) -> String {
     let mut text = format!(
         "[package]\nname = \"{}\"\nversion = \"{VERSION}\"\nedition = \"2024\"\nlicense = \"MIT\"\n\
-         description = \"Something to publish\"\npublish = [\"{REGISTRY}\"]\n\n[dependencies]\n",
+         description = \"Something to publish\"\nrepository = \"https://example.org/bench\"\npublish = [\"{REGISTRY}\"]\n\n[dependencies]\n",
         name(index)
     );
     for need in shape.needs(index) {

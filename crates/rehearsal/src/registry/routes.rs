@@ -33,6 +33,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/index/{*path}", get(index_file))
         .route("/api/v1/crates/new", put(upload))
         .route("/api/v1/crates/{name}/owners", get(owners))
+        .route("/api/v1/crates/{name}/{version}", get(one_version))
         .route("/api/v1/crates/{name}/{version}/download", get(download))
         .route("/api/v1/crates/{name}/{version}/yank", delete(yank))
         .route("/api/v1/crates/{name}/{version}/unyank", put(unyank))
@@ -84,6 +85,27 @@ async fn index_file(
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
     Ok(([(header::ETAG, etag)], text).into_response())
+}
+
+/// The web API tells of a version at once, as crates.io's does: only the index lags.
+async fn one_version(
+    State(world): Shared,
+    Path((name, version)): Path<(String, String)>,
+) -> Result<Response, Refusal> {
+    let version = checked(&name, &version)?;
+    let line = world.line(&name, &version)?;
+    let line = line.ok_or_else(|| {
+        Refusal::not_found(format!(
+            "crate `{name}` does not have a version `{version}`"
+        ))
+    })?;
+    let version = json!({
+        "crate": line["name"],
+        "num": line["vers"],
+        "checksum": line["cksum"],
+        "yanked": line["yanked"],
+    });
+    Ok(axum::Json(json!({ "version": version })).into_response())
 }
 
 async fn download(

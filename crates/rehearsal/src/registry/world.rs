@@ -148,6 +148,17 @@ impl World {
         Ok(lines)
     }
 
+    /// What is known of a version, whether or not the index shows it yet.
+    pub(crate) fn line(&self, name: &str, version: &Version) -> anyhow::Result<Option<Value>> {
+        let state = self.state();
+        let Some(name) = state.store.published_name(name) else {
+            return Ok(None);
+        };
+        let mut lines = state.store.lines(name)?.into_iter();
+        let version = version.to_string();
+        Ok(lines.find(|line| line["vers"] == version.as_str()))
+    }
+
     /// The archive of a version that was uploaded here.
     pub(crate) fn package(&self, name: &str, version: &Version) -> anyhow::Result<Option<Vec<u8>>> {
         self.state().store.package(name, version)

@@ -172,6 +172,18 @@ fn a_version_appears_in_the_index_after_the_lag() {
         matches!(again, UploadError::AlreadyUploaded { .. }),
         "{again}"
     );
+    // The web API does not wait for the index; it knows no other version.
+    let address = world.registry.address();
+    let status = |version: &str| {
+        let url = format!("http://{address}/api/v1/crates/demo/{version}");
+        let agent = ureq::Agent::from(
+            ureq::config::Config::builder()
+                .http_status_as_error(false)
+                .build(),
+        );
+        agent.get(url).call().unwrap().status().as_u16()
+    };
+    assert_eq!((status("1.0.0"), status("1.0.1")), (200, 404));
     world.registry.advance(lag);
     assert_eq!(client.versions("demo").unwrap().len(), 1);
 }
