@@ -176,7 +176,7 @@ fn errors_in_the_journal_roll_back() {
     let mut bench = Bench::new(Vec::new());
     bench.deploy_backend(FIRST);
     bench.backend().stabilise_seconds = 60;
-    let guestbook = super::bench::demo().join("guestbook-backend");
+    let guestbook = bench.host.installed_guestbook();
     // It says so only once users meet it: the old slot's entries are its sign.
     let loud = bench.script(&format!(
         "(while [ -e \"$STATE_DIRECTORY/quiet\" ]; do sleep 0.1; done; echo '<3>the sky falls') &\n\

@@ -1,5 +1,6 @@
-//! Deploys the guestbook to a stand-in host, and checks what users met and what the host
-//! says afterwards.
+//! Deploys the guestbook to a host, and checks what users met and what the host says
+//! afterwards. The host is the stand-in, or a real one of those that `STAGEGATE_HOSTS`
+//! lists: the scenarios are the contract of both.
 //!
 //! The test program stands behind the host's tools too, so it has a `main` of its own: it
 //! runs scenarios side by side, and takes words of their names as a filter.
@@ -7,6 +8,8 @@
 mod bench;
 mod deploys;
 mod faults;
+mod machine;
+mod real;
 mod refusals;
 
 use std::process::ExitCode;
@@ -20,7 +23,7 @@ fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
     if arguments
         .next()
-        .is_some_and(|first| first == bench::FRONT_END)
+        .is_some_and(|first| first == machine::FRONT_END)
     {
         return stagegate_rehearsal::host::front_end(arguments.collect());
     }
@@ -32,6 +35,9 @@ fn main() -> ExitCode {
     all.extend(deploys::SCENARIOS);
     all.extend(faults::SCENARIOS);
     all.extend(refusals::SCENARIOS);
+    if real::count() == 0 {
+        all.extend(refusals::OF_THE_STAND_IN);
+    }
     if std::env::args().any(|word| word == "--list") {
         for (name, _) in &all {
             println!("{name}: test");
@@ -49,13 +55,18 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Runs the scenarios, four at a time: they mostly wait. Returns the failed ones.
+/// Runs the scenarios, four at a time: they mostly wait; on real hosts, as many as there
+/// are. Returns the failed ones.
 fn run(scenarios: Vec<Scenario>) -> Vec<&'static str> {
     bench::demo();
     let queue = Mutex::new(scenarios.into_iter());
     let failed = Mutex::new(Vec::new());
+    let side_by_side = match real::count() {
+        0 => 4,
+        hosts => hosts,
+    };
     std::thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..side_by_side {
             scope.spawn(|| {
                 loop {
                     let next = queue.lock().unwrap().next();
