@@ -26,6 +26,9 @@ use fleet::Fleet;
 #[derive(Debug, Parser)]
 #[command(name = "cargo xtask hosts")]
 struct Hosts {
+    /// Which hosts: several sets of them can be up
+    #[arg(long, default_value = "up", global = true)]
+    name: String,
     #[command(subcommand)]
     what: What,
 }
@@ -47,10 +50,12 @@ enum What {
 /// Reads the command line behind `hosts` and obeys.
 pub(crate) fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1);
-    report(match Hosts::parse_from(arguments).what {
-        What::Up { count } => up(count),
-        What::Down => Fleet::at(&home().join("up")).down(),
-        What::List => list(),
+    let hosts = Hosts::parse_from(arguments);
+    let fleet = Fleet::at(&home().join(&hosts.name));
+    report(match hosts.what {
+        What::Up { count } => up(&fleet, count),
+        What::Down => fleet.down(),
+        What::List => list(&fleet),
     })
 }
 
@@ -77,18 +82,18 @@ fn report(outcome: Result<()>) -> ExitCode {
 fn home() -> Utf8PathBuf {
     match std::env::var("STAGEGATE_HOSTS_HOME") {
         Ok(place) if !place.is_empty() => place.into(),
-        _ => Utf8PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/hosts"),
+        _ => Utf8PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+            .with_file_name("target")
+            .join("hosts"),
     }
 }
 
-fn up(count: u8) -> Result<()> {
-    let fleet = Fleet::at(&home().join("up"));
+fn up(fleet: &Fleet, count: u8) -> Result<()> {
     fleet.up(count, &mut |line| println!("{line}"))?;
-    list()
+    list(fleet)
 }
 
-fn list() -> Result<()> {
-    let fleet = Fleet::at(&home().join("up"));
+fn list(fleet: &Fleet) -> Result<()> {
     let Some(listing) = fleet.listing()? else {
         println!("no hosts are up; `cargo xtask hosts up 2` boots two");
         return Ok(());

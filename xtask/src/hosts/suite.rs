@@ -43,16 +43,9 @@ pub(crate) fn run(options: &Options) -> Result<ExitCode> {
     // A run that was killed has left its own.
     fleet.down()?;
     fleet.up(options.count, &mut |line| println!("{line}"))?;
+    // Of the workspace, so that what its other tests have built serves here too.
     let tested = Command::new(env!("CARGO"))
-        .args([
-            "test",
-            "--quiet",
-            "--package",
-            "stagegate-rehearsal",
-            "--test",
-            "host",
-            "--",
-        ])
+        .args(["test", "--quiet", "--workspace", "--test", "host", "--"])
         .args(&options.words)
         .env(VARIABLE, fleet.file())
         .env("STAGEGATE_DEPLOYS", options.deploys.to_string())

@@ -17,7 +17,7 @@ pub(crate) const FRONT_END: &str = "stand-in-front-end";
 /// A host.
 pub(crate) enum Machine {
     /// In this process.
-    StandIn(StandInHost),
+    StandIn(Box<StandInHost>),
     /// A Debian of its own.
     Real(RealHost),
 }
@@ -36,7 +36,8 @@ impl Machine {
             program: std::env::current_exe().unwrap(),
             arguments: vec![FRONT_END.to_owned()],
         };
-        Machine::StandIn(StandInHost::start(handle, place, front_end, None, faults).unwrap())
+        let host = StandInHost::start(handle, place, front_end, None, faults).unwrap();
+        Machine::StandIn(Box::new(host))
     }
 
     pub(crate) fn is_real(&self) -> bool {
