@@ -33,6 +33,8 @@ pub(crate) fn demo() -> &'static Utf8Path {
                 "--package",
                 "stagegate-demo",
                 "--bins",
+                "--features",
+                "echo",
             ])
             .args(["--target-dir", target.as_str()])
             .current_dir(env!("CARGO_MANIFEST_DIR"))

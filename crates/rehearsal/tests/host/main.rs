@@ -8,9 +8,11 @@
 mod bench;
 mod deploys;
 mod faults;
+mod loss;
 mod machine;
 mod real;
 mod refusals;
+mod traffic;
 
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -21,11 +23,18 @@ type Scenario = (&'static str, fn());
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments
+    match arguments
         .next()
-        .is_some_and(|first| first == machine::FRONT_END)
+        .and_then(|word| word.into_string().ok())
+        .as_deref()
     {
-        return stagegate_rehearsal::host::front_end(arguments.collect());
+        Some(machine::FRONT_END) => {
+            return stagegate_rehearsal::host::front_end(arguments.collect());
+        }
+        Some(traffic::TRAFFIC) => {
+            return traffic::main(&std::env::args().nth(2).unwrap());
+        }
+        _ => {}
     }
     let words: Vec<String> = std::env::args()
         .skip(1)
@@ -37,6 +46,9 @@ fn main() -> ExitCode {
     all.extend(refusals::SCENARIOS);
     if real::count() == 0 {
         all.extend(refusals::OF_THE_STAND_IN);
+    } else {
+        // The longest first, so that it does not run alone at the end.
+        all.splice(0..0, loss::SCENARIOS.iter().copied());
     }
     if std::env::args().any(|word| word == "--list") {
         for (name, _) in &all {

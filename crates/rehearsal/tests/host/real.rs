@@ -180,6 +180,11 @@ impl RealHost {
         &self.listed.root
     }
 
+    /// The script that runs a command inside the host, or in its network.
+    pub(crate) fn enter_script(&self) -> Utf8PathBuf {
+        self.listed.directory.join("enter")
+    }
+
     /// Puts a guestbook on the host, beside what is deployed.
     pub(crate) fn install_guestbook(&self) -> Utf8PathBuf {
         let place = Utf8Path::new("/usr/local/bin/guestbook-backend");
