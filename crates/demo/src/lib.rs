@@ -3,9 +3,11 @@
 //! A backend that keeps entries in a file and serves them over HTTP/1.1, and a frontend
 //! that is built into a static bundle with content-hashed names. It depends on `httparse`
 //! and nothing else, so that its release build takes seconds. It does no TLS, no
-//! templating and no authentication.
+//! templating and no authentication. The feature `echo` adds a WebSocket, for tests of deploys.
 
 pub mod bundle;
+#[cfg(feature = "echo")]
+mod echo;
 pub mod files;
 pub mod message;
 pub mod server;

@@ -18,6 +18,8 @@ use crate::{COMMIT, VERSION, files};
 pub const LONGEST_CONNECTION: Duration = Duration::from_secs(2);
 /// A connection without a request is closed after this time.
 const LONGEST_SILENCE: Duration = Duration::from_secs(75);
+/// How long the answer to `/slow` takes.
+const SLOW: Duration = Duration::from_secs(5);
 
 /// The guestbook, as its routes need it.
 #[derive(Debug)]
@@ -54,6 +56,10 @@ fn converse(stream: &TcpStream, guestbook: &Guestbook) {
     let began = Instant::now();
     let mut reader = BufReader::new(stream);
     let mut writer = stream;
+    #[cfg(feature = "echo")]
+    if crate::echo::is_asked(&mut reader) {
+        return crate::echo::converse(reader, stream);
+    }
     loop {
         let request = match message::read(&mut reader) {
             Ok(request) => request,
@@ -79,6 +85,7 @@ impl Guestbook {
         match (request.path.as_str(), request.method.as_str()) {
             ("/health", "GET" | "HEAD") => health(),
             ("/version", "GET" | "HEAD") => Response::text(200, VERSION),
+            ("/slow", "GET" | "HEAD") => slow(),
             ("/entries", "GET" | "HEAD") => self.entries(),
             ("/entries", "POST") => self.sign(&request.body),
             ("/entries", _) => Response::method_not_allowed("GET, HEAD, POST"),
@@ -111,6 +118,12 @@ impl Guestbook {
             Err(error) => broken_store(&error),
         }
     }
+}
+
+/// A request that is under way for long, and then succeeds.
+fn slow() -> Response {
+    std::thread::sleep(SLOW);
+    Response::text(200, VERSION)
 }
 
 fn health() -> Response {

@@ -84,9 +84,16 @@ start_timer() {
   printf '%s\n' "$name" >"$timer"
 }
 
+# Also a unit that has crashed and waits for its restart: is-active would deny that one.
+runs() {
+  case $(systemctl show -p ActiveState "$1") in
+    ActiveState=inactive | ActiveState=failed) return 1 ;;
+  esac
+}
+
 # Emptying a slot is the host's own work, so that it ends without a client.
 drain_later() {
-  if systemctl is-active --quiet "$unit@$1.service"; then
+  if runs "$unit@$1.service"; then
     if systemctl is-active --quiet "$app-drain-$1.service"; then
       systemctl stop "$app-drain-$1.service"
     fi

@@ -16,7 +16,7 @@ use crate::retention;
 use crate::state::{Place, State};
 use crate::step::Progress;
 
-use super::{out_of_order, reverted_meanwhile};
+use super::{out_of_order, reverted_meanwhile, unit};
 
 /// Between two looks at the slot that is drained.
 const INTERVAL: Duration = Duration::from_millis(300);
@@ -134,6 +134,6 @@ fn drain_is_gone(host: &Host, layout: &Layout, old: Slot) -> Result<Option<Comma
 }
 
 fn runs(host: &Host, layout: &Layout, slot: Slot) -> Result<bool, DeployError> {
-    let ask = Command::new("systemctl").args(["is-active", "--quiet", &layout.unit(slot)]);
-    Ok(host.run(&ask.privileged())?.status == 0)
+    let active = unit::state(host, layout, slot)?.active;
+    Ok(!matches!(active.as_str(), "inactive" | "failed"))
 }

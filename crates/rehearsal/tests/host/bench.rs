@@ -10,11 +10,10 @@ use stagegate_deploy::{
     Host, Probe, Release, Target, history, perform_backend, perform_frontend, probe_backend,
     probe_frontend,
 };
-use stagegate_rehearsal::host::{FrontEnd, HostFault, StandInHost};
+use stagegate_rehearsal::host::HostFault;
 use stagegate_rehearsal::load::{Load, LoadPaths, LoadRate, Post};
 
-/// The word that makes this program a front end.
-pub(crate) const FRONT_END: &str = "stand-in-front-end";
+use super::machine::Machine;
 
 /// Two commits, and thereby two releases of the same program.
 pub(crate) const FIRST: &str = "1111111111111111111111111111111111111111";
@@ -34,6 +33,8 @@ pub(crate) fn demo() -> &'static Utf8Path {
                 "--package",
                 "stagegate-demo",
                 "--bins",
+                "--features",
+                "echo",
             ])
             .args(["--target-dir", target.as_str()])
             .current_dir(env!("CARGO_MANIFEST_DIR"))
@@ -47,9 +48,9 @@ pub(crate) fn demo() -> &'static Utf8Path {
 /// The version that the built guestbook reports.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// A stand-in host, prepared for the guestbook.
+/// A host, prepared for the guestbook.
 pub(crate) struct Bench {
-    pub(crate) host: StandInHost,
+    pub(crate) host: Machine,
     pub(crate) runtime: tokio::runtime::Runtime,
     pub(crate) app: App,
     scratch: tempfile::TempDir,
@@ -63,26 +64,25 @@ impl Bench {
             .build()
             .unwrap();
         let scratch = tempfile::tempdir().unwrap();
-        let root = Utf8Path::from_path(scratch.path()).unwrap().join("a host");
-        let front_end = FrontEnd {
-            program: std::env::current_exe().unwrap(),
-            arguments: vec![FRONT_END.to_owned()],
+        let place = Utf8Path::from_path(scratch.path()).unwrap().join("a host");
+        let host = Machine::start(runtime.handle(), &place, faults);
+        let prefix = match host.prefix().as_str() {
+            "/" => "/".to_owned(),
+            directory => format!("{directory}/"),
         };
-        let host = StandInHost::start(runtime.handle(), &root, front_end, None, faults).unwrap();
-        let prefix = host.prefix().to_owned();
         let env_file = host
             .provision(
                 "guestbook",
                 &[
-                    format!("DATABASE_URL=file:{prefix}/var/lib/guestbook/entries.jsonl"),
-                    format!("FRONTEND_ROOT={prefix}/opt/guestbook/frontend/current"),
+                    format!("DATABASE_URL=file:{prefix}var/lib/guestbook/entries.jsonl"),
+                    format!("FRONTEND_ROOT={prefix}opt/guestbook/frontend/current"),
                     "SECRET=\"hunter2\"".to_owned(),
                 ],
             )
             .unwrap();
         let backend = Backend {
             binary: "guestbook-backend".into(),
-            service_user: host.user().to_owned(),
+            service_user: host.service_user().to_owned(),
             port: host.public_port(),
             health: "/health".into(),
             env_file: Some(env_file),
@@ -118,7 +118,7 @@ impl Bench {
     pub(crate) fn target(&self) -> Target {
         Target {
             user: self.host.user().to_owned(),
-            host: "127.0.0.1".into(),
+            host: self.host.address().to_string(),
             port: self.host.port(),
             identity: Some(self.host.identity().to_owned()),
             known_hosts: Some(self.host.known_hosts().to_owned()),
@@ -242,14 +242,8 @@ impl Bench {
             .processes()
             .into_iter()
             .find(|p| p.port == Some(slot))?;
-        let exe = std::fs::read_link(format!("/proc/{}/exe", process.pid)).unwrap();
-        let release = exe
-            .to_str()
-            .unwrap()
-            .split("/releases/")
-            .nth(1)
-            .unwrap()
-            .to_owned();
+        let exe = self.host.executable(process.pid);
+        let release = exe.split("/releases/").nth(1).unwrap().to_owned();
         let commit = release
             .split('/')
             .next()
@@ -264,7 +258,7 @@ impl Bench {
     pub(crate) fn get(&self, path: &str) -> Option<String> {
         use std::io::{Read as _, Write as _};
         let mut stream =
-            std::net::TcpStream::connect(("127.0.0.1", self.host.public_port())).ok()?;
+            std::net::TcpStream::connect((self.host.address(), self.host.public_port())).ok()?;
         stream
             .set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();
@@ -278,7 +272,7 @@ impl Bench {
 
     /// Load on the public port, until it is stopped.
     pub(crate) fn load(&self) -> Load {
-        let address = ([127, 0, 0, 1], self.host.public_port()).into();
+        let address = (self.host.address(), self.host.public_port()).into();
         let paths = LoadPaths {
             get: "/version".into(),
             post: Some(Post {
@@ -293,9 +287,9 @@ impl Bench {
         Load::start(self.runtime.handle(), address, paths, rate)
     }
 
-    /// A path on the host.
+    /// A path on the host, seen from here.
     pub(crate) fn on_host(&self, path: &str) -> PathBuf {
-        self.host.prefix().join(path).into_std_path_buf()
+        self.host.files().join(path).into_std_path_buf()
     }
 }
 

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use stagegate_deploy::{BackendStep, DeployError, Host, Probe, RunError, probe_backend, revert};
+use stagegate_deploy::{
+    BackendStep, Command, DeployError, Host, Probe, RunError, probe_backend, revert,
+};
 use stagegate_rehearsal::host::HostFault;
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
@@ -25,6 +27,10 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
     (
         "a_crash_while_stabilising_rolls_back",
         a_crash_while_stabilising_rolls_back,
+    ),
+    (
+        "a_slot_that_waits_for_its_restart_is_stopped_too",
+        a_slot_that_waits_for_its_restart_is_stopped_too,
     ),
     (
         "errors_in_the_journal_roll_back",
@@ -172,11 +178,44 @@ fn a_crash_while_stabilising_rolls_back() {
     check_settled(&bench, FIRST, &["1 confirmed", "2 reverted"]);
 }
 
+fn a_slot_that_waits_for_its_restart_is_stopped_too() {
+    let bench = Bench::new(Vec::new());
+    bench.deploy_backend(FIRST);
+    let guestbook = bench.host.installed_guestbook();
+    let crashing = bench.script(&format!(
+        "[ ! -e \"$STATE_DIRECTORY/down\" ] || exit 1\n\
+         {guestbook} &\n\
+         while [ ! -e \"$STATE_DIRECTORY/down\" ]; do sleep 0.1; done\n\
+         kill $!\n\
+         exit 1"
+    ));
+    let deploy = bench.deploy(SECOND);
+    bench
+        .run_backend(&deploy, Some(&crashing), UNTIL_SWITCH)
+        .unwrap();
+    let (host, unit) = (bench.connect(), "guestbook-backend@green.service");
+    let show = Command::new("systemctl").args(["show", "-p", "ActiveState", unit]);
+    let state = || host.check(&show).unwrap().text();
+    let down = bench.on_host("var/lib/guestbook/down");
+    std::fs::write(&down, "").unwrap();
+    eventually("it waits for its restart", || {
+        state().contains("=activating")
+    });
+    revert(&host, &deploy, "it crashes").unwrap();
+    // From here on it would come up, if anything restarted it.
+    std::fs::remove_file(&down).unwrap();
+    eventually("it is stopped", || {
+        let state = state();
+        state.contains("=inactive") || state.contains("=failed")
+    });
+    check_settled(&bench, FIRST, &["1 confirmed", "2 reverted"]);
+}
+
 fn errors_in_the_journal_roll_back() {
     let mut bench = Bench::new(Vec::new());
     bench.deploy_backend(FIRST);
     bench.backend().stabilise_seconds = 60;
-    let guestbook = super::bench::demo().join("guestbook-backend");
+    let guestbook = bench.host.installed_guestbook();
     // It says so only once users meet it: the old slot's entries are its sign.
     let loud = bench.script(&format!(
         "(while [ -e \"$STATE_DIRECTORY/quiet\" ]; do sleep 0.1; done; echo '<3>the sky falls') &\n\

@@ -1,5 +1,6 @@
-//! Deploys the guestbook to a stand-in host, and checks what users met and what the host
-//! says afterwards.
+//! Deploys the guestbook to a host, and checks what users met and what the host says
+//! afterwards. The host is the stand-in, or a real one of those that `STAGEGATE_HOSTS`
+//! lists: the scenarios are the contract of both.
 //!
 //! The test program stands behind the host's tools too, so it has a `main` of its own: it
 //! runs scenarios side by side, and takes words of their names as a filter.
@@ -7,7 +8,11 @@
 mod bench;
 mod deploys;
 mod faults;
+mod loss;
+mod machine;
+mod real;
 mod refusals;
+mod traffic;
 
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -18,11 +23,18 @@ type Scenario = (&'static str, fn());
 
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os().skip(1);
-    if arguments
+    match arguments
         .next()
-        .is_some_and(|first| first == bench::FRONT_END)
+        .and_then(|word| word.into_string().ok())
+        .as_deref()
     {
-        return stagegate_rehearsal::host::front_end(arguments.collect());
+        Some(machine::FRONT_END) => {
+            return stagegate_rehearsal::host::front_end(arguments.collect());
+        }
+        Some(traffic::TRAFFIC) => {
+            return traffic::main(&std::env::args().nth(2).unwrap());
+        }
+        _ => {}
     }
     let words: Vec<String> = std::env::args()
         .skip(1)
@@ -32,6 +44,12 @@ fn main() -> ExitCode {
     all.extend(deploys::SCENARIOS);
     all.extend(faults::SCENARIOS);
     all.extend(refusals::SCENARIOS);
+    if real::count() == 0 {
+        all.extend(refusals::OF_THE_STAND_IN);
+    } else {
+        // The longest first, so that it does not run alone at the end.
+        all.splice(0..0, loss::SCENARIOS.iter().copied());
+    }
     if std::env::args().any(|word| word == "--list") {
         for (name, _) in &all {
             println!("{name}: test");
@@ -49,13 +67,18 @@ fn main() -> ExitCode {
     ExitCode::FAILURE
 }
 
-/// Runs the scenarios, four at a time: they mostly wait. Returns the failed ones.
+/// Runs the scenarios, four at a time: they mostly wait; on real hosts, as many as there
+/// are. Returns the failed ones.
 fn run(scenarios: Vec<Scenario>) -> Vec<&'static str> {
     bench::demo();
     let queue = Mutex::new(scenarios.into_iter());
     let failed = Mutex::new(Vec::new());
+    let side_by_side = match real::count() {
+        0 => 4,
+        hosts => hosts,
+    };
     std::thread::scope(|scope| {
-        for _ in 0..4 {
+        for _ in 0..side_by_side {
             scope.spawn(|| {
                 loop {
                     let next = queue.lock().unwrap().next();

@@ -12,8 +12,12 @@ use crate::world::{NO_GATES, World};
 const DOCUMENTS: [&str; 3] = ["README.md", "RELEASE.md", "CONTRIBUTING.md"];
 
 /// Shown, and run by another test: by this one's own run, or with its own evidence.
-const ELSEWHERE: [(&str, &str); 3] = [
+const ELSEWHERE: [(&str, &str); 7] = [
     ("cargo test --workspace", "it is what runs this"),
+    ("cargo xtask hosts up 2", "xtask/tests/hosts.rs"),
+    ("cargo xtask hosts list", "xtask/tests/hosts.rs"),
+    ("cargo xtask hosts down", "xtask/tests/hosts.rs"),
+    ("cargo xtask test --hosts", "xtask/tests/hosts.rs"),
     ("cargo xtask rehearse", "xtask/tests/whole_release.rs"),
     (
         "cargo xtask rehearse --workspace ../your-workspace",
