@@ -7,6 +7,7 @@
 //!
 //! Refuses to hold secrets: it names environment variables and files only.
 
+mod ci;
 mod error;
 mod gates;
 mod load;
@@ -20,6 +21,7 @@ use serde::{Deserialize, Serialize};
 use stagegate_github::Repository;
 use url::Url;
 
+pub use ci::{CiConfig, CiJob};
 pub use error::ConfigError;
 pub use gates::{
     AuditGate, CommandGate, Gates, Level, LinksGate, MsrvGate, OutdatedGate, SecretsGate,
@@ -52,6 +54,8 @@ pub struct Config {
     pub deploy: BTreeMap<String, EnvironmentConfig>,
     /// What a rehearsal needs to know of the app.
     pub rehearsal: RehearsalConfig,
+    /// What the written workflows are like.
+    pub ci: CiConfig,
 }
 
 /// `[rehearsal]`
@@ -288,6 +292,9 @@ pub struct BackendConfig {
     /// How many known-good releases stay on a host.
     #[serde(default = "default_keep")]
     pub keep_releases: usize,
+    /// The files whose change on the branch deploys it; none: no push does.
+    #[serde(default)]
+    pub paths: Vec<PathPattern>,
 }
 
 fn default_health() -> String {
@@ -316,6 +323,9 @@ pub struct FrontendConfig {
     pub dist: Utf8PathBuf,
     /// What users open; asked at the end of a deploy.
     pub url: Option<Url>,
+    /// The files whose change on the branch deploys it; none: no push does.
+    #[serde(default)]
+    pub paths: Vec<PathPattern>,
 }
 
 /// `[deploy.NAME]`

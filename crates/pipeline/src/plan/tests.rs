@@ -167,6 +167,7 @@ fn release(facts: &Facts, version: &str, skip: &[Stage]) -> Result<Plan, Blocker
         pre: None,
         skip: skip.to_vec(),
         environment: "production".to_owned(),
+        handed_on: false,
     };
     plan(
         &grouped(facts, &Config::default()),

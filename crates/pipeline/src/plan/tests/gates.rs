@@ -12,6 +12,7 @@ fn gated(facts: &Facts, version: &str, gates: &str) -> Plan {
         pre: None,
         skip: Vec::new(),
         environment: "production".to_owned(),
+        handed_on: false,
     };
     plan(
         &grouped(facts, &config),

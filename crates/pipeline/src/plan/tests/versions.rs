@@ -21,6 +21,7 @@ fn release(facts: &Facts, config: &Config, words: &str) -> Result<Plan, Blockers
         pre,
         skip: vec![crate::Stage::Changelog],
         environment: "production".to_owned(),
+        handed_on: false,
     };
     plan(&grouped(facts, config), config, &Request::Release(request))
 }
