@@ -3,8 +3,8 @@
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use semver::Version;
-use stagegate_pipeline::{Portion, Stage};
 use stagegate_pipeline::plan::Wanted;
+use stagegate_pipeline::{Portion, Stage};
 
 /// Takes a Cargo workspace from merged to published, released and running.
 #[derive(Debug, Parser)]
@@ -89,7 +89,12 @@ pub(crate) struct PartOfPlan {
     #[arg(long, value_name = "STAGE")]
     until: Option<Portion>,
     /// Do this one step of a plan that is begun, and no other
-    #[arg(long, value_name = "STEP", requires = "resume", conflicts_with = "until")]
+    #[arg(
+        long,
+        value_name = "STEP",
+        requires = "resume",
+        conflicts_with = "until"
+    )]
     only: Option<String>,
 }
 

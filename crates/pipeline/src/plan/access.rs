@@ -1,10 +1,10 @@
 //! Who may write: asked again by whoever obeys a plan that others made.
 
 use super::{Action, Plan, admission};
+use crate::Config;
 use crate::blocker::Blockers;
 use crate::checks;
 use crate::facts::Facts;
-use crate::Config;
 
 /// Whether the registry and GitHub will take what the plan is to bring them.
 ///

@@ -48,17 +48,28 @@ pub(super) fn plan(
             let on: Vec<&str> = all.iter().map(|step| step.id.as_str()).collect();
             blockers.push(Blocker::new(
                 format!("{gate} is no gate that is on here"),
-                format!("name one of {}, or turn it on in stagegate.toml", on.join(", ")),
+                format!(
+                    "name one of {}, or turn it on in stagegate.toml",
+                    on.join(", ")
+                ),
             ));
         }
     }
-    let advisories = facts.advisories.iter().filter_map(|found| found.clone().err());
+    let advisories = facts
+        .advisories
+        .iter()
+        .filter_map(|found| found.clone().err());
     if wanted.gates.is_empty() || wanted.gates.contains(&Stage::Audit) {
         blockers.extend(advisories);
     }
     let plan = Plan {
         target: "check".to_owned(),
-        words: wanted.gates.iter().map(|gate| gate.name()).collect::<Vec<_>>().join(" "),
+        words: wanted
+            .gates
+            .iter()
+            .map(|gate| gate.name())
+            .collect::<Vec<_>>()
+            .join(" "),
         title: "check".to_owned(),
         version,
         versions: std::collections::BTreeMap::new(),
@@ -69,7 +80,12 @@ pub(super) fn plan(
         steps: all,
     };
     let left_out = |step: &&Step| !wanted.gates.is_empty() && !wanted.gates.contains(&step.stage);
-    let mut without: Vec<Stage> = plan.steps.iter().filter(left_out).map(|s| s.stage).collect();
+    let mut without: Vec<Stage> = plan
+        .steps
+        .iter()
+        .filter(left_out)
+        .map(|s| s.stage)
+        .collect();
     without.dedup();
     let mut plan = plan.without(&without);
     plan.notes.clear();

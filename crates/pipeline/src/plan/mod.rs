@@ -29,13 +29,13 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+pub use access::access;
 pub use action::{
     Action, Binary, CommitIdentity, FrontendBuild, GateCommand, Place, PublishedCrate, ReleaseRef,
     ResolveDepth,
 };
-pub(crate) use hotfix::BRANCHES as HOTFIXES;
-pub use access::access;
 pub use check::gates_that_are_on;
+pub(crate) use hotfix::BRANCHES as HOTFIXES;
 pub use version::{Kind, VersionRequest, Wanted};
 
 use crate::blocker::{Blocker, Blockers};

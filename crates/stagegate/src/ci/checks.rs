@@ -32,7 +32,7 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
         needs.push(&job.name);
         let command: Vec<String> = job.run.iter().map(|word| quote(word)).collect();
         let steps = outline.ready(&job.name, true)
-            + &cache("cargo-${{ github.job }}")
+            + &cache(outline, "cargo-${{ github.job }}")
             + &script(
                 &scalar(&job.name),
                 "",
@@ -68,7 +68,7 @@ pub(super) fn env(outline: &Outline<'_>) -> String {
 
 fn gates(outline: &Outline<'_>) -> String {
     let steps = outline.ready("gate", false)
-        + &cache("cargo-${{ matrix.gate }}")
+        + &cache(outline, "cargo-${{ matrix.gate }}")
         + &xtask("Check", "GATE: ${{ matrix.gate }}\n", "check \"$GATE\"");
     let gates = list(outline.gates.iter().map(|gate| gate.name()));
     let job = Job {
@@ -83,8 +83,12 @@ fn gates(outline: &Outline<'_>) -> String {
 }
 
 /// What was downloaded and built. Only this workflow keeps it: what is released
-/// is built from nothing that another run left.
-fn cache(key: &str) -> String {
+/// is built from nothing that another run left, and so nothing is kept on a branch
+/// that by its name is one of releases.
+fn cache(outline: &Outline<'_>, key: &str) -> String {
+    if outline.config.release.branch.starts_with("release") {
+        return String::new();
+    }
     let with = format!(
         "path: |\n  ~/.cargo/registry\n  target\nkey: {key}-${{{{ runner.os }}}}-${{{{ hashFiles('**/Cargo.lock', '**/Cargo.toml') }}}}\nrestore-keys: {key}-${{{{ runner.os }}}}-\n"
     );

@@ -141,7 +141,10 @@ fn standing(
         );
     }
     if !homeless.is_empty() {
-        let lines: usize = homeless.iter().map(|name| theirs[name].lines().count()).sum();
+        let lines: usize = homeless
+            .iter()
+            .map(|name| theirs[name].lines().count())
+            .sum();
         return Standing::Refused(format!(
             "{lines} lines of yours in the part {} have no place any more: move them, or drop them with --force",
             homeless.join(", ")
@@ -168,21 +171,36 @@ mod tests {
         let (standing, after) = stands(None, Some(BODY)).unwrap();
         assert_eq!((standing, &after), (Standing::Absent, &ours));
         assert_eq!(stands(Some(&ours), Some(BODY)).unwrap().0, Standing::Same);
-        assert_eq!(stands(Some(&ours), Some(&newer)).unwrap().0, Standing::Stale);
+        assert_eq!(
+            stands(Some(&ours), Some(&newer)).unwrap().0,
+            Standing::Stale
+        );
 
         let theirs = ours.replace("begin jobs\n", "begin jobs\n  mine:\n");
         let (standing, after) = stands(Some(&theirs), Some(&newer)).unwrap();
         assert_eq!(standing, Standing::Stale);
-        assert!(after.contains("  mine:\n") && after.contains("on: push"), "{after}");
+        assert!(
+            after.contains("  mine:\n") && after.contains("on: push"),
+            "{after}"
+        );
         assert_eq!(stands(Some(&theirs), Some(BODY)).unwrap().0, Standing::Same);
 
-        let check = |found: &str, wanted: Option<&str>, want: &str| match stands(Some(found), wanted) {
-            Some((Standing::Refused(why), _)) => assert!(why.contains(want), "{why}"),
-            other => panic!("{found}\nstands {other:?}"),
-        };
+        let check =
+            |found: &str, wanted: Option<&str>, want: &str| match stands(Some(found), wanted) {
+                Some((Standing::Refused(why), _)) => assert!(why.contains(want), "{why}"),
+                other => panic!("{found}\nstands {other:?}"),
+            };
         check("jobs:\n", Some(BODY), "not written by");
-        check(&ours.replace("jobs:\n", "jobs: # mine\n"), Some(BODY), "by hand");
-        check(&theirs, Some("jobs:\n"), "1 lines of yours in the part jobs");
+        check(
+            &ours.replace("jobs:\n", "jobs: # mine\n"),
+            Some(BODY),
+            "by hand",
+        );
+        check(
+            &theirs,
+            Some("jobs:\n"),
+            "1 lines of yours in the part jobs",
+        );
         check(&theirs, None, "no more use");
         assert_eq!(stands(Some(&ours), None).unwrap().0, Standing::Surplus);
         assert_eq!(stands(Some("jobs:\n"), None), None);
@@ -193,6 +211,9 @@ mod tests {
         let ours = parts::with_head(BODY);
         let entry = entry("w.yml".into(), Some(ours), Some("jobs: x\n")).unwrap();
         let diff = entry.diff();
-        assert!(diff.contains("--- a/w.yml") && diff.contains("+jobs: x"), "{diff}");
+        assert!(
+            diff.contains("--- a/w.yml") && diff.contains("+jobs: x"),
+            "{diff}"
+        );
     }
 }

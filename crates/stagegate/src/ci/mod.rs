@@ -96,11 +96,17 @@ impl<'a> Outline<'a> {
 
     /// What is built for the app.
     fn has_backend(&self) -> bool {
-        self.config.app.as_ref().is_some_and(|app| app.backend.is_some())
+        self.config
+            .app
+            .as_ref()
+            .is_some_and(|app| app.backend.is_some())
     }
 
     fn has_frontend(&self) -> bool {
-        self.config.app.as_ref().is_some_and(|app| app.frontend.is_some())
+        self.config
+            .app
+            .as_ref()
+            .is_some_and(|app| app.frontend.is_some())
     }
 
     /// The group of runs that never meet.
@@ -132,7 +138,8 @@ pub(crate) fn workflows(outline: &Outline<'_>) -> Vec<Workflow> {
             (deploys || outline.publishes).then(|| rollback::workflow(outline)),
         ),
     ];
-    let there = all.into_iter().filter_map(|(file, text)| Some((file, text?)));
+    let there = all
+        .into_iter()
+        .filter_map(|(file, text)| Some((file, text?)));
     there.map(|(file, text)| Workflow { file, text }).collect()
 }
-

@@ -94,7 +94,10 @@ mod tests {
     use super::*;
 
     fn written() -> String {
-        with_head(&format!("jobs:\n  a:\n{}", super::super::text::indent(&empty("a"), 4)))
+        with_head(&format!(
+            "jobs:\n  a:\n{}",
+            super::super::text::indent(&empty("a"), 4)
+        ))
     }
 
     #[test]

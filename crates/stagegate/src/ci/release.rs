@@ -137,7 +137,8 @@ fn publish(outline: &Outline<'_>, builds: bool) -> String {
         "contents: write # branch, tag and GitHub release\nid-token: write # the registry's token"
             .to_owned();
     if let Some(subjects) = subjects(outline) {
-        permissions.push_str(", and the attestation's\nattestations: write # of what is released\n");
+        permissions
+            .push_str(", and the attestation's\nattestations: write # of what is released\n");
         steps.push_str(&xtask(
             "Make what is left",
             "",

@@ -47,7 +47,10 @@ fn inputs(outline: &Outline<'_>, usual: Option<&str>) -> String {
             ("frontend", outline.has_frontend()),
             ("both", outline.has_backend() && outline.has_frontend()),
         ];
-        let parts = parts.iter().filter(|(_, there)| *there).map(|(name, _)| name);
+        let parts = parts
+            .iter()
+            .filter(|(_, there)| *there)
+            .map(|(name, _)| name);
         text.push_str(&format!(
             "target:\n  description: What goes back\n  required: true\n  type: choice\n  options: {}\n  default: none\n{}",
             list(parts),
@@ -66,8 +69,9 @@ fn inputs(outline: &Outline<'_>, usual: Option<&str>) -> String {
 }
 
 fn rollback(outline: &Outline<'_>) -> String {
-    let env =
-        format!("TARGET: ${{{{ inputs.target }}}}\nENVIRONMENT: ${{{{ inputs.environment }}}}\n{AGENT}{ACCESS}");
+    let env = format!(
+        "TARGET: ${{{{ inputs.target }}}}\nENVIRONMENT: ${{{{ inputs.environment }}}}\n{AGENT}{ACCESS}"
+    );
     let lines =
         "exec cargo xtask rollback \"$TARGET\" --env \"$ENVIRONMENT\" --resume --or-begin --yes\n";
     let steps = outline.ready("rollback", true)

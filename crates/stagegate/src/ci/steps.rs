@@ -183,7 +183,8 @@ printf '%s\n' "$DEPLOY_KEY" | ssh-add -q -
 
 /// The agent ends, and with it the key, however the job ends.
 pub(super) fn agent_ends() -> String {
-    let lines = "if [ -f \"$SSH_AUTH_SOCK.pid\" ]; then kill \"$(cat \"$SSH_AUTH_SOCK.pid\")\"; fi\n";
+    let lines =
+        "if [ -f \"$SSH_AUTH_SOCK.pid\" ]; then kill \"$(cat \"$SSH_AUTH_SOCK.pid\")\"; fi\n";
     let lines = format!("{lines}rm -f \"$SSH_AUTH_SOCK.pid\"\n");
     script("End the agent", "always()", AGENT, &lines)
 }

@@ -26,10 +26,12 @@ pub(super) fn scalar(text: &str) -> String {
 
 /// A list in one line.
 pub(super) fn list<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> String {
-    let items: Vec<String> = items.into_iter().map(|item| scalar(item.as_ref())).collect();
+    let items: Vec<String> = items
+        .into_iter()
+        .map(|item| scalar(item.as_ref()))
+        .collect();
     format!("[{}]", items.join(", "))
 }
-
 
 #[cfg(test)]
 mod tests {

@@ -54,7 +54,9 @@ fn write(world: &World, force: bool, format: Format) -> anyhow::Result<Exit> {
     let mut exit = Exit::Success;
     let mut said = Vec::new();
     // All are looked at before one is written: half a set of workflows is none.
-    let refused = entries.iter().any(|e| matches!(e.standing, Standing::Refused(_)));
+    let refused = entries
+        .iter()
+        .any(|e| matches!(e.standing, Standing::Refused(_)));
     for entry in &entries {
         let held = refused && !force;
         let what = match &entry.standing {
@@ -86,8 +88,12 @@ fn check(world: &World, format: Format) -> anyhow::Result<Exit> {
         let what = match &entry.standing {
             Standing::Same => "is as it should be".to_owned(),
             Standing::Absent => "is not there; `cargo xtask ci write` writes it".to_owned(),
-            Standing::Stale => "is not what stagegate.toml says; `cargo xtask ci write` writes it again".to_owned(),
-            Standing::Surplus => "is of no use any more; `cargo xtask ci write` removes it".to_owned(),
+            Standing::Stale => {
+                "is not what stagegate.toml says; `cargo xtask ci write` writes it again".to_owned()
+            }
+            Standing::Surplus => {
+                "is of no use any more; `cargo xtask ci write` removes it".to_owned()
+            }
             Standing::Refused(why) => why.clone(),
         };
         said.push((entry, what));

@@ -4,8 +4,8 @@ use std::io::{BufRead, IsTerminal, Write};
 
 use stagegate_pipeline::group::WORKSPACE;
 use stagegate_pipeline::plan::{Action, Step, VersionRequest, Wanted, access, plan};
-use stagegate_pipeline::survey::{Scope, survey};
 use stagegate_pipeline::run::Wish;
+use stagegate_pipeline::survey::{Scope, survey};
 use stagegate_pipeline::{Journal, JournalError, Observer, Plan, Portion, Request, World};
 
 use super::Usage;

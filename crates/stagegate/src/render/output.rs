@@ -18,7 +18,10 @@ pub(crate) fn output(values: &[(&str, &str)]) -> anyhow::Result<()> {
         let value = value.lines().next().unwrap_or_default();
         text.push_str(&format!("{name}={value}\n"));
     }
-    let opened = std::fs::OpenOptions::new().append(true).create(true).open(&file);
+    let opened = std::fs::OpenOptions::new()
+        .append(true)
+        .create(true)
+        .open(&file);
     opened
         .and_then(|mut to| to.write_all(text.as_bytes()))
         .with_context(|| format!("writing GITHUB_OUTPUT ({})", file.to_string_lossy()))
