@@ -31,6 +31,8 @@ pub struct ReleaseRequest {
     pub pre: Option<String>,
     /// Stages to leave out.
     pub skip: Vec<Stage>,
+    /// Why it is deployed although deploys are frozen.
+    pub despite_freeze: Option<String>,
     /// The environment to deploy to.
     pub environment: String,
     /// The plan is obeyed elsewhere: who may write to the registry and to GitHub
@@ -84,6 +86,8 @@ pub struct DeployRequest {
     pub part: Part,
     /// A released version; absent: what is checked out.
     pub version: Option<Version>,
+    /// Why it is deployed although deploys are frozen.
+    pub despite_freeze: Option<String>,
     /// The environment.
     pub environment: String,
 }

@@ -233,6 +233,10 @@ impl std::fmt::Debug for Registry {
     }
 }
 
+/// Connections that are kept for further reads: as many as a caller may well ask
+/// side by side. ureq keeps three to one host and would open the others anew.
+const CONNECTIONS: usize = 16;
+
 fn agent(base: &str, timeouts: Timeouts, reads: bool) -> Agent {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
@@ -241,7 +245,11 @@ fn agent(base: &str, timeouts: Timeouts, reads: bool) -> Agent {
         .timeout_connect(Some(timeouts.connect))
         .timeout_recv_response(Some(timeouts.answer))
         .timeout_global(Some(timeouts.connect + 2 * timeouts.answer));
-    if !reads {
+    if reads {
+        config = config
+            .max_idle_connections(CONNECTIONS)
+            .max_idle_connections_per_host(CONNECTIONS);
+    } else {
         config = config.max_redirects(0).max_idle_connections(0);
     }
     let host = base.split("://").nth(1).unwrap_or_default();

@@ -77,6 +77,8 @@ pub(crate) struct Release {
     #[arg(long, value_name = "STAGE", conflicts_with = "resume")]
     pub(crate) skip: Vec<Stage>,
     #[command(flatten)]
+    pub(crate) freeze: DespiteFreeze,
+    #[command(flatten)]
     pub(crate) going: Going,
     #[command(flatten)]
     pub(crate) environment: Environment,
@@ -120,6 +122,13 @@ pub(crate) struct Going {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct DespiteFreeze {
+    /// Deploy although deploys are frozen, and say why in the hosts' records
+    #[arg(long = "despite-freeze", value_name = "WHY", conflicts_with = "resume")]
+    pub(crate) why: Option<String>,
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Environment {
     /// The environment in stagegate.toml
     #[arg(long = "env", value_name = "NAME", default_value = "production")]
@@ -155,6 +164,8 @@ pub(crate) struct Deploy {
     /// A released version; without it, what is checked out
     #[arg(long, value_name = "V")]
     pub(crate) version: Option<Version>,
+    #[command(flatten)]
+    pub(crate) freeze: DespiteFreeze,
     /// Print the plan and stop; nothing can be written
     #[arg(long, conflicts_with = "resume")]
     pub(crate) dry_run: bool,

@@ -119,6 +119,11 @@ pub fn perform_backend(
     }
 }
 
+/// Stops a slot that no user has met.
+pub(crate) fn abandon(host: &Host, deploy: &Deploy, slot: Slot) -> Result<(), DeployError> {
+    unit::stop(host, &Layout::new(host.target(), &deploy.app), slot)
+}
+
 /// Gives the lease back when nothing was begun that this run would have to finish.
 pub(crate) fn released_on_failure<T>(
     host: &Host,

@@ -8,7 +8,9 @@
 //! Refuses to hold secrets: it names environment variables and files only.
 
 mod ci;
+mod deploy;
 mod error;
+mod freeze;
 mod gates;
 mod load;
 mod pattern;
@@ -22,7 +24,9 @@ use stagegate_github::Repository;
 use url::Url;
 
 pub use ci::{CiConfig, CiJob};
+pub use deploy::{DifferentHost, EnvironmentConfig, HostConfig, OnFailure, Waves};
 pub use error::ConfigError;
+pub use freeze::Freeze;
 pub use gates::{
     AuditGate, CommandGate, Gates, Level, LinksGate, MsrvGate, OutdatedGate, SecretsGate,
     SemverGate,
@@ -52,10 +56,29 @@ pub struct Config {
     pub app: Option<AppConfig>,
     /// Environments by name; `production` is the default one.
     pub deploy: BTreeMap<String, EnvironmentConfig>,
+    /// Who is told.
+    pub notify: NotifyConfig,
     /// What a rehearsal needs to know of the app.
     pub rehearsal: RehearsalConfig,
     /// What the written workflows are like.
     pub ci: CiConfig,
+}
+
+/// `[notify]`: who is told how releases, deploys and rollbacks begin and end.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct NotifyConfig {
+    /// An address that takes a JSON message with a `text`, as Slack's incoming
+    /// webhooks do (<https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>).
+    pub webhook: Option<FromEnvironment>,
+}
+
+/// A secret, by the variable that holds it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct FromEnvironment {
+    /// The variable's name.
+    pub env: String,
 }
 
 /// `[rehearsal]`
@@ -326,35 +349,4 @@ pub struct FrontendConfig {
     /// The files whose change on the branch deploys it; none: no push does.
     #[serde(default)]
     pub paths: Vec<PathPattern>,
-}
-
-/// `[deploy.NAME]`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct EnvironmentConfig {
-    /// `user@host[:port]` each.
-    pub hosts: Vec<String>,
-    /// How long a new backend is watched before it is confirmed.
-    #[serde(default = "default_stabilise")]
-    pub stabilise: SignedDuration,
-    /// The private key; absent: the agent, then the usual files.
-    pub identity: Option<Utf8PathBuf>,
-    /// The file of trusted host keys; absent: `~/.ssh/known_hosts`.
-    pub known_hosts: Option<Utf8PathBuf>,
-    /// Where the host's file system begins for us.
-    #[serde(default = "default_prefix")]
-    pub prefix: Utf8PathBuf,
-    /// The public port here, where it differs from the app's.
-    pub port: Option<u16>,
-    /// The service user here, where it differs from the app's.
-    pub service_user: Option<String>,
-    /// What users open here, where it differs from the app's.
-    pub url: Option<Url>,
-}
-
-fn default_stabilise() -> SignedDuration {
-    SignedDuration::from_secs(60)
-}
-fn default_prefix() -> Utf8PathBuf {
-    "/".into()
 }

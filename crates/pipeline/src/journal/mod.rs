@@ -179,7 +179,7 @@ impl Journal {
         &self.done
     }
 
-    /// Whether the step was begun in an earlier run.
+    /// Whether the step was begun, in this run or an earlier one.
     pub fn was_started(&self, step: &str) -> bool {
         self.started.iter().any(|s| s == step)
     }
@@ -200,8 +200,12 @@ impl Journal {
                 source,
             })?;
         self.records += 1;
-        if let Record::Done { step, evidence, .. } = record {
-            self.done.insert(step.clone(), evidence.clone());
+        match record {
+            Record::Started { step, .. } => self.started.push(step.clone()),
+            Record::Done { step, evidence, .. } => {
+                self.done.insert(step.clone(), evidence.clone());
+            }
+            _ => {}
         }
         if let Some(observer) = &self.observer {
             observer(Moment::After, self.records, record);
@@ -349,6 +353,8 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             then: None,
             notes: Vec::new(),
+            way_back: Vec::new(),
+            despite_freeze: None,
             steps: vec![Step::new("tag", Stage::Tag, "tag", action)],
         }
     }

@@ -237,6 +237,11 @@ pub enum Action {
         /// The private reference of the commit.
         reference: String,
     },
+    /// Brings back what ran on a host before this run, if this run changed it.
+    TakeBack {
+        /// What this run brought there.
+        place: Place,
+    },
     /// A team's own command.
     Command {
         /// Program and arguments.

@@ -78,6 +78,8 @@ pub(super) fn plan(
         then: None,
         notes,
         steps: all,
+        way_back: Vec::new(),
+        despite_freeze: None,
     };
     let left_out = |step: &&Step| !wanted.gates.is_empty() && !wanted.gates.contains(&step.stage);
     let mut without: Vec<Stage> = plan

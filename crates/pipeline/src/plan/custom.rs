@@ -37,9 +37,10 @@ pub(super) fn place(steps: &mut Vec<Step>, custom: &CustomStep, version: &Versio
     // Steps that run beside each other stay together.
     step.beside = false;
     steps.insert(index, step);
+    // What waits for steps before it also waits for this one.
     if let Some(next) = steps.get_mut(index + 1)
         && next.beside
-        && custom.before.is_some()
+        && (custom.before.is_some() || !next.needs.is_empty() || !next.after.is_empty())
     {
         next.beside = false;
     }

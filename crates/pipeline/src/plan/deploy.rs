@@ -1,9 +1,10 @@
 //! The plan of a deploy, alone or at the end of a release, and of a rollback.
 
 use semver::Version;
-use stagegate_deploy::{App, BackendStep, FrontendStep, Target};
+use stagegate_deploy::{App, PastDeploy, Release, Target};
 
 use super::action::{Action, Place};
+use super::waves::Deploy;
 use super::{Plan, Step};
 use crate::blocker::Blocker;
 use crate::checks;
@@ -12,104 +13,6 @@ use crate::facts::Facts;
 use crate::request::{DeployRequest, Part, ReleaseRequest, RollbackRequest};
 use crate::survey;
 use crate::{Config, Stage};
-
-/// An app in an environment, and what is to run there.
-struct Deploy<'a> {
-    app_there: App,
-    environment: &'a EnvironmentConfig,
-    version: &'a Version,
-    revision: &'a str,
-    /// Built for this run; otherwise it is on the hosts.
-    built: bool,
-}
-
-const BACKEND: [(BackendStep, Stage, &str); 6] = [
-    (
-        BackendStep::Upload,
-        Stage::DeployBackend,
-        "bring the release to",
-    ),
-    (
-        BackendStep::Start,
-        Stage::DeployBackend,
-        "start the idle slot on",
-    ),
-    (
-        BackendStep::Health,
-        Stage::Health,
-        "ask the new slot for its health on",
-    ),
-    (
-        BackendStep::Switch,
-        Stage::Stabilise,
-        "arm the dead man's switch, and switch users over on",
-    ),
-    (
-        BackendStep::Stabilise,
-        Stage::Stabilise,
-        "watch the new release on",
-    ),
-    (
-        BackendStep::Confirm,
-        Stage::Stabilise,
-        "confirm, disarm and drain the old slot on",
-    ),
-];
-
-const FRONTEND: [(FrontendStep, &str); 2] = [
-    (FrontendStep::Upload, "bring the bundle to"),
-    (FrontendStep::Flip, "flip to the bundle on"),
-];
-
-impl Deploy<'_> {
-    fn steps(&self, part: Part, plan: &mut Plan) -> Result<(), Blocker> {
-        let targets = survey::targets(self.environment).map_err(|e| {
-            Blocker::new(
-                format!("`hosts` of the environment: {e}"),
-                "write each host as user@host or user@host:port",
-            )
-        })?;
-        let place = |target: &Target| Place {
-            target: target.clone(),
-            app: self.app_there.clone(),
-            version: self.version.clone(),
-            revision: self.revision.to_owned(),
-            built: self.built,
-        };
-        if part.backend() && self.app_there.backend.is_some() {
-            for target in &targets {
-                for (step, stage, words) in BACKEND {
-                    let id = format!("backend.{}@{}", name_of(&step), target.host);
-                    let action = Action::Backend {
-                        step,
-                        place: place(target),
-                    };
-                    plan.steps
-                        .push(Step::new(id, stage, format!("{words} {target}"), action));
-                }
-            }
-        }
-        if part.frontend() && self.app_there.frontend.is_some() {
-            for target in &targets {
-                for (step, words) in FRONTEND {
-                    let id = format!("frontend.{}@{}", name_of(&step), target.host);
-                    let action = Action::Frontend {
-                        step,
-                        place: place(target),
-                    };
-                    let title = format!("{words} {target}");
-                    plan.steps
-                        .push(Step::new(id, Stage::DeployFrontend, title, action));
-                }
-            }
-        }
-        Ok(())
-    }
-}
-
-fn name_of(step: &impl std::fmt::Debug) -> String {
-    format!("{step:?}").to_lowercase()
-}
 
 /// The app and the environment, or what is missing.
 fn app_in<'a>(
@@ -163,26 +66,70 @@ pub(super) fn steps_of_release(
     };
     let revision = plan.reference();
     let version = plan.version.clone();
-    let app_there = survey::app_of(app, environment);
+    let hosts = hosts_of(app, environment)
+        .map_err(|blocker| blockers.push(blocker))
+        .ok()?;
+    frozen(
+        (&wanted.environment, environment),
+        wanted.despite_freeze.as_deref(),
+        plan,
+        blockers,
+    );
     let deploy = Deploy {
-        app_there,
+        hosts: &hosts,
         environment,
         version: &version,
         revision: &revision,
         built: true,
     };
-    match deploy.steps(Part::Both, plan) {
-        Ok(()) => Some(wanted.environment.clone()),
-        Err(blocker) => {
-            blockers.push(blocker);
-            None
+    deploy.steps(Part::Both, plan);
+    Some(wanted.environment.clone())
+}
+
+/// Each host with the app as it has it.
+fn hosts_of(
+    app: &AppConfig,
+    environment: &EnvironmentConfig,
+) -> Result<Vec<(Target, App)>, Blocker> {
+    survey::hosts_of(app, environment).map_err(|e| {
+        Blocker::new(
+            format!("`hosts` of the environment: {e}"),
+            "write each host once, as user@host or user@host:port",
+        )
+    })
+}
+
+/// A freeze is in the way, unless somebody says why not; that is kept.
+fn frozen(
+    (name, environment): (&str, &EnvironmentConfig),
+    despite: Option<&str>,
+    plan: &mut Plan,
+    blockers: &mut Vec<Blocker>,
+) {
+    let windows = environment.freeze.iter();
+    let Some((window, until)) = windows
+        .filter_map(|window| Some((window, window.until(plan.at)?)))
+        .max_by(|(_, a), (_, b)| a.cmp(b))
+    else {
+        return;
+    };
+    let until = until.strftime("%a %F %H:%M %Z");
+    match despite {
+        None => blockers.push(Blocker::new(
+            format!("deploys to {name} are frozen until {until} (`{window}`)"),
+            "wait, or pass `--despite-freeze WHY`, which the hosts' records then say",
+        )),
+        Some(why) => {
+            plan.notes.push(format!(
+                "deploys to {name} are frozen until {until}; it is done all the same: {why}"
+            ));
+            plan.despite_freeze = Some(why.to_owned());
         }
     }
 }
 
 /// The backend on every host, for the look at the end.
 pub(super) fn places(
-    facts: &Facts,
     config: &Config,
     part: Part,
     (version, revision): (&Version, &str),
@@ -191,18 +138,18 @@ pub(super) fn places(
     let Some((app, environment)) = environment.and_then(|name| app_in(config, name).ok()) else {
         return Vec::new();
     };
-    let app = survey::app_of(app, environment);
-    if !part.backend() || app.backend.is_none() {
-        return Vec::new();
-    }
-    let place = |host: &crate::facts::HostSurvey| Place {
-        target: host.target.clone(),
-        app: app.clone(),
+    let hosts = survey::hosts_of(app, environment).unwrap_or_default();
+    let place = |(target, app): (Target, App)| Place {
+        target,
+        app,
         version: version.clone(),
         revision: revision.to_owned(),
         built: false,
     };
-    facts.hosts.iter().map(place).collect()
+    let with = hosts
+        .into_iter()
+        .filter(|(_, app)| part.backend() && app.backend.is_some());
+    with.map(place).collect()
 }
 
 fn empty_plan(facts: &Facts, verb: &str, part: Part, environment: &str, version: Version) -> Plan {
@@ -217,6 +164,8 @@ fn empty_plan(facts: &Facts, verb: &str, part: Part, environment: &str, version:
         then: None,
         notes: Vec::new(),
         steps: Vec::new(),
+        way_back: Vec::new(),
+        despite_freeze: None,
     }
 }
 
@@ -269,19 +218,24 @@ pub(super) fn plan(
         format!("build {} {version} for production", app.name),
         action,
     ));
-    let app_there = survey::app_of(app, environment);
+    frozen(
+        (&wanted.environment, environment),
+        wanted.despite_freeze.as_deref(),
+        &mut plan,
+        blockers,
+    );
+    let hosts = hosts_of(app, environment)
+        .map_err(|blocker| blockers.push(blocker))
+        .ok()?;
     let deploy = Deploy {
-        app_there,
+        hosts: &hosts,
         environment,
         version: &version,
         revision: &revision,
         built: true,
     };
-    if let Err(blocker) = deploy.steps(wanted.part, &mut plan) {
-        blockers.push(blocker);
-    }
+    deploy.steps(wanted.part, &mut plan);
     verify(
-        facts,
         config,
         wanted.part,
         &wanted.environment,
@@ -292,16 +246,9 @@ pub(super) fn plan(
 }
 
 /// Looks at what users now see.
-fn verify(
-    facts: &Facts,
-    config: &Config,
-    part: Part,
-    environment: &str,
-    plan: &mut Plan,
-    revision: &str,
-) {
+fn verify(config: &Config, part: Part, environment: &str, plan: &mut Plan, revision: &str) {
     let wanted = (&plan.version, revision);
-    let hosts = places(facts, config, part, wanted, Some(environment));
+    let hosts = places(config, part, wanted, Some(environment));
     let frontend = config
         .app
         .as_ref()
@@ -348,72 +295,93 @@ pub(super) fn plan_rollback(
     let found = ready(facts, config, &wanted.environment, blockers);
     let (app, environment) = found?;
     missing_part(app, wanted.part, blockers);
+    let hosts = hosts_of(app, environment)
+        .map_err(|blocker| blockers.push(blocker))
+        .ok()?;
+    let pairs = pairs_before(facts, &hosts, wanted.part, blockers);
+    // Hosts that go back to the same go together, wave after wave.
     let mut plan: Option<Plan> = None;
+    let mut commit = None;
+    for part in [Part::Backend, Part::Frontend] {
+        if wanted.part != Part::Both && wanted.part != part {
+            continue;
+        }
+        for (release, there) in &pairs_of(&pairs, part) {
+            let plan = plan.get_or_insert_with(|| {
+                empty_plan(
+                    facts,
+                    "rollback",
+                    wanted.part,
+                    &wanted.environment,
+                    release.version.clone(),
+                )
+            });
+            if part == Part::Backend {
+                commit.get_or_insert_with(|| release.commit.clone());
+            }
+            let deploy = Deploy {
+                hosts: there,
+                environment,
+                version: &release.version,
+                revision: &release.commit,
+                built: false,
+            };
+            deploy.steps(part, plan);
+        }
+    }
+    let mut plan = plan?;
+    if let Some(commit) = commit {
+        verify(config, wanted.part, &wanted.environment, &mut plan, &commit);
+    }
+    Some(plan)
+}
+
+/// What ran before on each host.
+fn pairs_before<'a>(
+    facts: &'a Facts,
+    hosts: &'a [(Target, App)],
+    part: Part,
+    blockers: &mut Vec<Blocker>,
+) -> Vec<(&'a (Target, App), &'a PastDeploy)> {
+    let mut pairs = Vec::new();
     for host in &facts.hosts {
-        let Some(previous) = &host.previous else {
-            blockers.push(Blocker::new(
+        let Some(here) = hosts.iter().find(|(target, _)| *target == host.target) else {
+            continue;
+        };
+        let known = host.previous.as_ref().filter(|previous| {
+            (part.backend() && previous.backend.is_some())
+                || (part.frontend() && previous.frontend.is_some())
+        });
+        match known {
+            Some(previous) => pairs.push((here, previous)),
+            None => blockers.push(Blocker::new(
                 format!(
                     "{}: no known-good release is recorded before the one that runs",
                     host.target
                 ),
                 "deploy a released version by name: `deploy backend --version V`",
-            ));
-            continue;
-        };
-        let release = previous
-            .backend
-            .as_ref()
-            .filter(|_| wanted.part.backend())
-            .or(previous.frontend.as_ref());
-        let Some(release) = release else { continue };
-        let plan = plan.get_or_insert_with(|| {
-            empty_plan(
-                facts,
-                "rollback",
-                wanted.part,
-                &wanted.environment,
-                release.version.clone(),
-            )
-        });
-        let app_there = survey::app_of(app, environment);
-        let one_host = EnvironmentConfig {
-            hosts: vec![host.target.to_string()],
-            ..environment.clone()
-        };
-        for (part, release) in [
-            (Part::Backend, &previous.backend),
-            (Part::Frontend, &previous.frontend),
-        ] {
-            let asked = wanted.part == Part::Both || wanted.part == part;
-            let Some(release) = release.as_ref().filter(|_| asked) else {
-                continue;
-            };
-            let deploy = Deploy {
-                app_there: app_there.clone(),
-                environment: &one_host,
-                version: &release.version,
-                revision: &release.commit,
-                built: false,
-            };
-            if let Err(blocker) = deploy.steps(part, plan) {
-                blockers.push(blocker);
-            }
+            )),
         }
     }
-    let mut plan = plan?;
-    if let Some(commit) = facts
-        .hosts
-        .iter()
-        .find_map(|h| Some(h.previous.as_ref()?.backend.as_ref()?.commit.clone()))
-    {
-        verify(
-            facts,
-            config,
-            wanted.part,
-            &wanted.environment,
-            &mut plan,
-            &commit,
-        );
+    pairs
+}
+
+/// The releases of one part, each with the hosts that go back to it.
+fn pairs_of(
+    pairs: &[(&(Target, App), &PastDeploy)],
+    part: Part,
+) -> Vec<(Release, Vec<(Target, App)>)> {
+    let mut releases: Vec<(Release, Vec<(Target, App)>)> = Vec::new();
+    for (host, pair) in pairs {
+        let release = match part {
+            Part::Frontend => &pair.frontend,
+            _ => &pair.backend,
+        };
+        let Some(release) = release else { continue };
+        match releases.iter_mut().find(|(known, _)| known == release) {
+            Some((_, there)) => there.push((*host).clone()),
+            None => releases.push((release.clone(), vec![(*host).clone()])),
+        }
     }
-    Some(plan)
+    releases
 }

@@ -122,6 +122,8 @@ fn empty(
         )),
         notes: Vec::new(),
         steps: Vec::new(),
+        way_back: Vec::new(),
+        despite_freeze: None,
     }
 }
 

@@ -21,6 +21,7 @@ mod moves;
 mod publish;
 mod release;
 mod version;
+mod waves;
 mod yank;
 
 use std::collections::BTreeMap;
@@ -70,6 +71,17 @@ pub struct Plan {
     pub notes: Vec<String>,
     /// The steps.
     pub steps: Vec<Step>,
+    /// What is done when a deploy fails on some host, to have all of them run
+    /// what they ran before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub way_back: Vec<Step>,
+    /// Why it is done although deploys are frozen, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub despite_freeze: Option<String>,
+}
+
+fn is_zero(number: &usize) -> bool {
+    *number == 0
 }
 
 /// One step: done or not done, never half.
@@ -88,6 +100,14 @@ pub struct Step {
     /// this one starts, by their ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub needs: Vec<String>,
+    /// Steps of the same run of steps that must have ended before this one
+    /// starts, well or in a way that is borne.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<String>,
+    /// Failures in the same run of steps that hold up only what needs the step
+    /// that failed; one more, and nothing new starts.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub bears: usize,
     /// The first of those that cannot be taken back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_return: bool,
@@ -108,6 +128,8 @@ impl Step {
             title: title.into(),
             beside: false,
             needs: Vec::new(),
+            after: Vec::new(),
+            bears: 0,
             no_return: false,
             action,
         }
@@ -248,6 +270,8 @@ mod shape {
             at: Timestamp::UNIX_EPOCH,
             then: None,
             notes: Vec::new(),
+            way_back: Vec::new(),
+            despite_freeze: None,
             steps: vec![
                 step("fmt", Stage::Fmt),
                 step("audit", Stage::Audit).beside(),

@@ -124,6 +124,8 @@ fn empty(facts: &Facts, config: &Config, moves: &[Move<'_>]) -> Option<Plan> {
         then: None,
         notes: Vec::new(),
         steps: Vec::new(),
+        way_back: Vec::new(),
+        despite_freeze: None,
     })
 }
 
@@ -234,7 +236,6 @@ impl Release<'_> {
     fn outcome(&self, plan: &mut Plan, environment: Option<&str>) {
         let reference = plan.reference();
         let hosts = deploy::places(
-            self.facts,
             self.config,
             Part::Backend,
             (&plan.version, &reference),

@@ -21,6 +21,7 @@ use crate::{Config, Stage, TokenPlaces};
 
 mod gates;
 mod versions;
+mod waves;
 
 const CHANGELOG: &str =
     "# Changelog\n\n## [Unreleased]\n\n- Something new.\n\n## [1.0.0] - 2026-01-01\n\n- First.\n";
@@ -166,6 +167,7 @@ fn release(facts: &Facts, version: &str, skip: &[Stage]) -> Result<Plan, Blocker
         versions: version.split(' ').map(|v| v.parse().unwrap()).collect(),
         pre: None,
         skip: skip.to_vec(),
+        despite_freeze: None,
         environment: "production".to_owned(),
         handed_on: false,
     };

@@ -42,6 +42,8 @@ pub(super) fn plan(
         then: None,
         notes: Vec::new(),
         steps: Vec::new(),
+        way_back: Vec::new(),
+        despite_freeze: None,
     };
     let yanked = registry_steps(facts, group, wanted, verb, &mut plan, blockers);
     if let Some(Ok(registry)) = &facts.registry

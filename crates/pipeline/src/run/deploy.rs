@@ -4,6 +4,7 @@ use stagegate_deploy::{
     Artifact, BackendStep, Deploy, DeployError, FrontendStep, Host, Progress, Release,
     perform_backend as perform_on_host, perform_frontend as flip_on_host,
     probe_backend as probe_on_host, probe_frontend as probe_bundle_on_host,
+    take_back as take_back_on_host,
 };
 
 use super::{Effect, Probe, build};
@@ -41,12 +42,19 @@ fn deploy(effect: &Effect<'_>, place: &Place) -> Deploy {
             commit: known.unwrap_or_else(|| place.revision.clone()),
         },
         owner: format!("{}@{}", effect.plan.target, effect.plan.at.as_second()),
-        by: who(),
+        by: who(effect.plan),
     }
 }
 
-/// Who deploys, for the host's record.
-fn who() -> String {
+/// Who deploys, for the host's record, and why in a freeze.
+fn who(plan: &Plan) -> String {
+    match &plan.despite_freeze {
+        None => account(),
+        Some(why) => format!("{} (despite the freeze: {why})", account()),
+    }
+}
+
+fn account() -> String {
     let names = ["GITHUB_ACTOR", "USER", "LOGNAME"];
     names
         .iter()
@@ -112,6 +120,15 @@ pub(super) fn perform_backend(
     ) {
         effect.account.book(Spent::Waiting, start.elapsed());
     }
+    Ok(result?)
+}
+
+pub(super) fn take_back(effect: &mut Effect<'_>, place: &Place) -> anyhow::Result<String> {
+    let deploy = deploy(effect, place);
+    let host = Host::connect(&place.target)?;
+    let start = std::time::Instant::now();
+    let result = take_back_on_host(&host, &deploy, &mut |p| show(effect, p));
+    effect.account.book(Spent::Waiting, start.elapsed());
     Ok(result?)
 }
 

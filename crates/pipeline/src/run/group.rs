@@ -84,7 +84,7 @@ pub(super) fn pass<'a>(
                     if desk.end(step, result, seconds, account)? {
                         schedule.done(&step.id);
                     } else {
-                        schedule.failed(&step.id);
+                        schedule.failed(step);
                     }
                 }
             }

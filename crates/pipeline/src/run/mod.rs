@@ -34,6 +34,7 @@ mod step;
 mod tag;
 mod tracked;
 mod tree;
+mod way_back;
 mod yank;
 
 use std::collections::BTreeSet;
@@ -57,6 +58,8 @@ pub struct Ended {
     pub end: RunEnd,
     /// The step it ended at, and why.
     pub failure: Option<(String, anyhow::Error)>,
+    /// It failed at more than is borne: what other hosts run is in question.
+    spreads: bool,
 }
 
 /// Asked before the first step that cannot be taken back.
@@ -93,7 +96,10 @@ pub fn run(
     let passed = pass((plan, portion), world, &mut journal, start, confirm, emit);
     // However it ended, a workflow's token is not left lying around.
     let given_back = world.give_token_back();
-    let ended = passed?;
+    let mut ended = passed?;
+    if ended.spreads {
+        way_back::go(plan, world, &mut ended, &mut journal, start, emit)?;
+    }
     let next = match &ended.end {
         RunEnd::Completed => {
             tree::remove(world, plan);
@@ -149,8 +155,14 @@ fn pass(
     confirm: Confirm<'_>,
     emit: &mut dyn FnMut(&Event),
 ) -> anyhow::Result<Ended> {
-    let ended = |end| Ok(Ended { end, failure: None });
     let mut left = false;
+    let ended = |end| {
+        Ok(Ended {
+            end,
+            failure: None,
+            spreads: false,
+        })
+    };
     for group in plan.groups() {
         let mut done = BTreeSet::new();
         let (wanted, others): (Vec<&Step>, Vec<&Step>) =
@@ -197,6 +209,7 @@ fn pass(
                 RunEnd::Failed
             };
             return Ok(Ended {
+                spreads: end != RunEnd::Interrupted && !schedule.bore_failures(),
                 end,
                 failure: Some((step, error)),
             });
@@ -214,18 +227,19 @@ fn pass(
 
 /// What shows that a step of an earlier run needs nothing more. The journal's
 /// word is enough, but for a host that may have gone back by itself while
-/// nobody was there: until a backend is confirmed, the host is asked again.
+/// nobody was there, or was brought back: then the host is asked again.
 fn settled(plan: &Plan, world: &World, step: &Step, journal: &Journal) -> Option<String> {
     let evidence = journal.done().get(&step.id)?;
-    match deploy::confirmation_of(plan, step) {
-        Some(confirmation) if !journal.done().contains_key(confirmation) => {
-            let mut effect = Effect::new(plan, world, step, &|_| {});
-            // A host that cannot be asked is met again, with its error, by the step itself.
-            match step::probe(&mut effect, &step.action) {
-                Ok(Probe::Done(evidence)) => Some(evidence),
-                Ok(Probe::Absent | Probe::Conflict(_)) | Err(_) => None,
-            }
-        }
-        _ => Some(evidence.clone()),
+    let unconfirmed = deploy::confirmation_of(plan, step)
+        .is_some_and(|confirmation| !journal.done().contains_key(confirmation));
+    let taken_back = || way_back::of(plan, step).is_some_and(|back| journal.was_started(&back.id));
+    if !unconfirmed && !taken_back() {
+        return Some(evidence.clone());
+    }
+    let mut effect = Effect::new(plan, world, step, &|_| {});
+    // A host that cannot be asked is met again, with its error, by the step itself.
+    match step::probe(&mut effect, &step.action) {
+        Ok(Probe::Done(evidence)) => Some(evidence),
+        Ok(Probe::Absent | Probe::Conflict(_)) | Err(_) => None,
     }
 }

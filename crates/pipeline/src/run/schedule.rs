@@ -1,11 +1,13 @@
 //! Which steps of a group may start now: pure bookkeeping, away from threads,
 //! journal and clock.
 //!
-//! A step starts as soon as the steps that it names in its `needs` are done,
-//! whatever else is still under way. After a failure, or the wish to stop,
-//! nothing new starts: what runs is let to its end, and whoever looks into it
-//! finds as little changed as possible. It refuses to reorder: among those
-//! that may start, the plan's order decides.
+//! A step starts as soon as the steps that it names in its `needs` are done, and
+//! those in its `after` have ended, whatever else is still under way. After a
+//! failure, or the wish to stop, nothing new starts: what runs is let to its
+//! end, and whoever looks into it finds as little changed as possible. Only as
+//! many failures as the steps bear hold up no more than what needs the failed
+//! ones. It refuses to reorder: among those that may start, the plan's order
+//! decides.
 
 use std::collections::BTreeSet;
 
@@ -21,6 +23,11 @@ pub(super) struct Schedule<'a> {
     waiting: Vec<&'a Step>,
     running: BTreeSet<&'a str>,
     done: BTreeSet<&'a str>,
+    /// Failed in a way that is borne, or held up by such a failure.
+    lost: BTreeSet<&'a str>,
+    failures: usize,
+    /// The ids of this group: what is named of other groups is behind us.
+    own: BTreeSet<&'a str>,
     halted: bool,
 }
 
@@ -35,6 +42,9 @@ impl<'a> Schedule<'a> {
                 .collect(),
             running: BTreeSet::new(),
             done,
+            lost: BTreeSet::new(),
+            failures: 0,
+            own: group.iter().map(|step| step.id.as_str()).collect(),
             halted: false,
         }
     }
@@ -51,9 +61,14 @@ impl<'a> Schedule<'a> {
             return taken;
         }
         let room = AT_ONCE.saturating_sub(self.running.len());
-        let done = &self.done;
+        let (done, lost, own) = (&self.done, &self.lost, &self.own);
+        let is_done = |id: &str| done.contains(id) || !own.contains(id);
         self.waiting.retain(|step| {
-            let free = step.needs.iter().all(|need| done.contains(need.as_str()));
+            let free = step.needs.iter().all(|need| is_done(need))
+                && step
+                    .after
+                    .iter()
+                    .all(|s| is_done(s) || lost.contains(s.as_str()));
             let starts = free && taken.len() < room;
             if starts {
                 taken.push(*step);
@@ -72,9 +87,34 @@ impl<'a> Schedule<'a> {
     }
 
     /// A step that was under way ended without being done.
-    pub(super) fn failed(&mut self, id: &str) {
-        self.running.remove(id);
-        self.halted = true;
+    pub(super) fn failed(&mut self, step: &'a Step) {
+        self.running.remove(step.id.as_str());
+        self.failures += 1;
+        if self.failures > step.bears {
+            self.halted = true;
+            return;
+        }
+        self.lost.insert(step.id.as_str());
+        // What needs it is lost with it, and what needs that.
+        loop {
+            let before = self.waiting.len();
+            let lost = &mut self.lost;
+            self.waiting.retain(|step| {
+                let held_up = step.needs.iter().any(|need| lost.contains(need.as_str()));
+                if held_up {
+                    lost.insert(step.id.as_str());
+                }
+                !held_up
+            });
+            if self.waiting.len() == before {
+                return;
+            }
+        }
+    }
+
+    /// Whether something failed, and no more than is borne.
+    pub(super) fn bore_failures(&self) -> bool {
+        self.failures > 0 && !self.halted
     }
 
     /// Nothing new is to start.
@@ -118,9 +158,12 @@ mod tests {
     /// What starts at first and after each event: `+id` is done, `-id` failed,
     /// `!` somebody asked to stop.
     fn check(done_before: &[&str], events: &[&str], want: &[&str]) {
-        let steps = steps(&FIVE);
+        check_steps(&steps(&FIVE), done_before, events, want);
+    }
+
+    fn check_steps(steps: &[Step], done_before: &[&str], events: &[&str], want: &[&str]) {
         let known = |id: &&str| steps.iter().find(|s| s.id == **id).unwrap().id.as_str();
-        let mut schedule = Schedule::new(&steps, done_before.iter().map(known).collect());
+        let mut schedule = Schedule::new(steps, done_before.iter().map(known).collect());
         let mut started = Vec::new();
         let mut note = |schedule: &mut Schedule<'_>| {
             let ids: Vec<_> = schedule.take_ready().iter().map(|s| s.id.clone()).collect();
@@ -130,7 +173,7 @@ mod tests {
         for event in events {
             match event.split_at(1) {
                 ("+", id) => schedule.done(id),
-                ("-", id) => schedule.failed(id),
+                ("-", id) => schedule.failed(steps.iter().find(|s| s.id == id).unwrap()),
                 _ => schedule.halt(),
             }
             note(&mut schedule);
@@ -169,6 +212,57 @@ mod tests {
             &["core alone", "left right", "", ""],
         );
         check(&[], &["!", "+core"], &["core alone", "", ""]);
+    }
+
+    /// Two waves of hosts, each with two steps, and a bundle on each after all.
+    fn waves(bears: usize) -> Vec<Step> {
+        let mut all = steps(&[
+            ("a1", &[]),
+            ("a2", &["a1"]),
+            ("b1", &["elsewhere"]),
+            ("b2", &["b1"]),
+            ("c1", &[]),
+            ("c2", &["c1"]),
+            ("fa", &["a2"]),
+            ("fb", &["b2"]),
+        ]);
+        for step in &mut all {
+            step.bears = bears;
+            step.after = match step.id.as_str() {
+                "b1" | "c1" => vec!["a2".to_owned()],
+                "fa" | "fb" => ["a2", "b2", "c2"].map(str::to_owned).to_vec(),
+                _ => Vec::new(),
+            };
+        }
+        all
+    }
+
+    #[test]
+    fn a_wave_waits_for_the_one_before() {
+        let events = ["+a1", "+a2", "+b1", "+c1", "+b2", "+c2"];
+        let want = ["a1", "a2", "b1 c1", "b2", "c2", "", "fa fb"];
+        check_steps(&waves(0), &[], &events, &want);
+        let events = ["+b1", "-c1", "+b2"];
+        check_steps(&waves(0), &["a1", "a2"], &events, &["b1 c1", "b2", "", ""]);
+    }
+
+    #[test]
+    fn failures_that_are_borne_hold_up_their_own_host_only() {
+        let events = ["+a1", "-a2", "+b1", "+c1", "+b2", "+c2", "+fb"];
+        let want = ["a1", "a2", "b1 c1", "b2", "c2", "", "fb", ""];
+        check_steps(&waves(1), &[], &events, &want);
+        // One more than is borne.
+        let events = ["+a1", "-a2", "-b1", "+c1"];
+        check_steps(&waves(1), &[], &events, &["a1", "a2", "b1 c1", "", ""]);
+        let steps = waves(1);
+        let mut schedule = Schedule::new(&steps, BTreeSet::new());
+        assert!(!schedule.bore_failures());
+        schedule.take_ready();
+        schedule.failed(&steps[0]);
+        assert!(schedule.bore_failures());
+        assert_eq!(schedule.take_ready().len(), 2);
+        schedule.failed(&steps[2]);
+        assert!(!schedule.bore_failures());
     }
 
     #[test]

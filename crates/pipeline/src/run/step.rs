@@ -204,6 +204,8 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
         Action::Undraft { release, .. } => github::probe_public(effect, release),
         Action::Backend { step, place } => deploy::probe_backend(effect, *step, place),
         Action::Frontend { step, place } => deploy::probe_frontend(effect, *step, place),
+        // The host is looked at part by part.
+        Action::TakeBack { .. } => Ok(Probe::Absent),
         Action::Outcome { .. } => Ok(Probe::Absent),
         Action::Yank {
             package,
@@ -293,6 +295,7 @@ pub(super) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<St
         Action::Undraft { release, latest } => github::undraft(effect, release, *latest),
         Action::Backend { step, place } => deploy::perform_backend(effect, *step, place),
         Action::Frontend { step, place } => deploy::perform_frontend(effect, *step, place),
+        Action::TakeBack { place } => deploy::take_back(effect, place),
         Action::Outcome {
             crates,
             releases,

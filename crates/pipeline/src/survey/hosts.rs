@@ -3,10 +3,14 @@
 use stagegate_deploy::{App, Backend, ConnectError, DeployError, Frontend, Host, Target};
 
 use super::Scope;
+use crate::at_once::each_at_once;
 use crate::blocker::Blocker;
 use crate::config::{AppConfig, EnvironmentConfig};
 use crate::facts::HostSurvey;
 use crate::{Config, World};
+
+/// Hosts that are asked at a time.
+const AT_ONCE: usize = 16;
 
 pub(super) fn look(world: &World, scope: &Scope) -> Vec<HostSurvey> {
     let Some((app, environment)) = scope
@@ -17,19 +21,11 @@ pub(super) fn look(world: &World, scope: &Scope) -> Vec<HostSurvey> {
         return Vec::new();
     };
     // An address that cannot be read is the planner's blocker, not a host.
-    let Ok(targets) = targets(environment) else {
+    let Ok(hosts) = hosts_of(app, environment) else {
         return Vec::new();
     };
-    let app = app_of(app, environment);
-    std::thread::scope(|threads| {
-        let surveys: Vec<_> = targets
-            .into_iter()
-            .map(|target| threads.spawn(|| look_at(target, &app)))
-            .collect();
-        surveys
-            .into_iter()
-            .map(|s| s.join().expect("the survey does not panic"))
-            .collect()
+    each_at_once(AT_ONCE, &hosts, |(target, app)| {
+        look_at(target.clone(), app)
     })
 }
 
@@ -75,21 +71,37 @@ fn remedy(error: &DeployError, target: &Target) -> String {
     }
 }
 
-/// The hosts of an environment, or what is wrong with the way they are written.
-pub fn targets(environment: &EnvironmentConfig) -> Result<Vec<Target>, String> {
-    let mut targets = Vec::new();
-    for text in &environment.hosts {
-        let mut target = Target::parse(text).map_err(|e| e.to_string())?;
-        target.identity = environment.identity.clone();
+/// The hosts of an environment, each with the app as it has it; or what is wrong
+/// with the way they are written.
+///
+/// # Errors
+/// The first address that is none, or that is written twice.
+pub fn hosts_of(
+    app: &AppConfig,
+    environment: &EnvironmentConfig,
+) -> Result<Vec<(Target, App)>, String> {
+    let mut hosts: Vec<(Target, App)> = Vec::new();
+    for host in &environment.hosts {
+        let mut target = Target::parse(host.address()).map_err(|e| e.to_string())?;
+        let same =
+            |(other, _): &(Target, App)| other.host == target.host && other.port == target.port;
+        if hosts.iter().any(same) {
+            return Err(format!("{target} is written twice"));
+        }
+        let own = host.different();
+        let identity = own.and_then(|own| own.identity.as_ref());
+        let prefix = own.and_then(|own| own.prefix.as_ref());
+        target.identity = identity.or(environment.identity.as_ref()).cloned();
         target.known_hosts = environment.known_hosts.clone();
-        target.prefix = environment.prefix.clone();
-        targets.push(target);
+        target.prefix = prefix.unwrap_or(&environment.prefix).clone();
+        let port = own.and_then(|own| own.port).or(environment.port);
+        hosts.push((target, app_of(app, environment, port)));
     }
-    Ok(targets)
+    Ok(hosts)
 }
 
 /// The app as a host of this environment has it.
-pub fn app_of(app: &AppConfig, environment: &EnvironmentConfig) -> App {
+fn app_of(app: &AppConfig, environment: &EnvironmentConfig, port: Option<u16>) -> App {
     let backend = app.backend.as_ref().map(|backend| {
         let stabilise = seconds(environment.stabilise);
         Backend {
@@ -102,7 +114,7 @@ pub fn app_of(app: &AppConfig, environment: &EnvironmentConfig) -> App {
                 .clone()
                 .or_else(|| backend.service_user.clone())
                 .unwrap_or_else(|| app.name.clone()),
-            port: environment.port.unwrap_or(backend.port),
+            port: port.unwrap_or(backend.port),
             health: backend.health.clone(),
             env_file: Some(
                 backend

@@ -18,7 +18,7 @@ mod tools;
 pub(crate) use advisories::default_database;
 pub use changelogs::every_changelog;
 pub(crate) use hosts::environment;
-pub use hosts::{app_of, targets};
+pub use hosts::hosts_of;
 
 use std::collections::BTreeMap;
 

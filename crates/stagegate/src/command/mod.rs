@@ -45,6 +45,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 versions: args.versions,
                 pre: args.pre,
                 skip: args.skip,
+                despite_freeze: args.freeze.why,
                 environment: args.environment.name,
                 handed_on: portion != Portion::Whole,
             };
@@ -64,6 +65,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
             let request = DeployRequest {
                 part: args.part.into(),
                 version: args.version.clone(),
+                despite_freeze: args.freeze.why,
                 environment: args.environment.name.clone(),
             };
             let words = format!("{} --env {}", request.part.name(), request.environment);

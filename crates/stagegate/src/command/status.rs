@@ -1,6 +1,6 @@
 //! `status`: what is half done, and what runs where.
 
-use stagegate_deploy::{Health, Host};
+use stagegate_deploy::{App, Health, Host, Target};
 use stagegate_pipeline::{Journal, World, survey};
 
 use crate::cli::Format;
@@ -11,18 +11,17 @@ pub(super) fn status(world: &World, environment: &str, format: Format) -> anyhow
     let open = Journal::open_targets(&world.state);
     let hosts = match (&world.config.app, world.config.deploy.get(environment)) {
         (Some(app), Some(there)) => {
-            let app = survey::app_of(app, there);
-            let targets = survey::targets(there).map_err(anyhow::Error::msg)?;
-            let ask = |target: stagegate_deploy::Target| {
+            let hosts = survey::hosts_of(app, there).map_err(anyhow::Error::msg)?;
+            let ask = |(target, app): (Target, App)| {
                 let status = Host::connect(&target)
                     .map_err(stagegate_deploy::DeployError::from)
                     .and_then(|host| stagegate_deploy::status(&host, &app));
                 (target, status)
             };
             std::thread::scope(|threads| {
-                let asked: Vec<_> = targets
+                let asked: Vec<_> = hosts
                     .into_iter()
-                    .map(|target| threads.spawn(|| ask(target)))
+                    .map(|host| threads.spawn(|| ask(host)))
                     .collect();
                 asked
                     .into_iter()

@@ -61,6 +61,8 @@ mod tests {
             title: format!("do {id}"),
             beside,
             needs: Vec::new(),
+            after: Vec::new(),
+            bears: 0,
             no_return,
             action: Action::Command {
                 run: vec![id.to_owned()],
@@ -77,6 +79,8 @@ mod tests {
             at: "2026-01-01T00:00:00Z".parse().unwrap(),
             then: None,
             notes: vec!["mind the gap".to_owned()],
+            way_back: Vec::new(),
+            despite_freeze: None,
             steps: vec![
                 step("tag", Stage::Tag, false, false),
                 step("a", Stage::Publish, false, true),

@@ -23,6 +23,7 @@ mod publish;
 mod refusal;
 mod spoil;
 mod versions;
+mod waves;
 mod workflows;
 
 mod web;

@@ -319,15 +319,14 @@ fn parts(runner: &mut Runner) {
     runner
         .dispatch("deploy", inputs("frontend"))
         .must_end_with(0);
-    let last = deploys(&place).pop().unwrap();
-    assert_eq!(last["commit"], commit.as_str(), "{last}");
-    host_runs(&place, "0.2.0", &first);
+    let running = |part: &str| last_of(&place, part);
+    assert_eq!(running("frontend"), release_of(&commit));
+    assert_eq!(running("backend"), release_of(&first));
 
     runner.at(&commit);
-    runner
-        .dispatch("deploy", inputs("backend"))
-        .must_end_with(0);
-    host_runs(&place, "0.2.0", &commit);
+    let backend = runner.dispatch("deploy", inputs("backend"));
+    backend.must_end_with(0);
+    assert_eq!(running("backend"), release_of(&commit));
 
     let newer = runner.push(
         "crates/demo/frontend/src/index.html",
@@ -371,14 +370,17 @@ fn last_of(place: &Place, part: &str) -> String {
 /// The pair before, and the version withdrawn.
 fn back(runner: &mut Runner) {
     let place = runner.world.place.clone();
-    let backend = last_of(&place, "backend");
+    let (backend, frontend) = (last_of(&place, "backend"), last_of(&place, "frontend"));
+    assert_ne!(backend, frontend);
     runner.at(&runner.main());
     let inputs = serde_json::json!({
         "target": "both", "environment": "production", "yank": "0.2.0", "reason": "it's \"broken\""
     });
     let ran = runner.dispatch("rollback", inputs).must_end_with(0);
     assert!(ended(&ran, "yank", "Job succeeded"), "{}", ran.words());
-    assert_ne!(last_of(&place, "backend"), backend);
+    // The pair before the last push: its bundle was the only thing that changed.
+    assert_eq!(last_of(&place, "backend"), backend);
+    assert_eq!(last_of(&place, "frontend"), backend);
     for name in CRATES {
         let yanked = index_lines(&place, name).pop().unwrap();
         assert_eq!(yanked["yanked"], true, "{yanked}");

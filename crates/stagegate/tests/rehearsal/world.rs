@@ -21,6 +21,20 @@ pub(crate) const NO_GATES: [&str; 16] = [
     "--skip", "test", "--skip", "doc", "--skip", "msrv",
 ];
 
+/// The app's environment on a host.
+pub(crate) const ENVIRONMENT: [&str; 2] = [
+    "DATABASE_URL=file:{prefix}/var/lib/guestbook-entries",
+    "FRONTEND_ROOT={prefix}/opt/guestbook/frontend/current",
+];
+
+/// The programs of a stand-in host.
+pub(crate) fn front_end() -> FrontEnd {
+    FrontEnd {
+        program: STAGEGATE.into(),
+        arguments: vec!["rehearsal-host".to_owned()],
+    }
+}
+
 /// What lies where, whether the stand-ins still run or not.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
@@ -77,21 +91,14 @@ impl World {
             remote: fixture.remote.clone(),
             uncommitted: 0,
         };
-        let environment = [
-            "DATABASE_URL=file:{prefix}/var/lib/guestbook-entries",
-            "FRONTEND_ROOT={prefix}/opt/guestbook/frontend/current",
-        ];
         let app = HostedApp {
             name: "guestbook".to_owned(),
-            environment: environment.map(str::to_owned).to_vec(),
+            environment: ENVIRONMENT.map(str::to_owned).to_vec(),
         };
         let options = WorldOptions {
             repository: REPOSITORY.to_owned(),
             app: host.then_some(app),
-            front_end: FrontEnd {
-                program: STAGEGATE.into(),
-                arguments: vec!["rehearsal-host".to_owned()],
-            },
+            front_end: front_end(),
             // What a kill leaves half done shall not depend on a lag.
             faults: vec![Fault::IndexLag(std::time::Duration::ZERO)],
         };

@@ -11,6 +11,7 @@ fn gated(facts: &Facts, version: &str, gates: &str) -> Plan {
         versions: vec![version.parse().unwrap()],
         pre: None,
         skip: Vec::new(),
+        despite_freeze: None,
         environment: "production".to_owned(),
         handed_on: false,
     };

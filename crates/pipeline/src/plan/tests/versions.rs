@@ -20,6 +20,7 @@ fn release(facts: &Facts, config: &Config, words: &str) -> Result<Plan, Blockers
         versions: words.split(' ').map(|v| v.parse().unwrap()).collect(),
         pre,
         skip: vec![crate::Stage::Changelog],
+        despite_freeze: None,
         environment: "production".to_owned(),
         handed_on: false,
     };

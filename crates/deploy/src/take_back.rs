@@ -1,0 +1,112 @@
+//! Taking back what one run did to a host, because another host failed.
+//!
+//! An unconfirmed switch is reverted, a slot that no user meets is stopped, and where
+//! the run had confirmed its release, the pair that ran before comes back by the same
+//! steps as any deploy. What ran before is read from `deploys.jsonl`, so that a client
+//! that was lost on the way can do it again: nothing is done twice.
+
+use crate::app::{Deploy, Release};
+use crate::backend::{abandon, perform_backend, revert};
+use crate::error::DeployError;
+use crate::frontend::perform_frontend;
+use crate::host::Host;
+use crate::layout::Layout;
+use crate::lease;
+use crate::record::{self, PastDeploy, known_good_pairs};
+use crate::state::{Place, State};
+use crate::step::{BackendStep, FrontendStep, Progress};
+
+/// Brings back what ran before this run, as far as this run has changed it. Idempotent;
+/// a short sentence says what was done.
+///
+/// # Errors
+/// When the host cannot be asked, or what ran before does not become healthy again.
+pub fn take_back(
+    host: &Host,
+    deploy: &Deploy,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<String, DeployError> {
+    deploy.check()?;
+    let release = deploy.release.id();
+    let layout = Layout::new(host.target(), &deploy.app);
+    let records = record::read(host, &layout)?;
+    let others: Vec<_> = records
+        .into_iter()
+        .filter(|record| record.owner != deploy.owner)
+        .collect();
+    let before = known_good_pairs(&others).pop().unwrap_or(PastDeploy {
+        at: jiff::Timestamp::UNIX_EPOCH,
+        backend: None,
+        frontend: None,
+    });
+    let mut done = Vec::new();
+    let state = State::ask(host, &deploy.app)?;
+    // The bundle first: it must never stand on a backend that is older than it.
+    if state.frontend.as_deref() == Some(release.as_str()) && deploy.app.frontend.is_some() {
+        done.extend(frontend(host, deploy, before.frontend, progress)?);
+    }
+    if deploy.app.backend.is_some() {
+        match state.place(&release) {
+            Place::Armed(slot) => {
+                revert(host, deploy, "another host failed")?;
+                done.push(format!("the switch to slot {slot} is taken back"));
+            }
+            Place::Started(slot) => {
+                abandon(host, deploy, slot)?;
+                done.push(format!("slot {slot} is stopped"));
+            }
+            Place::Confirmed(_) | Place::Blocked => {
+                done.extend(backend(host, deploy, before.backend, progress)?);
+            }
+            Place::Nowhere(_) => {}
+        }
+    }
+    lease::release(host, deploy)?;
+    Ok(match &done[..] {
+        [] => "nothing of this run is there".to_owned(),
+        some => some.join("; "),
+    })
+}
+
+/// The same run, with another release.
+fn with(deploy: &Deploy, release: &Release) -> Deploy {
+    Deploy {
+        release: release.clone(),
+        ..deploy.clone()
+    }
+}
+
+fn backend(
+    host: &Host,
+    deploy: &Deploy,
+    before: Option<Release>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Option<String>, DeployError> {
+    let Some(before) = before.filter(|before| *before != deploy.release) else {
+        return Ok(Some(format!(
+            "no other release is known to have run before {}, so it stays",
+            deploy.release.id()
+        )));
+    };
+    let back = with(deploy, &before);
+    for step in BackendStep::ALL {
+        perform_backend(step, host, &back, None, progress)?;
+    }
+    Ok(Some(format!("{} runs again", before.id())))
+}
+
+fn frontend(
+    host: &Host,
+    deploy: &Deploy,
+    before: Option<Release>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Option<String>, DeployError> {
+    let Some(before) = before.filter(|before| *before != deploy.release) else {
+        return Ok(None);
+    };
+    let back = with(deploy, &before);
+    for step in FrontendStep::ALL {
+        perform_frontend(step, host, &back, None, progress)?;
+    }
+    Ok(Some(format!("the bundle of {} is back", before.id())))
+}

@@ -1,0 +1,185 @@
+//! Deploys to many hosts: who waits for whom, what is planned for a failure, and
+//! when nothing is deployed at all.
+
+use stagegate_deploy::{HostFacts, PastDeploy, Release, Sudo};
+
+use super::*;
+use crate::facts::HostSurvey;
+use crate::request::{DeployRequest, Part, RollbackRequest};
+
+const APP: &str = "[app]\nname = \"book\"\n[app.backend]\npackage = \"tool\"\nport = 8080\n\
+                   [app.frontend]\nbuild = [\"make\"]\ndist = \"dist\"\n";
+
+fn config(environment: &str) -> Config {
+    let text = format!("{APP}[deploy.production]\n{environment}");
+    Config::parse("stagegate.toml".into(), &text).unwrap()
+}
+
+fn deploy(config: &Config, despite: Option<&str>) -> Result<Plan, Blockers> {
+    let request = DeployRequest {
+        part: Part::Both,
+        version: None,
+        despite_freeze: despite.map(str::to_owned),
+        environment: "production".to_owned(),
+    };
+    plan(
+        &grouped(&facts(), config),
+        config,
+        &Request::Deploy(request),
+    )
+}
+
+fn step<'a>(plan: &'a Plan, id: &str) -> &'a crate::plan::Step {
+    let found = plan.steps.iter().find(|step| step.id == id);
+    found.unwrap_or_else(|| panic!("there is no {id} in {:#?}", plan.steps))
+}
+
+#[test]
+fn a_wave_waits_for_the_one_before_and_the_bundle_for_all() {
+    let config = config(
+        "hosts = [\"d@a\", \"d@b\", { address = \"d@b:2222\", port = 9090 }, \"d@c\"]\nwaves = { batch = 2, max_failures = 1 }\n",
+    );
+    let plan = deploy(&config, None).unwrap();
+    let confirm = |hosts: &[&str]| -> Vec<String> {
+        hosts
+            .iter()
+            .map(|h| format!("backend.confirm@{h}"))
+            .collect()
+    };
+    let check = |id: &str, needs: &[&str], after: &[&str]| {
+        let step = step(&plan, id);
+        assert_eq!(step.needs, needs, "{id}");
+        assert_eq!(step.after, confirm(after), "{id}");
+        assert_eq!(step.bears, 1, "{id}");
+    };
+    check("backend.upload@a", &[], &[]);
+    check("backend.start@a", &["backend.upload@a"], &[]);
+    check("backend.confirm@a", &["backend.stabilise@a"], &[]);
+    // Where a name is not enough, the port tells hosts apart.
+    check("backend.upload@b:22", &[], &["a"]);
+    check("backend.upload@b:2222", &[], &["a"]);
+    check("backend.upload@c", &[], &["a", "b:22", "b:2222"]);
+    let all = ["a", "b:22", "b:2222", "c"];
+    check("frontend.upload@a", &["backend.confirm@a"], &all);
+    check("frontend.flip@a", &["frontend.upload@a"], &[]);
+    let Action::Backend { place, .. } = &step(&plan, "backend.start@b:2222").action else {
+        panic!("a backend's step");
+    };
+    assert_eq!(place.app.backend.as_ref().unwrap().port, 9090);
+    // One run of steps: the build before it, the look after it.
+    let groups: Vec<usize> = plan.groups().iter().map(|group| group.len()).collect();
+    assert_eq!(groups, [1, 4 * 6 + 4 * 2, 1]);
+    let back: Vec<_> = plan.way_back.iter().map(|s| s.id.as_str()).collect();
+    assert_eq!(back, ["back@a", "back@b:22", "back@b:2222", "back@c"]);
+}
+
+#[test]
+fn hosts_keep_what_they_have_where_that_is_configured() {
+    let config = config("hosts = [\"d@a\", \"d@b\"]\non_failure = \"keep\"\n");
+    assert!(deploy(&config, None).unwrap().way_back.is_empty());
+}
+
+#[test]
+fn a_host_is_written_once() {
+    let blockers = deploy(&config("hosts = [\"d@a\", \"e@a:22\"]\n"), None).unwrap_err();
+    assert!(
+        blockers.to_string().contains("e@a:22 is written twice"),
+        "{blockers}"
+    );
+}
+
+#[test]
+fn a_freeze_is_in_the_way_unless_somebody_says_why_not() {
+    // The facts are of the first moment of 1970, a Thursday.
+    let config = config(
+        "hosts = [\"d@a\"]\nfreeze = [\"Wed 20:00 - Thu 06:00 UTC\", \"Mon 00:00 - Mon 01:00 UTC\"]\n",
+    );
+    let blockers = deploy(&config, None).unwrap_err().to_string();
+    assert!(
+        blockers.contains("frozen until Thu 1970-01-01 06:00 UTC (`Wed 20:00 - Thu 06:00 UTC`)"),
+        "{blockers}"
+    );
+    assert!(blockers.contains("--despite-freeze WHY"), "{blockers}");
+    let plan = deploy(&config, Some("the shop is down")).unwrap();
+    assert_eq!(plan.despite_freeze.as_deref(), Some("the shop is down"));
+    assert!(
+        plan.notes.iter().any(|n| n.contains("the shop is down")),
+        "{:?}",
+        plan.notes
+    );
+}
+
+/// Going back is never frozen, and hosts that ran different releases go back to
+/// their own.
+#[test]
+fn a_rollback_brings_each_host_its_own_pair() {
+    let config =
+        config("hosts = [\"d@a\", \"d@b\", \"d@c\"]\nfreeze = [\"Mon 00:00 - Sun 23:59 UTC\"]\n");
+    let hosts = crate::survey::hosts_of(config.app.as_ref().unwrap(), &config.deploy["production"]);
+    let release = |version: &str| Release {
+        version: version.parse().unwrap(),
+        commit: "c".repeat(40),
+    };
+    let previous = |backend: &str| PastDeploy {
+        at: Timestamp::UNIX_EPOCH,
+        backend: Some(release(backend)),
+        frontend: Some(release("1.0.0")),
+    };
+    let surveys = hosts.unwrap().into_iter().zip(["1.1.0", "1.0.0", "1.1.0"]);
+    let facts = Facts {
+        hosts: surveys
+            .map(|((target, _), version)| HostSurvey {
+                found: Ok(a_good_host(&target.to_string())),
+                target,
+                previous: Some(previous(version)),
+            })
+            .collect(),
+        ..facts()
+    };
+    let request = RollbackRequest {
+        part: Part::Both,
+        environment: "production".to_owned(),
+    };
+    let made = plan(
+        &grouped(&facts, &config),
+        &config,
+        &Request::Rollback(request),
+    );
+    let made = made.unwrap();
+    for (host, version) in [("a", "1.1.0"), ("b", "1.0.0"), ("c", "1.1.0")] {
+        let Action::Backend { place, .. } = &step(&made, &format!("backend.start@{host}")).action
+        else {
+            panic!("a backend's step");
+        };
+        assert_eq!(place.version.to_string(), version, "{host}");
+        assert!(!place.built);
+    }
+    let after = &step(&made, "backend.upload@c").after;
+    assert_eq!(after[..], ["backend.confirm@a"]);
+    // One release after the other, and the bundles, which are the same, at the end.
+    let groups: Vec<usize> = made.groups().iter().map(|group| group.len()).collect();
+    assert_eq!(groups, [12, 6, 6, 1]);
+    assert!(
+        made.way_back.is_empty(),
+        "what goes back does not go back again"
+    );
+}
+
+fn a_good_host(target: &str) -> HostFacts {
+    HostFacts {
+        target: target.to_owned(),
+        systemd: Some("systemd 252".to_owned()),
+        nft: Some("nftables v1.0.6".to_owned()),
+        missing_tools: Vec::new(),
+        sudo: Sudo::NotNeeded,
+        service_user: Some(("book".to_owned(), true)),
+        directories: Vec::new(),
+        env_file: None,
+        disk_free_bytes: u64::MAX,
+        clock_skew_seconds: 0,
+        lease: None,
+        running: None,
+        armed: None,
+        foreign_ports: Vec::new(),
+    }
+}

@@ -1,0 +1,180 @@
+//! The steps of a deploy on all its hosts, wave after wave, and the way back.
+//!
+//! On one host everything is in order. Hosts of one wave go side by side; a wave
+//! begins when the one before is confirmed, and the frontend follows when every
+//! backend is. The way back is planned with it: nobody decides in the dark what
+//! becomes of a host that switched before another one failed.
+
+use semver::Version;
+use stagegate_deploy::{App, BackendStep, FrontendStep, Target};
+
+use super::action::{Action, Place};
+use super::{Plan, Step};
+use crate::Stage;
+use crate::config::{EnvironmentConfig, OnFailure};
+use crate::request::Part;
+
+const BACKEND: [(BackendStep, Stage, &str); 6] = [
+    (
+        BackendStep::Upload,
+        Stage::DeployBackend,
+        "bring the release to",
+    ),
+    (
+        BackendStep::Start,
+        Stage::DeployBackend,
+        "start the idle slot on",
+    ),
+    (
+        BackendStep::Health,
+        Stage::Health,
+        "ask the new slot for its health on",
+    ),
+    (
+        BackendStep::Switch,
+        Stage::Stabilise,
+        "arm the dead man's switch, and switch users over on",
+    ),
+    (
+        BackendStep::Stabilise,
+        Stage::Stabilise,
+        "watch the new release on",
+    ),
+    (
+        BackendStep::Confirm,
+        Stage::Stabilise,
+        "confirm, disarm and drain the old slot on",
+    ),
+];
+
+const FRONTEND: [(FrontendStep, &str); 2] = [
+    (FrontendStep::Upload, "bring the bundle to"),
+    (FrontendStep::Flip, "flip to the bundle on"),
+];
+
+/// An app on hosts, and what is to run there.
+pub(super) struct Deploy<'a> {
+    /// Each with the app as it has it.
+    pub(super) hosts: &'a [(Target, App)],
+    pub(super) environment: &'a EnvironmentConfig,
+    pub(super) version: &'a Version,
+    pub(super) revision: &'a str,
+    /// Built for this run; otherwise it is on the hosts.
+    pub(super) built: bool,
+}
+
+impl Deploy<'_> {
+    /// Adds the steps of the part, and how to go back, to the plan.
+    pub(super) fn steps(&self, part: Part, plan: &mut Plan) {
+        let first = plan.steps.len();
+        let mut confirmed: Vec<String> = Vec::new();
+        if part.backend() {
+            let with: Vec<usize> = self.all(|app| app.backend.is_some());
+            for wave in self.environment.waves.of(with.len()) {
+                let before = confirmed.clone();
+                for host in &with[wave] {
+                    confirmed.push(self.backend(*host, &before, plan));
+                }
+            }
+        }
+        if part.frontend() {
+            for host in self.all(|app| app.frontend.is_some()) {
+                self.frontend(host, &confirmed, plan);
+            }
+        }
+        let own = &mut plan.steps[first..];
+        for (at, step) in own.iter_mut().enumerate() {
+            step.beside = at > 0;
+            step.bears = self.environment.waves.max_failures;
+        }
+        if self.built && self.environment.on_failure == OnFailure::RollBack {
+            self.way_back(plan);
+        }
+    }
+
+    fn all(&self, has: impl Fn(&App) -> bool) -> Vec<usize> {
+        (0..self.hosts.len())
+            .filter(|host| has(&self.hosts[*host].1))
+            .collect()
+    }
+
+    /// The host's name in steps: with its port where the name alone is not enough.
+    fn label(&self, host: usize) -> String {
+        let (target, _) = &self.hosts[host];
+        let same = self.hosts.iter().filter(|(t, _)| t.host == target.host);
+        if same.count() > 1 {
+            format!("{}:{}", target.host, target.port)
+        } else {
+            target.host.clone()
+        }
+    }
+
+    fn place(&self, host: usize) -> Place {
+        let (target, app) = &self.hosts[host];
+        Place {
+            target: target.clone(),
+            app: app.clone(),
+            version: self.version.clone(),
+            revision: self.revision.to_owned(),
+            built: self.built,
+        }
+    }
+
+    /// The backend's steps on one host; the id of the one that settles it.
+    fn backend(&self, host: usize, before: &[String], plan: &mut Plan) -> String {
+        let (label, place) = (self.label(host), self.place(host));
+        let mut last: Option<String> = None;
+        for (kind, stage, words) in BACKEND {
+            let id = format!("backend.{}@{label}", name_of(&kind));
+            let title = format!("{words} {}", place.target);
+            let action = Action::Backend {
+                step: kind,
+                place: place.clone(),
+            };
+            let mut step = Step::new(&id, stage, title, action);
+            match last.replace(id) {
+                Some(needed) => step.needs.push(needed),
+                None => step.after = before.to_vec(),
+            }
+            plan.steps.push(step);
+        }
+        last.unwrap_or_default()
+    }
+
+    fn frontend(&self, host: usize, confirmed: &[String], plan: &mut Plan) {
+        let (label, place) = (self.label(host), self.place(host));
+        // A frontend never comes before its own backend.
+        let own = format!("backend.{}@{label}", name_of(&BackendStep::Confirm));
+        let mut needed = confirmed.contains(&own).then_some(own);
+        for (kind, words) in FRONTEND {
+            let id = format!("frontend.{}@{label}", name_of(&kind));
+            let title = format!("{words} {}", place.target);
+            let action = Action::Frontend {
+                step: kind,
+                place: place.clone(),
+            };
+            let mut step = Step::new(&id, Stage::DeployFrontend, title, action);
+            if kind == FrontendStep::Upload {
+                step.after = confirmed.to_vec();
+            }
+            step.needs.extend(needed.replace(id));
+            plan.steps.push(step);
+        }
+    }
+
+    fn way_back(&self, plan: &mut Plan) {
+        for host in 0..self.hosts.len() {
+            let place = self.place(host);
+            let title = format!("bring back what ran before on {}", place.target);
+            let id = format!("back@{}", self.label(host));
+            let mut step = Step::new(id, Stage::Stabilise, title, Action::TakeBack { place });
+            step.beside = host > 0;
+            step.bears = self.hosts.len();
+            plan.way_back.push(step);
+        }
+    }
+}
+
+fn name_of(step: &impl std::fmt::Debug) -> String {
+    format!("{step:?}").to_lowercase()
+}

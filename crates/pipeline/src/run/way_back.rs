@@ -1,0 +1,73 @@
+//! The way back: a backend failed on one host, so that the others, too, are to run
+//! what they ran before.
+//!
+//! It is part of the plan, and what it did is written down like any step. A run
+//! that is gone on with asks each of these hosts again, whatever the journal says.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use super::{Ended, Schedule, group};
+use crate::event::{Event, RunEnd};
+use crate::journal::Journal;
+use crate::plan::{Action, Step};
+use crate::{Plan, World};
+
+/// The step that brings back the host of a step, if the plan has one.
+pub(super) fn of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a Step> {
+    let (Action::Backend { place, .. } | Action::Frontend { place, .. }) = &step.action else {
+        return None;
+    };
+    plan.way_back.iter().find(|back| {
+        matches!(&back.action, Action::TakeBack { place: there } if there.target == place.target)
+    })
+}
+
+/// Goes it, where a failed backend asks for it: on every host that this run has
+/// begun with. One host alone is left as its own deploy left it.
+pub(super) fn go(
+    plan: &Plan,
+    world: &World,
+    ended: &mut Ended,
+    journal: &mut Journal,
+    start: Instant,
+    emit: &mut dyn FnMut(&Event),
+) -> anyhow::Result<()> {
+    let failed = ended.failure.as_ref().and_then(|(id, _)| {
+        let step = plan.steps.iter().find(|step| step.id == *id)?;
+        matches!(step.action, Action::Backend { .. }).then_some(step)
+    });
+    if failed.is_none() || plan.way_back.len() < 2 {
+        return Ok(());
+    }
+    let begun: Vec<Step> = plan
+        .way_back
+        .iter()
+        .filter(|back| {
+            plan.steps.iter().any(|step| {
+                journal.was_started(&step.id) && of(plan, step).is_some_and(|b| b.id == back.id)
+            })
+        })
+        .cloned()
+        .collect();
+    let mut schedule = Schedule::new(&begun, BTreeSet::new());
+    let failure = group::pass(plan, world, &mut schedule, journal, start, emit)?;
+    if failure.is_none() && schedule.waiting().is_empty() {
+        ended.end = RunEnd::RolledBack;
+        return Ok(());
+    }
+    // What could not be brought back is the more urgent thing to hear.
+    ended.end = RunEnd::Failed;
+    if let Some((step, error)) = failure {
+        let cause = ended
+            .failure
+            .take()
+            .map(|(id, error)| format!("{id} failed ({error:#}), and "));
+        let cause = cause.unwrap_or_default();
+        ended.failure = Some((
+            step,
+            error.context(format!("{cause}not every host could be brought back")),
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,160 @@
+//! Two hosts: the second follows when the first is confirmed, and where it fails,
+//! the first goes back. A run that is gone on with brings both forward.
+
+use camino::Utf8PathBuf;
+use stagegate_rehearsal::host::StandInHost;
+
+use crate::process::Ran;
+use crate::world::{ENVIRONMENT, World, front_end};
+use crate::{web, within_a_rehearsal};
+
+/// A world with a second host beside its own.
+struct TwoHosts {
+    second: StandInHost,
+    world: World,
+}
+
+impl TwoHosts {
+    fn start(name: &str) -> TwoHosts {
+        let world = World::start(name);
+        let place = world.place.host.with_file_name("second-host");
+        let handle = world.stand_ins.handle();
+        let second = StandInHost::start(handle, &place, front_end(), None, Vec::new()).unwrap();
+        let here = TwoHosts { second, world };
+        here.provision(ENVIRONMENT[0]);
+        here.configure();
+        here
+    }
+
+    /// The environment file of the second host, with this line for the store.
+    fn provision(&self, store: &str) {
+        let lines = [store, ENVIRONMENT[1]];
+        let lines = lines.map(|line| line.replace("{prefix}", self.second.prefix().as_str()));
+        self.second.provision("guestbook", &lines).unwrap();
+    }
+
+    /// Both hosts in the file over stagegate.toml.
+    fn configure(&self) {
+        let first = self.world.host();
+        let known = first.known_hosts();
+        let keys = [known, self.second.known_hosts()].map(|f| std::fs::read_to_string(f).unwrap());
+        std::fs::write(known, keys.concat()).unwrap();
+        let overlay = std::fs::read_to_string(self.world.overlay()).unwrap();
+        let address = |host: &StandInHost| format!("\"{}@127.0.0.1:{}\"", host.user(), host.port());
+        let both = format!(
+            "{}, {{ address = {}, port = {}, identity = \"{}\", prefix = \"{}\" }}",
+            address(first),
+            address(&self.second),
+            self.second.public_port(),
+            self.second.identity(),
+            self.second.prefix(),
+        );
+        assert!(overlay.contains(&address(first)), "{overlay}");
+        let overlay = overlay.replace(&address(first), &both);
+        std::fs::write(self.world.overlay(), overlay).unwrap();
+    }
+
+    fn deploy(&self, version: &[&str]) -> Ran {
+        let arguments = [&["deploy", "backend", "--yes"], version].concat();
+        self.world.run(&arguments)
+    }
+
+    /// What users of each host are answered.
+    fn versions(&self) -> [String; 2] {
+        let second = format!("http://127.0.0.1:{}/version", self.second.public_port());
+        [self.world.url("/version"), second].map(|url| web::get(&url).text().trim().to_owned())
+    }
+
+    /// How each deploy to a host ended, oldest first.
+    fn deploys(&self, host: &StandInHost) -> Vec<String> {
+        let log: Utf8PathBuf = host.prefix().join("opt/guestbook/deploys.jsonl");
+        let lines = std::fs::read_to_string(log).unwrap();
+        let ended = |line: &str| {
+            let record: serde_json::Value = serde_json::from_str(line).unwrap();
+            format!("{} {}", record["version"], record["outcome"]).replace('"', "")
+        };
+        lines.lines().map(ended).collect()
+    }
+
+    /// Nothing runs but what users meet, and nobody holds anything.
+    fn nothing_is_under_way(&self) {
+        for host in [self.world.host(), &self.second] {
+            assert_eq!(host.processes().len(), 1, "{:?}", host.processes());
+            assert_eq!(host.timers(), [""; 0]);
+            assert!(!host.prefix().join("opt/guestbook/lease").exists());
+        }
+    }
+}
+
+/// A release that is only committed and tagged, to be deployed by name.
+fn commit_a_version(world: &World, version: &str) {
+    let root = world.root();
+    let manifest = root.join("Cargo.toml");
+    let text = std::fs::read_to_string(&manifest).unwrap();
+    let from = "version = \"0.1.0\"";
+    assert!(text.contains(from), "{text}");
+    std::fs::write(
+        &manifest,
+        text.replace(from, &format!("version = \"{version}\"")),
+    )
+    .unwrap();
+    let mut cargo = crate::process::command("cargo", root);
+    cargo.args(["update", "--workspace", "--offline", "--quiet"]);
+    crate::process::run(cargo).must_end_with(0);
+    crate::process::git(
+        root,
+        &["commit", "--all", "--quiet", "--message", "Another version"],
+    );
+}
+
+#[test]
+fn a_host_that_fails_takes_the_others_back_and_a_resumed_run_brings_all_forward() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let two = TwoHosts::start("waves");
+    let plan = two
+        .world
+        .run(&["deploy", "backend", "--dry-run"])
+        .must_end_with(0);
+    assert!(plan.stdout.contains("confirm, disarm"), "{}", plan.stdout);
+    two.deploy(&[]).must_end_with(0);
+    assert_eq!(two.versions(), ["0.1.0"; 2]);
+    two.nothing_is_under_way();
+
+    commit_a_version(&two.world, "0.1.1");
+    two.provision("DATABASE_URL=nonsense");
+    let failed = two.deploy(&[]);
+    let words = failed.words();
+    assert_eq!(failed.code, Some(7), "{words}");
+    assert!(
+        words.contains("0.1.0") && words.contains("runs again"),
+        "{words}"
+    );
+    assert!(
+        words.contains("users are back on the release before"),
+        "{words}"
+    );
+    // The environment file is read at the start: the second host runs on as it was.
+    assert_eq!(two.versions(), ["0.1.0"; 2]);
+    let first = two.deploys(two.world.host());
+    assert_eq!(
+        first,
+        ["0.1.0 confirmed", "0.1.1 confirmed", "0.1.0 confirmed"]
+    );
+    let second = two.deploys(&two.second);
+    assert_eq!(second, ["0.1.0 confirmed", "0.1.1 unhealthy"]);
+    two.nothing_is_under_way();
+
+    two.provision(ENVIRONMENT[0]);
+    two.deploy(&["--resume"]).must_end_with(0);
+    assert_eq!(two.versions(), ["0.1.1"; 2]);
+    two.nothing_is_under_way();
+
+    // Back again, both of them: to what was known to be good before.
+    two.world
+        .run(&["rollback", "backend", "--yes"])
+        .must_end_with(0);
+    assert_eq!(two.versions(), ["0.1.0"; 2]);
+    two.nothing_is_under_way();
+}
