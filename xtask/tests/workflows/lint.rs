@@ -116,7 +116,7 @@ fn every_linter_objects_to_what_is_wrong() {
             unknown_key
         };
         std::fs::write(&file, wrong).unwrap();
-        if let Some((content, text)) = verdict(name, place.path(), &[file.clone()]) {
+        if let Some((content, text)) = verdict(name, place.path(), std::slice::from_ref(&file)) {
             assert!(!content, "{name} is content:\n{text}");
         }
     }
