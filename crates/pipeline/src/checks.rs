@@ -24,6 +24,16 @@ fn check(about: impl Into<String>, outcome: Found<String>) -> Check {
     }
 }
 
+/// Whether it is about who may write to the registry and to GitHub: only whoever
+/// writes there can tell.
+pub(crate) fn is_access(facts: &Facts, check: &Check) -> bool {
+    let github_answers = matches!(facts.github, Some(Ok(_)));
+    check.about == REGISTRY_TOKEN || (check.about == GITHUB && github_answers)
+}
+
+const REGISTRY_TOKEN: &str = "registry token";
+const GITHUB: &str = "GitHub";
+
 /// Every precondition of a release.
 pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
     let mut checks: Vec<Check> = facts
@@ -53,7 +63,7 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
             );
             checks.push(check("registry", Ok(text)));
             checks.push(check(
-                "registry token",
+                REGISTRY_TOKEN,
                 registry.token.clone().map(|places| places.to_string()),
             ));
             checks.extend(owners(registry));
@@ -61,14 +71,14 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
     }
     match &facts.github {
         None => {}
-        Some(Err(blocker)) => checks.push(check("GitHub", Err(blocker.clone()))),
+        Some(Err(blocker)) => checks.push(check(GITHUB, Err(blocker.clone()))),
         Some(Ok(github)) => {
             let text = format!(
                 "{} answers, and the token may write",
                 github.facts.full_name
             );
             checks.push(check(
-                "GitHub",
+                GITHUB,
                 if github.facts.may_write {
                     Ok(text)
                 } else {

@@ -99,6 +99,8 @@ pub enum StepOutcome {
 pub enum RunEnd {
     /// Everything in the plan is done.
     Completed,
+    /// The part that was asked for is done; the rest can go on from it.
+    Paused,
     /// Somebody asked to stop; it can go on.
     Interrupted,
     /// The question before the point of no return was answered with no.

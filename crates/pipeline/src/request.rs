@@ -18,6 +18,8 @@ pub enum Request {
     Yank(YankRequest),
     /// A branch from a released version, ready for a fix.
     Hotfix(HotfixRequest),
+    /// The gates, and nothing after them.
+    Check(CheckRequest),
 }
 
 /// `release`
@@ -33,6 +35,16 @@ pub struct ReleaseRequest {
     pub despite_freeze: Option<String>,
     /// The environment to deploy to.
     pub environment: String,
+    /// The plan is obeyed elsewhere: who may write to the registry and to GitHub
+    /// is asked there.
+    pub handed_on: bool,
+}
+
+/// `check`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct CheckRequest {
+    /// The gates; empty: all that are on.
+    pub gates: Vec<Stage>,
 }
 
 /// Which half of an app.

@@ -1,4 +1,5 @@
-//! The client's sudden death, at a named record of its journal.
+//! The client's sudden death, at a named record of its journal, or the wish that
+//! it stop.
 //!
 //! SIGKILL from within is SIGKILL: nothing is flushed, nothing unwinds. It is
 //! sent by the process to itself because nobody outside could hit the very
@@ -7,8 +8,10 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Context;
+use rustix::process::Signal;
 
-/// The variable that says when: `before:N` or `after:N`.
+/// The variable that says when: `before:N` or `after:N`; with `:INT` behind it the
+/// process is asked to stop, as a runner does that cancels a job.
 pub const VARIABLE: &str = "STAGEGATE_REHEARSAL_KILL";
 
 /// Which side of the record.
@@ -25,15 +28,20 @@ pub enum When {
 pub struct KillAt {
     when: When,
     record: usize,
+    signal: Signal,
     seen: AtomicUsize,
 }
 
 impl KillAt {
-    /// Reads `before:N` or `after:N`, N from 1.
+    /// Reads `before:N` or `after:N`, N from 1, or the same with `:INT`.
     ///
     /// # Errors
     /// When it is neither.
     pub fn parse(text: &str) -> anyhow::Result<KillAt> {
+        let (text, signal) = match text.strip_suffix(":INT") {
+            Some(text) => (text, Signal::INT),
+            None => (text, Signal::KILL),
+        };
         let (when, record) = text.split_once(':').context("write before:N or after:N")?;
         let when = match when {
             "before" => When::Before,
@@ -47,6 +55,7 @@ impl KillAt {
         Ok(KillAt {
             when,
             record,
+            signal,
             seen: AtomicUsize::new(0),
         })
     }
@@ -62,14 +71,11 @@ impl KillAt {
             .transpose()
     }
 
-    /// Called before and after every record; does not return from the fatal one.
+    /// Called before and after every record; does not return from a fatal one.
     pub fn at(&self, when: When) {
         if self.is_fatal(when) {
             // Nothing can be done about a failure, and nothing needs to be.
-            let _ = rustix::process::kill_process(
-                rustix::process::getpid(),
-                rustix::process::Signal::KILL,
-            );
+            let _ = rustix::process::kill_process(rustix::process::getpid(), self.signal);
         }
     }
 
@@ -102,6 +108,7 @@ mod tests {
         };
         assert_eq!(fatal("before:2"), [(2, When::Before)]);
         assert_eq!(fatal("after:3"), [(3, When::After)]);
+        assert_eq!(fatal("after:1:INT"), [(1, When::After)]);
         assert!(KillAt::parse("after:0").is_err());
         assert!(KillAt::parse("soon").is_err());
     }

@@ -3,8 +3,8 @@
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use semver::Version;
-use stagegate_pipeline::Stage;
 use stagegate_pipeline::plan::Wanted;
+use stagegate_pipeline::{Portion, Stage};
 
 /// Takes a Cargo workspace from merged to published, released and running.
 #[derive(Debug, Parser)]
@@ -42,6 +42,11 @@ pub(crate) enum Task {
     Yank(Yank),
     /// Make a branch from a released version, ready for a fix
     Hotfix(Hotfix),
+    /// Run the gates on what is checked out
+    Check(Check),
+    /// Write the workflows for GitHub Actions, or work within them
+    #[command(subcommand)]
+    Ci(Ci),
     /// Say what is released, what runs where, and what is half done
     Status(Environment),
     /// Check every precondition of a release, with remedies
@@ -63,6 +68,8 @@ pub(crate) struct Release {
     /// Make a pre-release of it under this label, such as `rc`
     #[arg(long, value_name = "LABEL", conflicts_with = "resume")]
     pub(crate) pre: Option<String>,
+    #[command(flatten)]
+    pub(crate) part: PartOfPlan,
     /// Print the plan and stop; nothing can be written
     #[arg(long, conflicts_with_all = ["resume", "yes"])]
     pub(crate) dry_run: bool,
@@ -78,10 +85,37 @@ pub(crate) struct Release {
 }
 
 #[derive(Debug, Args)]
+pub(crate) struct PartOfPlan {
+    /// Stop once this stage is done, or once the `plan` is written down; another
+    /// machine can go on (`ci pack`)
+    #[arg(long, value_name = "STAGE")]
+    until: Option<Portion>,
+    /// Do this one step of a plan that is begun, and no other
+    #[arg(
+        long,
+        value_name = "STEP",
+        requires = "resume",
+        conflicts_with = "until"
+    )]
+    only: Option<String>,
+}
+
+impl PartOfPlan {
+    /// How much of the plan is wanted.
+    pub(crate) fn portion(self) -> Portion {
+        let only = self.only.map(Portion::Only);
+        only.or(self.until).unwrap_or_default()
+    }
+}
+
+#[derive(Debug, Args)]
 pub(crate) struct Going {
     /// Go on with a run that was stopped, by its own plan
     #[arg(long)]
     pub(crate) resume: bool,
+    /// With --resume: begin, if nothing is begun
+    #[arg(long, requires = "resume")]
+    pub(crate) or_begin: bool,
     /// Do not ask before the point of no return
     #[arg(long)]
     pub(crate) yes: bool,
@@ -173,6 +207,42 @@ pub(crate) struct Yank {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) going: Going,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    /// The gates; without any, all that are on
+    #[arg(value_name = "GATE")]
+    pub(crate) gates: Vec<Stage>,
+}
+
+/// What to do about workflows.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Ci {
+    /// Write .github/workflows from stagegate.toml
+    Write {
+        /// Overwrite what was written or changed by hand
+        #[arg(long)]
+        force: bool,
+    },
+    /// Say how .github/workflows differs from what would be written
+    Check,
+    /// Say which part of the app has changed, in GITHUB_OUTPUT
+    Changed {
+        /// The commit that was deployed before
+        #[arg(long, value_name = "COMMIT")]
+        since: String,
+    },
+    /// Put what is begun here into one file, for another machine
+    Pack {
+        /// The file
+        file: Utf8PathBuf,
+    },
+    /// Take up what other machines have packed
+    Unpack {
+        /// Where their files lie, at any depth
+        directory: Utf8PathBuf,
+    },
 }
 
 /// What to ask of the changelogs.

@@ -102,7 +102,7 @@ impl Exit {
             failure.is_some_and(|e| e.chain().any(test))
         };
         match end {
-            RunEnd::Completed => Exit::Success,
+            RunEnd::Completed | RunEnd::Paused => Exit::Success,
             RunEnd::Interrupted => Exit::Interrupted,
             RunEnd::Declined => Exit::Declined,
             RunEnd::RolledBack => Exit::RolledBack,

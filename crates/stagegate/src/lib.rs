@@ -11,6 +11,7 @@
 //! pipeline's events as lines, spinners or JSON, and turns every end into one
 //! of the documented exit codes ([`Exit`]).
 
+mod ci;
 mod cli;
 mod command;
 mod exit;

@@ -81,6 +81,10 @@ impl Config {
                 );
             }
         }
+        let environments: Vec<&str> = self.deploy.keys().map(String::as_str).collect();
+        if let Some((needle, message)) = self.ci.problem(&environments) {
+            return wrong(needle, message);
+        }
         if let Some(app) = &self.app {
             let plain = |name: &str| {
                 name.starts_with(|c: char| c.is_ascii_lowercase())

@@ -7,6 +7,7 @@
 //!
 //! Refuses to hold secrets: it names environment variables and files only.
 
+mod ci;
 mod deploy;
 mod error;
 mod freeze;
@@ -22,6 +23,7 @@ use serde::{Deserialize, Serialize};
 use stagegate_github::Repository;
 use url::Url;
 
+pub use ci::{CiConfig, CiJob};
 pub use deploy::{DifferentHost, EnvironmentConfig, HostConfig, OnFailure, Waves};
 pub use error::ConfigError;
 pub use freeze::Freeze;
@@ -58,6 +60,8 @@ pub struct Config {
     pub notify: NotifyConfig,
     /// What a rehearsal needs to know of the app.
     pub rehearsal: RehearsalConfig,
+    /// What the written workflows are like.
+    pub ci: CiConfig,
 }
 
 /// `[notify]`: who is told how releases, deploys and rollbacks begin and end.
@@ -311,6 +315,9 @@ pub struct BackendConfig {
     /// How many known-good releases stay on a host.
     #[serde(default = "default_keep")]
     pub keep_releases: usize,
+    /// The files whose change on the branch deploys it; none: no push does.
+    #[serde(default)]
+    pub paths: Vec<PathPattern>,
 }
 
 fn default_health() -> String {
@@ -339,4 +346,7 @@ pub struct FrontendConfig {
     pub dist: Utf8PathBuf,
     /// What users open; asked at the end of a deploy.
     pub url: Option<Url>,
+    /// The files whose change on the branch deploys it; none: no push does.
+    #[serde(default)]
+    pub paths: Vec<PathPattern>,
 }

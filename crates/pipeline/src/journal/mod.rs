@@ -142,6 +142,12 @@ impl Journal {
         targets
     }
 
+    /// The plan of a target that is begun, if it is.
+    pub fn plan_of(state: &Utf8Path, target: &str) -> Result<Option<Plan>, JournalError> {
+        let known = read(&Journal::path_of(state, target))?;
+        Ok(known.map(|(plan, _)| plan))
+    }
+
     /// An error where a target is begun in a way that somebody could see: it can
     /// only be gone on with.
     pub fn refuse_begun(state: &Utf8Path, target: &str) -> Result<(), JournalError> {

@@ -4,9 +4,11 @@
 //! every blocker at once. It can be printed, saved, compared and resumed, and
 //! it holds no closure and no secret. The run obeys it and decides nothing.
 
+mod access;
 mod action;
 mod admission;
 mod build;
+mod check;
 mod commits;
 mod custom;
 mod deploy;
@@ -28,10 +30,12 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+pub use access::access;
 pub use action::{
     Action, Binary, CommitIdentity, FrontendBuild, GateCommand, Place, PublishedCrate, ReleaseRef,
     ResolveDepth,
 };
+pub use check::gates_that_are_on;
 pub(crate) use hotfix::BRANCHES as HOTFIXES;
 pub use version::{Kind, VersionRequest, Wanted};
 
@@ -203,6 +207,7 @@ pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, B
         Request::Rollback(wanted) => deploy::plan_rollback(facts, config, wanted, &mut blockers),
         Request::Yank(wanted) => yank::plan(facts, config, wanted, &mut blockers),
         Request::Hotfix(wanted) => hotfix::plan(facts, config, wanted, &mut blockers),
+        Request::Check(wanted) => check::plan(facts, config, wanted, &mut blockers),
     };
     match plan {
         Some(plan) if blockers.is_empty() => {

@@ -24,12 +24,9 @@ pub(super) fn plan(
             "leave out --skip for it",
         ));
     }
-    let preconditions = checks::of(facts, config);
-    blockers.extend(
-        preconditions
-            .into_iter()
-            .filter_map(|c: Check| c.outcome.err()),
-    );
+    let preconditions = checks::of(facts, config).into_iter();
+    let here = |check: &Check| !(wanted.handed_on && checks::is_access(facts, check));
+    blockers.extend(preconditions.filter(here).filter_map(|c| c.outcome.err()));
     let groups = facts.groups.as_deref().ok()?;
     let moves = moves(facts, config, groups, wanted, blockers);
     for one in &moves {
@@ -39,7 +36,9 @@ pub(super) fn plan(
     let levels = levels(facts, config, &moves, blockers);
     admission::circles(facts, config, &levels, blockers);
     admission::metadata(facts, config, blockers);
-    admission::token(facts, &levels, blockers);
+    if !wanted.handed_on {
+        admission::token(facts, &levels, blockers);
+    }
     admission::assets(config, groups, blockers);
     admission::siblings(facts, config, &moves, blockers);
     let mut plan = empty(facts, config, &moves)?;

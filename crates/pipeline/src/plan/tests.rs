@@ -169,6 +169,7 @@ fn release(facts: &Facts, version: &str, skip: &[Stage]) -> Result<Plan, Blocker
         skip: skip.to_vec(),
         despite_freeze: None,
         environment: "production".to_owned(),
+        handed_on: false,
     };
     plan(
         &grouped(facts, &Config::default()),

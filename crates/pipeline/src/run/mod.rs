@@ -50,7 +50,7 @@ use crate::account::Account;
 use crate::event::{Event, RunEnd, StepOutcome};
 use crate::journal::Journal;
 use crate::plan::Step;
-use crate::{Plan, World};
+use crate::{Plan, Portion, World};
 
 /// How a run ended, with the cause if it was one.
 pub struct Ended {
@@ -65,12 +65,21 @@ pub struct Ended {
 /// Asked before the first step that cannot be taken back.
 pub type Confirm<'a> = &'a mut dyn FnMut(&Plan, &Step) -> bool;
 
-/// Obeys the plan. `resume` is the command that goes on with it, for the last line.
+/// What somebody wants of a plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// How much of it.
+    pub portion: &'a Portion,
+    /// The command that goes on with it, for the last line.
+    pub resume: &'a str,
+}
+
+/// Obeys the plan, as far as is wished.
 pub fn run(
     plan: &Plan,
     world: &World,
     mut journal: Journal,
-    resume: &str,
+    Wish { portion, resume }: Wish<'_>,
     confirm: Confirm<'_>,
     emit: &mut dyn FnMut(&Event),
 ) -> anyhow::Result<Ended> {
@@ -84,7 +93,7 @@ pub fn run(
         plan: Box::new(plan.clone()),
         done_before,
     });
-    let passed = pass(plan, world, &mut journal, start, confirm, emit);
+    let passed = pass((plan, portion), world, &mut journal, start, confirm, emit);
     // However it ended, a workflow's token is not left lying around.
     let given_back = world.give_token_back();
     let mut ended = passed?;
@@ -100,6 +109,7 @@ pub fn run(
                 None => format!("{} is done; nothing is left to do", plan.title),
             }
         }
+        RunEnd::Paused => format!("this part is done; the rest goes on with `{resume}`"),
         RunEnd::Interrupted => format!("stopped at a safe point; go on with `{resume}`"),
         RunEnd::Declined => {
             format!("nothing was published; go on with `{resume}` when you are ready")
@@ -138,13 +148,14 @@ fn left_no_trace(plan: &Plan, ended: &Ended) -> bool {
 }
 
 fn pass(
-    plan: &Plan,
+    (plan, portion): (&Plan, &Portion),
     world: &World,
     journal: &mut Journal,
     start: Instant,
     confirm: Confirm<'_>,
     emit: &mut dyn FnMut(&Event),
 ) -> anyhow::Result<Ended> {
+    let mut left = false;
     let ended = |end| {
         Ok(Ended {
             end,
@@ -154,7 +165,12 @@ fn pass(
     };
     for group in plan.groups() {
         let mut done = BTreeSet::new();
-        for step in group {
+        let (wanted, others): (Vec<&Step>, Vec<&Step>) =
+            group.iter().partition(|step| portion.has(step));
+        left |= others.iter().any(|s| !journal.done().contains_key(&s.id));
+        // A step that is not wished for is as good as done for those of its group.
+        done.extend(others.iter().map(|step| step.id.as_str()));
+        for step in wanted {
             if let Some(evidence) = settled(plan, world, step, journal) {
                 emit(&group::done_event(
                     step,
@@ -202,7 +218,11 @@ fn pass(
             return ended(RunEnd::Interrupted);
         }
     }
-    ended(RunEnd::Completed)
+    ended(if left {
+        RunEnd::Paused
+    } else {
+        RunEnd::Completed
+    })
 }
 
 /// What shows that a step of an earlier run needs nothing more. The journal's

@@ -91,6 +91,10 @@ impl Scope {
                 files_of: Some((wanted.package.clone(), wanted.version.clone())),
                 ..Scope::default()
             },
+            Request::Check(_) => Scope {
+                gates: true,
+                ..Scope::default()
+            },
         }
     }
 

@@ -1,6 +1,8 @@
 //! What each command does: choose the world, ask, hand over, show.
 
 mod changelog;
+mod check;
+mod ci;
 mod doctor;
 mod obey;
 #[cfg(feature = "rehearsal")]
@@ -12,7 +14,7 @@ use camino::Utf8PathBuf;
 use stagegate_pipeline::request::{
     DeployRequest, HotfixRequest, ReleaseRequest, RollbackRequest, YankRequest,
 };
-use stagegate_pipeline::{Interrupt, Request, World};
+use stagegate_pipeline::{Interrupt, Portion, Request, World};
 
 use crate::cli::{Cli, Task};
 use crate::exit::Exit;
@@ -38,12 +40,14 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Task::Release(args) => {
             let words: Vec<String> = args.versions.iter().map(ToString::to_string).collect();
             let target = obey::release_target(&args.versions, args.pre.as_deref());
+            let portion = args.part.portion();
             let request = ReleaseRequest {
                 versions: args.versions,
                 pre: args.pre,
                 skip: args.skip,
                 despite_freeze: args.freeze.why,
                 environment: args.environment.name,
+                handed_on: portion != Portion::Whole,
             };
             let named = !request.versions.is_empty();
             let order = obey::Order {
@@ -53,6 +57,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 dry_run: args.dry_run,
                 going: &args.going,
                 target,
+                portion,
             };
             obey::obey(&open()?, order, format)
         }
@@ -72,6 +77,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 dry_run: args.dry_run,
                 going: &args.going,
                 target,
+                portion: Portion::Whole,
             };
             obey::obey(&open()?, order, format)
         }
@@ -89,6 +95,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 dry_run: args.dry_run,
                 going: &args.going,
                 target,
+                portion: Portion::Whole,
             };
             obey::obey(&open()?, order, format)
         }
@@ -106,6 +113,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 request: Some(Request::Yank(request)),
                 dry_run: args.dry_run,
                 going: &args.going,
+                portion: Portion::Whole,
             };
             obey::obey(&open()?, order, format)
         }
@@ -121,9 +129,12 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 dry_run: args.dry_run,
                 going: &args.going,
                 target: None,
+                portion: Portion::Whole,
             };
             obey::obey(&open()?, order, format)
         }
+        Task::Check(args) => check::check(&open()?, args.gates, format),
+        Task::Ci(task) => ci::ci(&open()?, task, format),
         Task::Status(environment) => status::status(&open()?, &environment.name, format),
         Task::Changelog(question) => changelog::changelog(&open()?, &question, format),
         Task::Doctor(environment) => doctor::doctor(&open()?, &environment.name, format),

@@ -3,9 +3,10 @@
 use std::io::{BufRead, IsTerminal, Write};
 
 use stagegate_pipeline::group::WORKSPACE;
-use stagegate_pipeline::plan::{Step, VersionRequest, Wanted, plan};
+use stagegate_pipeline::plan::{Action, Step, VersionRequest, Wanted, access, plan};
+use stagegate_pipeline::run::Wish;
 use stagegate_pipeline::survey::{Scope, survey};
-use stagegate_pipeline::{Journal, JournalError, Observer, Plan, Request, World};
+use stagegate_pipeline::{Journal, JournalError, Observer, Plan, Portion, Request, World};
 
 use super::Usage;
 use crate::cli::{Format, Going};
@@ -26,6 +27,8 @@ pub(super) struct Order<'a> {
     pub(super) going: &'a Going,
     /// The journal's name where it is known before the plan is made.
     pub(super) target: Option<String>,
+    /// How much of the plan is obeyed now.
+    pub(super) portion: Portion,
 }
 
 /// The journal of a release whose versions are given in full.
@@ -50,9 +53,14 @@ pub(super) fn words_of(target: &str, verb: &str) -> String {
 /// Survey, plan, ask, run; or go on with what was begun.
 pub(super) fn obey(world: &World, order: Order<'_>, format: Format) -> anyhow::Result<Exit> {
     if order.going.resume {
-        let target = target_to_resume(world, &order)?;
-        let (plan, journal) = Journal::resume(&world.state, &target, observer()?)?;
-        return follow(world, &order, &plan, journal, format);
+        match target_to_resume(world, &order) {
+            Err(JournalError::Nothing { .. }) if order.going.or_begin => {}
+            target => {
+                let (plan, journal) = Journal::resume(&world.state, &target?, observer()?)?;
+                may_write(world, &order, &plan, &journal)?;
+                return follow(world, &order, &plan, journal, format);
+            }
+        }
     }
     let Some(request) = &order.request else {
         return Err(Usage("a version is needed, such as 1.4.0 or `minor`".to_owned()).into());
@@ -70,6 +78,31 @@ pub(super) fn obey(world: &World, order: Order<'_>, format: Format) -> anyhow::R
     must_be_able_to_ask(&order, &plan)?;
     let journal = Journal::begin(&world.state, &plan, observer()?)?;
     follow(world, &order, &plan, journal, format)
+}
+
+/// Who obeys a part of a plan that was made elsewhere has not been asked yet
+/// whether it may.
+fn may_write(
+    world: &World,
+    order: &Order<'_>,
+    plan: &Plan,
+    journal: &Journal,
+) -> anyhow::Result<()> {
+    let uploads = |step: &Step| {
+        matches!(step.action, Action::Publish { .. })
+            && order.portion.has(step)
+            && !journal.done().contains_key(&step.id)
+    };
+    if order.portion == Portion::Whole || !plan.steps.iter().any(uploads) {
+        return Ok(());
+    }
+    let drafts = |step: &Step| matches!(step.action, Action::Draft { .. });
+    let scope = Scope {
+        registry: true,
+        github: plan.steps.iter().any(drafts),
+        ..Scope::default()
+    };
+    Ok(access(&survey(world, &scope)?, &world.config, plan)?)
 }
 
 fn follow(
@@ -95,8 +128,12 @@ fn follow(
         }
         answer
     };
+    let wish = Wish {
+        portion: &order.portion,
+        resume: &resume,
+    };
     let ended =
-        stagegate_pipeline::run::run(plan, world, journal, &resume, &mut confirm, &mut |event| {
+        stagegate_pipeline::run::run(plan, world, journal, wish, &mut confirm, &mut |event| {
             renderer.borrow_mut().event(event);
         })?;
     Ok(Exit::of_run(
@@ -185,7 +222,8 @@ fn refuse_what_is_begun(world: &World, order: &Order<'_>) -> Result<(), JournalE
 
 /// A question that nobody can answer is asked before anything is done.
 fn must_be_able_to_ask(order: &Order<'_>, plan: &Plan) -> Result<(), Usage> {
-    let asks = plan.steps.iter().any(|step| step.no_return) && !order.going.yes;
+    let asked = |step: &Step| step.no_return && order.portion.has(step);
+    let asks = plan.steps.iter().any(asked) && !order.going.yes;
     if asks && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
         return Err(Usage(format!(
             "{} has a point of no return, and there is no terminal to ask on; read the plan with --dry-run, then pass --yes",

@@ -156,7 +156,7 @@ impl Renderer for Human {
                     self.finish(&step);
                 }
                 let mark = match end {
-                    RunEnd::Completed => self.palette.good("done"),
+                    RunEnd::Completed | RunEnd::Paused => self.palette.good("done"),
                     RunEnd::Interrupted | RunEnd::Declined => self.palette.warn("stopped"),
                     RunEnd::Failed => self.palette.bad("stopped"),
                     RunEnd::RolledBack => self.palette.bad("rolled back"),

@@ -3,6 +3,7 @@
 mod colour;
 mod human;
 mod json;
+mod output;
 mod plan;
 
 use std::io::Write;
@@ -14,6 +15,7 @@ use crate::exit::Exit;
 
 pub(crate) use colour::{Palette, width, wrap};
 pub(crate) use human::Human;
+pub(crate) use output::output;
 pub(crate) use plan::show as show_plan;
 
 /// Somebody who is told of events.

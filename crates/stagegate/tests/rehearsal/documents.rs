@@ -27,7 +27,8 @@ const ELSEWHERE: [(&str, &str); 7] = [
 
 /// In this order, in one world: the command, what is added where there is no
 /// terminal to ask on, and its exit code.
-const IN_A_WORLD: [(&str, &[&str], i32); 14] = [
+const IN_A_WORLD: [(&str, &[&str], i32); 17] = [
+    ("cargo xtask check fmt links", &[], 0),
     ("cargo xtask doctor", &[], 0),
     ("cargo xtask changelog check", &[], 0),
     ("cargo xtask changelog show unreleased", &[], 0),
@@ -43,6 +44,8 @@ const IN_A_WORLD: [(&str, &[&str], i32); 14] = [
     ("cargo xtask yank 1.4.0", &["--yes"], 0),
     ("cargo xtask yank 1.4.0 --undo", &["--yes"], 0),
     ("cargo xtask hotfix 1.4.0", &[], 0),
+    ("cargo xtask ci write", &[], 0),
+    ("cargo xtask ci check", &[], 0),
 ];
 
 /// Rehearsals, without gates, and their exit codes.

@@ -24,6 +24,7 @@ mod refusal;
 mod spoil;
 mod versions;
 mod waves;
+mod workflows;
 
 mod web;
 mod whole;

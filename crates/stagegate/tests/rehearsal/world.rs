@@ -147,6 +147,11 @@ impl World {
         run(self.command(arguments))
     }
 
+    /// Where cargo builds.
+    pub(crate) fn target(&self) -> &Utf8Path {
+        &self.target
+    }
+
     /// The file over stagegate.toml, to be changed.
     pub(crate) fn overlay(&self) -> &Utf8Path {
         &self.overlay

@@ -13,6 +13,7 @@ fn gated(facts: &Facts, version: &str, gates: &str) -> Plan {
         skip: Vec::new(),
         despite_freeze: None,
         environment: "production".to_owned(),
+        handed_on: false,
     };
     plan(
         &grouped(facts, &config),

@@ -22,6 +22,7 @@ fn release(facts: &Facts, config: &Config, words: &str) -> Result<Plan, Blockers
         skip: vec![crate::Stage::Changelog],
         despite_freeze: None,
         environment: "production".to_owned(),
+        handed_on: false,
     };
     plan(&grouped(facts, config), config, &Request::Release(request))
 }

@@ -1,0 +1,145 @@
+//! The workflows of GitHub Actions, written from `stagegate.toml`.
+//!
+//! A pure function makes their text from an [`Outline`]; [`ledger`] compares it
+//! with what lies in `.github/workflows` and decides what may be written. Every
+//! step of a workflow is the same `cargo xtask …` that a person types: nothing
+//! of the pipeline is told again in YAML.
+//!
+//! No `${{ }}` ever stands inside a `run:`; values arrive there as environment.
+
+mod actions;
+mod checks;
+mod deploy;
+pub(crate) mod ledger;
+mod parts;
+mod release;
+mod rollback;
+mod steps;
+mod text;
+
+use stagegate_pipeline::{Config, Stage, World, plan};
+
+/// Where workflows lie, relative to the checkout's root.
+pub(crate) const DIRECTORY: &str = ".github/workflows";
+
+/// What the workflows are made from.
+pub(crate) struct Outline<'a> {
+    /// The whole configuration.
+    pub(crate) config: &'a Config,
+    /// The Cargo workspace within the checkout; empty where they are the same.
+    pub(crate) subdirectory: &'a str,
+    /// The toolchain to install; none: what `rust-toolchain.toml` says.
+    pub(crate) toolchain: Option<String>,
+    /// The gates of pull requests and pushes.
+    pub(crate) gates: Vec<Stage>,
+    /// Whether anything goes to the registry.
+    pub(crate) publishes: bool,
+}
+
+/// A workflow as it is to be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Workflow {
+    /// The file's name.
+    pub(crate) file: &'static str,
+    /// Its text, with its parts empty.
+    pub(crate) text: String,
+}
+
+/// The names of all the workflows that there can be.
+pub(crate) const FILES: [&str; 4] = ["ci.yml", "release.yml", "deploy.yml", "rollback.yml"];
+
+impl<'a> Outline<'a> {
+    /// The outline of a workspace.
+    pub(crate) fn of(world: &'a World) -> Outline<'a> {
+        let config = &world.config;
+        let packages = &world.workspace.packages;
+        let stated = packages
+            .iter()
+            .filter_map(|package| package.metadata.rust_version.as_ref())
+            .max();
+        let file = ["rust-toolchain.toml", "rust-toolchain"];
+        let toolchain = match &config.ci.toolchain {
+            Some(given) => Some(given.clone()),
+            None if file.iter().any(|name| world.root.join(name).is_file()) => None,
+            None => Some(stated.map_or_else(|| "stable".to_owned(), spoken)),
+        };
+        let on = || plan::gates_that_are_on(config, stated.is_some());
+        Outline {
+            config,
+            subdirectory: world.subdirectory.as_str(),
+            toolchain,
+            gates: config.ci.gates.clone().unwrap_or_else(on),
+            publishes: packages
+                .iter()
+                .any(|package| package.publishable_to(&config.registry.name)),
+        }
+    }
+
+    /// Every environment that something can be deployed to.
+    fn environments(&self) -> Vec<&str> {
+        match &self.config.app {
+            Some(_) => self.config.deploy.keys().map(String::as_str).collect(),
+            None => Vec::new(),
+        }
+    }
+
+    /// Where a release deploys; none: it deploys nothing.
+    fn environment(&self) -> Option<&str> {
+        let all = self.environments();
+        let wanted = self.config.ci.environment.as_deref();
+        let usual = || all.iter().copied().find(|name| *name == "production");
+        wanted
+            .filter(|name| all.contains(name))
+            .or_else(usual)
+            .or_else(|| all.first().copied())
+    }
+
+    /// What is built for the app.
+    fn has_backend(&self) -> bool {
+        self.config
+            .app
+            .as_ref()
+            .is_some_and(|app| app.backend.is_some())
+    }
+
+    fn has_frontend(&self) -> bool {
+        self.config
+            .app
+            .as_ref()
+            .is_some_and(|app| app.frontend.is_some())
+    }
+
+    /// The group of runs that never meet.
+    fn concurrency(&self) -> String {
+        match self.environment() {
+            Some(name) => format!("stagegate-{name}"),
+            None => "stagegate".to_owned(),
+        }
+    }
+}
+
+/// A version as rustup takes it: `1.95` where it is stated so.
+fn spoken(version: &semver::Version) -> String {
+    match version.patch {
+        0 => format!("{}.{}", version.major, version.minor),
+        _ => version.to_string(),
+    }
+}
+
+/// Every workflow that the outline calls for.
+pub(crate) fn workflows(outline: &Outline<'_>) -> Vec<Workflow> {
+    let deploys = outline.environment().is_some();
+    let all = [
+        (FILES[0], Some(checks::workflow(outline))),
+        (FILES[1], Some(release::workflow(outline))),
+        (FILES[2], deploys.then(|| deploy::workflow(outline))),
+        (
+            FILES[3],
+            (deploys || outline.publishes).then(|| rollback::workflow(outline)),
+        ),
+    ];
+    let there = all
+        .into_iter()
+        .filter_map(|(file, text)| Some((file, text?)));
+    there.map(|(file, text)| Workflow { file, text }).collect()
+}

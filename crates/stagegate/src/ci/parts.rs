@@ -1,0 +1,123 @@
+//! The parts of a workflow that belong to the team, and the digest over the rest.
+//!
+//! A part is what stands between two marks with its name. Writing a workflow
+//! again keeps it to the letter; the digest says whether anything else was
+//! changed by hand.
+
+use std::collections::BTreeMap;
+
+const BEGIN: &str = "# stagegate: yours begin ";
+const END: &str = "# stagegate: yours end ";
+const DIGEST: &str = "# stagegate: sha256 ";
+
+/// A part with nothing in it.
+pub(super) fn empty(name: &str) -> String {
+    format!("{BEGIN}{name}\n{END}{name}\n")
+}
+
+/// A workflow's text with the lines that say what it is and where it is from.
+pub(super) fn with_head(body: &str) -> String {
+    let head = "# Written by `cargo xtask ci write` from stagegate.toml. Change that file, or what\n\
+                # stands between `yours begin` and `yours end`; nothing else is kept.\n";
+    let digest = digest(&format!("{head}{body}"));
+    format!("{head}{DIGEST}{digest}\n{body}")
+}
+
+/// Whether a file says that it was written by us.
+pub(super) fn is_ours(text: &str) -> bool {
+    text.lines().any(|line| line.starts_with(DIGEST))
+}
+
+/// Whether nothing but the parts was changed since the file was written.
+pub(super) fn is_untouched(text: &str) -> bool {
+    let said = text.lines().find_map(|line| line.strip_prefix(DIGEST));
+    said == Some(digest(text).as_str())
+}
+
+/// Over everything but the parts and the digest itself.
+fn digest(text: &str) -> String {
+    let mut kept = String::new();
+    let mut within = false;
+    for line in text.lines() {
+        within &= !is_mark(line, END);
+        if !within && !line.starts_with(DIGEST) {
+            kept.push_str(line);
+            kept.push('\n');
+        }
+        within |= is_mark(line, BEGIN);
+    }
+    stagegate_manifest::sha256_hex(kept.as_bytes())
+}
+
+fn is_mark(line: &str, mark: &str) -> bool {
+    line.trim_start().starts_with(mark)
+}
+
+/// What the team has written, by the names of the parts.
+pub(super) fn contents(text: &str) -> BTreeMap<String, String> {
+    let mut found: BTreeMap<String, String> = BTreeMap::new();
+    let mut name: Option<&str> = None;
+    for line in text.lines() {
+        if is_mark(line, END) {
+            name = None;
+        }
+        if let Some(name) = name {
+            let part = found.entry(name.to_owned()).or_default();
+            part.push_str(line);
+            part.push('\n');
+        }
+        if let Some(begun) = line.trim_start().strip_prefix(BEGIN) {
+            name = Some(begun.trim());
+        }
+    }
+    found
+}
+
+/// Puts the team's parts into a text that has the same marks. Answers with the
+/// names of those that have no place there.
+pub(super) fn fill(text: &str, contents: &BTreeMap<String, String>) -> (String, Vec<String>) {
+    let mut filled = String::new();
+    let mut left: Vec<String> = contents.keys().cloned().collect();
+    for line in text.lines() {
+        filled.push_str(line);
+        filled.push('\n');
+        if let Some(name) = line.trim_start().strip_prefix(BEGIN) {
+            filled.push_str(contents.get(name).map_or("", String::as_str));
+            left.retain(|known| known != name);
+        }
+    }
+    (filled, left)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn written() -> String {
+        with_head(&format!(
+            "jobs:\n  a:\n{}",
+            super::super::text::indent(&empty("a"), 4)
+        ))
+    }
+
+    #[test]
+    fn what_is_theirs_may_change_and_the_rest_may_not() {
+        let text = written();
+        assert!(is_ours(&text) && is_untouched(&text));
+        let theirs = text.replace("begin a\n", "begin a\n    - run: make\n");
+        assert!(theirs != text && is_untouched(&theirs));
+        assert_eq!(contents(&theirs)["a"], "    - run: make\n");
+        assert!(!is_untouched(&text.replace("jobs:", "jobs: # mine")));
+        assert!(!is_untouched(&text.replace("end a", "end b")));
+        assert!(!is_ours("jobs:\n"));
+    }
+
+    #[test]
+    fn parts_move_into_the_new_text() {
+        let theirs = written().replace("begin a\n", "begin a\n    - run: make\n");
+        let (filled, left) = fill(&written(), &contents(&theirs));
+        assert_eq!((filled, left), (theirs.clone(), Vec::new()));
+        let (_, left) = fill("jobs:\n", &contents(&theirs));
+        assert_eq!(left, ["a"]);
+    }
+}

@@ -1,0 +1,173 @@
+//! `ci`: workflows are written and checked, and what they need on a runner.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use stagegate_pipeline::config::PathPattern;
+use stagegate_pipeline::{World, carry};
+
+use crate::ci::ledger::{Entry, Standing, compare};
+use crate::ci::{Outline, workflows};
+use crate::cli::{self, Format};
+use crate::exit::Exit;
+use crate::render::{Palette, line};
+
+pub(super) fn ci(world: &World, task: cli::Ci, format: Format) -> anyhow::Result<Exit> {
+    match task {
+        cli::Ci::Write { force } => write(world, force, format),
+        cli::Ci::Check => check(world, format),
+        cli::Ci::Changed { since } => changed(world, &since, format),
+        cli::Ci::Pack { file } => {
+            let runs = carry::pack(world, &file)?;
+            tell(format, "packed", &runs, &format!("into {file}"));
+            Ok(Exit::Success)
+        }
+        cli::Ci::Unpack { directory } => {
+            let runs = carry::unpack(world, &directory)?;
+            tell(format, "taken up", &runs, &format!("from {directory}"));
+            Ok(Exit::Success)
+        }
+    }
+}
+
+fn tell(format: Format, what: &str, runs: &[String], place: &str) {
+    match format {
+        Format::Json => line(&serde_json::json!({ "event": what, "runs": runs }).to_string()),
+        Format::Human if runs.is_empty() => line(&format!("nothing is begun, {place}")),
+        Format::Human => line(&format!("{what} {place}: {}", runs.join(", "))),
+    }
+}
+
+/// The git checkout's root: where GitHub looks for workflows.
+fn top(world: &World) -> Utf8PathBuf {
+    let depth = world.subdirectory.components().count();
+    let top = world.root.ancestors().nth(depth);
+    top.unwrap_or(&world.root).to_owned()
+}
+
+fn entries(world: &World) -> anyhow::Result<(Utf8PathBuf, Vec<Entry>)> {
+    let top = top(world);
+    let entries = compare(&top, &workflows(&Outline::of(world)))?;
+    Ok((top, entries))
+}
+
+fn write(world: &World, force: bool, format: Format) -> anyhow::Result<Exit> {
+    let (top, entries) = entries(world)?;
+    let mut exit = Exit::Success;
+    let mut said = Vec::new();
+    // All are looked at before one is written: half a set of workflows is none.
+    let refused = entries
+        .iter()
+        .any(|e| matches!(e.standing, Standing::Refused(_)));
+    for entry in &entries {
+        let held = refused && !force;
+        let what = match &entry.standing {
+            Standing::Same => "is as it should be".to_owned(),
+            Standing::Refused(why) if !force => {
+                exit = Exit::Blocked;
+                format!("is left alone: {why}")
+            }
+            _ if held => "is not written either".to_owned(),
+            Standing::Surplus => {
+                entry.write(&top)?;
+                "is removed".to_owned()
+            }
+            _ => {
+                entry.write(&top)?;
+                "is written".to_owned()
+            }
+        };
+        said.push((entry, what));
+    }
+    show(format, "workflows-written", &said);
+    Ok(exit)
+}
+
+fn check(world: &World, format: Format) -> anyhow::Result<Exit> {
+    let (_, entries) = entries(world)?;
+    let mut said = Vec::new();
+    for entry in &entries {
+        let what = match &entry.standing {
+            Standing::Same => "is as it should be".to_owned(),
+            Standing::Absent => "is not there; `cargo xtask ci write` writes it".to_owned(),
+            Standing::Stale => {
+                "is not what stagegate.toml says; `cargo xtask ci write` writes it again".to_owned()
+            }
+            Standing::Surplus => {
+                "is of no use any more; `cargo xtask ci write` removes it".to_owned()
+            }
+            Standing::Refused(why) => why.clone(),
+        };
+        said.push((entry, what));
+    }
+    show(format, "workflows", &said);
+    let differs = |entry: &&Entry| entry.standing != Standing::Same;
+    if format == Format::Human {
+        for entry in entries.iter().filter(differs) {
+            line(&format!("\n{}", entry.diff().trim_end()));
+        }
+    }
+    Ok(match entries.iter().any(|entry| differs(&entry)) {
+        true => Exit::Blocked,
+        false => Exit::Success,
+    })
+}
+
+fn show(format: Format, event: &str, said: &[(&Entry, String)]) {
+    if format == Format::Json {
+        let files: Vec<_> = said
+            .iter()
+            .map(|(entry, what)| serde_json::json!({ "file": entry.path, "same": entry.standing == Standing::Same, "what": what }))
+            .collect();
+        line(&serde_json::json!({ "event": event, "files": files }).to_string());
+        return;
+    }
+    let palette = Palette::for_stdout();
+    for (entry, what) in said {
+        let mark = match entry.standing {
+            Standing::Refused(_) => palette.bad("✗"),
+            Standing::Same => palette.good("="),
+            _ => palette.good("✓"),
+        };
+        line(&format!("{mark} {}: {what}", entry.path));
+    }
+}
+
+/// Says which part of the app the commits since `since` touch. Where that cannot
+/// be told, for the commit is not here, everything may have changed.
+fn changed(world: &World, since: &str, format: Format) -> anyhow::Result<Exit> {
+    let git = world.git();
+    let known = !since.is_empty() && !since.starts_with('-') && git.commit_of(since)?.is_some();
+    let files: Option<Vec<Utf8PathBuf>> = match known {
+        false => None,
+        true => {
+            let range = format!("{since}..HEAD");
+            let text = git.read(["diff", "--name-only", "-z", "--no-renames", &range])?;
+            let names = text.split('\0').filter(|name| !name.is_empty());
+            Some(names.map(Utf8PathBuf::from).collect())
+        }
+    };
+    let app = world.config.app.as_ref();
+    let backend = app.and_then(|app| app.backend.as_ref()).map(|b| &b.paths);
+    let frontend = app.and_then(|app| app.frontend.as_ref()).map(|f| &f.paths);
+    let touched = |paths: Option<&Vec<PathPattern>>| {
+        let Some(paths) = paths.filter(|paths| !paths.is_empty()) else {
+            return false;
+        };
+        let fits = |file: &Utf8PathBuf| {
+            let within = file.strip_prefix(&world.subdirectory);
+            within.is_ok_and(|file: &Utf8Path| paths.iter().any(|p| p.fits(file)))
+        };
+        files.as_ref().is_none_or(|files| files.iter().any(fits))
+    };
+    let part = match (touched(backend), touched(frontend)) {
+        (true, true) => "both",
+        (true, false) => "backend",
+        (false, true) => "frontend",
+        (false, false) => "none",
+    };
+    crate::render::output(&[("part", part)])?;
+    match format {
+        Format::Json => line(&serde_json::json!({ "event": "changed", "part": part }).to_string()),
+        Format::Human => line(&format!("changed since {since}: {part}")),
+    }
+    Ok(Exit::Success)
+}

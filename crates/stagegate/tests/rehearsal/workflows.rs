@@ -1,0 +1,390 @@
+//! The written workflows, run by `act` against the stand-in world: what a team
+//! clicks in GitHub. The actions of others are replaced by local ones
+//! (crates/rehearsal/actions), the commands are the program under test.
+
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+use serde_json::Value;
+
+use crate::evidence::{
+    crates_are_published, deploys, host_runs, index_lines, names, read, tag_is_pushed,
+};
+use crate::fixture::CRATES;
+use crate::process::{Ran, STAGEGATE, command, git, run};
+use crate::within_a_rehearsal;
+use crate::world::{Place, World};
+
+/// The actions that workflows use, each at the commit it is pinned to.
+const ACTIONS: [&str; 5] = [
+    "checkout",
+    "cache",
+    "upload-artifact",
+    "download-artifact",
+    "attest-build-provenance",
+];
+
+/// act, where it is installed.
+fn act() -> Option<Utf8PathBuf> {
+    let here = Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
+    let act = here.join("../../target/tools/venv/bin/act");
+    if !act.is_file() {
+        eprintln!("skipped: act is not installed; .ci/run installs it");
+    }
+    act.is_file().then_some(act)
+}
+
+/// A world with the workflows in its repository.
+struct Runner {
+    world: World,
+    act: Utf8PathBuf,
+    runs: usize,
+}
+
+impl Runner {
+    fn start(name: &str, act: Utf8PathBuf) -> Runner {
+        let world = World::start(name);
+        let runner = Runner {
+            world,
+            act,
+            runs: 0,
+        };
+        runner.configure();
+        let root = runner.world.root();
+        runner.world.run(&["ci", "write"]).must_end_with(0);
+        git(root, &["add", "--all"]);
+        git(root, &["commit", "--quiet", "--message", "Workflows"]);
+        git(root, &["push", "--quiet", "origin", "main"]);
+        runner.programs();
+        runner
+    }
+
+    /// What a runner does not have: the deploy key in a file, the gates' time.
+    fn configure(&self) {
+        let overlay = self.world.overlay();
+        let kept: String = read(overlay)
+            .lines()
+            .filter(|line| !line.starts_with("identity") && !line.starts_with("known_hosts"))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let gates = ["fmt", "audit", "clippy", "test", "doc", "msrv"];
+        let off: String = gates
+            .iter()
+            .map(|gate| format!("{gate} = \"off\"\n"))
+            .collect();
+        std::fs::write(overlay, format!("{kept}\n[gates]\n{off}")).unwrap();
+        let place = self.place();
+        std::fs::create_dir_all(place.join("home")).unwrap();
+        let paths = "port = 8080\npaths = [\"crates/demo/src/**\"]\n";
+        let file = self.world.root().join("stagegate.toml");
+        let config = read(&file).replace("port = 8080\n", paths);
+        let config = config.replace(
+            "dist = \"crates/demo/frontend/dist\"\n",
+            "dist = \"crates/demo/frontend/dist\"\npaths = [\"crates/demo/frontend/**\"]\n",
+        );
+        std::fs::write(file, config).unwrap();
+    }
+
+    /// `cargo xtask` is the program under test, and rustup has nothing to fetch.
+    fn programs(&self) {
+        let programs = self.place().join("programs");
+        std::fs::create_dir_all(&programs).unwrap();
+        let overlay = self.world.overlay();
+        let world = self.place();
+        let xtask = format!(
+            "#!/bin/sh\nset -eu\nshift\necho \"$*\" >> {world}/commands\n\
+             case \"$*\" in *\"--until undraft\"*) if [ -f {world}/cancel ]; then rm {world}/cancel; \
+             STAGEGATE_REHEARSAL_KILL=after:12:INT; export STAGEGATE_REHEARSAL_KILL; fi;; esac\n\
+             exec {STAGEGATE} --config {overlay} \"$@\"\n"
+        );
+        let rustup = "#!/bin/sh\ncase \"$1 $2\" in \"toolchain install\"|\"default 1.95\") ;; *) exit 1;; esac\n";
+        for (name, text) in [("cargo-xtask", xtask.as_str()), ("rustup", rustup)] {
+            let file = programs.join(name);
+            std::fs::write(&file, text).unwrap();
+            let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+            std::fs::set_permissions(&file, mode).unwrap();
+        }
+    }
+
+    fn place(&self) -> &Utf8Path {
+        self.world.root().parent().unwrap()
+    }
+
+    /// The commit that the runs of a workflow are about.
+    fn at(&self, commit: &str) {
+        std::fs::write(self.place().join("sha"), commit).unwrap();
+        for name in names(&self.place().join("artifacts")) {
+            std::fs::remove_dir_all(self.place().join("artifacts").join(name)).unwrap();
+        }
+    }
+
+    fn main(&self) -> String {
+        git(&self.world.place.remote, &["rev-parse", "main"])
+    }
+
+    /// Runs a workflow as one event calls for it.
+    fn event(&mut self, event: &str, workflow: &str, payload: &Value) -> Ran {
+        self.runs += 1;
+        let place = self.place().to_owned();
+        let file = place.join("event.json");
+        std::fs::write(&file, payload.to_string()).unwrap();
+        let mut command = self.command(event, &place);
+        command
+            .args(["--workflows", &format!(".github/workflows/{workflow}.yml")])
+            .args(["--eventpath", file.as_str()]);
+        run(command)
+    }
+
+    fn command(&self, event: &str, place: &Utf8Path) -> Command {
+        let mut command = command(&self.act, self.world.root());
+        let stand_ins = &self.world.stand_ins;
+        let host = self.world.host();
+        let path = std::env::var("PATH").unwrap_or_default();
+        command
+            .args([event, "--platform", "ubuntu-24.04=-self-hosted"])
+            .args([
+                "--no-skip-checkout",
+                "--no-cache-server",
+                "--concurrent-jobs",
+                "1",
+            ])
+            .arg("--action-cache-path")
+            .arg(place.join(format!("act-{}", self.runs)))
+            .args(["--secret", "DEPLOY_KEY", "--secret", "CARGO_REGISTRY_TOKEN"])
+            .args(["--secret", "GITHUB_TOKEN", "--var", "KNOWN_HOSTS"])
+            .env("DOCKER_HOST", "unix:///nonexistent.sock")
+            .env("HOME", place.join("home"))
+            .env("PATH", format!("{}:{path}", place.join("programs")))
+            .env("STAGEGATE_WORLD", place)
+            .env("DEPLOY_KEY", read(host.identity()))
+            .env("KNOWN_HOSTS", read(host.known_hosts()))
+            .env("CARGO_REGISTRY_TOKEN", &stand_ins.registry_token)
+            .env("GITHUB_TOKEN", &stand_ins.github_token)
+            .env("CARGO_TARGET_DIR", self.world.target());
+        for (name, value) in stand_ins.runner.variables() {
+            command.env(name, value);
+        }
+        let here = Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
+        let actions = here
+            .join("../rehearsal/actions")
+            .canonicalize_utf8()
+            .unwrap();
+        let written = read(&self.world.root().join(".github/workflows/release.yml"))
+            + &read(&self.world.root().join(".github/workflows/ci.yml"));
+        for name in ACTIONS {
+            let used = format!("actions/{name}@");
+            let (_, rest) = written
+                .split_once(&used)
+                .unwrap_or_else(|| panic!("{name}"));
+            let commit = rest.split_whitespace().next().unwrap();
+            command.arg("--local-repository");
+            command.arg(format!("actions/{name}@{commit}={}", actions.join(name)));
+        }
+        command
+    }
+
+    fn dispatch(&mut self, workflow: &str, inputs: Value) -> Ran {
+        let payload = serde_json::json!({ "ref": "refs/heads/main", "inputs": inputs });
+        self.event("workflow_dispatch", workflow, &payload)
+    }
+
+    /// Changes a file on the branch.
+    fn push(&self, file: &str, from: &str, to: &str) -> String {
+        let root = self.world.root();
+        git(root, &["pull", "--quiet", "--ff-only", "origin", "main"]);
+        let path = root.join(file);
+        let text = read(&path);
+        assert!(text.contains(from), "{file} lacks {from}");
+        std::fs::write(&path, text.replace(from, to)).unwrap();
+        git(
+            root,
+            &["commit", "--quiet", "--all", "--message", "A change"],
+        );
+        git(root, &["push", "--quiet", "origin", "main"]);
+        self.main()
+    }
+
+    fn commands(&self) -> Vec<String> {
+        let text = read(&self.place().join("commands"));
+        std::fs::write(self.place().join("commands"), "").unwrap();
+        text.lines().map(str::to_owned).collect()
+    }
+}
+
+/// How a job ended, in act's words.
+fn ended(ran: &Ran, job: &str, how: &str) -> bool {
+    let head = format!("/{job}");
+    let of_job = |line: &&str| {
+        line.split(']')
+            .next()
+            .is_some_and(|h| h.trim_end().ends_with(&head))
+    };
+    ran.stdout
+        .lines()
+        .filter(of_job)
+        .any(|line| line.contains(how))
+}
+
+#[test]
+fn what_is_clicked_in_github_is_what_a_laptop_does() {
+    let Some(act) = act().filter(|_| !within_a_rehearsal()) else {
+        return;
+    };
+    let mut runner = Runner::start("workflows", act);
+    let before = runner.main();
+
+    // The plan alone changes nothing.
+    runner.at(&before);
+    let shown = runner.dispatch(
+        "release",
+        serde_json::json!({"version": "0.2.0", "dry_run": "true"}),
+    );
+    let shown = shown.must_end_with(0);
+    assert!(
+        shown.stdout.contains("point of no return"),
+        "{}",
+        shown.words()
+    );
+    assert!(!ended(&shown, "gates", "succeeded"), "{}", shown.words());
+    assert_eq!(runner.main(), before);
+
+    release(&mut runner, &before);
+    parts(&mut runner);
+    back(&mut runner);
+}
+
+/// A release whose publishing is cancelled, and run again.
+fn release(runner: &mut Runner, before: &str) {
+    runner.at(before);
+    runner.commands();
+    std::fs::write(runner.place().join("cancel"), "").unwrap();
+    let inputs = serde_json::json!({"version": "0.2.0", "dry_run": "false"});
+    let cancelled = runner.dispatch("release", inputs.clone()).must_end_with(1);
+    let words = cancelled.words();
+    assert!(words.contains("stopped at a safe point"), "{words}");
+    assert!(ended(&cancelled, "gates", "Job succeeded"), "{words}");
+    assert!(ended(&cancelled, "publish", "Job failed"), "{words}");
+    let place = runner.world.place.clone();
+    let there = |name: &str| {
+        index_lines(&place, name)
+            .iter()
+            .any(|line| line["vers"] == "0.2.0")
+    };
+    assert!(there(CRATES[0]) && !there(CRATES[3]), "{words}");
+    let plans = runner
+        .commands()
+        .iter()
+        .filter(|line| line.contains("--or-begin"))
+        .count();
+    assert_eq!(plans, 1);
+
+    let again = runner.dispatch("release", inputs).must_end_with(0);
+    let words = again.words();
+    let commit = tag_is_pushed(&place, "0.2.0");
+    crates_are_published(&place, "0.2.0", &commit);
+    host_runs(&place, "0.2.0", &commit);
+    assert_eq!(runner.main(), commit);
+    let parent = git(&place.remote, &["rev-parse", &format!("{commit}^")]);
+    assert_eq!(parent, before, "the plan of the first attempt was obeyed");
+    for secret in [
+        runner.world.stand_ins.registry_token.as_str(),
+        "PRIVATE KEY",
+        "cio_tp_",
+    ] {
+        assert!(!words.contains(secret), "{words}");
+    }
+    let attested = read(&runner.place().join("attested"));
+    for file in [
+        "stagegate-fixture-core-0.2.0.crate",
+        "guestbook-backend",
+        "cdx.json",
+    ] {
+        assert!(attested.contains(file), "{attested}");
+    }
+    let left: Vec<String> = names(&runner.place().join("home/.ssh"));
+    assert_eq!(left, ["known_hosts"], "the key was never on the disk");
+}
+
+/// One part after the other, and what a push decides by itself.
+fn parts(runner: &mut Runner) {
+    let place = runner.world.place.clone();
+    let first = runner.main();
+    let commit = runner.push(
+        "crates/demo/frontend/src/index.html",
+        "<body>",
+        "<body><!-- 1 -->",
+    );
+    runner.at(&commit);
+    let inputs = |target: &str| serde_json::json!({"target": target, "environment": "production", "version": ""});
+    runner
+        .dispatch("deploy", inputs("frontend"))
+        .must_end_with(0);
+    let running = |part: &str| last_of(&place, part);
+    assert_eq!(running("frontend"), release_of(&commit));
+    assert_eq!(running("backend"), release_of(&first));
+
+    runner.at(&commit);
+    let backend = runner.dispatch("deploy", inputs("backend"));
+    backend.must_end_with(0);
+    assert_eq!(running("backend"), release_of(&commit));
+
+    let newer = runner.push(
+        "crates/demo/frontend/src/index.html",
+        "<!-- 1 -->",
+        "<!-- 2 -->",
+    );
+    runner.at(&newer);
+    runner.dispatch("deploy", inputs("both")).must_end_with(0);
+    host_runs(&place, "0.2.0", &newer);
+
+    // A push to the bundle's files deploys the bundle.
+    let pushed = runner.push(
+        "crates/demo/frontend/src/index.html",
+        "<!-- 2 -->",
+        "<!-- 3 -->",
+    );
+    runner.at(&pushed);
+    runner.commands();
+    let payload = serde_json::json!({"ref": "refs/heads/main", "before": newer, "after": pushed});
+    runner.event("push", "deploy", &payload).must_end_with(0);
+    let commands = runner.commands();
+    let deployed = |line: &String| line.starts_with("deploy frontend --env production");
+    assert!(commands.iter().any(deployed), "{commands:?}");
+    assert_eq!(running("frontend"), release_of(&pushed));
+    assert_eq!(running("backend"), release_of(&newer));
+}
+
+/// What a commit's release is called on the host.
+fn release_of(commit: &str) -> String {
+    format!("0.2.0-{}", &commit[..12])
+}
+
+/// What the host's record says of a part.
+fn last_of(place: &Place, part: &str) -> String {
+    let of_part = |record: &&Value| record["part"] == part && record["outcome"] == "confirmed";
+    let records = deploys(place);
+    let last = records.iter().rev().find(of_part).unwrap();
+    last["release"].as_str().unwrap().to_owned()
+}
+
+/// The pair before, and the version withdrawn.
+fn back(runner: &mut Runner) {
+    let place = runner.world.place.clone();
+    let (backend, frontend) = (last_of(&place, "backend"), last_of(&place, "frontend"));
+    assert_ne!(backend, frontend);
+    runner.at(&runner.main());
+    let inputs = serde_json::json!({
+        "target": "both", "environment": "production", "yank": "0.2.0", "reason": "it's \"broken\""
+    });
+    let ran = runner.dispatch("rollback", inputs).must_end_with(0);
+    assert!(ended(&ran, "yank", "Job succeeded"), "{}", ran.words());
+    // The pair before the last push: its bundle was the only thing that changed.
+    assert_eq!(last_of(&place, "backend"), backend);
+    assert_eq!(last_of(&place, "frontend"), backend);
+    for name in CRATES {
+        let yanked = index_lines(&place, name).pop().unwrap();
+        assert_eq!(yanked["yanked"], true, "{yanked}");
+    }
+    let changelog = git(&place.remote, &["show", "main:CHANGELOG.md"]);
+    assert!(changelog.contains("[YANKED]"), "{changelog}");
+}

@@ -1,0 +1,210 @@
+//! Who may do what, asserted on the parsed files: no linter and no local runner
+//! enforces permissions, environments or concurrency.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::variants::Variants;
+use crate::{files, root};
+
+/// The workflows of a checkout by their names.
+fn parsed(checkout: &Path) -> BTreeMap<String, Value> {
+    let parse = |file: &std::path::PathBuf| {
+        let text = std::fs::read_to_string(file).unwrap();
+        let value: Value =
+            serde_saphyr::from_str(&text).unwrap_or_else(|e| panic!("{file:?}: {e}"));
+        let name = file.file_stem().unwrap().to_string_lossy().into_owned();
+        (name, value)
+    };
+    files(checkout).iter().map(parse).collect()
+}
+
+fn every() -> Vec<(String, BTreeMap<String, Value>)> {
+    let variants = Variants::write();
+    let written = variants.checkouts().into_iter();
+    let mut all: Vec<_> = written
+        .map(|(name, checkout)| (name.to_owned(), parsed(&checkout)))
+        .collect();
+    all.push(("this repository".to_owned(), parsed(&root())));
+    all
+}
+
+fn jobs(workflow: &Value) -> impl Iterator<Item = (&String, &Value)> {
+    workflow["jobs"].as_object().unwrap().iter()
+}
+
+fn steps(job: &Value) -> &[Value] {
+    job["steps"].as_array().unwrap()
+}
+
+/// Every text below a value.
+fn texts(value: &Value) -> Vec<&str> {
+    match value {
+        Value::String(text) => vec![text],
+        Value::Array(items) => items.iter().flat_map(texts).collect(),
+        Value::Object(fields) => fields.values().flat_map(texts).collect(),
+        _ => Vec::new(),
+    }
+}
+
+#[test]
+fn every_job_has_the_least_of_rights() {
+    for (configuration, workflows) in every() {
+        for (name, workflow) in &workflows {
+            assert_eq!(
+                workflow["permissions"],
+                serde_json::json!({}),
+                "{configuration}/{name}"
+            );
+            for (id, job) in jobs(workflow) {
+                let place = format!("{configuration}/{name}/{id}");
+                let rights = job["permissions"]
+                    .as_object()
+                    .unwrap_or_else(|| panic!("{place}"));
+                let writing: Vec<&str> = rights
+                    .iter()
+                    .filter(|(_, level)| *level == "write")
+                    .map(|(right, _)| right.as_str())
+                    .collect();
+                let publishes = name == "release" && id == "publish";
+                match (name.as_str(), id.as_str()) {
+                    ("release", "publish") => {
+                        assert!(writing.contains(&"contents"), "{place}");
+                        assert!(writing.contains(&"id-token"), "{place}");
+                    }
+                    ("rollback", "yank") => assert_eq!(writing, ["contents"], "{place}"),
+                    _ => assert!(writing.is_empty(), "{place}: {writing:?}"),
+                }
+                assert_eq!(publishes, writing.contains(&"id-token"), "{place}");
+                assert!(job["timeout-minutes"].is_u64(), "{place} may run for ever");
+            }
+        }
+    }
+}
+
+#[test]
+fn secrets_are_known_only_where_an_environment_guards_them() {
+    for (configuration, workflows) in every() {
+        for (name, workflow) in &workflows {
+            for (id, job) in jobs(workflow) {
+                let place = format!("{configuration}/{name}/{id}");
+                let knows = |secret: &str| texts(job).iter().any(|text| text.contains(secret));
+                if knows("secrets.") {
+                    assert!(job["environment"].is_string(), "{place} has no environment");
+                }
+                if knows("secrets.DEPLOY_KEY") {
+                    assert_ne!(job["environment"], "release", "{place}");
+                    assert!(knows("ssh-add -q -"), "{place}");
+                }
+                if knows("secrets.CARGO_REGISTR") {
+                    assert_eq!(job["environment"], "release", "{place}");
+                }
+                for step in steps(job) {
+                    let condition = step["if"].as_str().unwrap_or_default();
+                    assert!(!condition.contains("secrets"), "{place}: {condition}");
+                    let run = step["run"].as_str().unwrap_or_default();
+                    assert!(!run.contains("${{"), "{place}: {run}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn runs_that_change_one_environment_never_meet() {
+    for (configuration, workflows) in every() {
+        let concurrency = |name: &str| workflows.get(name).map(|w| &w["concurrency"]);
+        let changing = ["release", "deploy", "rollback"];
+        for name in changing {
+            let Some(concurrency) = concurrency(name) else {
+                continue;
+            };
+            assert_eq!(
+                concurrency["cancel-in-progress"], false,
+                "{configuration}/{name}"
+            );
+        }
+        let group = |name: &str| concurrency(name)?["group"].as_str().map(str::to_owned);
+        let release = group("release").unwrap();
+        let (Some(deploy), Some(rollback)) = (group("deploy"), group("rollback")) else {
+            continue;
+        };
+        assert_eq!(deploy, rollback, "{configuration}");
+        let usual = release.strip_prefix("stagegate-").unwrap();
+        let same = format!("stagegate-${{{{ inputs.environment || '{usual}' }}}}");
+        assert_eq!(deploy, same, "{configuration}");
+    }
+}
+
+#[test]
+fn a_release_hands_its_plan_from_job_to_job() {
+    let workflows = parsed(&root());
+    let jobs: BTreeMap<&str, &Value> = jobs(&workflows["release"])
+        .map(|(id, job)| (id.as_str(), job))
+        .collect();
+    let needs = |id: &str| -> Vec<&str> {
+        let needs = jobs[id]["needs"].as_array();
+        needs
+            .into_iter()
+            .flatten()
+            .filter_map(Value::as_str)
+            .collect()
+    };
+    assert_eq!(needs("gates"), ["plan"]);
+    assert_eq!(needs("build"), ["gates"]);
+    assert_eq!(needs("publish"), ["gates", "build"]);
+    assert_eq!(needs("deploy"), ["publish"]);
+    for (id, job) in &jobs {
+        let uses = |action: &str| {
+            let used = steps(job).iter().filter_map(|step| step["uses"].as_str());
+            used.filter(|uses| uses.starts_with(action)).count()
+        };
+        assert_eq!(
+            uses("actions/download-artifact@"),
+            1,
+            "{id} takes the plan up"
+        );
+        assert_eq!(uses("actions/upload-artifact@"), 1, "{id} hands it on");
+        assert_eq!(
+            uses("actions/cache@"),
+            0,
+            "{id} builds from nothing that is kept"
+        );
+        let plans = texts(job)
+            .iter()
+            .filter(|text| text.contains("--or-begin"))
+            .count();
+        assert_eq!(plans, usize::from(*id == "plan"), "{id}");
+    }
+    let hosts = |id: &&str| {
+        texts(jobs[id])
+            .iter()
+            .any(|text| text.contains("DEPLOY_KEY"))
+    };
+    let asking: Vec<&str> = jobs.keys().copied().filter(hosts).collect();
+    assert_eq!(
+        asking,
+        ["deploy", "plan"],
+        "hosts are asked before anything is published"
+    );
+}
+
+#[test]
+fn a_branch_can_require_one_job() {
+    for (configuration, workflows) in every() {
+        let ci = &workflows["ci"];
+        let passed = &ci["jobs"]["passed"];
+        let needs: Vec<&str> = passed["needs"].as_array().map_or(Vec::new(), |needs| {
+            needs.iter().filter_map(Value::as_str).collect()
+        });
+        for (id, _) in jobs(ci).filter(|(id, _)| *id != "passed") {
+            assert!(
+                needs.contains(&id.as_str()),
+                "{configuration}: {id} is not required"
+            );
+        }
+        assert_eq!(passed["if"], "${{ always() }}", "{configuration}");
+    }
+}
