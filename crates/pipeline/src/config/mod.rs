@@ -56,29 +56,10 @@ pub struct Config {
     pub app: Option<AppConfig>,
     /// Environments by name; `production` is the default one.
     pub deploy: BTreeMap<String, EnvironmentConfig>,
-    /// Who is told.
-    pub notify: NotifyConfig,
     /// What a rehearsal needs to know of the app.
     pub rehearsal: RehearsalConfig,
     /// What the written workflows are like.
     pub ci: CiConfig,
-}
-
-/// `[notify]`: who is told how releases, deploys and rollbacks begin and end.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct NotifyConfig {
-    /// An address that takes a JSON message with a `text`, as Slack's incoming
-    /// webhooks do (<https://docs.slack.dev/messaging/sending-messages-using-incoming-webhooks>).
-    pub webhook: Option<FromEnvironment>,
-}
-
-/// A secret, by the variable that holds it.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct FromEnvironment {
-    /// The variable's name.
-    pub env: String,
 }
 
 /// `[rehearsal]`

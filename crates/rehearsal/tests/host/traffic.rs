@@ -184,10 +184,7 @@ fn converse(address: SocketAddr, echoed: &Mutex<Count>) {
         }
         std::thread::sleep(PAUSE);
     }
-    let closed = socket.close(None).and_then(|()| {
-        while socket.read().is_ok() {}
-        Ok(())
-    });
+    let closed = socket.close(None).map(|()| while socket.read().is_ok() {});
     if let Err(error) = closed {
         count(Err(format!("close: {error}")));
     }
