@@ -184,10 +184,12 @@ fn converse(address: SocketAddr, echoed: &Mutex<Count>) {
         }
         std::thread::sleep(PAUSE);
     }
-    let closed = socket.close(None).map(|()| while socket.read().is_ok() {});
-    if let Err(error) = closed {
+    if let Err(error) = socket.close(None) {
         count(Err(format!("close: {error}")));
+        return;
     }
+    // Until the other side has closed as well.
+    while socket.read().is_ok() {}
 }
 
 /// Users at work, in some network.
