@@ -1,6 +1,8 @@
 //! The hosts of an environment.
 
-use stagegate_deploy::{App, Backend, ConnectError, DeployError, Frontend, Host, Target};
+use stagegate_deploy::{
+    App, Backend, ConnectError, DeployError, Frontend, Host, Migration, Target,
+};
 
 use super::Scope;
 use crate::at_once::each_at_once;
@@ -131,6 +133,12 @@ fn app_of(app: &AppConfig, environment: &EnvironmentConfig, port: Option<u16>) -
             revert_after_seconds: stabilise * 2 + 60,
             drain_seconds: seconds(backend.drain),
             keep_releases: backend.keep_releases,
+            migrate: backend.migrate.as_ref().map(|migrate| Migration {
+                run: migrate.run.clone(),
+                backup: migrate.backup.clone(),
+                undo: migrate.undo.clone(),
+                limit_seconds: seconds(migrate.limit),
+            }),
         }
     });
     let frontend = app.frontend.as_ref().map(|frontend| Frontend {

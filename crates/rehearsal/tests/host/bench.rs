@@ -93,6 +93,7 @@ impl Bench {
             revert_after_seconds: 120,
             drain_seconds: 30,
             keep_releases: 2,
+            migrate: None,
         };
         let frontend = Frontend {
             url: None,

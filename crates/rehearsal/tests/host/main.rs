@@ -10,6 +10,7 @@ mod deploys;
 mod faults;
 mod loss;
 mod machine;
+mod migrations;
 mod real;
 mod refusals;
 mod traffic;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
     let mut all: Vec<Scenario> = Vec::new();
     all.extend(deploys::SCENARIOS);
     all.extend(faults::SCENARIOS);
+    all.extend(migrations::SCENARIOS);
     all.extend(refusals::SCENARIOS);
     if real::count() == 0 {
         all.extend(refusals::OF_THE_STAND_IN);
