@@ -95,6 +95,9 @@ pub fn hosts_of(
         let prefix = own.and_then(|own| own.prefix.as_ref());
         target.identity = identity.or(environment.identity.as_ref()).cloned();
         target.known_hosts = environment.known_hosts.clone();
+        let jump = own.and_then(|own| own.jump.as_ref());
+        target.jump = jump.or(environment.jump.as_ref()).cloned();
+        target.ssh_config = environment.ssh_config.clone();
         target.prefix = prefix.unwrap_or(&environment.prefix).clone();
         let port = own.and_then(|own| own.port).or(environment.port);
         hosts.push((target, app_of(app, environment, port)));

@@ -123,6 +123,8 @@ impl Bench {
             port: self.host.port(),
             identity: Some(self.host.identity().to_owned()),
             known_hosts: Some(self.host.known_hosts().to_owned()),
+            jump: None,
+            ssh_config: Some("none".into()),
             prefix: self.host.prefix().to_owned(),
         }
     }

@@ -8,6 +8,7 @@
 mod bench;
 mod deploys;
 mod faults;
+mod jump;
 mod loss;
 mod machine;
 mod migrations;
@@ -45,6 +46,7 @@ fn main() -> ExitCode {
     all.extend(deploys::SCENARIOS);
     all.extend(faults::SCENARIOS);
     all.extend(migrations::SCENARIOS);
+    all.extend(jump::SCENARIOS);
     all.extend(refusals::SCENARIOS);
     if real::count() == 0 {
         all.extend(refusals::OF_THE_STAND_IN);
