@@ -172,13 +172,18 @@ impl HostFacts {
             ));
             return;
         }
-        if !matches!(file.mode.as_str(), "600" | "640" | "400" | "440") {
+        if !private(&file.mode) {
             say(format!("{path} has mode {}; chmod 0600 {path}", file.mode));
         }
         for name in &file.missing {
             say(format!("{path} gives {name} no value; add it there"));
         }
     }
+}
+
+/// Whether a file of that mode is its owner's, and perhaps its group's, to read.
+pub(crate) fn private(mode: &str) -> bool {
+    matches!(mode, "600" | "640" | "400" | "440")
 }
 
 /// Whether the octal digits let group or others write.

@@ -16,6 +16,7 @@ mod artifact;
 mod backend;
 mod command;
 mod connect;
+mod drift;
 mod error;
 mod facts;
 mod feed;

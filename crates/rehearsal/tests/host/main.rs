@@ -7,6 +7,7 @@
 
 mod bench;
 mod deploys;
+mod drift;
 mod faults;
 mod jump;
 mod loss;
@@ -46,6 +47,7 @@ fn main() -> ExitCode {
     all.extend(deploys::SCENARIOS);
     all.extend(faults::SCENARIOS);
     all.extend(migrations::SCENARIOS);
+    all.extend(drift::SCENARIOS);
     all.extend(jump::SCENARIOS);
     all.extend(refusals::SCENARIOS);
     if real::count() == 0 {

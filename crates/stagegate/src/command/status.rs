@@ -31,7 +31,9 @@ pub(super) fn status(world: &World, environment: &str, format: Format) -> anyhow
         }
         _ => Vec::new(),
     };
-    let healthy = hosts.iter().all(|(_, status)| status.is_ok());
+    let healthy = hosts
+        .iter()
+        .all(|(_, status)| status.as_ref().is_ok_and(is_well));
     let exit = if healthy {
         Exit::Success
     } else {
@@ -78,15 +80,26 @@ pub(super) fn status(world: &World, environment: &str, format: Format) -> anyhow
     }
     for (target, status) in &hosts {
         match status {
-            Ok(status) => line(&format!(
-                "{} {target}: {}",
-                palette.good("✓"),
-                words(status)
-            )),
+            Ok(status) => {
+                let mark = if is_well(status) {
+                    palette.good("✓")
+                } else {
+                    palette.warn("!")
+                };
+                line(&format!("{mark} {target}: {}", words(status)));
+                for difference in &status.drift {
+                    line(&format!("  drift: {difference}"));
+                }
+            }
             Err(error) => line(&format!("{} {error}", palette.bad("✗"))),
         }
     }
     Ok(exit)
+}
+
+/// Whether the host is as its last deploy left it.
+fn is_well(status: &stagegate_deploy::HostStatus) -> bool {
+    status.drift.is_empty() && !matches!(status.health, Health::Failing(_))
 }
 
 /// One host, in a line.
