@@ -187,7 +187,7 @@ pub(crate) fn private(mode: &str) -> bool {
 }
 
 /// Whether the octal digits let group or others write.
-fn writable_by_others(mode: &str) -> bool {
+pub(crate) fn writable_by_others(mode: &str) -> bool {
     u32::from_str_radix(mode, 8).is_ok_and(|mode| mode & 0o022 != 0)
 }
 

@@ -1,36 +1,16 @@
 //! `status`: what is half done, and what runs where.
 
-use stagegate_deploy::{App, Health, Host, Target};
-use stagegate_pipeline::{Journal, World, survey};
+use stagegate_deploy::Health;
+use stagegate_pipeline::{Journal, World};
 
+use super::hosts;
 use crate::cli::Format;
 use crate::exit::Exit;
 use crate::render::{Palette, line};
 
 pub(super) fn status(world: &World, environment: &str, format: Format) -> anyhow::Result<Exit> {
     let open = Journal::open_targets(&world.state);
-    let hosts = match (&world.config.app, world.config.deploy.get(environment)) {
-        (Some(app), Some(there)) => {
-            let hosts = survey::hosts_of(app, there).map_err(anyhow::Error::msg)?;
-            let ask = |(target, app): (Target, App)| {
-                let status = Host::connect(&target)
-                    .map_err(stagegate_deploy::DeployError::from)
-                    .and_then(|host| stagegate_deploy::status(&host, &app));
-                (target, status)
-            };
-            std::thread::scope(|threads| {
-                let asked: Vec<_> = hosts
-                    .into_iter()
-                    .map(|host| threads.spawn(|| ask(host)))
-                    .collect();
-                asked
-                    .into_iter()
-                    .map(|a| a.join().expect("asking does not panic"))
-                    .collect()
-            })
-        }
-        _ => Vec::new(),
-    };
+    let hosts = hosts::ask(&hosts::of(world, environment)?, stagegate_deploy::status);
     let healthy = hosts
         .iter()
         .all(|(_, status)| status.as_ref().is_ok_and(is_well));
