@@ -21,6 +21,7 @@ mod hotfix;
 mod kill;
 mod notify;
 mod process;
+mod promotion;
 mod publish;
 mod refusal;
 mod spoil;
