@@ -1,6 +1,6 @@
 //! What the survey found. Plain data; the plan is made from nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
@@ -192,6 +192,8 @@ pub struct RegistryFacts {
     /// Who may publish each crate that is there, or why that is not known; of a
     /// large workspace only some are asked for.
     pub owners: BTreeMap<String, Result<Vec<String>, String>>,
+    /// The categories it knows, where it tells.
+    pub categories: Option<BTreeSet<String>>,
 }
 
 /// GitHub.

@@ -137,6 +137,26 @@ pub(super) fn notes(facts: &Facts, plan: &mut Plan) {
         plan.notes
             .push(format!("new on {}: {}", registry.name, new.join(", ")));
     }
+    if let Some(known) = &registry.categories {
+        for package in facts
+            .workspace
+            .packages
+            .iter()
+            .filter(|p| published.contains(&p.name.as_str()))
+        {
+            let unknown = package
+                .metadata
+                .categories
+                .iter()
+                .filter(|c| !known.contains(*c));
+            plan.notes.extend(unknown.map(|category| {
+                format!(
+                    "{} does not know the category `{category}` of {}, and leaves it out",
+                    registry.name, package.name
+                )
+            }));
+        }
+    }
     if let Ok(places) = &registry.token {
         plan.notes
             .push(format!("the token for {} comes {places}", registry.name));

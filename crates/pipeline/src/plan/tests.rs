@@ -126,6 +126,7 @@ fn facts() -> Facts {
             }),
             versions: ["core", "left", "right", "top"].map(versions).into(),
             owners: BTreeMap::new(),
+            categories: None,
         })),
         github: Some(Ok(GitHubFacts {
             server: stagegate_github::Server {
@@ -292,6 +293,21 @@ fn what_publishing_takes_is_told_before_the_question() {
         assert!(told.contains(want), "{told}");
     }
     assert!(!told.contains("of waiting"), "{told}");
+}
+
+#[test]
+fn a_category_that_the_registry_would_leave_out_is_told() {
+    let mut facts = facts();
+    let Some(Ok(registry)) = &mut facts.registry else {
+        panic!("the registry was asked")
+    };
+    registry.categories = Some(["algorithms".to_owned()].into());
+    let core = &mut facts.workspace.packages[0];
+    core.metadata.categories = vec!["algorithms".to_owned(), "algorithm".to_owned()];
+    let notes = release(&facts, "minor", &[]).unwrap().notes;
+    let told: Vec<_> = notes.iter().filter(|n| n.contains("categor")).collect();
+    assert_eq!(told.len(), 1, "{notes:?}");
+    assert!(told[0].contains("`algorithm` of "), "{told:?}");
 }
 
 #[test]

@@ -45,8 +45,11 @@ pub(super) fn look(world: &World, workspace: &Workspace) -> Found<RegistryFacts>
         versions.insert((*name).to_owned(), known);
         owners.extend(who.map(|who| ((*name).to_owned(), who)));
     }
+    // What is not told is no obstacle: an unknown category is only remarked upon.
+    let categories = registry.categories().ok().flatten();
     Ok(RegistryFacts {
         name: name.clone(),
+        categories,
         token: token(world),
         versions,
         owners,
