@@ -47,6 +47,8 @@ pub struct Facts {
     pub registry: Option<Found<RegistryFacts>>,
     /// GitHub; `None` where there is no release to make.
     pub github: Option<Found<GitHubFacts>>,
+    /// Bytes of tracked files by package: more than its package will have.
+    pub sizes: BTreeMap<String, u64>,
     /// The hosts of the environment.
     pub hosts: Vec<HostSurvey>,
     /// What runs on the hosts of the environment that is promoted from.

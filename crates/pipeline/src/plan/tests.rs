@@ -142,6 +142,7 @@ fn facts() -> Facts {
             latest: None,
             existing: None,
         })),
+        sizes: [("core".to_owned(), 2048), ("top".to_owned(), 11 << 20)].into(),
         hosts: Vec::new(),
         promoted: Vec::new(),
     }
@@ -289,6 +290,8 @@ fn what_publishing_takes_is_told_before_the_question() {
         "new on crates-io: left, right, top",
         "comes from the workflow's identity, else from X",
         "4 crates are published, at most 3 one after the other",
+        "11266 KiB of tracked files before packing; the largest crate is top with 11264 KiB",
+        "top may be more than the 10 MiB packed",
     ] {
         assert!(told.contains(want), "{told}");
     }

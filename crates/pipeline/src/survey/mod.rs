@@ -13,6 +13,7 @@ mod hosts;
 mod interfaces;
 mod registry;
 mod released;
+mod sizes;
 mod tools;
 
 pub(crate) use advisories::default_database;
@@ -135,7 +136,7 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
     let main_tag = tag_of(world, scope.version.as_ref(), &groups);
     // Registry, GitHub and hosts answer from afar: they are asked side by side.
     let workspace_ref = &workspace;
-    let (registry, github, (hosts, promoted), git) = std::thread::scope(|threads| {
+    let (registry, github, (hosts, promoted), git, sizes) = std::thread::scope(|threads| {
         let registry = threads
             .spawn(|| (scope.registry && publishes).then(|| registry::look(world, workspace_ref)));
         let wants_release = scope.github && world.config.github.release;
@@ -143,12 +144,18 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
         let github =
             threads.spawn(move || wants_release.then(|| github::look(world, workspace_ref, tag)));
         let git = threads.spawn(|| checkout::look(world));
+        let sizes = threads
+            .spawn(|| (scope.registry && publishes).then(|| sizes::look(world, workspace_ref)));
         let hosts = (hosts::look(world, scope), hosts::running(world, scope));
         (
             registry.join().expect("the survey does not panic"),
             github.join().expect("the survey does not panic"),
             hosts,
             git.join().expect("the survey does not panic"),
+            sizes
+                .join()
+                .expect("the survey does not panic")
+                .unwrap_or_default(),
         )
     });
     let mut history = BTreeMap::new();
@@ -182,6 +189,7 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
         },
         registry,
         github,
+        sizes,
         hosts,
         promoted,
         workspace,
