@@ -15,9 +15,10 @@ pub(crate) struct Cli {
     /// Lay this file over stagegate.toml
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<Utf8PathBuf>,
-    /// What is printed: text for people, or one JSON event a line
-    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
-    pub(crate) format: Format,
+    /// What is printed: text for people, one JSON event a line, or a log for GitHub's
+    /// runner, which is the default there
+    #[arg(long, global = true, value_enum)]
+    pub(crate) format: Option<Format>,
 }
 
 /// For whom to print.
@@ -27,6 +28,8 @@ pub(crate) enum Format {
     Human,
     /// Programs
     Json,
+    /// GitHub's runner
+    Github,
 }
 
 /// What to do.

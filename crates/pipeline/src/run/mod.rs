@@ -12,6 +12,7 @@ mod build;
 mod commit;
 mod deploy;
 mod edit;
+mod findings;
 mod gate;
 mod github;
 mod group;

@@ -16,7 +16,7 @@ use stagegate_pipeline::request::{
 };
 use stagegate_pipeline::{Interrupt, Portion, Request, World};
 
-use crate::cli::{Cli, Task};
+use crate::cli::{Cli, Format, Task};
 use crate::exit::Exit;
 
 /// A command line that clap could read and that still cannot be followed.
@@ -34,8 +34,14 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         ))
     })?;
     let interrupt = Interrupt::from_signals().context("following signals")?;
-    let open = || World::open(&here, cli.config.as_deref(), interrupt.clone());
-    let format = cli.format;
+    let format = crate::render::format(cli.format);
+    let open = || {
+        let world = World::open(&here, cli.config.as_deref(), interrupt.clone())?;
+        if format == Format::Github {
+            world.confide(std::sync::Arc::new(crate::render::runner::mask));
+        }
+        anyhow::Ok(world)
+    };
     match cli.task {
         Task::Release(args) => {
             let words: Vec<String> = args.versions.iter().map(ToString::to_string).collect();

@@ -21,6 +21,7 @@ mod kill;
 mod process;
 mod publish;
 mod refusal;
+mod runner;
 mod spoil;
 mod versions;
 mod waves;
