@@ -13,6 +13,7 @@ mod error;
 mod freeze;
 mod gates;
 mod load;
+mod migrate;
 mod pattern;
 
 use std::collections::BTreeMap;
@@ -32,6 +33,7 @@ pub use gates::{
     SemverGate,
 };
 pub use load::FILE_NAME;
+pub use migrate::MigrateConfig;
 pub use pattern::PathPattern;
 
 /// The whole of `stagegate.toml`.
@@ -299,6 +301,8 @@ pub struct BackendConfig {
     /// The files whose change on the branch deploys it; none: no push does.
     #[serde(default)]
     pub paths: Vec<PathPattern>,
+    /// How the data follow a release.
+    pub migrate: Option<MigrateConfig>,
 }
 
 fn default_health() -> String {

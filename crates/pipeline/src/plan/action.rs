@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use stagegate_deploy::{App, BackendStep, FrontendStep, Target};
+use stagegate_deploy::{App, BackendStep, Direction, FrontendStep, Target};
 use stagegate_github::{Repository, Server};
 use stagegate_manifest::FileEdit;
 use url::Url;
@@ -173,6 +173,13 @@ pub enum Action {
         /// Which.
         step: BackendStep,
         /// Where and what.
+        place: Place,
+    },
+    /// Changes the app's data for a release, on one host for all.
+    Migrate {
+        /// Which way.
+        direction: Direction,
+        /// Where, and for which release.
         place: Place,
     },
     /// One step of a frontend's deploy on one host.

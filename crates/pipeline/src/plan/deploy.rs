@@ -4,7 +4,7 @@ use semver::Version;
 use stagegate_deploy::{App, PastDeploy, Release, Target};
 
 use super::action::{Action, Place};
-use super::waves::Deploy;
+use super::waves::{Deploy, take_data_back, undo_of};
 use super::{Plan, Step};
 use crate::blocker::Blocker;
 use crate::checks;
@@ -330,10 +330,49 @@ pub(super) fn plan_rollback(
         }
     }
     let mut plan = plan?;
+    if wanted.part.backend() {
+        data_back(facts, &hosts, &mut plan);
+    }
     if let Some(commit) = commit {
         verify(config, wanted.part, &wanted.environment, &mut plan, &commit);
     }
     Some(plan)
+}
+
+/// What the release that is left has migrated, once nobody meets it any more.
+fn data_back(facts: &Facts, hosts: &[(Target, App)], plan: &mut Plan) {
+    let migrates = |(_, app): &&(Target, App)| {
+        let backend = app.backend.as_ref();
+        backend.is_some_and(|backend| backend.migrate.is_some())
+    };
+    // The first host migrates for all.
+    let Some((target, app)) = hosts.iter().find(migrates) else {
+        return;
+    };
+    if !undo_of(app) {
+        plan.notes.push(
+            "the migration has no `undo`: the data stay as they are, and the older release must bear that"
+                .to_owned(),
+        );
+        return;
+    }
+    let survey = facts.hosts.iter().find(|host| host.target == *target);
+    let left = survey
+        .and_then(|host| host.found.as_ref().ok())
+        .and_then(|found| found.running.as_ref());
+    let Some((version, left)) = left.and_then(|left| Some((left.version.parse().ok()?, left)))
+    else {
+        return;
+    };
+    let place = Place {
+        target: target.clone(),
+        app: app.clone(),
+        version,
+        revision: left.commit.clone(),
+        built: false,
+    };
+    plan.steps
+        .push(take_data_back(format!("data@{}", target.host), place));
 }
 
 /// What ran before on each host.

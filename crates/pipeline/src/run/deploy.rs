@@ -1,10 +1,10 @@
 //! The steps on a host, handed to the deploy crate with what they need.
 
 use stagegate_deploy::{
-    Artifact, BackendStep, Deploy, DeployError, FrontendStep, Host, Progress, Release,
-    perform_backend as perform_on_host, perform_frontend as flip_on_host,
+    Artifact, BackendStep, Deploy, DeployError, Direction, FrontendStep, Host, Progress, Release,
+    migrate as migrate_data, perform_backend as perform_on_host, perform_frontend as flip_on_host,
     probe_backend as probe_on_host, probe_frontend as probe_bundle_on_host,
-    take_back as take_back_on_host,
+    probe_migration as probe_data, take_back as take_back_on_host,
 };
 
 use super::{Effect, Probe, build};
@@ -120,6 +120,30 @@ pub(super) fn perform_backend(
     ) {
         effect.account.book(Spent::Waiting, start.elapsed());
     }
+    Ok(result?)
+}
+
+pub(super) fn probe_migration(
+    effect: &mut Effect<'_>,
+    direction: Direction,
+    place: &Place,
+) -> anyhow::Result<Probe> {
+    let deploy = deploy(effect, place);
+    let host = Host::connect(&place.target)?;
+    Ok(answer(probe_data(direction, &host, &deploy)?))
+}
+
+pub(super) fn migrate(
+    effect: &mut Effect<'_>,
+    direction: Direction,
+    place: &Place,
+) -> anyhow::Result<String> {
+    let deploy = deploy(effect, place);
+    let host = Host::connect(&place.target)?;
+    let start = std::time::Instant::now();
+    let result = migrate_data(direction, &host, &deploy, &mut |p| show(effect, p));
+    // The team's own command, however long it takes.
+    effect.account.book(Spent::Waiting, start.elapsed());
     Ok(result?)
 }
 

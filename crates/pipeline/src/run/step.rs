@@ -236,6 +236,7 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
         Action::Resolve { .. } => Ok(Probe::Absent),
         Action::Undraft { release, .. } => github::probe_public(effect, release),
         Action::Backend { step, place } => deploy::probe_backend(effect, *step, place),
+        Action::Migrate { direction, place } => deploy::probe_migration(effect, *direction, place),
         Action::Frontend { step, place } => deploy::probe_frontend(effect, *step, place),
         // The host is looked at part by part.
         Action::TakeBack { .. } => Ok(Probe::Absent),
@@ -327,6 +328,7 @@ pub(super) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<St
         } => resolve::perform(effect, crates, *depth, docs.as_ref()),
         Action::Undraft { release, latest } => github::undraft(effect, release, *latest),
         Action::Backend { step, place } => deploy::perform_backend(effect, *step, place),
+        Action::Migrate { direction, place } => deploy::migrate(effect, *direction, place),
         Action::Frontend { step, place } => deploy::perform_frontend(effect, *step, place),
         Action::TakeBack { place } => deploy::take_back(effect, place),
         Action::Outcome {

@@ -1,6 +1,8 @@
 //! The hosts of an environment.
 
-use stagegate_deploy::{App, Backend, ConnectError, DeployError, Frontend, Host, Target};
+use stagegate_deploy::{
+    App, Backend, ConnectError, DeployError, Frontend, Host, Migration, Target,
+};
 
 use super::Scope;
 use crate::at_once::each_at_once;
@@ -93,6 +95,9 @@ pub fn hosts_of(
         let prefix = own.and_then(|own| own.prefix.as_ref());
         target.identity = identity.or(environment.identity.as_ref()).cloned();
         target.known_hosts = environment.known_hosts.clone();
+        let jump = own.and_then(|own| own.jump.as_ref());
+        target.jump = jump.or(environment.jump.as_ref()).cloned();
+        target.ssh_config = environment.ssh_config.clone();
         target.prefix = prefix.unwrap_or(&environment.prefix).clone();
         let port = own.and_then(|own| own.port).or(environment.port);
         hosts.push((target, app_of(app, environment, port)));
@@ -131,6 +136,12 @@ fn app_of(app: &AppConfig, environment: &EnvironmentConfig, port: Option<u16>) -
             revert_after_seconds: stabilise * 2 + 60,
             drain_seconds: seconds(backend.drain),
             keep_releases: backend.keep_releases,
+            migrate: backend.migrate.as_ref().map(|migrate| Migration {
+                run: migrate.run.clone(),
+                backup: migrate.backup.clone(),
+                undo: migrate.undo.clone(),
+                limit_seconds: seconds(migrate.limit),
+            }),
         }
     });
     let frontend = app.frontend.as_ref().map(|frontend| Frontend {

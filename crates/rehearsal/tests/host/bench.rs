@@ -93,6 +93,7 @@ impl Bench {
             revert_after_seconds: 120,
             drain_seconds: 30,
             keep_releases: 2,
+            migrate: None,
         };
         let frontend = Frontend {
             url: None,
@@ -122,6 +123,8 @@ impl Bench {
             port: self.host.port(),
             identity: Some(self.host.identity().to_owned()),
             known_hosts: Some(self.host.known_hosts().to_owned()),
+            jump: None,
+            ssh_config: Some("none".into()),
             prefix: self.host.prefix().to_owned(),
         }
     }

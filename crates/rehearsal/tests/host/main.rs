@@ -7,9 +7,12 @@
 
 mod bench;
 mod deploys;
+mod drift;
 mod faults;
+mod jump;
 mod loss;
 mod machine;
+mod migrations;
 mod real;
 mod refusals;
 mod traffic;
@@ -43,6 +46,9 @@ fn main() -> ExitCode {
     let mut all: Vec<Scenario> = Vec::new();
     all.extend(deploys::SCENARIOS);
     all.extend(faults::SCENARIOS);
+    all.extend(migrations::SCENARIOS);
+    all.extend(drift::SCENARIOS);
+    all.extend(jump::SCENARIOS);
     all.extend(refusals::SCENARIOS);
     if real::count() == 0 {
         all.extend(refusals::OF_THE_STAND_IN);

@@ -16,6 +16,7 @@ mod fixture;
 mod foreign;
 mod gates;
 mod half_done;
+mod hosts;
 mod hotfix;
 mod kill;
 mod process;

@@ -35,6 +35,8 @@ pub(super) fn write(
             "hosts": [format!("{}@127.0.0.1:{}", host.user(), host.port())],
             "identity": host.identity(),
             "known_hosts": host.known_hosts(),
+            "jump": "none",
+            "ssh_config": "none",
             "prefix": host.prefix(),
             "port": host.public_port(),
             "service_user": host.user(),
