@@ -312,7 +312,8 @@ impl TokenSource {
             .context("the registry has no web API to be named as the audience")?;
         let identity = identity.request(&audience)?;
         self.tell(identity.expose());
-        let token = registry.exchange(&Token::given(identity.expose(), "the runner's identity")?)?;
+        let token =
+            registry.exchange(&Token::given(identity.expose(), "the runner's identity")?)?;
         self.tell(token.secret());
         kept.lease = Some(Lease {
             token: token.clone(),

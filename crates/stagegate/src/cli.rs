@@ -70,7 +70,10 @@ pub(crate) enum Task {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Release {
+    #[command(subcommand)]
+    pub(crate) instead: Option<ReleaseTask>,
     /// A version such as 1.4.0, or `major`, `minor`, `patch`, `auto`; where
     /// versions differ, NAME=VERSION each
     #[arg(value_name = "VERSION", required_unless_present = "resume")]
@@ -78,6 +81,9 @@ pub(crate) struct Release {
     /// Make a pre-release of it under this label, such as `rc`
     #[arg(long, value_name = "LABEL", conflicts_with = "resume")]
     pub(crate) pre: Option<String>,
+    /// The tag is there already, at the commit that is checked out
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) tagged: bool,
     #[command(flatten)]
     pub(crate) part: PartOfPlan,
     /// Print the plan and stop; nothing can be written
@@ -92,6 +98,26 @@ pub(crate) struct Release {
     pub(crate) going: Going,
     #[command(flatten)]
     pub(crate) environment: Environment,
+}
+
+/// What to do about a release instead of it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReleaseTask {
+    /// Open or update a pull request with what the release would change in the files;
+    /// merging it releases
+    Prepare(Prepare),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prepare {
+    /// A version, as for a release
+    #[arg(value_name = "VERSION", required_unless_present = "resume")]
+    pub(crate) versions: Vec<Wanted>,
+    /// Print the plan and stop; nothing can be written
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) going: Going,
 }
 
 #[derive(Debug, Args)]

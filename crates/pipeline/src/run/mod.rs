@@ -23,6 +23,7 @@ mod outdated;
 mod pace;
 mod package;
 mod produce;
+mod propose;
 mod prove;
 mod publish;
 mod push;

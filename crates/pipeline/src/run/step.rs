@@ -7,7 +7,8 @@ use camino::Utf8PathBuf;
 
 use super::{
     asset, audit, branch, build, commit, deploy, edit, gate, github, links, msrv, outcome,
-    outdated, package, produce, prove, publish, push, resolve, sbom, seal, secrets, tag, yank,
+    outdated, package, produce, propose, prove, publish, push, resolve, sbom, seal, secrets, tag,
+    yank,
 };
 use crate::account::{Account, Spent};
 use crate::command::{Stopped, Tool, log_of};
@@ -254,6 +255,13 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
             ..
         } => yank::probe_changelog(effect, edit, remote, branch),
         Action::Branch { name, reference } => branch::probe(effect, name, reference),
+        Action::PushBranch {
+            remote,
+            branch,
+            reference,
+            there,
+        } => propose::probe_branch(effect, remote, branch, reference, there.as_deref()),
+        Action::Propose(proposal) => propose::probe(effect, proposal),
         Action::Command { probe, .. } => gate::probe_command(effect, probe.as_deref()),
     }
 }
@@ -357,6 +365,13 @@ pub(super) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<St
             undo,
         } => yank::mark_release(effect, release, note, *undo),
         Action::Branch { name, reference } => branch::perform(effect, name, reference),
+        Action::PushBranch {
+            remote,
+            branch,
+            reference,
+            there,
+        } => propose::push_branch(effect, remote, branch, reference, there.as_deref()),
+        Action::Propose(proposal) => propose::perform(effect, proposal),
         Action::MarkChangelog {
             edit,
             message,

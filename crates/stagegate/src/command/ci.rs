@@ -31,7 +31,9 @@ pub(super) fn ci(world: &World, task: cli::Ci, format: Format) -> anyhow::Result
 fn tell(format: Format, what: &str, runs: &[String], place: &str) {
     match format {
         Format::Json => line(&serde_json::json!({ "event": what, "runs": runs }).to_string()),
-        Format::Human | Format::Github if runs.is_empty() => line(&format!("nothing is begun, {place}")),
+        Format::Human | Format::Github if runs.is_empty() => {
+            line(&format!("nothing is begun, {place}"))
+        }
         Format::Human | Format::Github => line(&format!("{what} {place}: {}", runs.join(", "))),
     }
 }

@@ -9,6 +9,7 @@ mod host;
 mod hosts;
 mod logs;
 mod obey;
+mod prepare;
 #[cfg(feature = "rehearsal")]
 pub(crate) mod rehearse;
 mod status;
@@ -20,7 +21,7 @@ use stagegate_pipeline::request::{
 };
 use stagegate_pipeline::{Interrupt, Portion, Request, World};
 
-use crate::cli::{Cli, Format, Task};
+use crate::cli::{Cli, Format, ReleaseTask, Task};
 use crate::exit::Exit;
 
 /// A command line that clap could read and that still cannot be followed.
@@ -48,6 +49,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
     };
     match cli.task {
         Task::Release(args) => {
+            if let Some(ReleaseTask::Prepare(wanted)) = args.instead {
+                return prepare::prepare(&open()?, wanted, format);
+            }
             let words: Vec<String> = args.versions.iter().map(ToString::to_string).collect();
             let target = obey::release_target(&args.versions, args.pre.as_deref());
             let portion = args.part.portion();
@@ -57,6 +61,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 skip: args.skip,
                 despite_freeze: args.freeze.why,
                 environment: args.environment.name,
+                tagged: args.tagged,
                 handed_on: portion != Portion::Whole,
             };
             let named = !request.versions.is_empty();

@@ -19,6 +19,7 @@ mod half_done;
 mod hosts;
 mod hotfix;
 mod kill;
+mod prepare;
 mod process;
 mod publish;
 mod refusal;
