@@ -82,7 +82,7 @@ pub(crate) struct Release {
     #[arg(long, value_name = "LABEL", conflicts_with = "resume")]
     pub(crate) pre: Option<String>,
     /// The tag is there already, at the commit that is checked out
-    #[arg(long, conflicts_with = "resume")]
+    #[arg(long)]
     pub(crate) tagged: bool,
     #[command(flatten)]
     pub(crate) part: PartOfPlan,
@@ -160,7 +160,7 @@ pub(crate) struct Going {
 #[derive(Debug, Args)]
 pub(crate) struct DespiteFreeze {
     /// Deploy although deploys are frozen, and say why in the hosts' records
-    #[arg(long = "despite-freeze", value_name = "WHY", conflicts_with = "resume")]
+    #[arg(long = "despite-freeze", value_name = "WHY")]
     pub(crate) why: Option<String>,
 }
 

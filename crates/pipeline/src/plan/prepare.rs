@@ -72,7 +72,7 @@ fn steps(
         return None;
     };
     let (reference, versions) = (plan.reference(), spoken(moves));
-    let branch = format!("{BRANCHES}{}", plan.words.replace([' ', '='], "-"));
+    let branch = format!("{BRANCHES}{}", plan.words.replace(' ', ","));
     let body = body(moves, &edits);
     local::write(&git.head, moves, &edits, plan);
     let mut all = edits.bump;

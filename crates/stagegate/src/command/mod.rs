@@ -21,13 +21,23 @@ use stagegate_pipeline::request::{
 };
 use stagegate_pipeline::{Interrupt, Portion, Request, World};
 
-use crate::cli::{Cli, Format, ReleaseTask, Task};
+use crate::cli::{Cli, Format, Going, ReleaseTask, Task};
 use crate::exit::Exit;
 
 /// A command line that clap could read and that still cannot be followed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
+
+/// A plan that is gone on with is not made anew: what shapes a plan has no say in it.
+fn only_to_begin(going: &Going, option: &str, given: bool) -> Result<(), Usage> {
+    match given && going.resume && !going.or_begin {
+        true => Err(Usage(format!(
+            "{option} is for a plan that is made, and --resume goes on with one that is; leave one of them out"
+        ))),
+        false => Ok(()),
+    }
+}
 
 /// Runs one command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
@@ -52,6 +62,8 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
             if let Some(ReleaseTask::Prepare(wanted)) = args.instead {
                 return prepare::prepare(&open()?, wanted, format);
             }
+            only_to_begin(&args.going, "--tagged", args.tagged)?;
+            only_to_begin(&args.going, "--despite-freeze", args.freeze.why.is_some())?;
             let words: Vec<String> = args.versions.iter().map(ToString::to_string).collect();
             let target = obey::release_target(&args.versions, args.pre.as_deref());
             let portion = args.part.portion();
@@ -77,6 +89,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
             obey::obey(&open()?, order, format)
         }
         Task::Deploy(args) => {
+            only_to_begin(&args.going, "--despite-freeze", args.freeze.why.is_some())?;
             let request = DeployRequest {
                 part: args.part.into(),
                 version: args.version.clone(),

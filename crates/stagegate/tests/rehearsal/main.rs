@@ -8,6 +8,7 @@
 mod aftermath;
 mod bad_input;
 mod bad_world;
+mod cancel;
 mod changelogs;
 mod documents;
 mod dry_run;
