@@ -37,6 +37,10 @@ pub fn pack(world: &World, file: &Utf8Path) -> anyhow::Result<Vec<String>> {
     let mut archive = tar::Builder::new(to);
     archive.follow_symlinks(false);
     let packed = |path: &Utf8Path| format!("packing {path} into {file}");
+    // Where nothing is begun this is all there is, and shows whose file it is.
+    archive
+        .append_dir("state", &world.state)
+        .with_context(|| packed(&world.state))?;
     for entry in world.state.read_dir_utf8()? {
         let path = entry?.into_path();
         let name = path.file_name().unwrap_or_default();

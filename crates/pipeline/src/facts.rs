@@ -1,6 +1,6 @@
 //! What the survey found. Plain data; the plan is made from nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
@@ -47,8 +47,12 @@ pub struct Facts {
     pub registry: Option<Found<RegistryFacts>>,
     /// GitHub; `None` where there is no release to make.
     pub github: Option<Found<GitHubFacts>>,
+    /// Bytes of tracked files by package: more than its package will have.
+    pub sizes: BTreeMap<String, u64>,
     /// The hosts of the environment.
     pub hosts: Vec<HostSurvey>,
+    /// What runs on the hosts of the environment that is promoted from.
+    pub promoted: Vec<RunningHost>,
 }
 
 /// A changelog.
@@ -192,6 +196,8 @@ pub struct RegistryFacts {
     /// Who may publish each crate that is there, or why that is not known; of a
     /// large workspace only some are asked for.
     pub owners: BTreeMap<String, Result<Vec<String>, String>>,
+    /// The categories it knows, where it tells.
+    pub categories: Option<BTreeSet<String>>,
 }
 
 /// GitHub.
@@ -207,6 +213,17 @@ pub struct GitHubFacts {
     pub latest: Option<Release>,
     /// The release of the version in question, drafts included.
     pub existing: Option<Release>,
+}
+
+/// A host, and what runs there.
+#[derive(Clone, Debug)]
+pub struct RunningHost {
+    /// Its address.
+    pub target: Target,
+    /// The app as it has it.
+    pub app: stagegate_deploy::App,
+    /// What runs.
+    pub found: Found<stagegate_deploy::HostStatus>,
 }
 
 /// One host.

@@ -200,6 +200,9 @@ pub(crate) struct Deploy {
     /// A released version; without it, what is checked out
     #[arg(long, value_name = "V")]
     pub(crate) version: Option<Version>,
+    /// The very artefacts that this environment runs, instead of a build
+    #[arg(long, value_name = "ENV", conflicts_with_all = ["version", "resume"])]
+    pub(crate) from: Option<String>,
     #[command(flatten)]
     pub(crate) freeze: DespiteFreeze,
     /// Print the plan and stop; nothing can be written

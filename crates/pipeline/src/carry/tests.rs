@@ -104,7 +104,6 @@ fn where_nothing_is_begun_nothing_arrives() {
     let there = checkouts();
     let nowhere = unpack(&there.second, directory(&there)).unwrap();
     assert_eq!(nowhere, Vec::<String>::new());
-    std::fs::create_dir_all(&there.first.state).unwrap();
     assert_eq!(
         pack(&there.first, &there.packed).unwrap(),
         Vec::<String>::new()

@@ -14,6 +14,7 @@ mod freeze;
 mod gates;
 mod load;
 mod migrate;
+mod notify;
 mod pattern;
 
 use std::collections::BTreeMap;
@@ -34,6 +35,7 @@ pub use gates::{
 };
 pub use load::FILE_NAME;
 pub use migrate::MigrateConfig;
+pub use notify::{NotifyConfig, Occasion, WebhookConfig};
 pub use pattern::PathPattern;
 
 /// The whole of `stagegate.toml`.
@@ -58,6 +60,8 @@ pub struct Config {
     pub app: Option<AppConfig>,
     /// Environments by name; `production` is the default one.
     pub deploy: BTreeMap<String, EnvironmentConfig>,
+    /// Who is told of runs.
+    pub notify: NotifyConfig,
     /// What a rehearsal needs to know of the app.
     pub rehearsal: RehearsalConfig,
     /// What the written workflows are like.

@@ -69,6 +69,15 @@ pub enum Action {
         /// What the frontend's own command builds.
         frontend: Option<FrontendBuild>,
     },
+    /// Takes binary and bundle from a host that runs them, instead of building them.
+    Fetch {
+        /// The host, and what runs there.
+        place: Place,
+        /// The program.
+        backend: bool,
+        /// The bundle.
+        frontend: bool,
+    },
     /// Keeps a file of the release tree for the GitHub release, made first by a
     /// command if there is one.
     Produce {

@@ -4,6 +4,7 @@ use semver::Version;
 use stagegate_deploy::{App, PastDeploy, Release, Target};
 
 use super::action::{Action, Place};
+use super::promote;
 use super::waves::{Deploy, take_data_back, undo_of};
 use super::{Plan, Step};
 use crate::blocker::Blocker;
@@ -181,8 +182,17 @@ pub(super) fn plan(
         .as_ref()
         .map_err(|b| blockers.push(b.clone()))
         .ok()?;
-    let (version, revision) = match &wanted.version {
-        Some(version) => {
+    let promotion = match &wanted.from {
+        Some(from) => Some(
+            promote::of(facts, config, wanted, from)
+                .map_err(|found| blockers.extend(found))
+                .ok()?,
+        ),
+        None => None,
+    };
+    let (version, revision) = match (&promotion, &wanted.version) {
+        (Some(place), _) => (place.version.clone(), place.revision.clone()),
+        (None, Some(version)) => {
             let tag = facts.main_group(config)?.tag_of(version);
             let commit = git
                 .tagged(&tag, config)
@@ -190,7 +200,7 @@ pub(super) fn plan(
                 .ok()?;
             (version.clone(), commit.clone())
         }
-        None => {
+        (None, None) => {
             if !git.dirty.is_empty() {
                 blockers.push(checks::dirty(&git.dirty));
             }
@@ -206,18 +216,19 @@ pub(super) fn plan(
         &wanted.environment,
         version.clone(),
     );
-    let (binaries, frontend) = app.build_of(wanted.part);
-    let action = Action::Build {
-        revision: revision.clone(),
-        binaries,
-        frontend,
-    };
-    plan.steps.push(Step::new(
-        "build",
-        Stage::Build,
-        format!("build {} {version} for production", app.name),
-        action,
-    ));
+    plan.steps.push(match promotion {
+        Some(place) => promote::step(place, wanted.part),
+        None => {
+            let (binaries, frontend) = app.build_of(wanted.part);
+            let action = Action::Build {
+                revision: revision.clone(),
+                binaries,
+                frontend,
+            };
+            let title = format!("build {} {version} for production", app.name);
+            Step::new("build", Stage::Build, title, action)
+        }
+    });
     frozen(
         (&wanted.environment, environment),
         wanted.despite_freeze.as_deref(),

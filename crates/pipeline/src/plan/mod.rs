@@ -19,6 +19,7 @@ mod limits;
 mod local;
 mod moves;
 mod prepare;
+mod promote;
 mod publish;
 mod release;
 mod version;

@@ -127,6 +127,7 @@ fn facts() -> Facts {
             }),
             versions: ["core", "left", "right", "top"].map(versions).into(),
             owners: BTreeMap::new(),
+            categories: None,
         })),
         github: Some(Ok(GitHubFacts {
             server: stagegate_github::Server {
@@ -142,7 +143,9 @@ fn facts() -> Facts {
             latest: None,
             existing: None,
         })),
+        sizes: [("core".to_owned(), 2048), ("top".to_owned(), 11 << 20)].into(),
         hosts: Vec::new(),
+        promoted: Vec::new(),
     }
 }
 
@@ -289,10 +292,27 @@ fn what_publishing_takes_is_told_before_the_question() {
         "new on crates-io: left, right, top",
         "comes from the workflow's identity, else from X",
         "4 crates are published, at most 3 one after the other",
+        "11266 KiB of tracked files before packing; the largest crate is top with 11264 KiB",
+        "top may be more than the 10 MiB packed",
     ] {
         assert!(told.contains(want), "{told}");
     }
     assert!(!told.contains("of waiting"), "{told}");
+}
+
+#[test]
+fn a_category_that_the_registry_would_leave_out_is_told() {
+    let mut facts = facts();
+    let Some(Ok(registry)) = &mut facts.registry else {
+        panic!("the registry was asked")
+    };
+    registry.categories = Some(["algorithms".to_owned()].into());
+    let core = &mut facts.workspace.packages[0];
+    core.metadata.categories = vec!["algorithms".to_owned(), "algorithm".to_owned()];
+    let notes = release(&facts, "minor", &[]).unwrap().notes;
+    let told: Vec<_> = notes.iter().filter(|n| n.contains("categor")).collect();
+    assert_eq!(told.len(), 1, "{notes:?}");
+    assert!(told[0].contains("`algorithm` of "), "{told:?}");
 }
 
 #[test]

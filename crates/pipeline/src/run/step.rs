@@ -212,7 +212,7 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
         } => seal::probe(effect, parent, reference),
         Action::Package { crates } => package::probe(effect, crates),
         // Building again is the only way to know that it builds.
-        Action::Prove { .. } | Action::Build { .. } => Ok(Probe::Absent),
+        Action::Prove { .. } | Action::Build { .. } | Action::Fetch { .. } => Ok(Probe::Absent),
         Action::Commit {
             branch,
             parent,
@@ -283,6 +283,11 @@ pub(super) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<St
         } => seal::perform(effect, parent, message, identity, *sign, reference, edits),
         Action::Package { crates } => package::perform(effect, crates),
         Action::Prove { crates } => prove::perform(effect, crates),
+        Action::Fetch {
+            place,
+            backend,
+            frontend,
+        } => deploy::fetch(effect, place, *backend, *frontend),
         Action::Build {
             revision,
             binaries,

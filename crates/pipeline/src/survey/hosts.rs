@@ -8,7 +8,7 @@ use super::Scope;
 use crate::at_once::each_at_once;
 use crate::blocker::Blocker;
 use crate::config::{AppConfig, EnvironmentConfig};
-use crate::facts::HostSurvey;
+use crate::facts::{HostSurvey, RunningHost};
 use crate::{Config, World};
 
 /// Hosts that are asked at a time.
@@ -28,6 +28,31 @@ pub(super) fn look(world: &World, scope: &Scope) -> Vec<HostSurvey> {
     };
     each_at_once(AT_ONCE, &hosts, |(target, app)| {
         look_at(target.clone(), app)
+    })
+}
+
+/// What runs where artefacts are taken from.
+pub(super) fn running(world: &World, scope: &Scope) -> Vec<RunningHost> {
+    let Some((app, environment)) = scope
+        .from
+        .as_ref()
+        .and_then(|name| Some((world.config.app.as_ref()?, world.config.deploy.get(name)?)))
+    else {
+        return Vec::new();
+    };
+    let Ok(hosts) = hosts_of(app, environment) else {
+        return Vec::new();
+    };
+    each_at_once(AT_ONCE, &hosts, |(target, app)| {
+        let found = Host::connect(target)
+            .map_err(DeployError::from)
+            .and_then(|host| stagegate_deploy::status(&host, app))
+            .map_err(|error| Blocker::new(error.to_string(), remedy(&error, target)));
+        RunningHost {
+            target: target.clone(),
+            app: app.clone(),
+            found,
+        }
     })
 }
 

@@ -93,6 +93,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
             let request = DeployRequest {
                 part: args.part.into(),
                 version: args.version.clone(),
+                from: args.from,
                 despite_freeze: args.freeze.why,
                 environment: args.environment.name.clone(),
             };

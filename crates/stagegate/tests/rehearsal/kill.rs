@@ -23,7 +23,7 @@ const ENOUGH: usize = 4;
 
 /// Which side of which record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Kill {
+pub(crate) struct Kill {
     record: usize,
     side: &'static str,
 }

@@ -38,12 +38,12 @@ impl Step {
 
     fn value(&self, name: &str) -> String {
         let text = read(&self.output);
-        let found = text
+        let mut found = text
             .lines()
             .filter_map(|line| line.split_once('='))
             .filter(|(known, _)| *known == name);
         found
-            .last()
+            .next_back()
             .unwrap_or_else(|| panic!("{name}: {text}"))
             .1
             .to_owned()

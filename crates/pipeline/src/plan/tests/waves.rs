@@ -19,6 +19,7 @@ fn deploy(config: &Config, despite: Option<&str>) -> Result<Plan, Blockers> {
     let request = DeployRequest {
         part: Part::Both,
         version: None,
+        from: None,
         despite_freeze: despite.map(str::to_owned),
         environment: "production".to_owned(),
     };

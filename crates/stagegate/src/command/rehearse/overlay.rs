@@ -30,6 +30,8 @@ pub(super) fn write(
             "uploads": world.github.uploads(),
         },
     });
+    // Nobody is to be told of a release that is not one.
+    value["notify"] = serde_json::json!({ "on": [] });
     if let Some(host) = &world.host {
         let mut production = serde_json::json!({
             "hosts": [format!("{}@127.0.0.1:{}", host.user(), host.port())],
