@@ -59,7 +59,7 @@ pub use layout::{Part, Slot};
 pub use logs::{Logs, logs};
 pub use record::{DeployRecord, Outcome, PastDeploy};
 pub use status::{Health, HostStatus, history, previous_known_good, status};
-pub use step::{BackendStep, Direction, FrontendStep, Probe, Progress};
+pub use step::{BackendStep, Direction, FrontendStep, Probe, Probed, Progress};
 pub use survey::survey;
 pub use take_back::take_back;
 pub use target::{Target, TargetError};

@@ -158,6 +158,8 @@ pub struct RemoteFacts {
     pub relation: Relation,
     /// Tags there, and the commits they mean.
     pub tags: BTreeMap<String, String>,
+    /// Branches of release pull requests there, and their commits.
+    pub prepared: BTreeMap<String, String>,
 }
 
 /// How a remote's branch stands to ours.

@@ -13,7 +13,7 @@ use crate::host::Host;
 use crate::layout::{Layout, Slot};
 use crate::lease;
 use crate::state::{Place, State};
-use crate::step::Progress;
+use crate::step::{Probed, Progress};
 
 use super::health::{RENEWAL, probe};
 use super::{out_of_order, reverted_meanwhile, switch, unit};
@@ -85,7 +85,19 @@ fn watch(
     let mut renewed = began;
     let mut probes = 0;
     loop {
-        if let Err(why) = probe(host, deploy, backend, backend.port)? {
+        let asked = Instant::now();
+        let answer = probe(host, deploy, backend, backend.port)?;
+        progress(Progress::probed(
+            match &answer {
+                Ok(()) => format!("{} answers", deploy.release.id()),
+                Err(why) => why.clone(),
+            },
+            Probed {
+                at: asked.duration_since(began),
+                latency: answer.is_ok().then(|| asked.elapsed()),
+            },
+        ));
+        if let Err(why) = answer {
             return Ok(Err(format!("through the public port: {why}")));
         }
         probes += 1;

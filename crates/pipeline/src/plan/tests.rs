@@ -111,6 +111,7 @@ fn facts() -> Facts {
             sign_tags: false,
             tags: BTreeMap::from([("v1.0.0".to_owned(), "b".repeat(40))]),
             remote: Ok(RemoteFacts {
+                prepared: BTreeMap::new(),
                 url: "u".to_owned(),
                 relation: Relation::Same,
                 tags: BTreeMap::new(),
@@ -167,6 +168,7 @@ fn grouped(facts: &Facts, config: &Config) -> Facts {
 
 fn release(facts: &Facts, version: &str, skip: &[Stage]) -> Result<Plan, Blockers> {
     let request = ReleaseRequest {
+        tagged: false,
         versions: version.split(' ').map(|v| v.parse().unwrap()).collect(),
         pre: None,
         skip: skip.to_vec(),

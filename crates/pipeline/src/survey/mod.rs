@@ -96,6 +96,12 @@ impl Scope {
                 files_of: Some((wanted.package.clone(), wanted.version.clone())),
                 ..Scope::default()
             },
+            Request::Prepare(wanted) => Scope {
+                github: true,
+                history: wanted.asks_for_history(),
+                interfaces: wanted.asks_for_auto(),
+                ..Scope::default()
+            },
             Request::Check(_) => Scope {
                 gates: true,
                 ..Scope::default()

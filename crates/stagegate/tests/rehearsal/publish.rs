@@ -121,6 +121,18 @@ fn a_workflow_publishes_with_its_identity_and_a_user_builds_what_it_published() 
     let third = format!("{}{}", second.words(), journal(&world, "0.3.0"));
     assert!(!third.contains("cio_tp_"), "{third}");
     assert!(!third.contains("rehearsal-runner-token"), "{third}");
+
+    // An identity cannot yank, and that, too, is said at once.
+    let mut yank = world.command(&["yank", "0.4.0", "--yes"]);
+    yank.env_remove("CARGO_REGISTRY_TOKEN");
+    yank.envs(world.stand_ins.runner.variables());
+    let words = run(yank).must_end_with(3).words();
+    for part in [
+        "a workflow's identity cannot yank",
+        "that may yank in CARGO_REGISTRY_TOKEN",
+    ] {
+        assert!(words.contains(part), "{words}");
+    }
 }
 
 /// Changes a file of the checkout.
