@@ -8,6 +8,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DeployError;
+use crate::method::{Method, Proxy};
 use crate::target::{Target, is_account};
 
 /// An app as its hosts know it.
@@ -52,6 +53,9 @@ pub struct Backend {
     pub drain_seconds: u64,
     /// Known-good releases kept on the host.
     pub keep_releases: usize,
+    /// How users come to the slot that is switched to.
+    #[serde(default)]
+    pub switch: Method,
 }
 
 /// A static bundle.
@@ -200,6 +204,13 @@ impl Backend {
             "0",
             "ask for one pass at least, or users meet what never answered",
         )?;
+        if let Some((what, value, remedy)) = self.switch.proxy().and_then(Proxy::problem) {
+            return Err(DeployError::Refused {
+                what,
+                value,
+                remedy,
+            });
+        }
         let revert = self.revert_after_seconds;
         refuse_unless(
             revert > self.stabilise_seconds,
@@ -285,6 +296,7 @@ pub(crate) mod samples {
             revert_after_seconds: 120,
             drain_seconds: 30,
             keep_releases: 3,
+            switch: Method::Nft,
         }
     }
 

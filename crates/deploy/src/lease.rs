@@ -24,7 +24,7 @@ exec 9>>"$1/.lock"
 flock -w 30 9
 now=$(date +%s)
 since=$now
-armed=$1/switch/armed.nft
+armed=$1/switch/armed
 if [ -e "$armed" ]; then
   owner=$(sed -n 's/^# owner //p' "$armed" | head -n 1)
   if [ "$owner" != "$2" ]; then
@@ -133,11 +133,7 @@ mod tests {
         assert_eq!(run(TAKE, &[base, "three", "60"]), "taken");
         let armed = format!("{base}/switch");
         std::fs::create_dir_all(&armed).unwrap();
-        std::fs::write(
-            format!("{armed}/armed.nft"),
-            "# owner four\n# at 1700000000\n",
-        )
-        .unwrap();
+        std::fs::write(format!("{armed}/armed"), "# owner four\n# at 1700000000\n").unwrap();
         assert_eq!(run(TAKE, &[base, "three", "60"]), "held four");
         assert_eq!(run(TAKE, &[base, "four", "60"]), "held three");
     }

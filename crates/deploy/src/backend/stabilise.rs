@@ -12,6 +12,7 @@ use crate::error::DeployError;
 use crate::host::Host;
 use crate::layout::{Layout, Slot};
 use crate::lease;
+use crate::method::Watch;
 use crate::state::{Place, State};
 use crate::step::Progress;
 
@@ -85,8 +86,8 @@ fn watch(
     let mut renewed = began;
     let mut probes = 0;
     loop {
-        if let Err(why) = probe(host, deploy, backend, backend.port)? {
-            return Ok(Err(format!("through the public port: {why}")));
+        if let Err(why) = probe(host, deploy, backend, watched_port(backend, slot))? {
+            return Ok(Err(format!("users would meet this: {why}")));
         }
         probes += 1;
         if let Some(why) = breach(host, &layout, slot, since)? {
@@ -107,6 +108,15 @@ fn watch(
             lease::hold(host, deploy)?;
         }
         std::thread::sleep(INTERVAL.min(whole - elapsed));
+    }
+}
+
+/// Where the release is asked as users ask it; on its own port where a proxy speaks
+/// another language to them.
+fn watched_port(backend: &Backend, slot: Slot) -> u16 {
+    match backend.switch.proxy() {
+        Some(proxy) if proxy.watch == Watch::Slot => slot.port(backend.port),
+        _ => backend.port,
     }
 }
 

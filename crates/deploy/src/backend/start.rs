@@ -33,6 +33,7 @@ if systemctl is-active --quiet "$4"; then systemctl stop "$4"; fi
 systemctl stop "$3"
 ln -s "$2" "$1.new.$$"
 mv -T "$1.new.$$" "$1"
+rm -f "$1.public"
 sync "$(dirname "$1")"
 if ! systemctl is-active --quiet "$5"; then systemctl start "$5"; fi
 systemctl reset-failed "$3" || true

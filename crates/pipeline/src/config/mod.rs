@@ -14,6 +14,7 @@ mod freeze;
 mod gates;
 mod load;
 mod pattern;
+mod switch;
 
 use std::collections::BTreeMap;
 
@@ -33,6 +34,7 @@ pub use gates::{
 };
 pub use load::FILE_NAME;
 pub use pattern::PathPattern;
+pub use switch::{PlainSwitch, ProxyConfig, SwitchConfig};
 
 /// The whole of `stagegate.toml`.
 #[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
@@ -296,6 +298,9 @@ pub struct BackendConfig {
     /// How many known-good releases stay on a host.
     #[serde(default = "default_keep")]
     pub keep_releases: usize,
+    /// How users come to the new version.
+    #[serde(default)]
+    pub switch: SwitchConfig,
     /// The files whose change on the branch deploys it; none: no push does.
     #[serde(default)]
     pub paths: Vec<PathPattern>,

@@ -131,6 +131,7 @@ fn app_of(app: &AppConfig, environment: &EnvironmentConfig, port: Option<u16>) -
             revert_after_seconds: stabilise * 2 + 60,
             drain_seconds: seconds(backend.drain),
             keep_releases: backend.keep_releases,
+            switch: backend.switch.method(),
         }
     });
     let frontend = app.frontend.as_ref().map(|frontend| Frontend {

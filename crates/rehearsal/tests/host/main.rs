@@ -10,9 +10,12 @@ mod deploys;
 mod faults;
 mod loss;
 mod machine;
+mod proxies;
 mod real;
 mod refusals;
+mod switches;
 mod traffic;
+mod ways_back;
 
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -43,11 +46,14 @@ fn main() -> ExitCode {
     let mut all: Vec<Scenario> = Vec::new();
     all.extend(deploys::SCENARIOS);
     all.extend(faults::SCENARIOS);
+    all.extend(ways_back::SCENARIOS);
+    all.extend(switches::SCENARIOS);
     all.extend(refusals::SCENARIOS);
     if real::count() == 0 {
         all.extend(refusals::OF_THE_STAND_IN);
     } else {
         // The longest first, so that it does not run alone at the end.
+        all.extend(switches::OF_REAL_HOSTS);
         all.splice(0..0, loss::SCENARIOS.iter().copied());
     }
     if std::env::args().any(|word| word == "--list") {
@@ -59,6 +65,9 @@ fn main() -> ExitCode {
     all.retain(|(name, _)| words.is_empty() || words.iter().any(|word| name.contains(word)));
     println!("\nrunning {} scenarios", all.len());
     let failed = run(all);
+    if let Some(table) = loss::table() {
+        println!("{table}");
+    }
     if failed.is_empty() {
         println!("\nall scenarios passed\n");
         return ExitCode::SUCCESS;

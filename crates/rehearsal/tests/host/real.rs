@@ -116,7 +116,7 @@ impl RealHost {
         };
         host.trust("", None);
         host.wait_until_up();
-        host.inside(RESET);
+        host.inside(&format!("{}{RESET}", super::proxies::RESET));
         host
     }
 
@@ -326,8 +326,24 @@ fn cut_power(directory: &Utf8Path) {
     }
 }
 
-/// The slot that the host's rules name.
+/// The slot that the host's rules name, or its proxy's file, or that is on the public port.
 fn serving_slot(directory: &Utf8Path) -> Option<&'static str> {
+    let root = directory.join("root");
+    let proxy = std::fs::read_to_string(root.join("etc/nginx/conf.d/guestbook.conf"));
+    if let Ok(text) = proxy {
+        return Some(if text.contains(":8081;") {
+            "blue"
+        } else {
+            "green"
+        });
+    }
+    let public = |slot: &str| {
+        root.join(format!("opt/guestbook/slots/{slot}.public"))
+            .exists()
+    };
+    if let Some(slot) = ["blue", "green"].into_iter().find(|slot| public(slot)) {
+        return Some(slot);
+    }
     let table = [
         "--net",
         "nft",

@@ -181,5 +181,6 @@ fn a_good_host(target: &str) -> HostFacts {
         running: None,
         armed: None,
         foreign_ports: Vec::new(),
+        proxy_problems: Vec::new(),
     }
 }
