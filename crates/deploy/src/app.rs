@@ -8,6 +8,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DeployError;
+use crate::lease::LEASE_SECONDS;
 use crate::method::{Method, Proxy};
 use crate::target::{Target, is_account};
 
@@ -22,6 +23,14 @@ pub struct App {
     /// The part that is files.
     #[serde(default)]
     pub frontend: Option<Frontend>,
+    /// Seconds after which a deploy whose client says nothing more counts as lost. Clients
+    /// speak up every 30 s at least.
+    #[serde(default = "lease_seconds")]
+    pub lease_seconds: u64,
+}
+
+fn lease_seconds() -> u64 {
+    LEASE_SECONDS
 }
 
 /// A service that answers HTTP on the port it finds in `PORT`.
@@ -309,6 +318,7 @@ pub(crate) mod samples {
                 url: None,
                 keep_releases: 3,
             }),
+            lease_seconds: LEASE_SECONDS,
         }
     }
 

@@ -50,6 +50,7 @@ pub use frontend::{perform_frontend, probe_frontend};
 pub use host::{Host, Reply};
 pub use http::HttpAnswer;
 pub use layout::{Part, Slot};
+pub use lease::LEASE_SECONDS;
 pub use method::{By, Method, Preset, Proxy, Watch};
 pub use record::{DeployRecord, Outcome, PastDeploy};
 pub use status::{Health, HostStatus, history, previous_known_good, status};

@@ -15,6 +15,10 @@ log=$base/deploys.jsonl
 # Gone after a reboot, and so the sign that an armed switch belongs to this boot.
 marker=$run/armed
 timer=$run/timer
+# What a deploy that has not switched yet would be recorded as. Gone after a reboot, like
+# the slot that it has started.
+begun=$run/begun
+lease=$base/lease
 unit=$app-backend
 
 fail() {
@@ -39,9 +43,10 @@ place() {
   sync "$base/switch"
 }
 
+# record MEMBERS OUTCOME REASON
 record() {
   line=$(printf '{"at":"%s",%s,"outcome":"%s","reason":%s}' \
-    "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(field record "$armed")" "$1" "$2")
+    "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" "$3")
   # A line that a power cut has torn must not swallow this one.
   if [ -s "$log" ] && [ -n "$(tail -c 1 "$log")" ]; then printf '\n' >>"$log"; fi
   printf '%s\n' "$line" >>"$log"
@@ -128,7 +133,7 @@ restore() {
 
 finish_confirmed() {
   slot=$(field slot "$armed")
-  record confirmed null
+  record "$(field record "$armed")" confirmed null
   rm -f "$armed" "$marker" "$base/switch/theirs"
   stop_timer
   drain_later "$(other "$slot")"
@@ -136,7 +141,7 @@ finish_confirmed() {
 
 finish_reverted() {
   slot=$(field slot "$armed")
-  record reverted "$1"
+  record "$(field record "$armed")" reverted "$1"
   rm -f "$armed" "$marker"
   stop_timer
   drain_later "$slot"
@@ -149,6 +154,7 @@ do_switch() {
   fi
   place "$armed"
   mkdir -p "$run"
+  rm -f "$begun"
   : >"$marker"
   start_timer "$2" "$1"
   if ! lead "$armed"; then
@@ -237,7 +243,49 @@ do_drain() {
   rm -f "$base/slots/$1.public"
 }
 
+# begin: a slot is about to be started, by the deploy whose record is on standard input.
+do_begin() {
+  mkdir -p "$run"
+  cat >"$begun"
+  if ! systemctl is-active --quiet "$app-lease.service"; then
+    systemd-run --quiet --collect --unit="$app-lease" -- "$base/switch/settle" watch
+  fi
+}
+
+lease_has_ended() {
+  until=$(sed -n 3p "$lease")
+  [ "${until:-0}" -lt "$(date +%s)" ]
+}
+
+# watch: as long as somebody deploys. A client that renews its lease no more has been lost,
+# and what it has started and never switched to is stopped.
+do_watch() {
+  while [ -s "$lease" ]; do
+    if lease_has_ended; then
+      lock
+      if [ -s "$lease" ] && lease_has_ended; then give_up; fi
+      exit 0
+    fi
+    sleep 1
+  done
+}
+
+give_up() {
+  for slot in blue green; do
+    if is_current "$slot" || systemctl is-active --quiet "$app-drain-$slot.service"; then continue; fi
+    if runs "$unit@$slot.service"; then
+      if [ -s "$begun" ]; then
+        record "$(cat "$begun")" reverted '"given up by the host: the deploy was lost before its switch"'
+      fi
+      systemctl --no-block stop "$unit@$slot.service"
+    fi
+  done
+  rm -f "$lease" "$begun"
+}
+
 case ${1-} in
+  begin) lock; do_begin ;;
+  watch) do_watch ;;
   switch) lock; do_switch "$2" "$3" ;;
   rearm) lock; do_rearm "$2" "$3" ;;
   confirm) lock; do_confirm "$2" ;;

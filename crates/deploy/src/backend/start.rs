@@ -10,6 +10,7 @@ use crate::command::Command;
 use crate::error::DeployError;
 use crate::host::Host;
 use crate::layout::{Layout, Part, Slot};
+use crate::record;
 use crate::state::{Place, State};
 use crate::units::{self, HostFile};
 
@@ -79,6 +80,11 @@ pub(super) fn perform(host: &Host, deploy: &Deploy) -> Result<String, DeployErro
     }
     let enable = Command::new("systemctl").args(["--quiet", "enable", &layout.boot_unit()]);
     host.check(&enable.privileged())?;
+    let begin = Command::new(layout.settle().as_str())
+        .arg("begin")
+        .input(record::members(deploy, Part::Backend, Some(slot)))
+        .privileged();
+    host.check(&begin)?;
     if let Some(why) = run(host, &layout, slot, &release)? {
         return health::unhealthy(host, deploy, slot, format!("it did not start: {why}"));
     }

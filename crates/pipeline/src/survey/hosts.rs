@@ -1,6 +1,8 @@
 //! The hosts of an environment.
 
-use stagegate_deploy::{App, Backend, ConnectError, DeployError, Frontend, Host, Target};
+use stagegate_deploy::{
+    App, Backend, ConnectError, DeployError, Frontend, Host, LEASE_SECONDS, Target,
+};
 
 use super::Scope;
 use crate::at_once::each_at_once;
@@ -146,6 +148,7 @@ fn app_of(app: &AppConfig, environment: &EnvironmentConfig, port: Option<u16>) -
         name: app.name.clone(),
         backend,
         frontend,
+        lease_seconds: LEASE_SECONDS,
     }
 }
 

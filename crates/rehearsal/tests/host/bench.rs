@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_deploy::{
     App, Artifact, Backend, BackendStep, Deploy, DeployError, DeployRecord, Frontend, FrontendStep,
-    Host, Method, Probe, Release, Target, history, perform_backend, perform_frontend,
-    probe_backend, probe_frontend,
+    Host, LEASE_SECONDS, Method, Probe, Release, Target, history, perform_backend,
+    perform_frontend, probe_backend, probe_frontend,
 };
 use stagegate_rehearsal::host::HostFault;
 use stagegate_rehearsal::load::{Load, LoadPaths, LoadRate, Post};
@@ -103,6 +103,7 @@ impl Bench {
             name: "guestbook".into(),
             backend: Some(backend),
             frontend: Some(frontend),
+            lease_seconds: LEASE_SECONDS,
         };
         Bench {
             host,

@@ -6,14 +6,17 @@
 //! runs scenarios side by side, and takes words of their names as a filter.
 
 mod bench;
+mod client;
 mod deploys;
 mod faults;
 mod loss;
+mod lost;
 mod machine;
 mod proxies;
 mod real;
 mod refusals;
 mod switches;
+mod tally;
 mod traffic;
 mod ways_back;
 
@@ -37,6 +40,9 @@ fn main() -> ExitCode {
         Some(traffic::TRAFFIC) => {
             return traffic::main(&std::env::args().nth(2).unwrap());
         }
+        Some(client::CLIENT) => {
+            return client::main(&std::env::args().nth(2).unwrap());
+        }
         _ => {}
     }
     let words: Vec<String> = std::env::args()
@@ -54,6 +60,7 @@ fn main() -> ExitCode {
     } else {
         // The longest first, so that it does not run alone at the end.
         all.extend(switches::OF_REAL_HOSTS);
+        all.extend(lost::SCENARIOS);
         all.splice(0..0, loss::SCENARIOS.iter().copied());
     }
     if std::env::args().any(|word| word == "--list") {
@@ -65,7 +72,7 @@ fn main() -> ExitCode {
     all.retain(|(name, _)| words.is_empty() || words.iter().any(|word| name.contains(word)));
     println!("\nrunning {} scenarios", all.len());
     let failed = run(all);
-    if let Some(table) = loss::table() {
+    for table in [tally::table(), loss::table()].into_iter().flatten() {
         println!("{table}");
     }
     if failed.is_empty() {
