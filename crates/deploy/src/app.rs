@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::DeployError;
 use crate::lease::LEASE_SECONDS;
+use crate::limits::Limits;
 use crate::method::{Method, Proxy};
 use crate::target::{Target, is_account};
 
@@ -65,6 +66,9 @@ pub struct Backend {
     /// How users come to the slot that is switched to.
     #[serde(default)]
     pub switch: Method,
+    /// What its processes may take and where they may write.
+    #[serde(default)]
+    pub limits: Limits,
 }
 
 /// A static bundle.
@@ -213,7 +217,8 @@ impl Backend {
             "0",
             "ask for one pass at least, or users meet what never answered",
         )?;
-        if let Some((what, value, remedy)) = self.switch.proxy().and_then(Proxy::problem) {
+        let proxy = self.switch.proxy().and_then(Proxy::problem);
+        if let Some((what, value, remedy)) = proxy.or_else(|| self.limits.problem()) {
             return Err(DeployError::Refused {
                 what,
                 value,
@@ -306,6 +311,7 @@ pub(crate) mod samples {
             drain_seconds: 30,
             keep_releases: 3,
             switch: Method::Nft,
+            limits: Limits::default(),
         }
     }
 
@@ -388,7 +394,8 @@ mod tests {
             &backend(|b| b.require_env = vec!["A B".into()]),
         );
         check("health_passes", &backend(|b| b.health_passes = 0));
-        check("revert_after", &backend(|b| b.revert_after_seconds = 60));
+        let memory = |b: &mut Backend| b.limits.memory = Some("64M\nUser=root".into());
+        check("memory limit", &backend(memory));
         check("commit", &|d| d.release.commit = "$(id)abcd".into());
         check("run id", &|d| d.owner = "a\nb".into());
     }

@@ -8,6 +8,7 @@
 use crate::app::Backend;
 use crate::command::quote;
 use crate::layout::{Layout, Slot};
+use crate::limits::Limits;
 
 /// The script's body; its head is made by [`settle`].
 const SETTLE: &str = concat!(include_str!("lead.sh"), "\n", include_str!("settle.sh"));
@@ -140,9 +141,26 @@ fn template_unit(layout: &Layout, app: &str, backend: &Backend) -> String {
          NoNewPrivileges=yes\n\
          ProtectSystem=strict\n\
          ProtectHome=yes\n\
-         PrivateTmp=yes\n",
+         PrivateTmp=yes\n\
+         {limits}",
         user = backend.service_user,
+        limits = limit_lines(layout, &backend.limits),
     )
+}
+
+fn limit_lines(layout: &Layout, limits: &Limits) -> String {
+    let memory = limits
+        .memory
+        .iter()
+        .map(|most| format!("MemoryMax={most}\n"));
+    let tasks = limits.tasks.iter().map(|most| format!("TasksMax={most}\n"));
+    let paths = limits.write_paths.iter().map(|path| {
+        format!(
+            "ReadWritePaths={}\n",
+            unit_word(layout.host_path(path).as_str())
+        )
+    });
+    memory.chain(tasks).chain(paths).collect()
 }
 
 fn boot_unit(layout: &Layout, app: &str, backend: &Backend) -> String {
@@ -225,6 +243,23 @@ mod tests {
              WorkingDirectory=/opt/guestbook/slots/%i/backend\n\
              ExecStart=/opt/guestbook/slots/%i/backend/guestbook-backend\n";
         assert!(unit.text.contains(expected), "{}", unit.text);
+    }
+
+    #[test]
+    fn limits_are_what_was_asked_for() {
+        let limits = Limits {
+            memory: Some("512M".into()),
+            tasks: Some(64),
+            write_paths: vec!["/srv/guestbook".into()],
+        };
+        let layout = Layout::new(&Target::parse("root@host").unwrap(), &app());
+        let backend = Backend {
+            limits,
+            ..backend()
+        };
+        let unit = template_unit(&layout, "guestbook", &backend);
+        let expected = "MemoryMax=512M\nTasksMax=64\nReadWritePaths=/srv/guestbook\n";
+        assert!(unit.ends_with(expected), "{unit}");
     }
 
     #[test]

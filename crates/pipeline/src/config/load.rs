@@ -124,6 +124,10 @@ impl Config {
             if let Some(message) = switch {
                 return wrong("switch =", message);
             }
+            let limits = app.backend.as_ref().and_then(|b| b.limits.problem());
+            if let Some((what, value, remedy)) = limits {
+                return wrong("limits", format!("the {what} is {value:?}: {remedy}"));
+            }
             if let Some(backend) = &app.backend
                 && backend.port > u16::MAX - 2
             {
@@ -232,6 +236,14 @@ mod tests {
         check(
             "[deploy.production]\nhosts = [\"h\"]\nstabilise = \"soon\"\n",
             &["stagegate.toml:3", "soon"],
+        );
+        check(
+            "[app]\nname = \"a\"\n[app.backend]\npackage = \"a\"\nport = 80\nlimits = { memory = \"much\" }\n",
+            &["stagegate.toml:6", "memory limit", "much"],
+        );
+        check(
+            "[app]\nname = \"a\"\n[app.backend]\npackage = \"a\"\nport = 80\nlimits = { memry = \"1M\" }\n",
+            &["stagegate.toml:6", "memry"],
         );
         check("[[step]]\nafter = \"publish\"\nrun = []\n", &["`run`"]);
         check(

@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+use stagegate_deploy::Limits;
 use stagegate_github::Repository;
 use url::Url;
 
@@ -298,6 +299,9 @@ pub struct BackendConfig {
     /// How many known-good releases stay on a host.
     #[serde(default = "default_keep")]
     pub keep_releases: usize,
+    /// What its processes may take, and where they may write.
+    #[serde(default)]
+    pub limits: Limits,
     /// How users come to the new version.
     #[serde(default)]
     pub switch: SwitchConfig,

@@ -134,6 +134,7 @@ fn app_of(app: &AppConfig, environment: &EnvironmentConfig, port: Option<u16>) -
             drain_seconds: seconds(backend.drain),
             keep_releases: backend.keep_releases,
             switch: backend.switch.method(),
+            limits: backend.limits.clone(),
         }
     });
     let frontend = app.frontend.as_ref().map(|frontend| Frontend {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_deploy::{
     App, Artifact, Backend, BackendStep, Deploy, DeployError, DeployRecord, Frontend, FrontendStep,
-    Host, LEASE_SECONDS, Method, Probe, Release, Target, history, perform_backend,
+    Host, LEASE_SECONDS, Limits, Method, Probe, Release, Target, history, perform_backend,
     perform_frontend, probe_backend, probe_frontend,
 };
 use stagegate_rehearsal::host::HostFault;
@@ -94,6 +94,7 @@ impl Bench {
             drain_seconds: 30,
             keep_releases: 2,
             switch: Method::Nft,
+            limits: Limits::default(),
         };
         let frontend = Frontend {
             url: None,

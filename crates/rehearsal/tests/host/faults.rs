@@ -5,6 +5,7 @@ use stagegate_deploy::{BackendStep, Command, DeployError, RunError, revert};
 use stagegate_rehearsal::host::HostFault;
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
+use super::tally;
 
 pub(crate) const SCENARIOS: &[super::Scenario] = &[
     (
@@ -50,6 +51,8 @@ pub(crate) fn check_settled(bench: &Bench, commit: &str, outcomes: &[&str]) {
             .filter(|process| process.unit.contains("backend@"));
         backends.count() == 1 && bench.host.timers().is_empty()
     });
+    let which = &commit[..1];
+    tally::ended(format!("release {which} serves ({})", outcomes.join(", ")));
 }
 
 fn unhealthy(bench: &Bench, outcome: Result<(), DeployError>, part: &str) {

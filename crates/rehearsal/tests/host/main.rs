@@ -9,9 +9,11 @@ mod bench;
 mod client;
 mod deploys;
 mod faults;
+mod intrusions;
 mod loss;
 mod lost;
 mod machine;
+mod programs;
 mod proxies;
 mod real;
 mod refusals;
@@ -55,12 +57,16 @@ fn main() -> ExitCode {
     all.extend(ways_back::SCENARIOS);
     all.extend(switches::SCENARIOS);
     all.extend(refusals::SCENARIOS);
+    all.extend(intrusions::SCENARIOS);
+    all.extend(programs::SCENARIOS);
     if real::count() == 0 {
         all.extend(refusals::OF_THE_STAND_IN);
     } else {
         // The longest first, so that it does not run alone at the end.
         all.extend(switches::OF_REAL_HOSTS);
         all.extend(lost::SCENARIOS);
+        all.extend(intrusions::OF_REAL_HOSTS);
+        all.extend(programs::OF_REAL_HOSTS);
         all.splice(0..0, loss::SCENARIOS.iter().copied());
     }
     if std::env::args().any(|word| word == "--list") {
@@ -100,6 +106,7 @@ fn run(scenarios: Vec<Scenario>) -> Vec<&'static str> {
                     let next = queue.lock().unwrap().next();
                     let Some((name, scenario)) = next else { return };
                     let began = Instant::now();
+                    tally::begins(name);
                     let outcome = std::panic::catch_unwind(scenario);
                     let seconds = began.elapsed().as_secs_f64();
                     let word = if outcome.is_ok() { "ok" } else { "FAILED" };

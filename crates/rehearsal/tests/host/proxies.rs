@@ -40,6 +40,8 @@ systemctl enable --quiet --now nginx.service"#
             r#"cat >/etc/haproxy/haproxy.cfg <<'SITE'
 defaults
     mode http
+    option idle-close-on-response
+    timeout tunnel 60s
     timeout connect 5s
     timeout client 60s
     timeout server 60s
