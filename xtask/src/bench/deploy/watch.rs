@@ -27,7 +27,9 @@ impl Watch {
             std::thread::spawn(move || {
                 let began = Instant::now();
                 while began.elapsed() < LONGEST {
-                    if ask(&address).is_ok_and(|answer| answer.ends_with(&format!("\n{version}"))) {
+                    if ask(&address)
+                        .is_ok_and(|answer| answer.trim_end().ends_with(&format!("\n{version}")))
+                    {
                         return Some(Instant::now());
                     }
                     std::thread::sleep(LOOK);
