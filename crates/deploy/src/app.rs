@@ -69,6 +69,26 @@ pub struct Backend {
     /// What its processes may take and where they may write.
     #[serde(default)]
     pub limits: Limits,
+    /// How the app's data follow a release.
+    #[serde(default)]
+    pub migrate: Option<Migration>,
+}
+
+/// A change of the app's data. In every word `{version}` stands for the version, and
+/// `{backup}` for the place of the release's backup.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+pub struct Migration {
+    /// Program and arguments, run in the release's directory; a program of the release
+    /// comes before one of the system. It is run again after a power cut.
+    pub run: Vec<String>,
+    /// What saves the data first.
+    #[serde(default)]
+    pub backup: Option<Vec<String>>,
+    /// What brings the data back; absent: they stay as they were migrated.
+    #[serde(default)]
+    pub undo: Option<Vec<String>>,
+    /// Seconds that it may take.
+    pub limit_seconds: u64,
 }
 
 /// A static bundle.
@@ -225,6 +245,7 @@ impl Backend {
                 remedy,
             });
         }
+        self.migrate.as_ref().map_or(Ok(()), Migration::check)?;
         let revert = self.revert_after_seconds;
         refuse_unless(
             revert > self.stabilise_seconds,
@@ -232,6 +253,23 @@ impl Backend {
             &revert.to_string(),
             "it must exceed stabilise_seconds, or the host reverts what is still observed",
         )
+    }
+}
+
+impl Migration {
+    fn check(&self) -> Result<(), DeployError> {
+        for words in [Some(&self.run), self.backup.as_ref(), self.undo.as_ref()] {
+            let Some(words) = words else { continue };
+            let sound = words.first().is_some_and(|program| !program.is_empty())
+                && words.iter().all(|word| !word.contains('\0'));
+            refuse_unless(
+                sound,
+                "migration",
+                &words.join(" "),
+                "give a program and its arguments",
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -312,6 +350,7 @@ pub(crate) mod samples {
             keep_releases: 3,
             switch: Method::Nft,
             limits: Limits::default(),
+            migrate: None,
         }
     }
 

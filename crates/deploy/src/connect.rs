@@ -1,17 +1,20 @@
 //! From an address to an authenticated session: TCP, host key, admission.
 //!
 //! The host's key is judged before anything that identifies us is sent. Keys come from
-//! a file or the agent; passwords are never asked for and never sent.
+//! a file or the agent; passwords are never asked for and never sent. How the host is
+//! reached may be said by OpenSSH's configuration ([`Way`]).
 
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 use ssh2::{MethodType, Session};
 
 use crate::error::ConnectError;
 use crate::host::timed_out;
 use crate::known_hosts::{KnownKeys, Verdict, fingerprint, key_type};
+use crate::proxy::Proxy;
+use crate::ssh_config::Way;
 use crate::target::Target;
 
 /// How long a connection attempt to one address may take.
@@ -20,38 +23,53 @@ const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 const HANDSHAKE_LIMIT_MS: u32 = 20_000;
 /// Seconds between keep-alive messages on a quiet connection.
 const KEEPALIVE_SECONDS: u32 = 15;
-/// The system's own list, asked after the user's.
-const SYSTEM_KNOWN_HOSTS: &str = "/etc/ssh/ssh_known_hosts";
+
+/// An authenticated session, and the process that it goes through, if any.
+pub(crate) struct Connection {
+    pub(crate) session: Session,
+    pub(crate) proxy: Option<Proxy>,
+}
 
 /// Opens an authenticated session.
-pub(crate) fn open(target: &Target) -> Result<Session, ConnectError> {
+pub(crate) fn open(target: &Target) -> Result<Connection, ConnectError> {
     let unreachable = |why: String| ConnectError::Unreachable {
         target: target.to_string(),
         why,
     };
-    let (known, asked) = known_keys(target);
-    let stream = dial(target).map_err(|error| unreachable(error.to_string()))?;
+    let way = Way::to(target).map_err(unreachable)?;
+    let known = known_keys(&way);
     let mut session = Session::new().map_err(|error| unreachable(error.to_string()))?;
     session.set_timeout(HANDSHAKE_LIMIT_MS);
-    session.set_tcp_stream(stream);
+    let mut proxy = None;
+    match &way.through {
+        None => {
+            let stream = dial(&way).map_err(|error| unreachable(error.to_string()))?;
+            session.set_tcp_stream(stream);
+        }
+        Some(through) => {
+            let (process, stream) = Proxy::start(target, &way, through).map_err(unreachable)?;
+            session.set_tcp_stream(stream);
+            proxy = Some(process);
+        }
+    }
     prefer_known_types(&session, &known).map_err(|error| unreachable(error.to_string()))?;
     session.handshake().map_err(|error| {
-        let hint = if timed_out(&error) {
-            " (no SSH greeting in time)"
-        } else {
-            ""
+        let hint = match &mut proxy {
+            Some(proxy) => format!(" ({})", proxy.complaint()),
+            None if timed_out(&error) => " (no SSH greeting in time)".to_owned(),
+            None => String::new(),
         };
         unreachable(format!("{error}{hint}"))
     })?;
-    check_host_key(&session, target, &known, asked)?;
-    admit(&session, target)?;
+    check_host_key(&session, &way, &known)?;
+    admit(&session, target, &way)?;
     session.set_keepalive(true, KEEPALIVE_SECONDS);
-    Ok(session)
+    Ok(Connection { session, proxy })
 }
 
-fn dial(target: &Target) -> std::io::Result<TcpStream> {
+fn dial(way: &Way) -> std::io::Result<TcpStream> {
     let mut last = std::io::Error::new(std::io::ErrorKind::NotFound, "the name has no address");
-    for address in (target.host.as_str(), target.port).to_socket_addrs()? {
+    for address in (way.host.as_str(), way.port).to_socket_addrs()? {
         match TcpStream::connect_timeout(&address, CONNECT_LIMIT) {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
@@ -63,29 +81,16 @@ fn dial(target: &Target) -> std::io::Result<TcpStream> {
     Err(last)
 }
 
-fn home() -> Option<Utf8PathBuf> {
-    Utf8PathBuf::from_path_buf(std::env::home_dir()?).ok()
-}
-
-/// The keys known for the target, and the file to name in messages.
-fn known_keys(target: &Target) -> (KnownKeys, Utf8PathBuf) {
-    let files = match (&target.known_hosts, home()) {
-        (Some(file), _) => vec![file.clone()],
-        (None, Some(home)) => vec![home.join(".ssh/known_hosts"), SYSTEM_KNOWN_HOSTS.into()],
-        (None, None) => vec![SYSTEM_KNOWN_HOSTS.into()],
-    };
+/// The keys that are known for the host.
+fn known_keys(way: &Way) -> KnownKeys {
     let mut known = KnownKeys::default();
-    for file in &files {
+    for file in &way.known_hosts {
         // A file that cannot be read lists nothing, and then nothing is admitted.
         if let Ok(text) = std::fs::read_to_string(file) {
-            known.read(&text, &target.host, target.port);
+            known.read(&text, &way.listed, way.port);
         }
     }
-    let asked = files
-        .into_iter()
-        .next()
-        .unwrap_or_else(|| SYSTEM_KNOWN_HOSTS.into());
-    (known, asked)
+    known
 }
 
 /// Asks for the key types that are listed first, so that a host with several keys shows
@@ -114,19 +119,15 @@ fn prefer_known_types(session: &Session, known: &KnownKeys) -> Result<(), ssh2::
     session.method_pref(MethodType::HostKey, &preferred.join(","))
 }
 
-fn check_host_key(
-    session: &Session,
-    target: &Target,
-    known: &KnownKeys,
-    known_hosts: Utf8PathBuf,
-) -> Result<(), ConnectError> {
+fn check_host_key(session: &Session, way: &Way, known: &KnownKeys) -> Result<(), ConnectError> {
+    let known_hosts = way.known_hosts.first().cloned().unwrap_or_default();
     let key = session
         .host_key()
         .map(|(key, _)| key.to_vec())
         .unwrap_or_default();
-    let host = match target.port {
-        22 => target.host.clone(),
-        port => format!("[{}]:{port}", target.host),
+    let host = match way.port {
+        22 => way.listed.clone(),
+        port => format!("[{}]:{port}", way.listed),
     };
     let (key_type, fingerprint) = (key_type(&key), fingerprint(&key));
     Err(match known.judge(&key) {
@@ -158,26 +159,16 @@ fn check_host_key(
     })
 }
 
-/// Tries the given key file, or the agent and then the usual files.
-fn admit(session: &Session, target: &Target) -> Result<(), ConnectError> {
+/// Tries the agent, unless certain files are meant, and then the files.
+fn admit(session: &Session, target: &Target, way: &Way) -> Result<(), ConnectError> {
     let mut tried = Vec::new();
     let mut why = "there is no key to try".to_owned();
-    if let Some(identity) = &target.identity {
-        if try_file(session, target, identity, &mut tried, &mut why) {
+    if way.agent && try_agent(session, target, &mut tried, &mut why) {
+        return Ok(());
+    }
+    for file in &way.identities {
+        if try_file(session, target, file, &mut tried, &mut why) {
             return Ok(());
-        }
-    } else {
-        if try_agent(session, target, &mut tried, &mut why) {
-            return Ok(());
-        }
-        for name in ["id_ed25519", "id_ecdsa", "id_rsa"] {
-            let file = home()
-                .map(|home| home.join(".ssh").join(name))
-                .filter(|file| file.exists());
-            let Some(file) = file else { continue };
-            if try_file(session, target, &file, &mut tried, &mut why) {
-                return Ok(());
-            }
         }
     }
     let tried = if tried.is_empty() {

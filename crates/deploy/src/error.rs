@@ -212,6 +212,23 @@ pub enum DeployError {
         /// The unit's last journal lines.
         journal: Vec<String>,
     },
+    /// The app's data could not be changed; nothing was switched.
+    #[error(
+        "the {what} of {release} on {target} failed: {why}; users are where they were. Mend it and \
+         resume: it is run again. Last journal lines:\n{}", journal.join("\n")
+    )]
+    MigrationFailed {
+        /// `user@host:port`.
+        target: String,
+        /// The release.
+        release: String,
+        /// The migration, or its way back.
+        what: &'static str,
+        /// How it ended.
+        why: String,
+        /// The unit's last journal lines.
+        journal: Vec<String>,
+    },
     /// The switch was taken back.
     #[error(
         "{release} on {target} was rolled back: {reason}; now running: {}. Last journal lines:\n{}",

@@ -178,7 +178,7 @@ impl HostFacts {
             ));
             return;
         }
-        if !matches!(file.mode.as_str(), "600" | "640" | "400" | "440") {
+        if !private(&file.mode) {
             say(format!("{path} has mode {}; chmod 0600 {path}", file.mode));
         }
         for name in &file.missing {
@@ -187,8 +187,13 @@ impl HostFacts {
     }
 }
 
+/// Whether a file of that mode is its owner's, and perhaps its group's, to read.
+pub(crate) fn private(mode: &str) -> bool {
+    matches!(mode, "600" | "640" | "400" | "440")
+}
+
 /// Whether the octal digits let group or others write.
-fn writable_by_others(mode: &str) -> bool {
+pub(crate) fn writable_by_others(mode: &str) -> bool {
     u32::from_str_radix(mode, 8).is_ok_and(|mode| mode & 0o022 != 0)
 }
 

@@ -13,10 +13,11 @@ use camino::Utf8Path;
 use ssh2::Session;
 
 use crate::command::{Command, Output, split_report};
-use crate::connect;
+use crate::connect::{self, Connection};
 use crate::error::{ConnectError, RunError};
 use crate::feed::{Feed, Printed};
 use crate::http::{self, HttpAnswer};
+use crate::proxy::Proxy;
 use crate::target::Target;
 
 /// libssh2: the host refused to open the channel, so the connection itself is well.
@@ -35,6 +36,8 @@ pub struct Host {
     session: Session,
     target: Target,
     elevate: bool,
+    // After the session, which says goodbye through it.
+    _proxy: Option<Proxy>,
 }
 
 /// What a probe of an HTTP port met.
@@ -58,11 +61,12 @@ impl Host {
     /// # Errors
     /// [`ConnectError`]: unreachable, an unknown, changed or revoked key, not admitted.
     pub fn connect(target: &Target) -> Result<Host, ConnectError> {
-        let session = connect::open(target)?;
+        let Connection { session, proxy } = connect::open(target)?;
         let mut host = Host {
             session,
             target: target.clone(),
             elevate: false,
+            _proxy: proxy,
         };
         let user =
             host.run(&Command::new("id").arg("-u"))

@@ -7,6 +7,7 @@
 //!                                             SLOT.public the public one after a restart
 //!   switch/{settle,armed,confirmed}           which slot answers, and the script that settles it
 //!   frontend/current                          → frontend/served/VERSION-SHA
+//!   migrations/RELEASE.{migrated,backup}      what has changed the data, and what they were
 //!   deploys.jsonl                             what was deployed, and how it ended
 //!   lease, .lock                              who deploys now
 //! ```
@@ -153,6 +154,16 @@ impl Layout {
         self.switch().join("settle")
     }
 
+    /// The script that a migration runs.
+    pub(crate) fn migrate_script(&self) -> Utf8PathBuf {
+        self.switch().join("migrate")
+    }
+
+    /// Marks of migrations, and backups; the service's own.
+    pub(crate) fn migrations(&self) -> Utf8PathBuf {
+        self.base().join("migrations")
+    }
+
     /// What lives as long as the host is up.
     pub(crate) fn run(&self) -> Utf8PathBuf {
         self.at(&format!("run/stagegate-{}", self.app))
@@ -183,6 +194,11 @@ impl Layout {
     /// The unit that restores the switch after a reboot.
     pub(crate) fn boot_unit(&self) -> String {
         format!("{}-switch.service", self.app)
+    }
+
+    /// The unit that migrates the data.
+    pub(crate) fn migrate_unit(&self) -> String {
+        format!("{}-migrate.service", self.app)
     }
 
     /// The transient unit that empties and stops a slot.

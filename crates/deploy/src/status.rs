@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::app::{App, Release};
 use crate::command::Command;
+use crate::drift::drift;
 use crate::error::DeployError;
 use crate::host::{Host, Reply};
 use crate::layout::{Layout, Part, Slot};
@@ -52,6 +53,9 @@ pub struct HostStatus {
     pub frontend: Option<String>,
     /// A switch that nobody has confirmed yet.
     pub armed: Option<Switch>,
+    /// Where the host differs, by content, from what was deployed to it.
+    #[serde(default)]
+    pub drift: Vec<String>,
 }
 
 /// Asks what runs.
@@ -80,6 +84,10 @@ pub fn status(host: &Host, app: &App) -> Result<HostStatus, DeployError> {
         _ => Health::NotAsked,
     };
     let last = record::read(host, &layout)?.pop();
+    let drift = match &current {
+        Some(switch) => drift(host, app, switch)?,
+        None => Vec::new(),
+    };
     Ok(HostStatus {
         target: host.target().to_string(),
         release: current.as_ref().map(|switch| switch.release.clone()),
@@ -92,6 +100,7 @@ pub fn status(host: &Host, app: &App) -> Result<HostStatus, DeployError> {
         last,
         frontend: state.frontend,
         armed: state.armed,
+        drift,
     })
 }
 

@@ -50,6 +50,16 @@ impl FrontendStep {
     pub const ALL: [FrontendStep; 2] = [FrontendStep::Upload, FrontendStep::Flip];
 }
 
+/// Which way a migration goes.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub enum Direction {
+    /// The data become what the release needs.
+    Forward,
+    /// They become what they were before it, by the command that is declared for it.
+    Back,
+}
+
 /// Whether a step's effect is already there.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub enum Probe {

@@ -13,6 +13,7 @@ use crate::app::Backend;
 use crate::firewall;
 use crate::layout::{Layout, Slot};
 use crate::method::{By, Method};
+use crate::units::HostFile;
 
 /// Between the head and the body.
 const END: &str = "# end\n";
@@ -62,6 +63,17 @@ impl Switch {
             Method::Restart => String::new(),
         };
         format!("{head}{END}{body}")
+    }
+
+    /// The file by which a proxy is told of it.
+    pub(crate) fn proxy_file(&self, layout: &Layout, backend: &Backend) -> Option<HostFile> {
+        let proxy = backend.switch.proxy()?;
+        let text = proxy.render(layout.app(), self.slot, self.slot.port(backend.port));
+        (self.by_what == By::Template).then(|| HostFile {
+            path: layout.host_path(&proxy.file).into_string(),
+            mode: "0644",
+            text,
+        })
     }
 
     /// The port on which the slot that users are led to listens.

@@ -2,7 +2,7 @@
 //!
 //! A target carries a path prefix (`/` in production), and every path on the host is
 //! made through it: the same code then serves a host that lives in a scratch directory.
-//! It refuses addresses it would have to guess about; it reads no `~/.ssh/config`.
+//! It refuses addresses it would have to guess about.
 
 use std::fmt;
 use std::str::FromStr;
@@ -27,6 +27,13 @@ pub struct Target {
     /// Known hosts file. Without one: `~/.ssh/known_hosts`, then the system's.
     #[serde(default)]
     pub known_hosts: Option<Utf8PathBuf>,
+    /// Hosts to go through, the nearest first, as `USER@HOST:PORT` with commas between;
+    /// `none` for none. Without it: what OpenSSH's configuration says.
+    #[serde(default)]
+    pub jump: Option<String>,
+    /// OpenSSH's configuration, or `none`. Without it: `~/.ssh/config`, if that is there.
+    #[serde(default)]
+    pub ssh_config: Option<Utf8PathBuf>,
     /// The directory that stands for the host's root.
     #[serde(default = "root")]
     pub prefix: Utf8PathBuf,
@@ -78,6 +85,8 @@ impl Target {
             port,
             identity: None,
             known_hosts: None,
+            jump: None,
+            ssh_config: None,
             prefix: root(),
         })
     }

@@ -5,7 +5,7 @@
 //! confirmed, leads users to it and starts it, so that there is a single
 //! truth about what runs after a reboot.
 
-use crate::app::Backend;
+use crate::app::{Backend, Deploy};
 use crate::command::quote;
 use crate::layout::{Layout, Slot};
 use crate::limits::Limits;
@@ -107,12 +107,7 @@ fn exec_word(path: &str) -> String {
 
 fn template_unit(layout: &Layout, app: &str, backend: &Backend) -> String {
     let slots = unit_word(layout.slots().as_str());
-    let env_file = backend.env_file.as_ref().map_or_else(String::new, |file| {
-        format!(
-            "EnvironmentFile={}\n",
-            unit_word(layout.host_path(file).as_str())
-        )
-    });
+    let env_file = env_file(layout, backend);
     // `%i` is the instance only where it is not escaped, so the path before it is done alone.
     let program = exec_word(&format!(
         "{}/SLOT/backend/{}",
@@ -161,6 +156,44 @@ fn limit_lines(layout: &Layout, limits: &Limits) -> String {
         )
     });
     memory.chain(tasks).chain(paths).collect()
+}
+
+/// The unit that changes the data for one release, as the service's own account.
+pub(crate) fn migrate_unit(layout: &Layout, deploy: &Deploy, limit_seconds: u64) -> String {
+    let app = &deploy.app.name;
+    let Some(backend) = &deploy.app.backend else {
+        return String::new();
+    };
+    let env_file = env_file(layout, backend);
+    format!(
+        "[Unit]\n\
+         Description={app}: the data, for {release}\n\
+         After=network.target\n\
+         \n\
+         [Service]\n\
+         Type=oneshot\n\
+         User={user}\n\
+         {env_file}\
+         ExecStart={script}\n\
+         TimeoutStartSec={limit_seconds}s\n\
+         StateDirectory={app}\n\
+         NoNewPrivileges=yes\n\
+         ProtectSystem=full\n\
+         ProtectHome=yes\n\
+         PrivateTmp=yes\n",
+        release = unit_word(&deploy.release.id()),
+        user = backend.service_user,
+        script = exec_word(layout.migrate_script().as_str()),
+    )
+}
+
+fn env_file(layout: &Layout, backend: &Backend) -> String {
+    backend.env_file.as_ref().map_or_else(String::new, |file| {
+        format!(
+            "EnvironmentFile={}\n",
+            unit_word(layout.host_path(file).as_str())
+        )
+    })
 }
 
 fn boot_unit(layout: &Layout, app: &str, backend: &Backend) -> String {

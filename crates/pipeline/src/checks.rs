@@ -211,7 +211,7 @@ fn remote(git: &GitFacts, config: &Config) -> Found<String> {
 }
 
 /// The preconditions on the hosts.
-pub(crate) fn hosts(facts: &Facts) -> Vec<Check> {
+pub fn hosts(facts: &Facts) -> Vec<Check> {
     let mut checks = Vec::new();
     for host in &facts.hosts {
         let about = format!("host {}", host.target.host);

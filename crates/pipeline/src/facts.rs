@@ -49,6 +49,8 @@ pub struct Facts {
     pub github: Option<Found<GitHubFacts>>,
     /// The hosts of the environment.
     pub hosts: Vec<HostSurvey>,
+    /// What runs on the hosts of the environment that is promoted from.
+    pub promoted: Vec<RunningHost>,
 }
 
 /// A changelog.
@@ -205,6 +207,17 @@ pub struct GitHubFacts {
     pub latest: Option<Release>,
     /// The release of the version in question, drafts included.
     pub existing: Option<Release>,
+}
+
+/// A host, and what runs there.
+#[derive(Clone, Debug)]
+pub struct RunningHost {
+    /// Its address.
+    pub target: Target,
+    /// The app as it has it.
+    pub app: stagegate_deploy::App,
+    /// What runs.
+    pub found: Found<stagegate_deploy::HostStatus>,
 }
 
 /// One host.

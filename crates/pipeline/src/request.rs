@@ -86,6 +86,8 @@ pub struct DeployRequest {
     pub part: Part,
     /// A released version; absent: what is checked out.
     pub version: Option<Version>,
+    /// The environment whose very artefacts are deployed; absent: they are built.
+    pub from: Option<String>,
     /// Why it is deployed although deploys are frozen.
     pub despite_freeze: Option<String>,
     /// The environment.

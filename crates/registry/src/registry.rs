@@ -235,7 +235,7 @@ impl std::fmt::Debug for Registry {
 
 /// Connections that are kept for further reads: as many as a caller may well ask
 /// side by side. ureq keeps three to one host and would open the others anew.
-const CONNECTIONS: usize = 16;
+const CONNECTIONS: usize = 32;
 
 fn agent(base: &str, timeouts: Timeouts, reads: bool) -> Agent {
     let mut config = Agent::config_builder()

@@ -49,6 +49,13 @@ pub(crate) enum Task {
     Ci(Ci),
     /// Say what is released, what runs where, and what is half done
     Status(Environment),
+    /// Say what was deployed to each host, by whom, and how it ended
+    History(History),
+    /// Print what the app says on its hosts
+    Logs(Logs),
+    /// Check hosts, or make them ready for the app
+    #[command(subcommand)]
+    Host(HostTask),
     /// Check every precondition of a release, with remedies
     Doctor(Environment),
     /// Check the changelogs, or print what they say of a version
@@ -164,6 +171,9 @@ pub(crate) struct Deploy {
     /// A released version; without it, what is checked out
     #[arg(long, value_name = "V")]
     pub(crate) version: Option<Version>,
+    /// The very artefacts that this environment runs, instead of a build
+    #[arg(long, value_name = "ENV", conflicts_with_all = ["version", "resume"])]
+    pub(crate) from: Option<String>,
     #[command(flatten)]
     pub(crate) freeze: DespiteFreeze,
     /// Print the plan and stop; nothing can be written
@@ -214,6 +224,48 @@ pub(crate) struct Check {
     /// The gates; without any, all that are on
     #[arg(value_name = "GATE")]
     pub(crate) gates: Vec<Stage>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct History {
+    /// How many deploys of each host, newest first
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub(crate) last: usize,
+    #[command(flatten)]
+    pub(crate) environment: Environment,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Logs {
+    /// Go on with what is said from now on, until Ctrl-C
+    #[arg(short, long)]
+    pub(crate) follow: bool,
+    /// How many lines of each host to begin with
+    #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
+    pub(crate) lines: usize,
+    #[command(flatten)]
+    pub(crate) environment: Environment,
+}
+
+/// What to do about hosts.
+#[derive(Debug, Subcommand)]
+pub(crate) enum HostTask {
+    /// Say whether each host is ready for a deploy, and what to do if not
+    Check(Environment),
+    /// Show what each host lacks, ask, and make it: account, directories, env file
+    Bootstrap(Bootstrap),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Bootstrap {
+    /// Show what is lacking and stop
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
+    #[command(flatten)]
+    pub(crate) environment: Environment,
 }
 
 /// What to do about workflows.

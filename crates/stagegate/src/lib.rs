@@ -15,6 +15,7 @@ mod ci;
 mod cli;
 mod command;
 mod exit;
+mod notify;
 mod render;
 
 use std::process::ExitCode;

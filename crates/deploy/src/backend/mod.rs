@@ -6,6 +6,7 @@
 
 mod confirm;
 mod health;
+mod migrate;
 mod stabilise;
 mod start;
 mod switch;
@@ -22,6 +23,7 @@ use crate::step::{BackendStep, Probe, Progress};
 use crate::switch::Switch;
 use crate::upload;
 
+pub use migrate::{migrate, probe_migration};
 pub use switch::revert;
 
 /// Whether the step's effect is already on the host. Reads only.

@@ -93,7 +93,7 @@ pub(super) fn perform(host: &Host, deploy: &Deploy) -> Result<String, DeployErro
     ))
 }
 
-fn write_files(host: &Host, files: &[HostFile]) -> Result<usize, DeployError> {
+pub(super) fn write_files(host: &Host, files: &[HostFile]) -> Result<usize, DeployError> {
     let mut written = 0;
     for file in files {
         let command = Command::script(WRITE)

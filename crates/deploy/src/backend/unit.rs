@@ -23,8 +23,13 @@ pub(super) struct UnitState {
 
 /// Asks systemd about a slot's unit.
 pub(super) fn state(host: &Host, layout: &Layout, slot: Slot) -> Result<UnitState, DeployError> {
+    state_of(host, &layout.unit(slot))
+}
+
+/// Asks systemd about a unit.
+pub(super) fn state_of(host: &Host, unit: &str) -> Result<UnitState, DeployError> {
     let command = Command::new("systemctl")
-        .args(["show", "-p", "ActiveState,NRestarts", &layout.unit(slot)])
+        .args(["show", "-p", "ActiveState,NRestarts", unit])
         .privileged();
     let text = host.check(&command)?.text();
     let fields: BTreeMap<&str, &str> = text
@@ -49,9 +54,14 @@ pub(super) fn journal(
     layout: &Layout,
     slot: Slot,
 ) -> Result<Vec<String>, DeployError> {
+    journal_of(host, &layout.unit(slot))
+}
+
+/// The last lines of a unit's journal.
+pub(super) fn journal_of(host: &Host, unit: &str) -> Result<Vec<String>, DeployError> {
     let command = Command::new("journalctl")
         .args(["--quiet", "--no-pager", "--output=cat", "-n", LAST_LINES])
-        .args(["-u", &layout.unit(slot)])
+        .args(["-u", unit])
         .privileged();
     Ok(host
         .check(&command)?

@@ -31,6 +31,11 @@ pub struct EnvironmentConfig {
     pub identity: Option<Utf8PathBuf>,
     /// The file of trusted host keys; absent: `~/.ssh/known_hosts`.
     pub known_hosts: Option<Utf8PathBuf>,
+    /// Hosts to go through, the nearest first, as `user@host:port` with commas between;
+    /// `none` for none. Absent: what OpenSSH's configuration says.
+    pub jump: Option<String>,
+    /// OpenSSH's configuration, or `none`; absent: `~/.ssh/config`, if that is there.
+    pub ssh_config: Option<Utf8PathBuf>,
     /// Where the host's file system begins for us.
     #[serde(default = "default_prefix")]
     pub prefix: Utf8PathBuf,
@@ -46,7 +51,7 @@ pub struct EnvironmentConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(
     untagged,
-    expecting = "a host is written as \"user@host[:port]\", or as a table with `address` and what differs there: `port`, `identity`, `prefix`"
+    expecting = "a host is written as \"user@host[:port]\", or as a table with `address` and what differs there: `port`, `identity`, `jump`, `prefix`"
 )]
 pub enum HostConfig {
     /// `user@host[:port]`
@@ -65,6 +70,8 @@ pub struct DifferentHost {
     pub port: Option<u16>,
     /// The private key for it.
     pub identity: Option<Utf8PathBuf>,
+    /// Hosts to go through to it, or `none`.
+    pub jump: Option<String>,
     /// Where its file system begins for us.
     pub prefix: Option<Utf8PathBuf>,
 }

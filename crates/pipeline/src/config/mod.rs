@@ -13,6 +13,8 @@ mod error;
 mod freeze;
 mod gates;
 mod load;
+mod migrate;
+mod notify;
 mod pattern;
 mod switch;
 
@@ -34,6 +36,8 @@ pub use gates::{
     SemverGate,
 };
 pub use load::FILE_NAME;
+pub use migrate::MigrateConfig;
+pub use notify::{NotifyConfig, Occasion, WebhookConfig};
 pub use pattern::PathPattern;
 pub use switch::{PlainSwitch, ProxyConfig, SwitchConfig};
 
@@ -59,6 +63,8 @@ pub struct Config {
     pub app: Option<AppConfig>,
     /// Environments by name; `production` is the default one.
     pub deploy: BTreeMap<String, EnvironmentConfig>,
+    /// Who is told of runs.
+    pub notify: NotifyConfig,
     /// What a rehearsal needs to know of the app.
     pub rehearsal: RehearsalConfig,
     /// What the written workflows are like.
@@ -308,6 +314,8 @@ pub struct BackendConfig {
     /// The files whose change on the branch deploys it; none: no push does.
     #[serde(default)]
     pub paths: Vec<PathPattern>,
+    /// How the data follow a release.
+    pub migrate: Option<MigrateConfig>,
 }
 
 fn default_health() -> String {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use stagegate_deploy::{App, BackendStep, FrontendStep, Target};
+use stagegate_deploy::{App, BackendStep, Direction, FrontendStep, Target};
 use stagegate_github::{Repository, Server};
 use stagegate_manifest::FileEdit;
 use url::Url;
@@ -68,6 +68,15 @@ pub enum Action {
         binaries: Vec<Binary>,
         /// What the frontend's own command builds.
         frontend: Option<FrontendBuild>,
+    },
+    /// Takes binary and bundle from a host that runs them, instead of building them.
+    Fetch {
+        /// The host, and what runs there.
+        place: Place,
+        /// The program.
+        backend: bool,
+        /// The bundle.
+        frontend: bool,
     },
     /// Keeps a file of the release tree for the GitHub release, made first by a
     /// command if there is one.
@@ -173,6 +182,13 @@ pub enum Action {
         /// Which.
         step: BackendStep,
         /// Where and what.
+        place: Place,
+    },
+    /// Changes the app's data for a release, on one host for all.
+    Migrate {
+        /// Which way.
+        direction: Direction,
+        /// Where, and for which release.
         place: Place,
     },
     /// One step of a frontend's deploy on one host.

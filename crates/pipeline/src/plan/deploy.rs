@@ -4,7 +4,8 @@ use semver::Version;
 use stagegate_deploy::{App, PastDeploy, Release, Target};
 
 use super::action::{Action, Place};
-use super::waves::Deploy;
+use super::promote;
+use super::waves::{Deploy, take_data_back, undo_of};
 use super::{Plan, Step};
 use crate::blocker::Blocker;
 use crate::checks;
@@ -181,8 +182,17 @@ pub(super) fn plan(
         .as_ref()
         .map_err(|b| blockers.push(b.clone()))
         .ok()?;
-    let (version, revision) = match &wanted.version {
-        Some(version) => {
+    let promotion = match &wanted.from {
+        Some(from) => Some(
+            promote::of(facts, config, wanted, from)
+                .map_err(|found| blockers.extend(found))
+                .ok()?,
+        ),
+        None => None,
+    };
+    let (version, revision) = match (&promotion, &wanted.version) {
+        (Some(place), _) => (place.version.clone(), place.revision.clone()),
+        (None, Some(version)) => {
             let tag = facts.main_group(config)?.tag_of(version);
             let commit = git
                 .tagged(&tag, config)
@@ -190,7 +200,7 @@ pub(super) fn plan(
                 .ok()?;
             (version.clone(), commit.clone())
         }
-        None => {
+        (None, None) => {
             if !git.dirty.is_empty() {
                 blockers.push(checks::dirty(&git.dirty));
             }
@@ -206,18 +216,19 @@ pub(super) fn plan(
         &wanted.environment,
         version.clone(),
     );
-    let (binaries, frontend) = app.build_of(wanted.part);
-    let action = Action::Build {
-        revision: revision.clone(),
-        binaries,
-        frontend,
-    };
-    plan.steps.push(Step::new(
-        "build",
-        Stage::Build,
-        format!("build {} {version} for production", app.name),
-        action,
-    ));
+    plan.steps.push(match promotion {
+        Some(place) => promote::step(place, wanted.part),
+        None => {
+            let (binaries, frontend) = app.build_of(wanted.part);
+            let action = Action::Build {
+                revision: revision.clone(),
+                binaries,
+                frontend,
+            };
+            let title = format!("build {} {version} for production", app.name);
+            Step::new("build", Stage::Build, title, action)
+        }
+    });
     frozen(
         (&wanted.environment, environment),
         wanted.despite_freeze.as_deref(),
@@ -330,10 +341,49 @@ pub(super) fn plan_rollback(
         }
     }
     let mut plan = plan?;
+    if wanted.part.backend() {
+        data_back(facts, &hosts, &mut plan);
+    }
     if let Some(commit) = commit {
         verify(config, wanted.part, &wanted.environment, &mut plan, &commit);
     }
     Some(plan)
+}
+
+/// What the release that is left has migrated, once nobody meets it any more.
+fn data_back(facts: &Facts, hosts: &[(Target, App)], plan: &mut Plan) {
+    let migrates = |(_, app): &&(Target, App)| {
+        let backend = app.backend.as_ref();
+        backend.is_some_and(|backend| backend.migrate.is_some())
+    };
+    // The first host migrates for all.
+    let Some((target, app)) = hosts.iter().find(migrates) else {
+        return;
+    };
+    if !undo_of(app) {
+        plan.notes.push(
+            "the migration has no `undo`: the data stay as they are, and the older release must bear that"
+                .to_owned(),
+        );
+        return;
+    }
+    let survey = facts.hosts.iter().find(|host| host.target == *target);
+    let left = survey
+        .and_then(|host| host.found.as_ref().ok())
+        .and_then(|found| found.running.as_ref());
+    let Some((version, left)) = left.and_then(|left| Some((left.version.parse().ok()?, left)))
+    else {
+        return;
+    };
+    let place = Place {
+        target: target.clone(),
+        app: app.clone(),
+        version,
+        revision: left.commit.clone(),
+        built: false,
+    };
+    plan.steps
+        .push(take_data_back(format!("data@{}", target.host), place));
 }
 
 /// What ran before on each host.

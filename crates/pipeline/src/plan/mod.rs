@@ -18,6 +18,7 @@ mod hotfix;
 mod limits;
 mod local;
 mod moves;
+mod promote;
 mod publish;
 mod release;
 mod version;

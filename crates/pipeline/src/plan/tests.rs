@@ -142,6 +142,7 @@ fn facts() -> Facts {
             existing: None,
         })),
         hosts: Vec::new(),
+        promoted: Vec::new(),
     }
 }
 

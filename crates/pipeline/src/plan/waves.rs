@@ -6,7 +6,7 @@
 //! becomes of a host that switched before another one failed.
 
 use semver::Version;
-use stagegate_deploy::{App, BackendStep, FrontendStep, Method, Target};
+use stagegate_deploy::{App, BackendStep, Direction, FrontendStep, Method, Target};
 
 use super::action::{Action, Place};
 use super::{Plan, Step};
@@ -70,10 +70,11 @@ impl Deploy<'_> {
         let mut confirmed: Vec<String> = Vec::new();
         if part.backend() {
             let with: Vec<usize> = self.all(|app| app.backend.is_some());
+            let migrates = self.migrates(&with);
             for wave in self.environment.waves.of(with.len()) {
                 let before = confirmed.clone();
                 for host in &with[wave] {
-                    confirmed.push(self.backend(*host, &before, plan));
+                    confirmed.push(self.backend(*host, &before, migrates, plan));
                 }
             }
         }
@@ -96,6 +97,14 @@ impl Deploy<'_> {
         (0..self.hosts.len())
             .filter(|host| has(&self.hosts[*host].1))
             .collect()
+    }
+
+    /// The first host migrates the data for all. A release that is on the hosts
+    /// already has done so when it came.
+    fn migrates(&self, with: &[usize]) -> Option<usize> {
+        let first = *with.first()?;
+        let backend = self.hosts[first].1.backend.as_ref()?;
+        (self.built && backend.migrate.is_some()).then_some(first)
     }
 
     /// The host's name in steps: with its port where the name alone is not enough.
@@ -121,7 +130,14 @@ impl Deploy<'_> {
     }
 
     /// The backend's steps on one host; the id of the one that settles it.
-    fn backend(&self, host: usize, before: &[String], plan: &mut Plan) -> String {
+    fn backend(
+        &self,
+        host: usize,
+        before: &[String],
+        migrates: Option<usize>,
+        plan: &mut Plan,
+    ) -> String {
+        let migration = migrates.map(|first| format!("backend.migrate@{}", self.label(first)));
         let (label, place) = (self.label(host), self.place(host));
         let mut last: Option<String> = None;
         for (kind, stage, words) in BACKEND {
@@ -139,7 +155,23 @@ impl Deploy<'_> {
                 Some(needed) => step.needs.push(needed),
                 None => step.after = before.to_vec(),
             }
+            // Nothing runs on data that it does not know.
+            if kind == BackendStep::Start {
+                step.needs.extend(migration.clone());
+            }
             plan.steps.push(step);
+            if let (BackendStep::Upload, Some(id)) = (kind, &migration)
+                && migrates == Some(host)
+            {
+                let title = format!("migrate the data, from {}", place.target);
+                let action = Action::Migrate {
+                    direction: Direction::Forward,
+                    place: place.clone(),
+                };
+                let mut step = Step::new(id, Stage::DeployBackend, title, action);
+                step.needs.extend(last.clone());
+                plan.steps.push(step);
+            }
         }
         last.unwrap_or_default()
     }
@@ -175,6 +207,23 @@ impl Deploy<'_> {
             step.bears = self.hosts.len();
             plan.way_back.push(step);
         }
+        let with = self.all(|app| app.backend.is_some());
+        if let Some(host) = self.migrates(&with) {
+            let needs: Vec<String> = plan.way_back.iter().map(|step| step.id.clone()).collect();
+            let place = self.place(host);
+            match undo_of(&place.app) {
+                true => {
+                    let mut step = take_data_back(format!("back.data@{}", self.label(host)), place);
+                    step.beside = true;
+                    step.needs = needs;
+                    plan.way_back.push(step);
+                }
+                false => plan.notes.push(
+                    "the migration has no `undo`: data that were migrated stay so, whatever is rolled back"
+                        .to_owned(),
+                ),
+            }
+        }
     }
 }
 
@@ -185,6 +234,25 @@ fn switched_by(app: &App) -> &'static str {
         Some(Method::Restart) => ", by a restart: what users ask until it answers fails",
         Some(Method::Nft) | None => "",
     }
+}
+
+/// Whether what the app migrates can be taken back.
+pub(super) fn undo_of(app: &App) -> bool {
+    let migrate = app.backend.as_ref().and_then(|b| b.migrate.as_ref());
+    migrate.is_some_and(|migrate| migrate.undo.is_some())
+}
+
+/// The step that takes back what a release has migrated.
+pub(super) fn take_data_back(id: String, place: Place) -> Step {
+    let title = format!(
+        "take back what {} has migrated, from {}",
+        place.version, place.target
+    );
+    let action = Action::Migrate {
+        direction: Direction::Back,
+        place,
+    };
+    Step::new(id, Stage::Stabilise, title, action)
 }
 
 fn name_of(step: &impl std::fmt::Debug) -> String {

@@ -1,9 +1,12 @@
 //! The steps on a host, handed to the deploy crate with what they need.
 
+use anyhow::Context;
+use camino::Utf8Path;
 use stagegate_deploy::{
-    Artifact, BackendStep, Deploy, DeployError, FrontendStep, Host, Progress, Release,
-    perform_backend as perform_on_host, perform_frontend as flip_on_host,
-    probe_backend as probe_on_host, probe_frontend as probe_bundle_on_host,
+    Artifact, BackendStep, Deploy, DeployError, Direction, FrontendStep, Host, Progress, Release,
+    fetch as fetch_from_host, migrate as migrate_data, perform_backend as perform_on_host,
+    perform_frontend as flip_on_host, probe_backend as probe_on_host,
+    probe_frontend as probe_bundle_on_host, probe_migration as probe_data,
     take_back as take_back_on_host,
 };
 
@@ -120,6 +123,63 @@ pub(super) fn perform_backend(
     ) {
         effect.account.book(Spent::Waiting, start.elapsed());
     }
+    Ok(result?)
+}
+
+/// What another host runs, kept where a build would have put it.
+pub(super) fn fetch(
+    effect: &mut Effect<'_>,
+    place: &Place,
+    backend: bool,
+    frontend: bool,
+) -> anyhow::Result<String> {
+    let release = deploy(effect, place).release;
+    let host = Host::connect(&place.target)?;
+    let mut fetched = Vec::new();
+    let mut take = |part, to: &Utf8Path, what: &str| -> anyhow::Result<()> {
+        let artifact = fetch_from_host(&host, &place.app, &release, part, to, &mut |p| {
+            show(effect, p)
+        })?;
+        fetched.push(format!("{what}, SHA-256 {}", artifact.sha256));
+        Ok(())
+    };
+    if let (true, Some(app)) = (backend, &place.app.backend) {
+        let to = build::binary(effect, &app.binary);
+        take(stagegate_deploy::Part::Backend, &to, &app.binary)?;
+        std::fs::set_permissions(&to, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    }
+    if frontend {
+        let to = build::bundle(effect);
+        if to.exists() {
+            std::fs::remove_dir_all(&to).with_context(|| format!("removing {to}"))?;
+        }
+        take(stagegate_deploy::Part::Frontend, &to, "the bundle")?;
+    }
+    let from = &place.target;
+    Ok(format!("{} from {from}", fetched.join("; ")))
+}
+
+pub(super) fn probe_migration(
+    effect: &mut Effect<'_>,
+    direction: Direction,
+    place: &Place,
+) -> anyhow::Result<Probe> {
+    let deploy = deploy(effect, place);
+    let host = Host::connect(&place.target)?;
+    Ok(answer(probe_data(direction, &host, &deploy)?))
+}
+
+pub(super) fn migrate(
+    effect: &mut Effect<'_>,
+    direction: Direction,
+    place: &Place,
+) -> anyhow::Result<String> {
+    let deploy = deploy(effect, place);
+    let host = Host::connect(&place.target)?;
+    let start = std::time::Instant::now();
+    let result = migrate_data(direction, &host, &deploy, &mut |p| show(effect, p));
+    // The team's own command, however long it takes.
+    effect.account.book(Spent::Waiting, start.elapsed());
     Ok(result?)
 }
 

@@ -16,7 +16,7 @@ use crate::plan::Step;
 /// Steps of one group at a time. A registry is shared with everybody: crates.io
 /// asks its crawlers for one request a second, and a client that opens a
 /// connection per crate of a large workspace would be taken for one.
-pub(super) const AT_ONCE: usize = 16;
+pub(super) const AT_ONCE: usize = 32;
 
 /// Where the steps of one group stand.
 pub(super) struct Schedule<'a> {

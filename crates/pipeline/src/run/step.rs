@@ -178,7 +178,7 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
         } => seal::probe(effect, parent, reference),
         Action::Package { crates } => package::probe(effect, crates),
         // Building again is the only way to know that it builds.
-        Action::Prove { .. } | Action::Build { .. } => Ok(Probe::Absent),
+        Action::Prove { .. } | Action::Build { .. } | Action::Fetch { .. } => Ok(Probe::Absent),
         Action::Commit {
             branch,
             parent,
@@ -203,6 +203,7 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
         Action::Resolve { .. } => Ok(Probe::Absent),
         Action::Undraft { release, .. } => github::probe_public(effect, release),
         Action::Backend { step, place } => deploy::probe_backend(effect, *step, place),
+        Action::Migrate { direction, place } => deploy::probe_migration(effect, *direction, place),
         Action::Frontend { step, place } => deploy::probe_frontend(effect, *step, place),
         // The host is looked at part by part.
         Action::TakeBack { .. } => Ok(Probe::Absent),
@@ -241,6 +242,11 @@ pub(super) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<St
         } => seal::perform(effect, parent, message, identity, *sign, reference, edits),
         Action::Package { crates } => package::perform(effect, crates),
         Action::Prove { crates } => prove::perform(effect, crates),
+        Action::Fetch {
+            place,
+            backend,
+            frontend,
+        } => deploy::fetch(effect, place, *backend, *frontend),
         Action::Build {
             revision,
             binaries,
@@ -294,6 +300,7 @@ pub(super) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<St
         } => resolve::perform(effect, crates, *depth, docs.as_ref()),
         Action::Undraft { release, latest } => github::undraft(effect, release, *latest),
         Action::Backend { step, place } => deploy::perform_backend(effect, *step, place),
+        Action::Migrate { direction, place } => deploy::migrate(effect, *direction, place),
         Action::Frontend { step, place } => deploy::perform_frontend(effect, *step, place),
         Action::TakeBack { place } => deploy::take_back(effect, place),
         Action::Outcome {

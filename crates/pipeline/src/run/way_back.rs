@@ -7,6 +7,8 @@
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use stagegate_deploy::Direction;
+
 use super::{Ended, Schedule, group};
 use crate::event::{Event, RunEnd};
 use crate::journal::Journal;
@@ -15,12 +17,21 @@ use crate::{Plan, World};
 
 /// The step that brings back the host of a step, if the plan has one.
 pub(super) fn of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a Step> {
-    let (Action::Backend { place, .. } | Action::Frontend { place, .. }) = &step.action else {
-        return None;
+    let undoes = |back: &&Step| match (&step.action, &back.action) {
+        (
+            Action::Backend { place, .. } | Action::Frontend { place, .. },
+            Action::TakeBack { place: there },
+        ) => there.target == place.target,
+        (
+            Action::Migrate {
+                direction: Direction::Forward,
+                ..
+            },
+            Action::Migrate { .. },
+        ) => true,
+        _ => false,
     };
-    plan.way_back.iter().find(|back| {
-        matches!(&back.action, Action::TakeBack { place: there } if there.target == place.target)
-    })
+    plan.way_back.iter().find(undoes)
 }
 
 /// Goes it, where a failed backend asks for it: on every host that this run has
@@ -35,7 +46,8 @@ pub(super) fn go(
 ) -> anyhow::Result<()> {
     let failed = ended.failure.as_ref().and_then(|(id, _)| {
         let step = plan.steps.iter().find(|step| step.id == *id)?;
-        matches!(step.action, Action::Backend { .. }).then_some(step)
+        let ours = matches!(step.action, Action::Backend { .. } | Action::Migrate { .. });
+        ours.then_some(step)
     });
     if failed.is_none() || plan.way_back.len() < 2 {
         return Ok(());

@@ -1,14 +1,14 @@
 //! The hosts of an environment.
 
 use stagegate_deploy::{
-    App, Backend, ConnectError, DeployError, Frontend, Host, LEASE_SECONDS, Target,
+    App, Backend, ConnectError, DeployError, Frontend, Host, LEASE_SECONDS, Migration, Target,
 };
 
 use super::Scope;
 use crate::at_once::each_at_once;
 use crate::blocker::Blocker;
 use crate::config::{AppConfig, EnvironmentConfig};
-use crate::facts::HostSurvey;
+use crate::facts::{HostSurvey, RunningHost};
 use crate::{Config, World};
 
 /// Hosts that are asked at a time.
@@ -28,6 +28,31 @@ pub(super) fn look(world: &World, scope: &Scope) -> Vec<HostSurvey> {
     };
     each_at_once(AT_ONCE, &hosts, |(target, app)| {
         look_at(target.clone(), app)
+    })
+}
+
+/// What runs where artefacts are taken from.
+pub(super) fn running(world: &World, scope: &Scope) -> Vec<RunningHost> {
+    let Some((app, environment)) = scope
+        .from
+        .as_ref()
+        .and_then(|name| Some((world.config.app.as_ref()?, world.config.deploy.get(name)?)))
+    else {
+        return Vec::new();
+    };
+    let Ok(hosts) = hosts_of(app, environment) else {
+        return Vec::new();
+    };
+    each_at_once(AT_ONCE, &hosts, |(target, app)| {
+        let found = Host::connect(target)
+            .map_err(DeployError::from)
+            .and_then(|host| stagegate_deploy::status(&host, app))
+            .map_err(|error| Blocker::new(error.to_string(), remedy(&error, target)));
+        RunningHost {
+            target: target.clone(),
+            app: app.clone(),
+            found,
+        }
     })
 }
 
@@ -95,6 +120,9 @@ pub fn hosts_of(
         let prefix = own.and_then(|own| own.prefix.as_ref());
         target.identity = identity.or(environment.identity.as_ref()).cloned();
         target.known_hosts = environment.known_hosts.clone();
+        let jump = own.and_then(|own| own.jump.as_ref());
+        target.jump = jump.or(environment.jump.as_ref()).cloned();
+        target.ssh_config = environment.ssh_config.clone();
         target.prefix = prefix.unwrap_or(&environment.prefix).clone();
         let port = own.and_then(|own| own.port).or(environment.port);
         hosts.push((target, app_of(app, environment, port)));
@@ -135,6 +163,12 @@ fn app_of(app: &AppConfig, environment: &EnvironmentConfig, port: Option<u16>) -
             keep_releases: backend.keep_releases,
             switch: backend.switch.method(),
             limits: backend.limits.clone(),
+            migrate: backend.migrate.as_ref().map(|migrate| Migration {
+                run: migrate.run.clone(),
+                backup: migrate.backup.clone(),
+                undo: migrate.undo.clone(),
+                limit_seconds: seconds(migrate.limit),
+            }),
         }
     });
     let frontend = app.frontend.as_ref().map(|frontend| Frontend {

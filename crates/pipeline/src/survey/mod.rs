@@ -46,6 +46,8 @@ pub struct Scope {
     pub github: bool,
     /// The hosts of this environment.
     pub environment: Option<String>,
+    /// What runs on the hosts of this one, to be promoted.
+    pub from: Option<String>,
     /// The version whose GitHub release is of interest, and a package of its
     /// group; absent: the main group's.
     pub version: Option<(Option<String>, Version)>,
@@ -67,6 +69,7 @@ impl Scope {
                 registry: true,
                 github: !wanted.skip.contains(&crate::Stage::Draft),
                 environment: (!wanted.skips_deploy()).then(|| wanted.environment.clone()),
+                from: None,
                 version: None,
                 files_of: None,
                 history: wanted.asks_for_history(),
@@ -74,6 +77,7 @@ impl Scope {
             },
             Request::Deploy(wanted) => Scope {
                 environment: Some(wanted.environment.clone()),
+                from: wanted.from.clone(),
                 ..Scope::default()
             },
             Request::Rollback(wanted) => Scope {
@@ -131,7 +135,7 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
     let main_tag = tag_of(world, scope.version.as_ref(), &groups);
     // Registry, GitHub and hosts answer from afar: they are asked side by side.
     let workspace_ref = &workspace;
-    let (registry, github, hosts, git) = std::thread::scope(|threads| {
+    let (registry, github, (hosts, promoted), git) = std::thread::scope(|threads| {
         let registry = threads
             .spawn(|| (scope.registry && publishes).then(|| registry::look(world, workspace_ref)));
         let wants_release = scope.github && world.config.github.release;
@@ -139,7 +143,7 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
         let github =
             threads.spawn(move || wants_release.then(|| github::look(world, workspace_ref, tag)));
         let git = threads.spawn(|| checkout::look(world));
-        let hosts = hosts::look(world, scope);
+        let hosts = (hosts::look(world, scope), hosts::running(world, scope));
         (
             registry.join().expect("the survey does not panic"),
             github.join().expect("the survey does not panic"),
@@ -179,6 +183,7 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
         registry,
         github,
         hosts,
+        promoted,
         workspace,
         files,
     })

@@ -11,6 +11,8 @@ const INFO: u8 = 6;
 #[derive(Clone, Debug)]
 pub(super) struct Line {
     pub(super) unit: String,
+    /// Its place among all lines, from 1.
+    pub(super) number: u64,
     /// Seconds since 1970.
     pub(super) at: f64,
     /// syslog's, 0 (emergency) to 7 (debug).
@@ -18,10 +20,35 @@ pub(super) struct Line {
     pub(super) text: String,
 }
 
+impl Line {
+    /// As journalctl prints it in one of its formats: `cat` or `short-iso`.
+    pub(super) fn shown(&self, output: &str) -> String {
+        if output == "cat" {
+            return format!("{}\n", self.text);
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "whole seconds are shown")]
+        let at = jiff::Timestamp::from_second(self.at as i64).unwrap_or_default();
+        let at = at.strftime("%Y-%m-%dT%H:%M:%S+0000");
+        format!("{at} stand-in {}: {}\n", self.unit, self.text)
+    }
+}
+
+/// Which lines are asked for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wanted {
+    /// At least that urgent.
+    pub(super) least: u8,
+    /// Not before that second.
+    pub(super) since: f64,
+    /// Behind the line of that number.
+    pub(super) after: u64,
+}
+
 /// All lines, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Journal {
     lines: std::collections::VecDeque<Line>,
+    added: u64,
 }
 
 impl Journal {
@@ -38,8 +65,10 @@ impl Journal {
     /// Adds a line of the service manager itself.
     pub(super) fn add(&mut self, unit: &str, priority: u8, text: &str) {
         let since_epoch = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+        self.added += 1;
         self.lines.push_back(Line {
             unit: unit.to_owned(),
+            number: self.added,
             at: since_epoch.map_or(0.0, |time| time.as_secs_f64()),
             priority,
             text: text.to_owned(),
@@ -49,16 +78,18 @@ impl Journal {
         }
     }
 
-    /// The lines of a unit, at least that urgent, since then.
+    /// The lines of units that are asked for.
     pub(super) fn of<'a>(
         &'a self,
-        unit: &'a str,
-        least: u8,
-        since: f64,
+        units: &'a [&'a str],
+        wanted: Wanted,
     ) -> impl DoubleEndedIterator<Item = &'a Line> {
-        self.lines
-            .iter()
-            .filter(move |line| line.unit == unit && line.priority <= least && line.at >= since)
+        self.lines.iter().filter(move |line| {
+            units.contains(&line.unit.as_str())
+                && line.priority <= wanted.least
+                && line.at >= wanted.since
+                && line.number > wanted.after
+        })
     }
 }
 
@@ -73,17 +104,33 @@ mod tests {
             journal.printed("a.service", text);
         }
         journal.printed("b.service", "<3>of another");
+        let wanted = |least| Wanted {
+            least,
+            since: 0.0,
+            after: 0,
+        };
         let texts = |least| -> Vec<String> {
-            journal
-                .of("a.service", least, 0.0)
-                .map(|line| line.text.clone())
-                .collect()
+            let lines = journal.of(&["a.service"], wanted(least));
+            lines.map(|line| line.text.clone()).collect()
         };
         assert_eq!(texts(3), ["an error"]);
         assert_eq!(
             texts(7),
             ["plain", "an error", "<9>no priority", "<x>neither"]
         );
-        assert_eq!(journal.of("a.service", 7, f64::MAX).count(), 0);
+        let late = Wanted {
+            since: f64::MAX,
+            ..wanted(7)
+        };
+        assert_eq!(journal.of(&["a.service"], late).count(), 0);
+        let after = Wanted {
+            after: 3,
+            ..wanted(7)
+        };
+        let rest: Vec<String> = journal
+            .of(&["a.service", "b.service"], after)
+            .map(|line| line.shown("cat"))
+            .collect();
+        assert_eq!(rest, ["<x>neither\n", "of another\n"]);
     }
 }

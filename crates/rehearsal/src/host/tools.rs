@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::fault::HostFault;
 use super::firewall::{Redirect, Ruleset};
+use super::journal::{Line, Wanted};
 use super::protocol::{Answer, Ask};
 use super::sockets;
 use super::supervisor::Supervisor;
@@ -182,52 +183,54 @@ fn after_switch(host: &Arc<Supervisor>, before: &Ruleset, after: &Ruleset) {
     }
 }
 
-/// `journalctl --quiet --no-pager --output=cat [-n N] [-p PRIORITY] [--since=@T] -u UNIT`
+/// `journalctl --quiet --no-pager --output=cat|short-iso [--show-cursor] [-n N]
+/// [-p PRIORITY] [--since=@T] [--after-cursor=C] -u UNIT…`
 fn journalctl(host: &Arc<Supervisor>, arguments: &[String]) -> Answer {
-    let (mut last, mut least, mut since, mut unit, mut plain) = (usize::MAX, 7, 0.0, None, false);
+    let (mut last, mut units, mut output, mut shows_cursor) = (usize::MAX, Vec::new(), "", false);
+    let mut wanted = Wanted {
+        least: 7,
+        since: 0.0,
+        after: 0,
+    };
     let mut words = arguments.iter().map(String::as_str);
     while let Some(word) = words.next() {
-        let mut number = || words.next().and_then(|word| word.parse().ok());
-        match word {
-            "--quiet" | "--no-pager" => {}
-            "--output=cat" => plain = true,
-            "-n" => match number() {
+        match word.split_once('=').unwrap_or((word, "")) {
+            ("--quiet" | "--no-pager", "") => {}
+            ("--show-cursor", "") => shows_cursor = true,
+            ("--output", how @ ("cat" | "short-iso")) => output = how,
+            ("-n", "") => match words.next().and_then(|word| word.parse().ok()) {
                 Some(count) => last = count,
                 None => return Answer::refuse("journalctl", "-n without a number"),
             },
-            "-p" => match words.next() {
-                Some("err") => least = 3,
-                Some("warning") => least = 4,
+            ("-p", "") => match words.next() {
+                Some("err") => wanted.least = 3,
+                Some("warning") => wanted.least = 4,
                 other => return Answer::refuse("journalctl", format!("the priority {other:?}")),
             },
-            "-u" => unit = words.next(),
-            _ => match word
-                .strip_prefix("--since=@")
-                .and_then(|time| time.parse().ok())
-            {
-                Some(time) => since = time,
+            ("-u", "") => units.extend(words.next()),
+            ("--after-cursor", cursor) => match cursor.parse() {
+                Ok(number) => wanted.after = number,
+                Err(_) => return Answer::fail(1, format!("Failed to seek to cursor {cursor}")),
+            },
+            ("--since", at) => match at.strip_prefix('@').and_then(|time| time.parse().ok()) {
+                Some(time) => wanted.since = time,
                 None => return Answer::refuse("journalctl", format!("`{word}`")),
             },
+            _ => return Answer::refuse("journalctl", format!("`{word}`")),
         }
     }
-    let (Some(unit), true) = (unit, plain) else {
-        return Answer::refuse("journalctl", "a call without -u UNIT and --output=cat");
-    };
+    if units.is_empty() || output.is_empty() {
+        return Answer::refuse("journalctl", "a call without -u UNIT and --output=");
+    }
     let world = host.world();
-    let mut lines: Vec<&str> = world
-        .journal
-        .of(unit, least, since)
-        .rev()
-        .take(last)
-        .map(|line| line.text.as_str())
-        .collect();
+    let found = world.journal.of(&units, wanted);
+    let mut lines: Vec<&Line> = found.rev().take(last).collect();
     lines.reverse();
-    Answer::say(
-        lines
-            .iter()
-            .map(|line| format!("{line}\n"))
-            .collect::<String>(),
-    )
+    let mut text: String = lines.iter().map(|line| line.shown(output)).collect();
+    if let (true, Some(line)) = (shows_cursor, lines.last()) {
+        text.push_str(&format!("-- cursor: {}\n", line.number));
+    }
+    Answer::say(text)
 }
 
 /// `ss -H -t -n state established '( sport = :PORT )'`, and `-H -t -l -n '( … )'`.

@@ -36,6 +36,7 @@ const NOT_ENFORCED: &[&str] = &[
     "RestrictRealtime",
     "RestrictSUIDSGID",
     "LockPersonality",
+    "TimeoutStartSec",
     "SystemCallFilter",
     "SystemCallArchitectures",
     "CapabilityBoundingSet",

@@ -95,6 +95,7 @@ impl Bench {
             keep_releases: 2,
             switch: Method::Nft,
             limits: Limits::default(),
+            migrate: None,
         };
         let frontend = Frontend {
             url: None,
@@ -132,6 +133,8 @@ impl Bench {
             port: self.host.port(),
             identity: Some(self.host.identity().to_owned()),
             known_hosts: Some(self.host.known_hosts().to_owned()),
+            jump: None,
+            ssh_config: Some("none".into()),
             prefix: self.host.prefix().to_owned(),
         }
     }

@@ -8,11 +8,14 @@
 mod bench;
 mod client;
 mod deploys;
+mod drift;
 mod faults;
 mod intrusions;
+mod jump;
 mod loss;
 mod lost;
 mod machine;
+mod migrations;
 mod programs;
 mod proxies;
 mod real;
@@ -56,6 +59,9 @@ fn main() -> ExitCode {
     all.extend(faults::SCENARIOS);
     all.extend(ways_back::SCENARIOS);
     all.extend(switches::SCENARIOS);
+    all.extend(migrations::SCENARIOS);
+    all.extend(drift::SCENARIOS);
+    all.extend(jump::SCENARIOS);
     all.extend(refusals::SCENARIOS);
     all.extend(intrusions::SCENARIOS);
     all.extend(programs::SCENARIOS);

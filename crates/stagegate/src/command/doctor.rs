@@ -1,5 +1,6 @@
 //! `doctor`: every precondition with its remedy, all at once.
 
+use stagegate_pipeline::checks::Check;
 use stagegate_pipeline::survey::{Scope, survey};
 use stagegate_pipeline::{World, checks};
 
@@ -10,6 +11,12 @@ use crate::render::{Palette, line};
 pub(super) fn doctor(world: &World, environment: &str, format: Format) -> anyhow::Result<Exit> {
     let facts = survey(world, &Scope::everything(environment))?;
     let checks = checks::of(&facts, &world.config);
+    let ready = "ready: see what would happen with `cargo xtask release minor --dry-run`";
+    Ok(show(&checks, ready, format))
+}
+
+/// Prints checks, and what to do about those that failed.
+pub(super) fn show(checks: &[Check], ready: &str, format: Format) -> Exit {
     let failed = checks.iter().filter(|check| check.outcome.is_err()).count();
     let exit = if failed == 0 {
         Exit::Success
@@ -29,7 +36,7 @@ pub(super) fn doctor(world: &World, environment: &str, format: Format) -> anyhow
         line(
             &serde_json::json!({ "event": "doctor", "checks": list, "failed": failed }).to_string(),
         );
-        return Ok(exit);
+        return exit;
     }
     let palette = Palette::for_stdout();
     let columns = checks
@@ -37,7 +44,7 @@ pub(super) fn doctor(world: &World, environment: &str, format: Format) -> anyhow
         .map(|check| check.about.chars().count())
         .max()
         .unwrap_or(0);
-    for check in &checks {
+    for check in checks {
         match &check.outcome {
             Ok(text) => line(&format!(
                 "{} {:columns$}  {text}",
@@ -56,12 +63,12 @@ pub(super) fn doctor(world: &World, environment: &str, format: Format) -> anyhow
         }
     }
     line(&if failed == 0 {
-        "ready: see what would happen with `cargo xtask release minor --dry-run`".to_owned()
+        ready.to_owned()
     } else {
         format!(
             "{failed} of {} checks failed; each says what to do",
             checks.len()
         )
     });
-    Ok(exit)
+    exit
 }

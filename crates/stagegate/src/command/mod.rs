@@ -4,6 +4,10 @@ mod changelog;
 mod check;
 mod ci;
 mod doctor;
+mod history;
+mod host;
+mod hosts;
+mod logs;
 mod obey;
 #[cfg(feature = "rehearsal")]
 pub(crate) mod rehearse;
@@ -65,6 +69,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
             let request = DeployRequest {
                 part: args.part.into(),
                 version: args.version.clone(),
+                from: args.from,
                 despite_freeze: args.freeze.why,
                 environment: args.environment.name.clone(),
             };
@@ -136,6 +141,9 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         Task::Check(args) => check::check(&open()?, args.gates, format),
         Task::Ci(task) => ci::ci(&open()?, task, format),
         Task::Status(environment) => status::status(&open()?, &environment.name, format),
+        Task::History(args) => history::history(&open()?, &args, format),
+        Task::Logs(args) => logs::logs(&open()?, &args, format),
+        Task::Host(task) => host::host(&open()?, &task, format),
         Task::Changelog(question) => changelog::changelog(&open()?, &question, format),
         Task::Doctor(environment) => doctor::doctor(&open()?, &environment.name, format),
         #[cfg(feature = "rehearsal")]

@@ -11,6 +11,7 @@ use stagegate_pipeline::{Journal, JournalError, Observer, Plan, Portion, Request
 use super::Usage;
 use crate::cli::{Format, Going};
 use crate::exit::Exit;
+use crate::notify::Notifier;
 use crate::render;
 
 /// What somebody typed, ready to be followed.
@@ -118,6 +119,7 @@ fn follow(
     std::fs::write(world.output().join(".gitignore"), "*\n")?;
     let resume = resume_line(order, plan);
     let renderer = std::cell::RefCell::new(render::renderer(format));
+    let mut notifier = Notifier::new(&world.config.notify);
     let yes = order.going.yes;
     let mut confirm = |plan: &Plan, step: &Step| {
         let mut answer = yes;
@@ -135,6 +137,7 @@ fn follow(
     let ended =
         stagegate_pipeline::run::run(plan, world, journal, wish, &mut confirm, &mut |event| {
             renderer.borrow_mut().event(event);
+            notifier.event(event);
         })?;
     Ok(Exit::of_run(
         ended.end,

@@ -1,37 +1,19 @@
 //! `status`: what is half done, and what runs where.
 
-use stagegate_deploy::{App, Health, Host, Target};
-use stagegate_pipeline::{Journal, World, survey};
+use stagegate_deploy::Health;
+use stagegate_pipeline::{Journal, World};
 
+use super::hosts;
 use crate::cli::Format;
 use crate::exit::Exit;
 use crate::render::{Palette, line};
 
 pub(super) fn status(world: &World, environment: &str, format: Format) -> anyhow::Result<Exit> {
     let open = Journal::open_targets(&world.state);
-    let hosts = match (&world.config.app, world.config.deploy.get(environment)) {
-        (Some(app), Some(there)) => {
-            let hosts = survey::hosts_of(app, there).map_err(anyhow::Error::msg)?;
-            let ask = |(target, app): (Target, App)| {
-                let status = Host::connect(&target)
-                    .map_err(stagegate_deploy::DeployError::from)
-                    .and_then(|host| stagegate_deploy::status(&host, &app));
-                (target, status)
-            };
-            std::thread::scope(|threads| {
-                let asked: Vec<_> = hosts
-                    .into_iter()
-                    .map(|host| threads.spawn(|| ask(host)))
-                    .collect();
-                asked
-                    .into_iter()
-                    .map(|a| a.join().expect("asking does not panic"))
-                    .collect()
-            })
-        }
-        _ => Vec::new(),
-    };
-    let healthy = hosts.iter().all(|(_, status)| status.is_ok());
+    let hosts = hosts::ask(&hosts::of(world, environment)?, stagegate_deploy::status);
+    let healthy = hosts
+        .iter()
+        .all(|(_, status)| status.as_ref().is_ok_and(is_well));
     let exit = if healthy {
         Exit::Success
     } else {
@@ -78,15 +60,26 @@ pub(super) fn status(world: &World, environment: &str, format: Format) -> anyhow
     }
     for (target, status) in &hosts {
         match status {
-            Ok(status) => line(&format!(
-                "{} {target}: {}",
-                palette.good("✓"),
-                words(status)
-            )),
+            Ok(status) => {
+                let mark = if is_well(status) {
+                    palette.good("✓")
+                } else {
+                    palette.warn("!")
+                };
+                line(&format!("{mark} {target}: {}", words(status)));
+                for difference in &status.drift {
+                    line(&format!("  drift: {difference}"));
+                }
+            }
             Err(error) => line(&format!("{} {error}", palette.bad("✗"))),
         }
     }
     Ok(exit)
+}
+
+/// Whether the host is as its last deploy left it.
+fn is_well(status: &stagegate_deploy::HostStatus) -> bool {
+    status.drift.is_empty() && !matches!(status.health, Health::Failing(_))
 }
 
 /// One host, in a line.

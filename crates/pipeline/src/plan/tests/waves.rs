@@ -19,6 +19,7 @@ fn deploy(config: &Config, despite: Option<&str>) -> Result<Plan, Blockers> {
     let request = DeployRequest {
         part: Part::Both,
         version: None,
+        from: None,
         despite_freeze: despite.map(str::to_owned),
         environment: "production".to_owned(),
     };
@@ -77,6 +78,47 @@ fn a_wave_waits_for_the_one_before_and_the_bundle_for_all() {
 fn hosts_keep_what_they_have_where_that_is_configured() {
     let config = config("hosts = [\"d@a\", \"d@b\"]\non_failure = \"keep\"\n");
     assert!(deploy(&config, None).unwrap().way_back.is_empty());
+}
+
+/// The app with a migration, and what takes it back.
+fn migrating(undo: &str, environment: &str) -> Config {
+    let app = APP.replace(
+        "port = 8080\n",
+        &format!("port = 8080\nmigrate = {{ run = [\"tool\", \"migrate\"]{undo} }}\n"),
+    );
+    let text = format!("{app}[deploy.production]\n{environment}");
+    Config::parse("stagegate.toml".into(), &text).unwrap()
+}
+
+#[test]
+fn one_host_migrates_for_all_and_nothing_starts_before() {
+    let hosts = "hosts = [\"d@a\", \"d@b\", \"d@c\"]\nwaves = { canary = 2 }\n";
+    let plan = deploy(&migrating(", undo = [\"tool\", \"back\"]", hosts), None).unwrap();
+    let migrates: Vec<_> = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::Migrate { .. }))
+        .collect();
+    assert_eq!(migrates.len(), 1);
+    assert_eq!(migrates[0].id, "backend.migrate@a");
+    assert_eq!(migrates[0].needs, ["backend.upload@a"]);
+    for host in ["a", "b", "c"] {
+        let start = step(&plan, &format!("backend.start@{host}"));
+        let own = format!("backend.upload@{host}");
+        assert_eq!(start.needs, [own.as_str(), "backend.migrate@a"]);
+    }
+    // The data go back when every host is back.
+    let last = plan.way_back.last().unwrap();
+    assert_eq!(last.id, "back.data@a");
+    assert_eq!(last.needs, ["back@a", "back@b", "back@c"]);
+    assert!(plan.notes.is_empty(), "{:?}", plan.notes);
+}
+
+#[test]
+fn data_that_cannot_go_back_are_told_of() {
+    let plan = deploy(&migrating("", "hosts = [\"d@a\"]\n"), None).unwrap();
+    assert_eq!(plan.way_back.len(), 1);
+    assert!(plan.notes[0].contains("has no `undo`"), "{:?}", plan.notes);
 }
 
 #[test]
@@ -163,6 +205,69 @@ fn a_rollback_brings_each_host_its_own_pair() {
         made.way_back.is_empty(),
         "what goes back does not go back again"
     );
+}
+
+/// What the release that is left has migrated goes back last of all.
+#[test]
+fn a_rollback_takes_the_data_back_where_that_is_declared() {
+    let check = |undo: &str, ids: &[&str], notes: usize| {
+        let config = migrating(undo, "hosts = [\"d@a\"]\n");
+        let (app, there) = (config.app.as_ref().unwrap(), &config.deploy["production"]);
+        let (target, _) = crate::survey::hosts_of(app, there).unwrap().remove(0);
+        let mut found = a_good_host("d@a:22");
+        found.running = Some(stagegate_deploy::Switch {
+            slot: stagegate_deploy::Slot::Blue,
+            by_what: stagegate_deploy::By::Nft,
+            release: "2.0.0-dddddddddddd".to_owned(),
+            version: "2.0.0".to_owned(),
+            commit: "d".repeat(40),
+            owner: "a run".to_owned(),
+            by: "somebody".to_owned(),
+            at: 0,
+        });
+        let backend = Release {
+            version: "1.0.0".parse().unwrap(),
+            commit: "c".repeat(40),
+        };
+        let previous = PastDeploy {
+            at: Timestamp::UNIX_EPOCH,
+            backend: Some(backend),
+            frontend: None,
+        };
+        let host = HostSurvey {
+            target,
+            found: Ok(found),
+            previous: Some(previous),
+        };
+        let facts = Facts {
+            hosts: vec![host],
+            ..facts()
+        };
+        let request = RollbackRequest {
+            part: Part::Backend,
+            environment: "production".to_owned(),
+        };
+        let facts = grouped(&facts, &config);
+        let made = plan(&facts, &config, &Request::Rollback(request)).unwrap();
+        let data: Vec<_> = made
+            .steps
+            .iter()
+            .skip_while(|step| step.id != "backend.confirm@a")
+            .skip(1)
+            .map(|step| step.id.as_str())
+            .collect();
+        assert_eq!(data, ids);
+        assert_eq!(made.notes.len(), notes, "{:?}", made.notes);
+        if let Some(step) = made.steps.iter().find(|step| step.id == "data@a") {
+            let Action::Migrate { place, direction } = &step.action else {
+                panic!("a migration");
+            };
+            assert_eq!(place.version.to_string(), "2.0.0");
+            assert_eq!(*direction, stagegate_deploy::Direction::Back);
+        }
+    };
+    check(", undo = [\"tool\", \"back\"]", &["data@a", "verify"], 0);
+    check("", &["verify"], 1);
 }
 
 fn a_good_host(target: &str) -> HostFacts {

@@ -30,11 +30,15 @@ pub(super) fn write(
             "uploads": world.github.uploads(),
         },
     });
+    // Nobody is to be told of a release that is not one.
+    value["notify"] = serde_json::json!({ "on": [] });
     if let Some(host) = &world.host {
         let mut production = serde_json::json!({
             "hosts": [format!("{}@127.0.0.1:{}", host.user(), host.port())],
             "identity": host.identity(),
             "known_hosts": host.known_hosts(),
+            "jump": "none",
+            "ssh_config": "none",
             "prefix": host.prefix(),
             "port": host.public_port(),
             "service_user": host.user(),

@@ -1,0 +1,377 @@
+//! Migrate: the app's data are changed for a release, once, before users meet it.
+//!
+//! The command runs as a unit of the host, as the service's account and with its
+//! environment file, so that a client that is lost does not stop it half-way. What the
+//! command needs is in a script that is written for one release; data reach it through
+//! [`quote`] only. A mark says that a release has migrated, and survives a reboot.
+//!
+//! A backup is made once for each release, before anything is changed, and is never
+//! overwritten: a second attempt would save what the first one has half changed.
+//! What goes back is what the configuration declares to go back; nothing is guessed.
+
+use std::time::{Duration, Instant};
+
+use crate::app::{Deploy, Migration};
+use crate::command::{Command, quote};
+use crate::error::DeployError;
+use crate::host::Host;
+use crate::layout::{Layout, Part};
+use crate::lease;
+use crate::record::{self, Outcome};
+use crate::step::{Direction, Probe, Progress};
+use crate::units::{self, HostFile};
+
+use super::health::RENEWAL;
+use super::{start, unit};
+
+/// Between two looks at the unit.
+const INTERVAL: Duration = Duration::from_millis(300);
+/// A job that systemd has accepted has begun by then.
+const BEGINS_WITHIN: Duration = Duration::from_secs(10);
+
+/// `$1` directory of marks and backups, `$2` its owner, `$3` releases; what belongs to
+/// releases that are gone goes too.
+const PREPARE: &str = r#"set -eu
+install -d -m 0700 -o "$2" "$1"
+for mark in "$1"/*.backed-up; do
+  [ -e "$mark" ] || continue
+  release=${mark##*/}
+  release=${release%.backed-up}
+  if [ ! -d "$3/$release" ]; then rm -rf -- "$1/$release".*; fi
+done
+systemctl daemon-reload
+"#;
+
+/// `$1` unit. Starts it, unless it is under way for a client that was lost.
+const BEGIN: &str = r#"set -eu
+case $(systemctl show -p ActiveState "$1") in
+  ActiveState=activating) ;;
+  *) systemctl reset-failed "$1" 2>/dev/null || true
+     systemctl start --no-block "$1" ;;
+esac
+"#;
+
+/// Whether the data are already as the direction wants them. Reads only.
+///
+/// # Errors
+/// When the host cannot be asked, or the deploy itself is refused.
+pub fn probe_migration(
+    direction: Direction,
+    host: &Host,
+    deploy: &Deploy,
+) -> Result<Probe, DeployError> {
+    deploy.check()?;
+    let release = deploy.release.id();
+    Ok(match (direction, is_marked(host, deploy)?) {
+        (Direction::Forward, true) => Probe::Done(format!("{release} has migrated the data")),
+        (Direction::Back, false) => Probe::Done(format!("{release} has migrated nothing")),
+        _ => Probe::Absent,
+    })
+}
+
+/// Migrates the data, or takes a migration back; a short sentence says what was done.
+///
+/// # Errors
+/// [`DeployError::MigrationFailed`] when the command fails: nothing was switched.
+pub fn migrate(
+    direction: Direction,
+    host: &Host,
+    deploy: &Deploy,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<String, DeployError> {
+    deploy.check()?;
+    let backend = deploy.app.backend()?;
+    let release = deploy.release.id();
+    let Some(migration) = &backend.migrate else {
+        return Ok("the app has no migration".to_owned());
+    };
+    if let Probe::Done(evidence) = probe_migration(direction, host, deploy)? {
+        return Ok(evidence);
+    }
+    lease::hold(host, deploy)?;
+    let layout = Layout::new(host.target(), &deploy.app);
+    let files = files(&layout, deploy, migration, direction);
+    start::write_files(host, &files)?;
+    let prepare = Command::script(PREPARE)
+        .arg(layout.migrations())
+        .arg(&backend.service_user)
+        .arg(layout.releases());
+    host.check(&prepare.privileged())?;
+    let begin = Command::script(BEGIN).arg(layout.migrate_unit());
+    host.check(&begin.privileged())?;
+    let began = Instant::now();
+    if let Some(why) = wait(direction, host, deploy, migration, progress)? {
+        return failed(direction, host, deploy, why);
+    }
+    let took = began.elapsed().as_secs_f64();
+    Ok(match direction {
+        Direction::Forward => format!("{release} migrated the data in {took:.1} s"),
+        Direction::Back => format!("what {release} migrated is taken back, in {took:.1} s"),
+    })
+}
+
+fn is_marked(host: &Host, deploy: &Deploy) -> Result<bool, DeployError> {
+    let layout = Layout::new(host.target(), &deploy.app);
+    let mark = mark(&layout, &deploy.release.id());
+    let command = Command::new("test").args(["-e", &mark]).privileged();
+    Ok(host.run(&command)?.status == 0)
+}
+
+fn mark(layout: &Layout, release: &str) -> String {
+    format!("{}/{release}.migrated", layout.migrations())
+}
+
+/// Waits for the unit's end; says why it did not end well.
+fn wait(
+    direction: Direction,
+    host: &Host,
+    deploy: &Deploy,
+    migration: &Migration,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Option<String>, DeployError> {
+    let layout = Layout::new(host.target(), &deploy.app);
+    let wanted = direction == Direction::Forward;
+    let limit = Duration::from_secs(migration.limit_seconds);
+    let began = Instant::now();
+    let mut renewed = began;
+    loop {
+        let state = unit::state_of(host, &layout.migrate_unit())?.active;
+        match state.as_str() {
+            "activating" | "deactivating" => {}
+            "failed" => return Ok(Some("the command failed".to_owned())),
+            _ if is_marked(host, deploy)? == wanted => return Ok(None),
+            _ if began.elapsed() > BEGINS_WITHIN => {
+                return Ok(Some(format!("its unit is {state}, and nothing is marked")));
+            }
+            _ => {}
+        }
+        // systemd ends it at its own limit; this is for a host that does not.
+        if began.elapsed() > limit + BEGINS_WITHIN {
+            return Ok(Some(format!("it was not done within {limit:?}")));
+        }
+        if renewed.elapsed() > RENEWAL {
+            renewed = Instant::now();
+            lease::hold(host, deploy)?;
+        }
+        progress(Progress {
+            text: format!("the migration runs, {} s", began.elapsed().as_secs()),
+            done: None,
+            total: None,
+        });
+        std::thread::sleep(INTERVAL);
+    }
+}
+
+/// Writes down what happened, and gives the lease back: users have met nothing.
+fn failed(
+    direction: Direction,
+    host: &Host,
+    deploy: &Deploy,
+    why: String,
+) -> Result<String, DeployError> {
+    let layout = Layout::new(host.target(), &deploy.app);
+    let journal = unit::journal_of(host, &layout.migrate_unit())?;
+    let what = match direction {
+        Direction::Forward => "migration",
+        Direction::Back => "way back of the migration",
+    };
+    if direction == Direction::Forward {
+        let reason = format!("the migration failed: {why}");
+        let outcome = Outcome::Unhealthy;
+        record::append(host, deploy, Part::Backend, None, outcome, Some(&reason))?;
+    }
+    lease::release(host, deploy)?;
+    Err(DeployError::MigrationFailed {
+        target: host.target().to_string(),
+        release: deploy.release.id(),
+        what,
+        why,
+        journal,
+    })
+}
+
+/// The unit, and the script that it runs.
+fn files(
+    layout: &Layout,
+    deploy: &Deploy,
+    migration: &Migration,
+    direction: Direction,
+) -> [HostFile; 2] {
+    let script = layout.migrate_script();
+    [
+        HostFile {
+            path: script.to_string(),
+            mode: "0755",
+            text: script_of(layout, deploy, migration, direction),
+        },
+        HostFile {
+            path: layout.units().join(layout.migrate_unit()).into_string(),
+            mode: "0644",
+            text: units::migrate_unit(layout, deploy, migration.limit_seconds),
+        },
+    ]
+}
+
+fn script_of(
+    layout: &Layout,
+    deploy: &Deploy,
+    migration: &Migration,
+    direction: Direction,
+) -> String {
+    let release = deploy.release.id();
+    let version = deploy.release.version.to_string();
+    let there = layout.part(&release, Part::Backend);
+    let saved = format!("{}/{release}", layout.migrations());
+    let line = |words: &[String], backup: &str| {
+        let word = |word: &String| {
+            quote(
+                &word
+                    .replace("{version}", &version)
+                    .replace("{backup}", backup),
+            )
+        };
+        words.iter().map(word).collect::<Vec<_>>().join(" ")
+    };
+    let backup = format!("{saved}.backup");
+    let mut text = format!(
+        "#!/bin/sh\n# The data of {}, for {release}.\nset -eu\numask 077\nPATH={}:$PATH\nexport PATH\n\
+         cd {}\nsaved={}\n",
+        deploy.app.name,
+        quote(there.as_str()),
+        quote(there.as_str()),
+        quote(&saved),
+    );
+    match direction {
+        Direction::Forward => {
+            if let Some(words) = &migration.backup {
+                let made = line(words, &format!("{saved}.new"));
+                text.push_str(&format!(
+                    "if [ ! -e \"$saved.backed-up\" ]; then\n  rm -rf \"$saved.new\"\n  {made}\n  \
+                     if [ -e \"$saved.new\" ]; then rm -rf \"$saved.backup\"; mv \"$saved.new\" \"$saved.backup\"; fi\n  \
+                     : >\"$saved.backed-up\"\n  sync\nfi\n"
+                ));
+            }
+            text.push_str(&line(&migration.run, &backup));
+            text.push_str("\n: >\"$saved.backed-up\"\n: >\"$saved.migrated\"\nsync\n");
+        }
+        Direction::Back => {
+            // Without a command, data stay as they are and the mark with them.
+            let words = migration.undo.as_deref().unwrap_or_default();
+            text.push_str(&line(words, &backup));
+            text.push_str("\nrm -f \"$saved.migrated\"\nsync\n");
+        }
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::app::samples::{app, release};
+    use crate::target::Target;
+
+    struct Scratch {
+        _directory: tempfile::TempDir,
+        deploy: Deploy,
+        layout: Layout,
+    }
+
+    /// A directory that stands for a host's, with a release of that version in it.
+    fn scratch(version: &str) -> Scratch {
+        let directory = tempfile::tempdir().unwrap();
+        let root = camino::Utf8Path::from_path(directory.path()).unwrap();
+        let deploy = Deploy {
+            target: Target {
+                prefix: root.join("a host's \"root\""),
+                ..Target::parse("root@host").unwrap()
+            },
+            app: app(),
+            release: release(version),
+            owner: "me".into(),
+            by: "someone".into(),
+        };
+        let layout = Layout::new(&deploy.target, &deploy.app);
+        let there = layout.part(&deploy.release.id(), Part::Backend);
+        std::fs::create_dir_all(there).unwrap();
+        std::fs::create_dir_all(layout.migrations()).unwrap();
+        Scratch {
+            _directory: directory,
+            deploy,
+            layout,
+        }
+    }
+
+    fn words(words: &[&str]) -> Vec<String> {
+        words.iter().map(|word| (*word).to_owned()).collect()
+    }
+
+    fn run(scratch: &Scratch, migration: &Migration, direction: Direction) -> bool {
+        let text = script_of(&scratch.layout, &scratch.deploy, migration, direction);
+        let mut shell = std::process::Command::new("sh");
+        shell.args(["-c", &text]).status().unwrap().success()
+    }
+
+    fn read(scratch: &Scratch, name: &str) -> Option<String> {
+        std::fs::read_to_string(scratch.layout.migrations().join(name)).ok()
+    }
+
+    #[test]
+    fn a_second_attempt_keeps_the_first_backup() {
+        let scratch = scratch("2.0.0");
+        let data = scratch.layout.base().join("data");
+        std::fs::write(&data, "old").unwrap();
+        let id = scratch.deploy.release.id();
+        let change = |last: &str| Migration {
+            run: words(&["sh", "-c", &format!("echo half >'../../../data'; {last}")]),
+            backup: Some(words(&["cp", "../../../data", "{backup}"])),
+            undo: Some(words(&["cp", "{backup}", "../../../data"])),
+            limit_seconds: 10,
+        };
+        assert!(!run(&scratch, &change("exit 3"), Direction::Forward));
+        assert_eq!(read(&scratch, &format!("{id}.migrated")), None);
+        assert!(run(&scratch, &change("true"), Direction::Forward));
+        assert_eq!(
+            read(&scratch, &format!("{id}.backup")).as_deref(),
+            Some("old")
+        );
+        assert!(read(&scratch, &format!("{id}.migrated")).is_some());
+        assert!(run(&scratch, &change("true"), Direction::Back));
+        assert_eq!(std::fs::read_to_string(&data).unwrap(), "old");
+        assert_eq!(read(&scratch, &format!("{id}.migrated")), None);
+    }
+
+    #[test]
+    fn a_backup_that_fails_changes_nothing() {
+        let scratch = scratch("2.0.0");
+        let migration = Migration {
+            run: words(&["touch", "changed"]),
+            backup: Some(words(&["false"])),
+            undo: None,
+            limit_seconds: 10,
+        };
+        assert!(!run(&scratch, &migration, Direction::Forward));
+        let there = scratch
+            .layout
+            .part(&scratch.deploy.release.id(), Part::Backend);
+        assert!(!there.join("changed").exists());
+    }
+
+    #[test]
+    fn words_reach_the_program_as_they_are_written() {
+        let scratch = scratch("2.0.0");
+        let odd = "it's $(touch x) `y` \"z\"\n{version}";
+        let migration = Migration {
+            run: words(&["sh", "-c", "printf %s \"$1\" >got", "-", odd]),
+            backup: None,
+            undo: None,
+            limit_seconds: 10,
+        };
+        assert!(run(&scratch, &migration, Direction::Forward));
+        let there = scratch
+            .layout
+            .part(&scratch.deploy.release.id(), Part::Backend);
+        let got = std::fs::read_to_string(there.join("got")).unwrap();
+        assert_eq!(got, odd.replace("{version}", "2.0.0"));
+        assert!(!there.join("x").exists());
+    }
+}

@@ -1,0 +1,56 @@
+//! What somebody changes on a host by hand is seen.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use stagegate_deploy::{Command, status};
+
+use super::bench::{Bench, FIRST};
+
+pub(crate) const SCENARIOS: &[super::Scenario] =
+    &[("what_is_changed_by_hand_is_drift", what_is_changed_by_hand)];
+
+fn what_is_changed_by_hand() {
+    let bench = Bench::new(Vec::new());
+    bench.deploy_backend(FIRST);
+    let drift = || status(&bench.connect(), &bench.app).unwrap().drift;
+    assert_eq!(drift(), Vec::<String>::new());
+    let mut parts = Vec::new();
+    let mut expect = |part: &'static str| {
+        parts.push(part);
+        let found = drift();
+        assert_eq!(found.len(), parts.len(), "{found:?}");
+        for part in &parts {
+            assert!(found.iter().any(|found| found.contains(part)), "{found:?}");
+        }
+    };
+    let unit = bench.on_host("etc/systemd/system/guestbook-backend@.service");
+    let text = std::fs::read_to_string(&unit).unwrap();
+    std::fs::write(&unit, format!("{text}# by hand\n")).unwrap();
+    expect("guestbook-backend@.service differs");
+    let env = bench.on_host("etc/guestbook/.env");
+    std::fs::set_permissions(&env, std::fs::Permissions::from_mode(0o644)).unwrap();
+    expect("mode 644");
+    let gone = "add table inet stagegate_guestbook\ndelete table inet stagegate_guestbook\n";
+    let command = Command::script("PATH=$PATH:/usr/sbin nft -f -").input(gone);
+    bench.connect().check(&command.privileged()).unwrap();
+    expect("do not lead port");
+    // Another file under the same name: the process still runs the one before.
+    let release = bench.deploy(FIRST).release.id();
+    let program = bench.on_host(&format!(
+        "opt/guestbook/releases/{release}/backend/guestbook-backend"
+    ));
+    let aside = program.with_extension("aside");
+    std::fs::copy(&program, &aside).unwrap();
+    let mut bytes = std::fs::read(&aside).unwrap();
+    bytes.push(0);
+    std::fs::write(&aside, bytes).unwrap();
+    std::fs::rename(&aside, &program).unwrap();
+    let found = drift();
+    assert_eq!(found.len(), 5, "{found:?}");
+    assert!(found.iter().any(|f| f.contains("runs another program")));
+    assert!(
+        found
+            .iter()
+            .any(|f| f.contains("was changed since its upload"))
+    );
+}

@@ -1,0 +1,92 @@
+//! `host`: whether hosts are fit for the app, and making them so.
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use stagegate_deploy::{DeployError, Provision};
+use stagegate_pipeline::survey::{Scope, survey};
+use stagegate_pipeline::{World, checks};
+
+use super::{Usage, doctor, hosts};
+use crate::cli::{Bootstrap, Format, HostTask};
+use crate::exit::Exit;
+use crate::render::{Palette, line};
+
+pub(super) fn host(world: &World, task: &HostTask, format: Format) -> anyhow::Result<Exit> {
+    match task {
+        HostTask::Check(environment) => check(world, &environment.name, format),
+        HostTask::Bootstrap(args) => bootstrap(world, args, format),
+    }
+}
+
+fn check(world: &World, environment: &str, format: Format) -> anyhow::Result<Exit> {
+    hosts::needed(world, environment)?;
+    let scope = Scope {
+        environment: Some(environment.to_owned()),
+        ..Scope::default()
+    };
+    let checks = checks::hosts(&survey(world, &scope)?);
+    let ready = format!("every host of {environment} is ready");
+    Ok(doctor::show(&checks, &ready, format))
+}
+
+/// What each host lacks: shown, asked about, made, and looked at again.
+fn bootstrap(world: &World, args: &Bootstrap, format: Format) -> anyhow::Result<Exit> {
+    let environment = &args.environment.name;
+    let there = hosts::needed(world, environment)?;
+    let palette = Palette::for_stdout();
+    let asked = hosts::ask(&there, stagegate_deploy::missing);
+    let mut plan: Vec<(usize, Vec<Provision>)> = Vec::new();
+    for (at, (target, answer)) in asked.into_iter().enumerate() {
+        let provisions = answer?;
+        if provisions.is_empty() {
+            line(&format!("{} {target} lacks nothing", palette.good("✓")));
+            continue;
+        }
+        line(&palette.strong(&target.to_string()));
+        for provision in &provisions {
+            line(&format!("  {provision}"));
+        }
+        plan.push((at, provisions));
+    }
+    if !plan.is_empty() {
+        if args.dry_run {
+            return Ok(Exit::Success);
+        }
+        if !args.yes && !agreed()? {
+            return Ok(Exit::Declined);
+        }
+    }
+    for (at, provisions) in plan {
+        let one = std::slice::from_ref(&there[at]);
+        let made = hosts::ask(one, |host, _| {
+            for provision in &provisions {
+                stagegate_deploy::provide(host, provision)?;
+                line(&format!(
+                    "{} {}: {provision}",
+                    palette.good("✓"),
+                    host.target()
+                ));
+            }
+            Ok::<(), DeployError>(())
+        });
+        for (_, outcome) in made {
+            outcome?;
+        }
+    }
+    check(world, environment, format)
+}
+
+fn agreed() -> Result<bool, Usage> {
+    if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+        return Err(Usage(
+            "there is no terminal to ask on; read the plan with --dry-run, then pass --yes"
+                .to_owned(),
+        ));
+    }
+    let mut out = std::io::stdout();
+    let _ = write!(out, "\nDo this? [y/N] ");
+    let _ = out.flush();
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    Ok(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}

@@ -1,0 +1,59 @@
+//! The hosts of an environment, asked side by side.
+
+use anyhow::bail;
+use stagegate_deploy::{App, DeployError, Host, Target};
+use stagegate_pipeline::{World, survey};
+
+/// What one host answered.
+pub(super) type Asked<T> = (Target, Result<T, DeployError>);
+
+/// The hosts of an environment, each with the app as it has it; none where there is no
+/// app or no such environment.
+///
+/// # Errors
+/// An address that is none.
+pub(super) fn of(world: &World, environment: &str) -> anyhow::Result<Vec<(Target, App)>> {
+    match (&world.config.app, world.config.deploy.get(environment)) {
+        (Some(app), Some(there)) => survey::hosts_of(app, there).map_err(anyhow::Error::msg),
+        _ => Ok(Vec::new()),
+    }
+}
+
+/// The same, for a command that is about hosts and nothing else.
+///
+/// # Errors
+/// When there are none.
+pub(super) fn needed(world: &World, environment: &str) -> anyhow::Result<Vec<(Target, App)>> {
+    let hosts = of(world, environment)?;
+    if hosts.is_empty() {
+        bail!(
+            "stagegate.toml has no [app], or no [deploy.{environment}] with hosts; describe them there"
+        );
+    }
+    Ok(hosts)
+}
+
+/// Asks every host over a connection of its own; the answers are in the hosts' order.
+pub(super) fn ask<T: Send>(
+    hosts: &[(Target, App)],
+    question: impl Fn(&Host, &App) -> Result<T, DeployError> + Sync,
+) -> Vec<Asked<T>> {
+    let question = &question;
+    std::thread::scope(|threads| {
+        let asked: Vec<_> = hosts
+            .iter()
+            .map(|(target, app)| {
+                threads.spawn(move || {
+                    let answer = Host::connect(target)
+                        .map_err(DeployError::from)
+                        .and_then(|host| question(&host, app));
+                    (target.clone(), answer)
+                })
+            })
+            .collect();
+        asked
+            .into_iter()
+            .map(|a| a.join().expect("asking does not panic"))
+            .collect()
+    })
+}
