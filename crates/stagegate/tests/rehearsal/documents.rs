@@ -27,7 +27,7 @@ const ELSEWHERE: [(&str, &str); 7] = [
 
 /// In this order, in one world: the command, what is added where there is no
 /// terminal to ask on, and its exit code.
-const IN_A_WORLD: [(&str, &[&str], i32); 17] = [
+const IN_A_WORLD: [(&str, &[&str], i32); 22] = [
     ("cargo xtask check fmt links", &[], 0),
     ("cargo xtask doctor", &[], 0),
     ("cargo xtask changelog check", &[], 0),
@@ -39,6 +39,11 @@ const IN_A_WORLD: [(&str, &[&str], i32); 17] = [
     ("cargo xtask release 1.4.0 --resume", &["--yes"], 8),
     ("cargo xtask release --resume", &["--yes"], 8),
     ("cargo xtask status", &[], 0),
+    ("cargo xtask host check", &[], 0),
+    ("cargo xtask host bootstrap --dry-run", &[], 0),
+    ("cargo xtask host bootstrap", &[], 0),
+    ("cargo xtask history", &[], 0),
+    ("cargo xtask logs", &[], 0),
     ("cargo xtask rollback both", &[], 0),
     ("cargo xtask deploy both --version 1.4.0", &[], 0),
     ("cargo xtask yank 1.4.0", &["--yes"], 0),
