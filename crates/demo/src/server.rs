@@ -56,11 +56,12 @@ fn converse(stream: &TcpStream, guestbook: &Guestbook) {
     let began = Instant::now();
     let mut reader = BufReader::new(stream);
     let mut writer = stream;
-    #[cfg(feature = "echo")]
-    if crate::echo::is_asked(&mut reader) {
-        return crate::echo::converse(reader, stream);
-    }
     loop {
+        // A proxy may send it on a connection that has carried other requests before.
+        #[cfg(feature = "echo")]
+        if crate::echo::is_asked(&mut reader) {
+            return crate::echo::converse(reader, stream);
+        }
         let request = match message::read(&mut reader) {
             Ok(request) => request,
             Err(Broken::Closed) => return,

@@ -8,6 +8,9 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::error::DeployError;
+use crate::lease::LEASE_SECONDS;
+use crate::limits::Limits;
+use crate::method::{Method, Proxy};
 use crate::target::{Target, is_account};
 
 /// An app as its hosts know it.
@@ -21,6 +24,14 @@ pub struct App {
     /// The part that is files.
     #[serde(default)]
     pub frontend: Option<Frontend>,
+    /// Seconds after which a deploy whose client says nothing more counts as lost. Clients
+    /// speak up every 30 s at least.
+    #[serde(default = "lease_seconds")]
+    pub lease_seconds: u64,
+}
+
+fn lease_seconds() -> u64 {
+    LEASE_SECONDS
 }
 
 /// A service that answers HTTP on the port it finds in `PORT`.
@@ -52,6 +63,12 @@ pub struct Backend {
     pub drain_seconds: u64,
     /// Known-good releases kept on the host.
     pub keep_releases: usize,
+    /// How users come to the slot that is switched to.
+    #[serde(default)]
+    pub switch: Method,
+    /// What its processes may take and where they may write.
+    #[serde(default)]
+    pub limits: Limits,
     /// How the app's data follow a release.
     #[serde(default)]
     pub migrate: Option<Migration>,
@@ -220,6 +237,14 @@ impl Backend {
             "0",
             "ask for one pass at least, or users meet what never answered",
         )?;
+        let proxy = self.switch.proxy().and_then(Proxy::problem);
+        if let Some((what, value, remedy)) = proxy.or_else(|| self.limits.problem()) {
+            return Err(DeployError::Refused {
+                what,
+                value,
+                remedy,
+            });
+        }
         self.migrate.as_ref().map_or(Ok(()), Migration::check)?;
         let revert = self.revert_after_seconds;
         refuse_unless(
@@ -323,6 +348,8 @@ pub(crate) mod samples {
             revert_after_seconds: 120,
             drain_seconds: 30,
             keep_releases: 3,
+            switch: Method::Nft,
+            limits: Limits::default(),
             migrate: None,
         }
     }
@@ -336,6 +363,7 @@ pub(crate) mod samples {
                 url: None,
                 keep_releases: 3,
             }),
+            lease_seconds: LEASE_SECONDS,
         }
     }
 
@@ -405,7 +433,8 @@ mod tests {
             &backend(|b| b.require_env = vec!["A B".into()]),
         );
         check("health_passes", &backend(|b| b.health_passes = 0));
-        check("revert_after", &backend(|b| b.revert_after_seconds = 60));
+        let memory = |b: &mut Backend| b.limits.memory = Some("64M\nUser=root".into());
+        check("memory limit", &backend(memory));
         check("commit", &|d| d.release.commit = "$(id)abcd".into());
         check("run id", &|d| d.owner = "a\nb".into());
     }

@@ -82,6 +82,9 @@ impl std::fmt::Display for Provision {
 fn package_of(tool: &str) -> &'static str {
     match tool {
         "nft" => "nftables",
+        "nginx" => "nginx",
+        "caddy" => "caddy",
+        "haproxy" => "haproxy",
         "ss" => "iproute2",
         "flock" => "util-linux",
         "tar" => "tar",
@@ -220,6 +223,7 @@ mod tests {
             running: None,
             armed: None,
             foreign_ports: Vec::new(),
+            proxy_problems: Vec::new(),
         }
     }
 

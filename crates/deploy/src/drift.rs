@@ -13,9 +13,10 @@ use crate::app::{App, Backend};
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::facts::private;
-use crate::firewall::Switch;
 use crate::host::Host;
 use crate::layout::{Layout, Part};
+use crate::method::By;
+use crate::switch::Switch;
 use crate::units;
 
 /// `$1` the release's directory, `$2` its program, `$3` unit, `$4` nft table, `$5` env
@@ -44,7 +45,8 @@ pub(crate) fn drift(host: &Host, app: &App, current: &Switch) -> Result<Vec<Stri
     let layout = Layout::new(host.target(), app);
     let place = layout.part(&current.release, Part::Backend);
     let env_file = backend.env_file.as_ref().map(|f| layout.host_path(f));
-    let files = units::files(&layout, &app.name, backend);
+    let mut files = units::files(&layout, &app.name, backend);
+    files.extend(current.proxy_file(&layout, backend));
     let command = Command::script(ASK)
         .arg(&place)
         .arg(place.join(&backend.binary))
@@ -112,7 +114,8 @@ fn differences(
     let (public, slot) = (backend.port, current.slot);
     let lead = format!("dport {public} redirect to :{}", slot.port(public));
     let rules = answer.get("rule").map_or(&[][..], Vec::as_slice);
-    if rules.len() != 2 || rules.iter().any(|rule| !rule.contains(&lead)) {
+    let ruled = current.by_what == By::Nft;
+    if ruled && (rules.len() != 2 || rules.iter().any(|rule| !rule.contains(&lead))) {
         found.push(format!(
             "the nft rules do not lead port {public} to slot {slot}; `systemctl restart` of the \
              app's switch unit restores them"
@@ -136,8 +139,8 @@ fn hex(bytes: &[u8]) -> String {
 mod tests {
     use super::*;
     use crate::app::samples::backend;
-    use crate::firewall::samples::switch;
     use crate::layout::Slot;
+    use crate::switch::samples::switch;
 
     const WELL: &str = "uploaded=aa\nrelease=aa\nprogram=aa 12\nenv=600\nfile=bb /etc/unit a\n\
                         rule=fib daddr type local tcp dport 8080 redirect to :8081\n\

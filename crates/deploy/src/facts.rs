@@ -7,7 +7,7 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::firewall::Switch;
+use crate::switch::Switch;
 
 /// A release, its program and its predecessor fit into this.
 const DISK_NEEDED_BYTES: u64 = 64 * 1024 * 1024;
@@ -93,6 +93,9 @@ pub struct HostFacts {
     pub armed: Option<Switch>,
     /// Slot ports that something listens on although no slot of the app runs there.
     pub foreign_ports: Vec<u16>,
+    /// What is not well with the proxy that users come through, each with its remedy.
+    #[serde(default)]
+    pub proxy_problems: Vec<String>,
 }
 
 impl HostFacts {
@@ -109,7 +112,7 @@ impl HostFacts {
         if !self.missing_tools.is_empty() {
             let tools = self.missing_tools.join(", ");
             say(format!(
-                "{tools} not found; install systemd, nftables, iproute2 and util-linux"
+                "{tools} not found; install what brings it (systemd, iproute2, util-linux; nftables or the proxy for the switch)"
             ));
         }
         if let Some((user, false)) = &self.service_user {
@@ -159,6 +162,9 @@ impl HostFacts {
             say(format!(
                 "another program listens on port {port}; stop it, or choose another port"
             ));
+        }
+        for problem in &self.proxy_problems {
+            say(problem.clone());
         }
         problems
     }
@@ -221,6 +227,7 @@ mod tests {
             running: None,
             armed: None,
             foreign_ports: Vec::new(),
+            proxy_problems: Vec::new(),
         }
     }
 

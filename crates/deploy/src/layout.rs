@@ -3,8 +3,9 @@
 //! ```text
 //! /opt/APP/
 //!   releases/VERSION-SHA/{backend,frontend}   immutable, root-owned
-//!   slots/{blue,green}                        → a release; slots/SLOT.env has its port
-//!   switch/{settle,armed.nft,confirmed.nft}   which slot answers, and the script that settles it
+//!   slots/{blue,green}                        → a release; slots/SLOT.env has its port,
+//!                                             SLOT.public the public one after a restart
+//!   switch/{settle,armed,confirmed}           which slot answers, and the script that settles it
 //!   frontend/current                          → frontend/served/VERSION-SHA
 //!   migrations/RELEASE.{migrated,backup}      what has changed the data, and what they were
 //!   deploys.jsonl                             what was deployed, and how it ended
@@ -101,6 +102,11 @@ impl Layout {
             prefix: target.prefix.clone(),
             app: app.name.clone(),
         }
+    }
+
+    /// The app's name.
+    pub(crate) fn app(&self) -> &str {
+        &self.app
     }
 
     fn at(&self, path: &str) -> Utf8PathBuf {

@@ -2,7 +2,8 @@
 //!
 //! The file is replaced atomically under `flock`, by the host's own clock, so two clients
 //! with different clocks agree. Each step takes or renews it; a client that is gone
-//! holds it no longer than [`LEASE_SECONDS`]. An unconfirmed switch of another run
+//! holds it no longer than the app's `lease_seconds`; the settling script then stops what
+//! it has started and nobody has met. An unconfirmed switch of another run
 //! counts as held too, because only its own run may confirm it.
 
 use jiff::Timestamp;
@@ -13,8 +14,8 @@ use crate::error::DeployError;
 use crate::host::Host;
 use crate::layout::Layout;
 
-/// How long a lease outlives its last renewal.
-pub(crate) const LEASE_SECONDS: u32 = 120;
+/// How long a lease outlives its last renewal, unless the app says otherwise.
+pub const LEASE_SECONDS: u64 = 120;
 
 /// `$1` directory of the app, `$2` owner, `$3` seconds. Prints `taken`, or who holds it.
 const TAKE: &str = r#"set -eu
@@ -24,7 +25,7 @@ exec 9>>"$1/.lock"
 flock -w 30 9
 now=$(date +%s)
 since=$now
-armed=$1/switch/armed.nft
+armed=$1/switch/armed
 if [ -e "$armed" ]; then
   owner=$(sed -n 's/^# owner //p' "$armed" | head -n 1)
   if [ "$owner" != "$2" ]; then
@@ -63,7 +64,7 @@ pub(crate) fn hold(host: &Host, deploy: &Deploy) -> Result<(), DeployError> {
         .args([
             layout.base().as_str(),
             &deploy.owner,
-            &LEASE_SECONDS.to_string(),
+            &deploy.app.lease_seconds.to_string(),
         ])
         .privileged();
     let output = host.check(&command)?.text();
@@ -133,11 +134,7 @@ mod tests {
         assert_eq!(run(TAKE, &[base, "three", "60"]), "taken");
         let armed = format!("{base}/switch");
         std::fs::create_dir_all(&armed).unwrap();
-        std::fs::write(
-            format!("{armed}/armed.nft"),
-            "# owner four\n# at 1700000000\n",
-        )
-        .unwrap();
+        std::fs::write(format!("{armed}/armed"), "# owner four\n# at 1700000000\n").unwrap();
         assert_eq!(run(TAKE, &[base, "three", "60"]), "held four");
         assert_eq!(run(TAKE, &[base, "four", "60"]), "held three");
     }

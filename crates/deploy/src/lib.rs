@@ -6,8 +6,9 @@
 //! [`previous_known_good`] look afterwards. A client that is lost on the way leaves a
 //! host that completes or reverts by itself, and says so in `deploys.jsonl`.
 //!
-//! It needs sshd, systemd, nftables, iproute2, util-linux and coreutils on the host, and
-//! installs nothing but what the deploy itself brings. It knows no configuration file,
+//! It needs sshd, systemd, iproute2, util-linux and coreutils on the host, and what its
+//! [`Method`] of switching goes by: nftables, or a proxy. It installs nothing but what the
+//! deploy itself brings. It knows no configuration file,
 //! no journal and no terminal; it prints nothing; it does not know whether the host is
 //! real. It sends no password, and no value of an environment file leaves the host.
 
@@ -29,7 +30,9 @@ mod http;
 mod known_hosts;
 mod layout;
 mod lease;
+mod limits;
 mod logs;
+mod method;
 mod proxy;
 mod record;
 mod retention;
@@ -38,6 +41,7 @@ mod state;
 mod status;
 mod step;
 mod survey;
+mod switch;
 mod take_back;
 mod target;
 mod units;
@@ -51,15 +55,18 @@ pub use command::{Command, Output, quote};
 pub use error::{ConnectError, DeployError, RunError};
 pub use facts::{DirectoryFacts, EnvFileFacts, HostFacts, LeaseFacts, Sudo};
 pub use fetch::fetch;
-pub use firewall::Switch;
 pub use frontend::{perform_frontend, probe_frontend};
 pub use host::{Host, Reply};
 pub use http::HttpAnswer;
 pub use layout::{Part, Slot};
+pub use lease::LEASE_SECONDS;
+pub use limits::Limits;
 pub use logs::{Logs, logs};
+pub use method::{By, Method, Preset, Proxy, Watch};
 pub use record::{DeployRecord, Outcome, PastDeploy};
 pub use status::{Health, HostStatus, history, previous_known_good, status};
 pub use step::{BackendStep, Direction, FrontendStep, Probe, Probed, Progress};
 pub use survey::survey;
+pub use switch::Switch;
 pub use take_back::take_back;
 pub use target::{Target, TargetError};

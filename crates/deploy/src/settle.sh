@@ -1,20 +1,24 @@
-# Settles which slot answers on the public port of one app.
+# Settles which slot of one app users are led to.
 #
 # Every change of the switch goes through here, under one lock, whoever asks for it: the
 # deploying client, the dead man's switch, a reboot. What is true is in two files:
-# confirmed.nft is what users are meant to meet; armed.nft, while it exists, is a switch
+# confirmed is what users are meant to meet; armed, while it exists, is a switch
 # that nobody has confirmed yet, and that is reverted by a timer or by a reboot.
 set -eu
 umask 022
 # nft lives in sbin, which an account's own path may lack.
 PATH=$PATH:/usr/sbin:/sbin
 
-armed=$base/switch/armed.nft
-confirmed=$base/switch/confirmed.nft
+armed=$base/switch/armed
+confirmed=$base/switch/confirmed
 log=$base/deploys.jsonl
 # Gone after a reboot, and so the sign that an armed switch belongs to this boot.
 marker=$run/armed
 timer=$run/timer
+# What a deploy that has not switched yet would be recorded as. Gone after a reboot, like
+# the slot that it has started.
+begun=$run/begun
+lease=$base/lease
 unit=$app-backend
 
 fail() {
@@ -39,9 +43,10 @@ place() {
   sync "$base/switch"
 }
 
+# record MEMBERS OUTCOME REASON
 record() {
   line=$(printf '{"at":"%s",%s,"outcome":"%s","reason":%s}' \
-    "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$(field record "$armed")" "$1" "$2")
+    "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$1" "$2" "$3")
   # A line that a power cut has torn must not swallow this one.
   if [ -s "$log" ] && [ -n "$(tail -c 1 "$log")" ]; then printf '\n' >>"$log"; fi
   printf '%s\n' "$line" >>"$log"
@@ -61,6 +66,11 @@ other() {
     blue) printf 'green\n' ;;
     *) printf 'blue\n' ;;
   esac
+}
+
+# Where a slot's program listens.
+listens_on() {
+  if [ -e "$base/slots/$1.public" ]; then printf '%s\n' "$public"; else port_of "$1"; fi
 }
 
 connections() {
@@ -115,41 +125,46 @@ same_switch() {
 
 restore() {
   if [ -e "$confirmed" ]; then
-    nft -f "$confirmed"
+    lead "$confirmed"
   else
-    printf 'add table inet %s\ndelete table inet %s\n' "$table" "$table" | nft -f -
+    lead_nowhere
   fi
 }
 
 finish_confirmed() {
   slot=$(field slot "$armed")
-  record confirmed null
-  rm -f "$armed" "$marker"
+  record "$(field record "$armed")" confirmed null
+  rm -f "$armed" "$marker" "$base/switch/theirs"
   stop_timer
   drain_later "$(other "$slot")"
 }
 
 finish_reverted() {
   slot=$(field slot "$armed")
-  record reverted "$1"
+  record "$(field record "$armed")" reverted "$1"
   rm -f "$armed" "$marker"
   stop_timer
   drain_later "$slot"
 }
 
-# switch OWNER SECONDS, the ruleset on standard input.
+# switch OWNER SECONDS, the switch on standard input.
 do_switch() {
   if [ -e "$armed" ] && [ "$(field owner "$armed")" != "$1" ]; then
     fail 5 "an unconfirmed switch of $(field owner "$armed") is armed"
   fi
   place "$armed"
   mkdir -p "$run"
+  rm -f "$begun"
   : >"$marker"
   start_timer "$2" "$1"
-  if ! nft -f "$armed"; then
+  if ! lead "$armed"; then
+    # What a refused switch has changed is changed back.
+    case $(field method "$armed") in
+      restart) restore ;;
+    esac
     rm -f "$armed" "$marker"
     stop_timer
-    fail 1 'nft did not take the new rules; nothing was switched'
+    fail 1 "the switch by $method was refused; nothing was switched"
   fi
 }
 
@@ -177,19 +192,23 @@ do_revert() {
     finish_confirmed
     exit 0
   fi
-  restore
+  if ! restore; then
+    # Half a way back is not left alone: the host goes on trying.
+    start_timer 30 "$1"
+    fail 1 "users could not be led back by $method; it is tried again in 30 s"
+  fi
   case $2 in
     timer) finish_reverted "\"reverted by dead man's switch: the deploy was not confirmed in time\"" ;;
     *) finish_reverted "$2" ;;
   esac
 }
 
-# boot: also after the firewall was reloaded.
+# boot: also after the firewall was reloaded, and before the first switch.
 do_boot() {
   mkdir -p "$run"
   if [ -e "$armed" ]; then
     if [ -e "$marker" ]; then
-      nft -f "$armed"
+      lead_at_boot "$armed"
       exit 0
     elif same_switch; then
       finish_confirmed
@@ -197,9 +216,11 @@ do_boot() {
       finish_reverted '"reverted by reboot: the host went down before the deploy was confirmed"'
     fi
   fi
-  restore
   if [ -e "$confirmed" ]; then
+    lead_at_boot "$confirmed"
     systemctl --no-block start "$unit@$(field slot "$confirmed").service"
+  else
+    lead_nowhere
   fi
 }
 
@@ -207,7 +228,9 @@ do_boot() {
 # what was seen empty several times in a row: a connection may just be opening, and the
 # kernel's table can pass one over while it is read.
 do_drain() {
-  port=$(port_of "$1")
+  port=$(listens_on "$1")
+  # A proxy's old workers open connections until they have heard of the reload.
+  if [ "$method" = template ]; then sleep 2; fi
   end=$(($(date +%s) + drain))
   empty=0
   while [ "$empty" -lt 3 ] && [ "$(date +%s)" -lt "$end" ]; do
@@ -217,9 +240,52 @@ do_drain() {
   lock
   if is_current "$1"; then exit 0; fi
   systemctl stop "$unit@$1.service"
+  rm -f "$base/slots/$1.public"
+}
+
+# begin: a slot is about to be started, by the deploy whose record is on standard input.
+do_begin() {
+  mkdir -p "$run"
+  cat >"$begun"
+  if ! systemctl is-active --quiet "$app-lease.service"; then
+    systemd-run --quiet --collect --unit="$app-lease" -- "$base/switch/settle" watch
+  fi
+}
+
+lease_has_ended() {
+  until=$(sed -n 3p "$lease")
+  [ "${until:-0}" -lt "$(date +%s)" ]
+}
+
+# watch: as long as somebody deploys. A client that renews its lease no more has been lost,
+# and what it has started and never switched to is stopped.
+do_watch() {
+  while [ -s "$lease" ]; do
+    if lease_has_ended; then
+      lock
+      if [ -s "$lease" ] && lease_has_ended; then give_up; fi
+      exit 0
+    fi
+    sleep 1
+  done
+}
+
+give_up() {
+  for slot in blue green; do
+    if is_current "$slot" || systemctl is-active --quiet "$app-drain-$slot.service"; then continue; fi
+    if runs "$unit@$slot.service"; then
+      if [ -s "$begun" ]; then
+        record "$(cat "$begun")" reverted '"given up by the host: the deploy was lost before its switch"'
+      fi
+      systemctl --no-block stop "$unit@$slot.service"
+    fi
+  done
+  rm -f "$lease" "$begun"
 }
 
 case ${1-} in
+  begin) lock; do_begin ;;
+  watch) do_watch ;;
   switch) lock; do_switch "$2" "$3" ;;
   rearm) lock; do_rearm "$2" "$3" ;;
   confirm) lock; do_confirm "$2" ;;

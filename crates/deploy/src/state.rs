@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use crate::app::App;
 use crate::command::Command;
 use crate::error::DeployError;
-use crate::firewall::Switch;
 use crate::host::Host;
 use crate::layout::{Layout, Slot};
+use crate::switch::Switch;
 
 /// `$1` directory of the app, `$2` blue's unit, `$3` green's unit. Section by section.
 const ASK: &str = r#"
@@ -18,7 +18,7 @@ section() { printf '@%s\n' "$1"; }
 section now; date +%s
 for name in armed confirmed; do
   section "$name"
-  if [ -e "$1/switch/$name.nft" ]; then sed -n '/^# /p' "$1/switch/$name.nft"; fi
+  if [ -e "$1/switch/$name" ]; then sed -n '/^# end$/q; /^# /p' "$1/switch/$name"; fi
 done
 for slot in blue green; do
   section "$slot"
@@ -186,7 +186,7 @@ fn slot_state(lines: &[&str]) -> SlotState {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::firewall::samples::switch;
+    use crate::switch::samples::switch;
 
     fn running(release: &str) -> SlotState {
         SlotState {
@@ -220,7 +220,7 @@ mod tests {
 
     #[test]
     fn an_answer_is_read_section_by_section() {
-        let text = "@now\n1700000000\n@armed\n@confirmed\n# slot blue\n# release 1.0.0-a\n\
+        let text = "@now\n1700000000\n@armed\n@confirmed\n# slot blue\n# method nft\n# release 1.0.0-a\n\
                     # version 1.0.0\n# commit a\n# owner run\n# by x\n# at 5\n@blue\n\
                     release=1.0.0-a\nActiveState=active\nNRestarts=2\nActiveEnterTimestamp=\n\
                     @green\nActiveState=inactive\nNRestarts=0\n@lease\nrun\n1\n2\n@frontend\n1.0.0-a\n";

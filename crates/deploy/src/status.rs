@@ -10,11 +10,11 @@ use crate::app::{App, Release};
 use crate::command::Command;
 use crate::drift::drift;
 use crate::error::DeployError;
-use crate::firewall::Switch;
 use crate::host::{Host, Reply};
 use crate::layout::{Layout, Part, Slot};
 use crate::record::{self, DeployRecord, PastDeploy, known_good_pairs};
 use crate::state::State;
+use crate::switch::Switch;
 
 /// How the running backend answers.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
@@ -72,7 +72,7 @@ pub fn status(host: &Host, app: &App) -> Result<HostStatus, DeployError> {
         .map(|switch| state.slot(switch.slot).clone());
     let health = match (&app.backend, &current) {
         (Some(backend), Some(switch)) => {
-            let port = switch.slot.port(backend.port);
+            let port = switch.port(backend.port);
             match host.http_get(port, &backend.health, Duration::from_secs(5))? {
                 Reply::Answer(answer) if answer.status == 200 => {
                     Health::Passing(answer.json_field("version"))

@@ -14,12 +14,14 @@ use crate::error::DeployError;
 use crate::facts::{DirectoryFacts, EnvFileFacts, HostFacts, LeaseFacts, Sudo};
 use crate::host::Host;
 use crate::layout::{Layout, Slot};
+use crate::method::{Method, Watch};
 use crate::state::State;
 
 /// What the steps call.
-const TOOLS: &str = "systemctl systemd-run journalctl nft ss flock tar sha256sum mktemp xargs cmp";
+const TOOLS: &str = "systemctl systemd-run journalctl ss flock tar sha256sum mktemp xargs cmp";
 
-/// `$1` app directory, `$2` service user, `$3` env file, `$4` tools, `$5` ports.
+/// `$1` app directory, `$2` service user, `$3` env file, `$4` tools, `$5` ports,
+/// `$6` a proxy's file, `$7` its unit.
 const ASK: &str = r#"
 PATH=$PATH:/usr/sbin:/sbin
 printf 'now=%s\n' "$(date +%s)"
@@ -40,6 +42,8 @@ fi
 for port in $5; do
   if [ -n "$(ss -H -t -l -n "( sport = :$port )")" ]; then printf 'listening=%s\n' "$port"; fi
 done
+if [ -n "$6" ] && [ ! -d "$(dirname "$6")" ]; then printf 'proxy_problem=%s\n' "there is no directory $(dirname "$6") for the proxy's file; create it, and include the file in the proxy's configuration"; fi
+if [ -n "$7" ] && ! systemctl is-active --quiet "$7"; then printf 'proxy_problem=%s\n' "$7 does not run, and users come through it; start it: systemctl start $7"; fi
 "#;
 
 /// Asks a host for everything that a deploy of the app needs.
@@ -56,15 +60,23 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
         .and_then(|b| b.env_file.as_ref())
         .map(|file| layout.host_path(file));
     let ports = backend.map_or_else(String::new, |backend| {
-        Slot::ALL
-            .map(|slot| slot.port(backend.port).to_string())
-            .join(" ")
+        let own = Slot::ALL.map(|slot| slot.port(backend.port).to_string());
+        format!("{} {}", own.join(" "), backend.port)
     });
+    let tools = backend.map_or_else(|| TOOLS.to_owned(), |b| tools(&b.switch));
+    let proxy = backend.and_then(|backend| backend.switch.proxy());
+    let proxy_file = proxy.map(|proxy| layout.host_path(&proxy.file));
     let mut command = Command::script(ASK)
         .arg(layout.base())
         .arg(backend.map_or("", |backend| &backend.service_user))
         .arg(env_path.as_ref().map_or("", |path| path.as_str()))
-        .args([TOOLS, &ports]);
+        .args([&tools, &ports])
+        .arg(proxy_file.as_ref().map_or("", |path| path.as_str()))
+        .arg(
+            proxy
+                .and_then(|proxy| proxy.unit.as_deref())
+                .unwrap_or_default(),
+        );
     if sudo == Sudo::Works {
         command = command.privileged();
     }
@@ -96,6 +108,7 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
         clock_skew_seconds: number("now")? - now,
         lease: lease(&state),
         foreign_ports: foreign_ports(&answer, &state, app),
+        proxy_problems: proxy_problems(&answer, app),
         running: state.confirmed,
         armed: state.armed,
     })
@@ -125,17 +138,53 @@ fn lease(state: &State) -> Option<LeaseFacts> {
     })
 }
 
+/// What the steps and the way of switching call.
+fn tools(switch: &Method) -> String {
+    let more: Vec<&str> = match switch {
+        Method::Nft => vec!["nft"],
+        Method::Template(proxy) => [&proxy.check, &proxy.reload]
+            .into_iter()
+            .filter_map(|command| command.first().map(String::as_str))
+            .filter(|program| !program.contains(char::is_whitespace))
+            .collect(),
+        Method::Restart => Vec::new(),
+    };
+    format!("{TOOLS} {}", more.join(" "))
+}
+
 fn foreign_ports(answer: &Answer, state: &State, app: &App) -> Vec<u16> {
     let Some(backend) = &app.backend else {
         return Vec::new();
     };
     let listening = answer.all("listening");
-    Slot::ALL
+    let mut ports: Vec<u16> = Slot::ALL
         .into_iter()
         .filter(|slot| !state.slot(*slot).runs())
         .map(|slot| slot.port(backend.port))
-        .filter(|port| listening.contains(&port.to_string()))
-        .collect()
+        .collect();
+    // A restart needs the public port itself; rules pass by whoever listens there, and a
+    // proxy is the one that shall.
+    if backend.switch == Method::Restart && !Slot::ALL.iter().any(|slot| state.slot(*slot).runs()) {
+        ports.push(backend.port);
+    }
+    ports.retain(|port| listening.contains(&port.to_string()));
+    ports
+}
+
+fn proxy_problems(answer: &Answer, app: &App) -> Vec<String> {
+    let mut problems = answer.all("proxy_problem");
+    if let Some(backend) = &app.backend
+        && let Some(proxy) = backend.switch.proxy()
+        && proxy.watch == Watch::Public
+        && !answer.all("listening").contains(&backend.port.to_string())
+    {
+        problems.push(format!(
+            "nothing listens on port {}, where the proxy shall answer plain HTTP; let it, or say \
+             `watch = \"slot\"` in the app's `switch`",
+            backend.port
+        ));
+    }
+    problems
 }
 
 /// The lines `name=value` that the host printed.
@@ -212,7 +261,7 @@ mod tests {
         std::fs::write(&file, text).unwrap();
         let output = std::process::Command::new("sh")
             .args(["-c", ASK, "stagegate", scratch.path().to_str().unwrap(), ""])
-            .args([file.to_str().unwrap(), "", ""])
+            .args([file.to_str().unwrap(), "", "", "", ""])
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();

@@ -2,15 +2,16 @@
 //!
 //! Texts only, made from the app's description; what differs from the host's is written
 //! by the Start step. A slot is not enabled by itself: one boot unit reads which slot is
-//! confirmed, restores the redirect and starts that slot, so that there is a single
+//! confirmed, leads users to it and starts it, so that there is a single
 //! truth about what runs after a reboot.
 
 use crate::app::{Backend, Deploy};
 use crate::command::quote;
 use crate::layout::{Layout, Slot};
+use crate::limits::Limits;
 
 /// The script's body; its head is made by [`settle`].
-const SETTLE: &str = include_str!("settle.sh");
+const SETTLE: &str = concat!(include_str!("lead.sh"), "\n", include_str!("settle.sh"));
 
 /// A file the host must have, with its mode.
 #[derive(Clone, Debug, PartialEq)]
@@ -37,7 +38,7 @@ pub(crate) fn files(layout: &Layout, app: &str, backend: &Backend) -> Vec<HostFi
         HostFile {
             path: units.join(layout.boot_unit()).into_string(),
             mode: "0644",
-            text: boot_unit(layout, app),
+            text: boot_unit(layout, app, backend),
         },
     ];
     for slot in Slot::ALL {
@@ -59,10 +60,32 @@ fn settle(layout: &Layout, app: &str, backend: &Backend) -> String {
         ("blue", Slot::Blue.port(backend.port).to_string()),
         ("green", Slot::Green.port(backend.port).to_string()),
         ("drain", backend.drain_seconds.to_string()),
+        ("public", backend.port.to_string()),
+        ("method", backend.switch.by().name().to_owned()),
     ]
     .map(|(name, value)| format!("{name}={}\n", quote(&value)))
     .concat();
-    format!("#!/bin/sh\n{head}\n{SETTLE}")
+    let proxy = proxy_lines(layout, backend);
+    format!("#!/bin/sh\n{head}{proxy}\n{SETTLE}")
+}
+
+/// What the script knows of a proxy; of none, so much that it is none.
+fn proxy_lines(layout: &Layout, backend: &Backend) -> String {
+    let Some(proxy) = backend.switch.proxy() else {
+        return "proxy_file=\n".to_owned();
+    };
+    let line = |command: &[String]| {
+        let words: Vec<String> = command.iter().map(|word| quote(word)).collect();
+        quote(&words.join(" "))
+    };
+    let file = layout.host_path(&proxy.file);
+    format!(
+        "proxy_file={}\nproxy_unit={}\nproxy_check={}\nproxy_reload={}\n",
+        quote(file.as_str()),
+        quote(proxy.unit.as_deref().unwrap_or_default()),
+        line(&proxy.check),
+        line(&proxy.reload)
+    )
 }
 
 /// One word of a unit file: `%` is systemd's own sign.
@@ -92,7 +115,8 @@ fn template_unit(layout: &Layout, app: &str, backend: &Backend) -> String {
         backend.binary
     ))
     .replace("/SLOT/", "/%i/");
-    // The slot's file comes last: its port wins over one in the app's own file.
+    // The slot's files come last: their port wins over one in the app's own file, and the
+    // public one, which is there after a restart on it, over the slot's.
     format!(
         "[Unit]\n\
          Description={app} backend, slot %i\n\
@@ -103,6 +127,7 @@ fn template_unit(layout: &Layout, app: &str, backend: &Backend) -> String {
          User={user}\n\
          {env_file}\
          EnvironmentFile={slots}/%i.env\n\
+         EnvironmentFile=-{slots}/%i.public\n\
          WorkingDirectory={slots}/%i/backend\n\
          ExecStart={program}\n\
          Restart=on-failure\n\
@@ -111,9 +136,26 @@ fn template_unit(layout: &Layout, app: &str, backend: &Backend) -> String {
          NoNewPrivileges=yes\n\
          ProtectSystem=strict\n\
          ProtectHome=yes\n\
-         PrivateTmp=yes\n",
+         PrivateTmp=yes\n\
+         {limits}",
         user = backend.service_user,
+        limits = limit_lines(layout, &backend.limits),
     )
+}
+
+fn limit_lines(layout: &Layout, limits: &Limits) -> String {
+    let memory = limits
+        .memory
+        .iter()
+        .map(|most| format!("MemoryMax={most}\n"));
+    let tasks = limits.tasks.iter().map(|most| format!("TasksMax={most}\n"));
+    let paths = limits.write_paths.iter().map(|path| {
+        format!(
+            "ReadWritePaths={}\n",
+            unit_word(layout.host_path(path).as_str())
+        )
+    });
+    memory.chain(tasks).chain(paths).collect()
 }
 
 /// The unit that changes the data for one release, as the service's own account.
@@ -154,13 +196,17 @@ fn env_file(layout: &Layout, backend: &Backend) -> String {
     })
 }
 
-fn boot_unit(layout: &Layout, app: &str) -> String {
+fn boot_unit(layout: &Layout, app: &str, backend: &Backend) -> String {
     let settle = exec_word(layout.settle().as_str());
     // nftables.service flushes every table when it starts or reloads; this unit follows.
+    // A proxy that starts after it reads the right file.
+    let proxy = backend.switch.proxy().and_then(|proxy| proxy.unit.as_ref());
+    let before = proxy.map_or_else(String::new, |unit| format!("Before={unit}\n"));
     format!(
         "[Unit]\n\
          Description={app}: which slot answers on the public port\n\
          After=nftables.service\n\
+         {before}\
          PartOf=nftables.service\n\
          ReloadPropagatedFrom=nftables.service\n\
          \n\
@@ -226,9 +272,27 @@ mod tests {
         let expected = "User=guestbook\n\
              EnvironmentFile=/etc/guestbook/.env\n\
              EnvironmentFile=/opt/guestbook/slots/%i.env\n\
+             EnvironmentFile=-/opt/guestbook/slots/%i.public\n\
              WorkingDirectory=/opt/guestbook/slots/%i/backend\n\
              ExecStart=/opt/guestbook/slots/%i/backend/guestbook-backend\n";
         assert!(unit.text.contains(expected), "{}", unit.text);
+    }
+
+    #[test]
+    fn limits_are_what_was_asked_for() {
+        let limits = Limits {
+            memory: Some("512M".into()),
+            tasks: Some(64),
+            write_paths: vec!["/srv/guestbook".into()],
+        };
+        let layout = Layout::new(&Target::parse("root@host").unwrap(), &app());
+        let backend = Backend {
+            limits,
+            ..backend()
+        };
+        let unit = template_unit(&layout, "guestbook", &backend);
+        let expected = "MemoryMax=512M\nTasksMax=64\nReadWritePaths=/srv/guestbook\n";
+        assert!(unit.ends_with(expected), "{unit}");
     }
 
     #[test]

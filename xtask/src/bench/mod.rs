@@ -4,6 +4,7 @@
 //! not installed is named with the command that installs it, and left out; none
 //! of the figures decides a test.
 
+mod deploy;
 mod measure;
 mod memory;
 mod plan;
@@ -28,6 +29,8 @@ struct Bench {
 enum What {
     /// A workspace from packages to the registry: ours, cargo's, and the peers'
     Publish(publish::Options),
+    /// A deploy to real hosts: to traffic and back, beside a script and slipway
+    Deploy(deploy::Options),
     /// The plan of a large workspace, beside `cargo metadata`
     Plan(plan::Options),
 }
@@ -37,6 +40,7 @@ pub(crate) fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1);
     let measured = match Bench::parse_from(arguments).what {
         What::Publish(options) => publish::measure(&options),
+        What::Deploy(options) => deploy::measure(&options),
         What::Plan(options) => plan::measure(&options),
     };
     match measured {

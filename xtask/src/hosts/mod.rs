@@ -6,9 +6,9 @@
 //! needs root, and says what else is missing; it makes no traffic but on its own bridge;
 //! each host ends by itself after some hours, whoever forgot it.
 
-mod fleet;
+pub(crate) mod fleet;
 mod image;
-mod machine;
+pub(crate) mod machine;
 mod needs;
 mod network;
 mod program;
@@ -79,7 +79,7 @@ fn report(outcome: Result<()>) -> ExitCode {
 }
 
 /// Where hosts live: `STAGEGATE_HOSTS_HOME`, or below the target directory.
-fn home() -> Utf8PathBuf {
+pub(crate) fn home() -> Utf8PathBuf {
     match std::env::var("STAGEGATE_HOSTS_HOME") {
         Ok(place) if !place.is_empty() => place.into(),
         _ => Utf8PathBuf::from(env!("CARGO_MANIFEST_DIR"))

@@ -20,10 +20,10 @@ pub(crate) struct Options {
     #[arg(long)]
     hosts: bool,
     /// How many hosts; as many scenarios run side by side
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u8).range(3..=16))]
+    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(3..=16))]
     count: u8,
     /// Deploys of the zero-loss matrix
-    #[arg(long, default_value_t = 3)]
+    #[arg(long, default_value_t = 2)]
     deploys: u32,
     /// Only scenarios whose names contain one of these words
     words: Vec<String>,

@@ -15,12 +15,12 @@ mod unit;
 use crate::app::Deploy;
 use crate::artifact::Artifact;
 use crate::error::DeployError;
-use crate::firewall::Switch;
 use crate::host::Host;
 use crate::layout::{Layout, Part, Slot};
 use crate::lease;
 use crate::state::{Place, State};
 use crate::step::{BackendStep, Probe, Progress};
+use crate::switch::Switch;
 use crate::upload;
 
 pub use migrate::{migrate, probe_migration};
@@ -179,8 +179,8 @@ fn reverted_meanwhile(host: &Host, deploy: &Deploy) -> Result<DeployError, Deplo
 mod tests {
     use super::*;
     use crate::app::samples::{app, release};
-    use crate::firewall::samples::switch;
     use crate::state::SlotState;
+    use crate::switch::samples::switch;
     use crate::target::Target;
 
     fn deploy() -> Deploy {

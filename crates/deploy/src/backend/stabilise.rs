@@ -12,6 +12,7 @@ use crate::error::DeployError;
 use crate::host::Host;
 use crate::layout::{Layout, Slot};
 use crate::lease;
+use crate::method::Watch;
 use crate::state::{Place, State};
 use crate::step::{Probed, Progress};
 
@@ -86,7 +87,7 @@ fn watch(
     let mut probes = 0;
     loop {
         let asked = Instant::now();
-        let answer = probe(host, deploy, backend, backend.port)?;
+        let answer = probe(host, deploy, backend, watched_port(backend, slot))?;
         progress(Progress::probed(
             match &answer {
                 Ok(()) => format!("{} answers", deploy.release.id()),
@@ -98,7 +99,7 @@ fn watch(
             },
         ));
         if let Err(why) = answer {
-            return Ok(Err(format!("through the public port: {why}")));
+            return Ok(Err(format!("users would meet this: {why}")));
         }
         probes += 1;
         if let Some(why) = breach(host, &layout, slot, since)? {
@@ -119,6 +120,15 @@ fn watch(
             lease::hold(host, deploy)?;
         }
         std::thread::sleep(INTERVAL.min(whole - elapsed));
+    }
+}
+
+/// Where the release is asked as users ask it; on its own port where a proxy speaks
+/// another language to them.
+fn watched_port(backend: &Backend, slot: Slot) -> u16 {
+    match backend.switch.proxy() {
+        Some(proxy) if proxy.watch == Watch::Slot => slot.port(backend.port),
+        _ => backend.port,
     }
 }
 

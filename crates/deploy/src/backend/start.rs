@@ -10,6 +10,7 @@ use crate::command::Command;
 use crate::error::DeployError;
 use crate::host::Host;
 use crate::layout::{Layout, Part, Slot};
+use crate::record;
 use crate::state::{Place, State};
 use crate::units::{self, HostFile};
 
@@ -33,6 +34,7 @@ if systemctl is-active --quiet "$4"; then systemctl stop "$4"; fi
 systemctl stop "$3"
 ln -s "$2" "$1.new.$$"
 mv -T "$1.new.$$" "$1"
+rm -f "$1.public"
 sync "$(dirname "$1")"
 if ! systemctl is-active --quiet "$5"; then systemctl start "$5"; fi
 systemctl reset-failed "$3" || true
@@ -78,6 +80,11 @@ pub(super) fn perform(host: &Host, deploy: &Deploy) -> Result<String, DeployErro
     }
     let enable = Command::new("systemctl").args(["--quiet", "enable", &layout.boot_unit()]);
     host.check(&enable.privileged())?;
+    let begin = Command::new(layout.settle().as_str())
+        .arg("begin")
+        .input(record::members(deploy, Part::Backend, Some(slot)))
+        .privileged();
+    host.check(&begin)?;
     if let Some(why) = run(host, &layout, slot, &release)? {
         return health::unhealthy(host, deploy, slot, format!("it did not start: {why}"));
     }

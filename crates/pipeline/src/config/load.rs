@@ -21,7 +21,7 @@ impl Config {
         };
         let config = Config::parse(&file, &text)?;
         let Some(overlay) = overlay else {
-            return Ok(config);
+            return config.with_templates(root, &file, &text);
         };
         let over =
             std::fs::read_to_string(overlay).map_err(|e| unreadable(overlay.to_owned(), &e))?;
@@ -31,7 +31,26 @@ impl Config {
             document_of(overlay, &over)?.as_table(),
         );
         // Lines of the merged text stand in neither file.
-        Config::parse(overlay, &document.to_string()).map_err(|e| ConfigError { place: None, ..e })
+        let text = document.to_string();
+        Config::parse(overlay, &text)
+            .and_then(|config| config.with_templates(root, overlay, &text))
+            .map_err(|e| ConfigError { place: None, ..e })
+    }
+
+    /// Reads what the configuration names of the workspace's own files.
+    fn with_templates(
+        mut self,
+        root: &Utf8Path,
+        file: &Utf8Path,
+        text: &str,
+    ) -> Result<Config, ConfigError> {
+        let backend = self.app.as_mut().and_then(|app| app.backend.as_mut());
+        if let Some(backend) = backend {
+            let read = backend.switch.read(root);
+            read.map_err(|(path, error)| unreadable(path, &error))?;
+        }
+        self.check(file, text)?;
+        Ok(self)
     }
 
     /// Reads one configuration text; `file` is for messages.
@@ -100,6 +119,14 @@ impl Config {
                         app.name
                     ),
                 );
+            }
+            let switch = app.backend.as_ref().and_then(|b| b.switch.problem());
+            if let Some(message) = switch {
+                return wrong("switch =", message);
+            }
+            let limits = app.backend.as_ref().and_then(|b| b.limits.problem());
+            if let Some((what, value, remedy)) = limits {
+                return wrong("limits", format!("the {what} is {value:?}: {remedy}"));
             }
             if let Some(backend) = &app.backend
                 && backend.port > u16::MAX - 2
@@ -209,6 +236,14 @@ mod tests {
         check(
             "[deploy.production]\nhosts = [\"h\"]\nstabilise = \"soon\"\n",
             &["stagegate.toml:3", "soon"],
+        );
+        check(
+            "[app]\nname = \"a\"\n[app.backend]\npackage = \"a\"\nport = 80\nlimits = { memory = \"much\" }\n",
+            &["stagegate.toml:6", "memory limit", "much"],
+        );
+        check(
+            "[app]\nname = \"a\"\n[app.backend]\npackage = \"a\"\nport = 80\nlimits = { memry = \"1M\" }\n",
+            &["stagegate.toml:6", "memry"],
         );
         check("[[step]]\nafter = \"publish\"\nrun = []\n", &["`run`"]);
         check(

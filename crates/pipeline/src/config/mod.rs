@@ -16,12 +16,14 @@ mod load;
 mod migrate;
 mod notify;
 mod pattern;
+mod switch;
 
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 use jiff::SignedDuration;
 use serde::{Deserialize, Serialize};
+use stagegate_deploy::Limits;
 use stagegate_github::Repository;
 use url::Url;
 
@@ -37,6 +39,7 @@ pub use load::FILE_NAME;
 pub use migrate::MigrateConfig;
 pub use notify::{NotifyConfig, Occasion, WebhookConfig};
 pub use pattern::PathPattern;
+pub use switch::{PlainSwitch, ProxyConfig, SwitchConfig};
 
 /// The whole of `stagegate.toml`.
 #[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
@@ -302,6 +305,12 @@ pub struct BackendConfig {
     /// How many known-good releases stay on a host.
     #[serde(default = "default_keep")]
     pub keep_releases: usize,
+    /// What its processes may take, and where they may write.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How users come to the new version.
+    #[serde(default)]
+    pub switch: SwitchConfig,
     /// The files whose change on the branch deploys it; none: no push does.
     #[serde(default)]
     pub paths: Vec<PathPattern>,

@@ -6,7 +6,7 @@
 //! becomes of a host that switched before another one failed.
 
 use semver::Version;
-use stagegate_deploy::{App, BackendStep, Direction, FrontendStep, Target};
+use stagegate_deploy::{App, BackendStep, Direction, FrontendStep, Method, Target};
 
 use super::action::{Action, Place};
 use super::{Plan, Step};
@@ -142,7 +142,10 @@ impl Deploy<'_> {
         let mut last: Option<String> = None;
         for (kind, stage, words) in BACKEND {
             let id = format!("backend.{}@{label}", name_of(&kind));
-            let title = format!("{words} {}", place.target);
+            let mut title = format!("{words} {}", place.target);
+            if kind == BackendStep::Switch {
+                title.push_str(switched_by(&place.app));
+            }
             let action = Action::Backend {
                 step: kind,
                 place: place.clone(),
@@ -221,6 +224,15 @@ impl Deploy<'_> {
                 ),
             }
         }
+    }
+}
+
+/// How users come over, where it is not the kernel's own way, which loses nothing.
+fn switched_by(app: &App) -> &'static str {
+    match app.backend.as_ref().map(|backend| &backend.switch) {
+        Some(Method::Template(_)) => ", by its proxy",
+        Some(Method::Restart) => ", by a restart: what users ask until it answers fails",
+        Some(Method::Nft) | None => "",
     }
 }
 

@@ -95,12 +95,9 @@ pub(super) fn probe_backend(
 ) -> anyhow::Result<Probe> {
     let (deploy, binary) = (deploy(effect, place), binary(effect, place)?);
     let host = Host::connect(&place.target)?;
-    Ok(answer(probe_on_host(
-        step,
-        &host,
-        &deploy,
-        binary.as_ref(),
-    )?))
+    let probed = probe_on_host(step, &host, &deploy, binary.as_ref())?;
+    effect.host = Some(host);
+    Ok(answer(probed))
 }
 
 pub(super) fn perform_backend(
@@ -109,9 +106,12 @@ pub(super) fn perform_backend(
     place: &Place,
 ) -> anyhow::Result<String> {
     let (deploy, binary) = (deploy(effect, place), binary(effect, place)?);
-    // Always a connection of its own: what confirms a switch must not be the
-    // one that was open before it.
-    let host = Host::connect(&place.target)?;
+    // The connection of this very step: what confirms a switch must not be one that was
+    // open before it.
+    let host = match effect.host.take() {
+        Some(host) => host,
+        None => Host::connect(&place.target)?,
+    };
     let start = std::time::Instant::now();
     let result = perform_on_host(step, &host, &deploy, binary.as_ref(), &mut |p| {
         show(effect, p)

@@ -1,7 +1,7 @@
 //! The hosts of an environment.
 
 use stagegate_deploy::{
-    App, Backend, ConnectError, DeployError, Frontend, Host, Migration, Target,
+    App, Backend, ConnectError, DeployError, Frontend, Host, LEASE_SECONDS, Migration, Target,
 };
 
 use super::Scope;
@@ -167,6 +167,8 @@ fn app_of(app: &AppConfig, environment: &EnvironmentConfig, port: Option<u16>) -
             revert_after_seconds: stabilise * 2 + 60,
             drain_seconds: seconds(backend.drain),
             keep_releases: backend.keep_releases,
+            switch: backend.switch.method(),
+            limits: backend.limits.clone(),
             migrate: backend.migrate.as_ref().map(|migrate| Migration {
                 run: migrate.run.clone(),
                 backup: migrate.backup.clone(),
@@ -187,6 +189,7 @@ fn app_of(app: &AppConfig, environment: &EnvironmentConfig, port: Option<u16>) -
         name: app.name.clone(),
         backend,
         frontend,
+        lease_seconds: LEASE_SECONDS,
     }
 }
 

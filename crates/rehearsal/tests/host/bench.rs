@@ -1,14 +1,14 @@
 //! What every scenario needs: a built guestbook, a prepared host, and deploys to it.
 
 use std::path::PathBuf;
-use std::sync::OnceLock;
+use std::sync::{OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_deploy::{
     App, Artifact, Backend, BackendStep, Deploy, DeployError, DeployRecord, Frontend, FrontendStep,
-    Host, Probe, Release, Target, history, perform_backend, perform_frontend, probe_backend,
-    probe_frontend,
+    Host, LEASE_SECONDS, Limits, Method, Probe, Release, Target, history, perform_backend,
+    perform_frontend, probe_backend, probe_frontend,
 };
 use stagegate_rehearsal::host::HostFault;
 use stagegate_rehearsal::load::{Load, LoadPaths, LoadRate, Post};
@@ -93,6 +93,8 @@ impl Bench {
             revert_after_seconds: 120,
             drain_seconds: 30,
             keep_releases: 2,
+            switch: Method::Nft,
+            limits: Limits::default(),
             migrate: None,
         };
         let frontend = Frontend {
@@ -103,6 +105,7 @@ impl Bench {
             name: "guestbook".into(),
             backend: Some(backend),
             frontend: Some(frontend),
+            lease_seconds: LEASE_SECONDS,
         };
         Bench {
             host,
@@ -110,6 +113,13 @@ impl Bench {
             app,
             scratch,
         }
+    }
+
+    /// Two hosts. Taken together, or two scenarios could wait for each other's second.
+    pub(crate) fn two() -> (Bench, Bench) {
+        static TAKING: std::sync::Mutex<()> = std::sync::Mutex::new(());
+        let _alone = TAKING.lock().unwrap_or_else(PoisonError::into_inner);
+        (Bench::new(Vec::new()), Bench::new(Vec::new()))
     }
 
     pub(crate) fn backend(&mut self) -> &mut Backend {
@@ -239,12 +249,8 @@ impl Bench {
         let answer = self.get("/health")?;
         assert!(answer.contains(VERSION), "{answer}");
         let status = stagegate_deploy::status(&self.connect(), &self.app).unwrap();
-        let slot = status.slot?.port(self.host.public_port());
-        let process = self
-            .host
-            .processes()
-            .into_iter()
-            .find(|p| p.port == Some(slot))?;
+        let unit = format!("guestbook-backend@{}.service", status.slot?);
+        let process = self.host.processes().into_iter().find(|p| p.unit == unit)?;
         let exe = self.host.executable(process.pid);
         let release = exe.split("/releases/").nth(1).unwrap().to_owned();
         let commit = release
@@ -271,6 +277,11 @@ impl Bench {
         stream.read_to_string(&mut text).ok()?;
         let (head, body) = text.split_once("\r\n\r\n")?;
         head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
+    }
+
+    /// Whether a switch costs requests.
+    pub(crate) fn loses(&self) -> bool {
+        self.app.backend.as_ref().unwrap().switch == Method::Restart
     }
 
     /// Load on the public port, until it is stopped.

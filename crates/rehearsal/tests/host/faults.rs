@@ -1,14 +1,11 @@
 //! Deploys that go wrong: each ends with the service healthy on a known release, no timer
 //! left, and the truth in `deploys.jsonl`.
 
-use std::time::Duration;
-
-use stagegate_deploy::{
-    BackendStep, Command, DeployError, Host, Probe, RunError, probe_backend, revert,
-};
+use stagegate_deploy::{BackendStep, Command, DeployError, RunError, revert};
 use stagegate_rehearsal::host::HostFault;
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
+use super::tally;
 
 pub(crate) const SCENARIOS: &[super::Scenario] = &[
     (
@@ -25,10 +22,6 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
     ),
     ("another_version_is_never_met", another_version_is_never_met),
     (
-        "a_crash_while_stabilising_rolls_back",
-        a_crash_while_stabilising_rolls_back,
-    ),
-    (
         "a_slot_that_waits_for_its_restart_is_stopped_too",
         a_slot_that_waits_for_its_restart_is_stopped_too,
     ),
@@ -36,34 +29,10 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
         "errors_in_the_journal_roll_back",
         errors_in_the_journal_roll_back,
     ),
-    (
-        "a_lost_client_is_reverted_by_the_host",
-        a_lost_client_is_reverted_by_the_host,
-    ),
-    (
-        "a_first_deploy_that_is_lost_leaves_nothing",
-        a_first_deploy_that_is_lost_leaves_nothing,
-    ),
-    (
-        "a_revert_is_at_once_and_recorded",
-        a_revert_is_at_once_and_recorded,
-    ),
-    (
-        "a_reboot_after_confirm_keeps_the_new",
-        a_reboot_after_confirm_keeps_the_new,
-    ),
-    (
-        "a_reboot_before_confirm_restores_the_old",
-        a_reboot_before_confirm_restores_the_old,
-    ),
-    (
-        "a_cut_connection_can_be_resumed",
-        a_cut_connection_can_be_resumed,
-    ),
     ("a_full_disk_changes_nothing", a_full_disk_changes_nothing),
 ];
 
-const UNTIL_SWITCH: &[BackendStep] = &[
+pub(crate) const UNTIL_SWITCH: &[BackendStep] = &[
     BackendStep::Upload,
     BackendStep::Start,
     BackendStep::Health,
@@ -72,7 +41,7 @@ const UNTIL_SWITCH: &[BackendStep] = &[
 const AFTER_SWITCH: &[BackendStep] = &[BackendStep::Stabilise, BackendStep::Confirm];
 
 /// Users meet that release, and nothing is left that could change this by itself.
-fn check_settled(bench: &Bench, commit: &str, outcomes: &[&str]) {
+pub(crate) fn check_settled(bench: &Bench, commit: &str, outcomes: &[&str]) {
     assert_eq!(bench.serving().as_deref(), Some(&commit[..1]));
     assert_eq!(bench.outcomes(), outcomes);
     eventually("no timer and one backend are left", || {
@@ -82,6 +51,8 @@ fn check_settled(bench: &Bench, commit: &str, outcomes: &[&str]) {
             .filter(|process| process.unit.contains("backend@"));
         backends.count() == 1 && bench.host.timers().is_empty()
     });
+    let which = &commit[..1];
+    tally::ended(format!("release {which} serves ({})", outcomes.join(", ")));
 }
 
 fn unhealthy(bench: &Bench, outcome: Result<(), DeployError>, part: &str) {
@@ -149,7 +120,7 @@ fn another_version_is_never_met() {
     unhealthy(&bench, outcome, "not 99.0.0");
 }
 
-fn rolled_back(outcome: Result<(), DeployError>, part: &str) {
+pub(crate) fn rolled_back(outcome: Result<(), DeployError>, part: &str) {
     match outcome {
         Err(DeployError::RolledBack {
             reason,
@@ -161,21 +132,6 @@ fn rolled_back(outcome: Result<(), DeployError>, part: &str) {
         }
         other => panic!("{other:?}"),
     }
-}
-
-fn a_crash_while_stabilising_rolls_back() {
-    let mut bench = Bench::new(Vec::new());
-    bench.deploy_backend(FIRST);
-    bench.backend().stabilise_seconds = 60;
-    let after = Duration::from_millis(500);
-    bench
-        .host
-        .inject(HostFault::BackendCrashes { after })
-        .unwrap();
-    let program = bench.program();
-    let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&program), &BackendStep::ALL);
-    rolled_back(outcome, "");
-    check_settled(&bench, FIRST, &["1 confirmed", "2 reverted"]);
 }
 
 fn a_slot_that_waits_for_its_restart_is_stopped_too() {
@@ -233,139 +189,6 @@ fn errors_in_the_journal_roll_back() {
         "the sky falls",
     );
     check_settled(&bench, FIRST, &["1 confirmed", "2 reverted"]);
-}
-
-fn a_lost_client_is_reverted_by_the_host() {
-    let mut bench = Bench::new(Vec::new());
-    bench.deploy_backend(FIRST);
-    bench.backend().revert_after_seconds = 2;
-    let load = bench.load();
-    let deploy = bench.deploy(SECOND);
-    bench
-        .run_backend(&deploy, Some(&bench.program()), UNTIL_SWITCH)
-        .unwrap();
-    // The connections are gone with the steps; nobody confirms.
-    eventually("the host reverts", || {
-        bench.outcomes() == ["1 confirmed", "2 reverted"]
-    });
-    check_settled(&bench, FIRST, &["1 confirmed", "2 reverted"]);
-    let samples = load.stop();
-    assert!(samples.iter().all(|sample| !sample.failed()), "{samples:?}");
-    let reason = bench.history().pop().unwrap().reason.unwrap();
-    assert!(
-        reason.starts_with("reverted by dead man's switch"),
-        "{reason}"
-    );
-    // A resumed client is told, and finds the switch absent.
-    let host = bench.connect();
-    let probe = probe_backend(BackendStep::Switch, &host, &deploy, None).unwrap();
-    assert_eq!(probe, Probe::Absent);
-    rolled_back(
-        bench.run_backend(&deploy, None, &[BackendStep::Confirm]),
-        "dead man's switch",
-    );
-}
-
-fn a_first_deploy_that_is_lost_leaves_nothing() {
-    let mut bench = Bench::new(Vec::new());
-    bench.backend().revert_after_seconds = 2;
-    bench
-        .run_backend(&bench.deploy(FIRST), Some(&bench.program()), UNTIL_SWITCH)
-        .unwrap();
-    eventually("the host reverts", || bench.outcomes() == ["1 reverted"]);
-    assert_eq!(bench.get("/health"), None);
-    eventually("nothing runs", || {
-        !bench
-            .host
-            .processes()
-            .iter()
-            .any(|process| process.unit.contains("backend@"))
-    });
-    // Another run may begin at once.
-    bench.backend().revert_after_seconds = 120;
-    std::fs::remove_file(bench.on_host("opt/guestbook/lease")).unwrap();
-    bench.deploy_backend(SECOND);
-    check_settled(&bench, SECOND, &["1 reverted", "2 confirmed"]);
-}
-
-fn a_revert_is_at_once_and_recorded() {
-    let bench = Bench::new(Vec::new());
-    bench.deploy_backend(FIRST);
-    let deploy = bench.deploy(SECOND);
-    bench
-        .run_backend(&deploy, Some(&bench.program()), UNTIL_SWITCH)
-        .unwrap();
-    assert_eq!(bench.serving().as_deref(), Some("2"));
-    revert(&bench.connect(), &deploy, "another host's wave \"failed\"").unwrap();
-    revert(&bench.connect(), &deploy, "twice").unwrap();
-    check_settled(&bench, FIRST, &["1 confirmed", "2 reverted"]);
-    let reason = bench.history().pop().unwrap().reason.unwrap();
-    assert_eq!(reason, "another host's wave \"failed\"");
-    let confirmed = bench.deploy(FIRST);
-    let error = revert(&bench.connect(), &confirmed, "too late").unwrap_err();
-    assert!(matches!(error, DeployError::Conflict { .. }), "{error}");
-}
-
-fn a_reboot_after_confirm_keeps_the_new() {
-    let bench = Bench::new(Vec::new());
-    bench.deploy_backend(FIRST);
-    bench.deploy_backend(SECOND);
-    bench.host.reboot().unwrap();
-    eventually("it answers again", || bench.get("/health").is_some());
-    check_settled(&bench, SECOND, &["1 confirmed", "2 confirmed"]);
-}
-
-fn a_reboot_before_confirm_restores_the_old() {
-    let mut bench = Bench::new(Vec::new());
-    bench.deploy_backend(FIRST);
-    bench.host.inject(HostFault::RebootAfterSwitch).unwrap();
-    let deploy = bench.deploy(SECOND);
-    let program = bench.program();
-    // The step may hear its answer before the host goes down, or not.
-    drop(bench.run_backend(&deploy, Some(&program), UNTIL_SWITCH));
-    eventually("the host is up on the old release", || {
-        let outcomes = bench.outcomes_if_up().unwrap_or_default();
-        outcomes == ["1 confirmed", "2 reverted"] && bench.get("/health").is_some()
-    });
-    check_settled(&bench, FIRST, &["1 confirmed", "2 reverted"]);
-    let reason = bench.history().pop().unwrap().reason.unwrap();
-    assert!(reason.starts_with("reverted by reboot"), "{reason}");
-    // The same run can go on from there.
-    bench
-        .run_backend(&deploy, Some(&program), &BackendStep::ALL)
-        .unwrap();
-    check_settled(
-        &bench,
-        SECOND,
-        &["1 confirmed", "2 reverted", "2 confirmed"],
-    );
-}
-
-fn a_cut_connection_can_be_resumed() {
-    let mut bench = Bench::new(Vec::new());
-    bench.deploy_backend(FIRST);
-    bench
-        .host
-        .inject(HostFault::ConnectionLostAfterSwitch)
-        .unwrap();
-    let deploy = bench.deploy(SECOND);
-    let program = bench.program();
-    let outcome = bench.run_backend(&deploy, Some(&program), UNTIL_SWITCH);
-    if let Err(error) = outcome {
-        assert!(
-            matches!(error, DeployError::Run(RunError::Lost { .. })),
-            "{error}"
-        );
-    }
-    eventually("the switch is complete", || {
-        let host = Host::connect(&bench.target());
-        let probe = host.map(|host| probe_backend(BackendStep::Switch, &host, &deploy, None));
-        matches!(probe, Ok(Ok(Probe::Done(_))))
-    });
-    bench
-        .run_backend(&deploy, Some(&program), &BackendStep::ALL)
-        .unwrap();
-    check_settled(&bench, SECOND, &["1 confirmed", "2 confirmed"]);
 }
 
 fn a_full_disk_changes_nothing() {

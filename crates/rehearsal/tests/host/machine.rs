@@ -19,7 +19,7 @@ pub(crate) enum Machine {
     /// In this process.
     StandIn(Box<StandInHost>),
     /// A Debian of its own.
-    Real(RealHost),
+    Real(Box<RealHost>),
 }
 
 impl Machine {
@@ -30,7 +30,7 @@ impl Machine {
             for fault in faults {
                 host.inject(fault);
             }
-            return Machine::Real(host);
+            return Machine::Real(Box::new(host));
         }
         let front_end = FrontEnd {
             program: std::env::current_exe().unwrap(),

@@ -6,16 +6,24 @@
 //! runs scenarios side by side, and takes words of their names as a filter.
 
 mod bench;
+mod client;
 mod deploys;
 mod drift;
 mod faults;
+mod intrusions;
 mod jump;
 mod loss;
+mod lost;
 mod machine;
 mod migrations;
+mod programs;
+mod proxies;
 mod real;
 mod refusals;
+mod switches;
+mod tally;
 mod traffic;
+mod ways_back;
 
 use std::process::ExitCode;
 use std::sync::Mutex;
@@ -37,6 +45,9 @@ fn main() -> ExitCode {
         Some(traffic::TRAFFIC) => {
             return traffic::main(&std::env::args().nth(2).unwrap());
         }
+        Some(client::CLIENT) => {
+            return client::main(&std::env::args().nth(2).unwrap());
+        }
         _ => {}
     }
     let words: Vec<String> = std::env::args()
@@ -46,14 +57,22 @@ fn main() -> ExitCode {
     let mut all: Vec<Scenario> = Vec::new();
     all.extend(deploys::SCENARIOS);
     all.extend(faults::SCENARIOS);
+    all.extend(ways_back::SCENARIOS);
+    all.extend(switches::SCENARIOS);
     all.extend(migrations::SCENARIOS);
     all.extend(drift::SCENARIOS);
     all.extend(jump::SCENARIOS);
     all.extend(refusals::SCENARIOS);
+    all.extend(intrusions::SCENARIOS);
+    all.extend(programs::SCENARIOS);
     if real::count() == 0 {
         all.extend(refusals::OF_THE_STAND_IN);
     } else {
         // The longest first, so that it does not run alone at the end.
+        all.extend(switches::OF_REAL_HOSTS);
+        all.extend(lost::SCENARIOS);
+        all.extend(intrusions::OF_REAL_HOSTS);
+        all.extend(programs::OF_REAL_HOSTS);
         all.splice(0..0, loss::SCENARIOS.iter().copied());
     }
     if std::env::args().any(|word| word == "--list") {
@@ -65,6 +84,9 @@ fn main() -> ExitCode {
     all.retain(|(name, _)| words.is_empty() || words.iter().any(|word| name.contains(word)));
     println!("\nrunning {} scenarios", all.len());
     let failed = run(all);
+    for table in [tally::table(), loss::table()].into_iter().flatten() {
+        println!("{table}");
+    }
     if failed.is_empty() {
         println!("\nall scenarios passed\n");
         return ExitCode::SUCCESS;
@@ -90,6 +112,7 @@ fn run(scenarios: Vec<Scenario>) -> Vec<&'static str> {
                     let next = queue.lock().unwrap().next();
                     let Some((name, scenario)) = next else { return };
                     let began = Instant::now();
+                    tally::begins(name);
                     let outcome = std::panic::catch_unwind(scenario);
                     let seconds = began.elapsed().as_secs_f64();
                     let word = if outcome.is_ok() { "ok" } else { "FAILED" };

@@ -30,6 +30,7 @@ rm -f /etc/systemd/system/guestbook-* /etc/systemd/system/*.wants/guestbook-*
 nft flush ruleset
 systemctl daemon-reload
 systemctl reset-failed
+rm -f /usr/local/bin/date
 systemctl start ssh.service
 "#;
 
@@ -62,6 +63,7 @@ struct Listed {
     known_hosts: Utf8PathBuf,
     directory: Utf8PathBuf,
     root: Utf8PathBuf,
+    link: String,
 }
 
 #[derive(Deserialize, Clone, Debug)]
@@ -115,8 +117,9 @@ impl RealHost {
             healed: Arc::default(),
         };
         host.trust("", None);
+        host.mend_network();
         host.wait_until_up();
-        host.inside(RESET);
+        host.inside(&format!("{}{RESET}", super::proxies::RESET));
         host
     }
 
@@ -143,7 +146,37 @@ impl RealHost {
         enter(&self.listed.directory, &["sh", "-c", script])
     }
 
-    fn wait_until_up(&self) {
+    /// Takes its network cable out.
+    pub(crate) fn cut_network(&self) {
+        self.set_link("down").unwrap();
+    }
+
+    /// Puts it in again, where it is out.
+    pub(crate) fn mend_network(&self) {
+        // A host that boots has none for a moment, and then a new one, which is in.
+        drop(self.set_link("up"));
+    }
+
+    fn set_link(&self, state: &str) -> Result<(), String> {
+        let link = &self.listed.link;
+        let ip = Command::new("ip")
+            .args(["link", "set", link, state])
+            .output();
+        let ip = ip.map_err(|error| error.to_string())?;
+        let said = String::from_utf8_lossy(&ip.stderr).into_owned();
+        if ip.status.success() {
+            Ok(())
+        } else {
+            Err(said)
+        }
+    }
+
+    /// Ends the host at once, as a power cut would; it boots again by itself.
+    pub(crate) fn cut_power(&self) {
+        cut_power(&self.listed.directory);
+    }
+
+    pub(crate) fn wait_until_up(&self) {
         eventually("the host is up", || {
             let state = self.try_inside("systemctl is-system-running || true");
             matches!(state.as_deref(), Ok("running" | "degraded"))
@@ -326,8 +359,24 @@ fn cut_power(directory: &Utf8Path) {
     }
 }
 
-/// The slot that the host's rules name.
+/// The slot that the host's rules name, or its proxy's file, or that is on the public port.
 fn serving_slot(directory: &Utf8Path) -> Option<&'static str> {
+    let root = directory.join("root");
+    let proxy = std::fs::read_to_string(root.join("etc/nginx/conf.d/guestbook.conf"));
+    if let Ok(text) = proxy {
+        return Some(if text.contains(":8081;") {
+            "blue"
+        } else {
+            "green"
+        });
+    }
+    let public = |slot: &str| {
+        root.join(format!("opt/guestbook/slots/{slot}.public"))
+            .exists()
+    };
+    if let Some(slot) = ["blue", "green"].into_iter().find(|slot| public(slot)) {
+        return Some(slot);
+    }
     let table = [
         "--net",
         "nft",

@@ -84,8 +84,7 @@ fn a_host_that_is_gone_is_unreachable() {
 }
 
 fn a_foreign_key_is_not_admitted() {
-    let bench = Bench::new(Vec::new());
-    let other = Bench::new(Vec::new());
+    let (bench, other) = Bench::two();
     let mut target = bench.target();
     target.identity = Some(other.host.identity().to_owned());
     let error = Host::connect(&target).unwrap_err();

@@ -304,7 +304,7 @@ pub(crate) fn host_runs(place: &Place, version: &str, commit: &str) {
     let app = place.host.join("opt/guestbook");
     let release = format!("{version}-{}", &commit[..12]);
     assert!(names(&app.join("releases")).contains(&release));
-    let confirmed = read(&app.join("switch/confirmed.nft"));
+    let confirmed = read(&app.join("switch/confirmed"));
     assert!(
         confirmed.contains(&format!("# release {release}\n")),
         "{confirmed}"
@@ -351,6 +351,6 @@ pub(crate) fn nothing_is_under_way(place: &Place) {
             "switch"
         ]
     );
-    assert_eq!(names(&app.join("switch")), ["confirmed.nft", "settle"]);
+    assert_eq!(names(&app.join("switch")), ["confirmed", "settle"]);
     assert_eq!(names(&place.host.join("run/stagegate-guestbook")), [""; 0]);
 }

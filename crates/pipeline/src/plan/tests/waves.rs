@@ -217,6 +217,7 @@ fn a_rollback_takes_the_data_back_where_that_is_declared() {
         let mut found = a_good_host("d@a:22");
         found.running = Some(stagegate_deploy::Switch {
             slot: stagegate_deploy::Slot::Blue,
+            by_what: stagegate_deploy::By::Nft,
             release: "2.0.0-dddddddddddd".to_owned(),
             version: "2.0.0".to_owned(),
             commit: "d".repeat(40),
@@ -285,5 +286,6 @@ fn a_good_host(target: &str) -> HostFacts {
         running: None,
         armed: None,
         foreign_ports: Vec::new(),
+        proxy_problems: Vec::new(),
     }
 }

@@ -3,7 +3,7 @@
 use anyhow::Context;
 use camino::Utf8Path;
 use stagegate_pipeline::Config;
-use stagegate_pipeline::config::FreshProject;
+use stagegate_pipeline::config::{FreshProject, PlainSwitch, SwitchConfig};
 use stagegate_rehearsal::world::StandInWorld;
 
 /// Writes the file that lies over stagegate.toml.
@@ -51,8 +51,18 @@ pub(super) fn write(
         {
             production["url"] = format!("http://127.0.0.1:{}/", host.public_port()).into();
         }
+        if through_a_proxy(config) {
+            value["app"] = serde_json::json!({ "backend": { "switch": PlainSwitch::Nft } });
+        }
         value["deploy"] = serde_json::json!({ "production": production });
     }
     let text = toml_edit::ser::to_string_pretty(&value).context("writing down the world")?;
     std::fs::write(path, text).with_context(|| format!("writing {path}"))
+}
+
+/// Whether users come through a proxy, which the stand-in host does not have: there its
+/// firewall leads them, and the report says so.
+pub(super) fn through_a_proxy(config: &Config) -> bool {
+    let backend = config.app.as_ref().and_then(|app| app.backend.as_ref());
+    backend.is_some_and(|backend| matches!(backend.switch, SwitchConfig::Proxy(_)))
 }

@@ -105,6 +105,10 @@ pub(super) fn look(
             .collect();
         seen.timers = host.timers();
         seen.not_enforced = host.not_enforced();
+        if super::overlay::through_a_proxy(config) {
+            let instead = "the switch by a proxy (the firewall led users instead)";
+            seen.not_enforced.push(instead.to_owned());
+        }
         let name = config
             .app
             .as_ref()

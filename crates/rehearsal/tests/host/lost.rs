@@ -1,0 +1,142 @@
+//! Deploys that are lost on the way, at every step: the client killed, the network cut,
+//! the host's power cut. Each ends on a known release with nothing left under way, whether
+//! somebody goes on or not; and then somebody goes on.
+
+use std::time::Duration;
+
+use stagegate_deploy::BackendStep;
+
+use super::bench::{Bench, FIRST, SECOND, eventually};
+use super::client::Client;
+use super::machine::Machine;
+use super::real::RealHost;
+use super::tally;
+
+/// What happens.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Blow {
+    Kill,
+    Network,
+    Power,
+}
+
+macro_rules! at_every_step {
+    ($($name:literal: $blow:ident at $step:ident,)*) => {
+        &[$(($name, || lost(Blow::$blow, BackendStep::$step))),*]
+    };
+}
+
+/// On real hosts.
+pub(crate) const SCENARIOS: &[super::Scenario] = at_every_step![
+    "a_client_killed_while_it_uploads": Kill at Upload,
+    "a_client_killed_while_it_starts_a_slot": Kill at Start,
+    "a_client_killed_while_it_asks_for_health": Kill at Health,
+    "a_client_killed_while_it_switches": Kill at Switch,
+    "a_client_killed_while_it_watches": Kill at Stabilise,
+    "a_client_killed_while_it_confirms": Kill at Confirm,
+    "a_network_cut_while_uploading": Network at Upload,
+    "a_network_cut_while_starting_a_slot": Network at Start,
+    "a_network_cut_while_asking_for_health": Network at Health,
+    "a_network_cut_while_switching": Network at Switch,
+    "a_network_cut_while_watching": Network at Stabilise,
+    "a_network_cut_while_confirming": Network at Confirm,
+    "a_power_cut_while_uploading": Power at Upload,
+    "a_power_cut_while_starting_a_slot": Power at Start,
+    "a_power_cut_while_asking_for_health": Power at Health,
+    "a_power_cut_while_switching": Power at Switch,
+    "a_power_cut_while_watching": Power at Stabilise,
+    "a_power_cut_while_confirming": Power at Confirm,
+];
+
+/// From the step's beginning to the blow; steps take some hundred milliseconds.
+const INTO_THE_STEP: Duration = Duration::from_millis(60);
+
+fn lost(blow: Blow, step: BackendStep) {
+    let mut bench = Bench::new(Vec::new());
+    bench.deploy_backend(FIRST);
+    let patient = bench.app.clone();
+    bench.app.lease_seconds = 6;
+    bench.backend().stabilise_seconds = 2;
+    bench.backend().revert_after_seconds = 6;
+    let mut client = Client::begin(&bench, &bench.deploy(SECOND), &bench.program());
+    client.reaches(step);
+    std::thread::sleep(INTO_THE_STEP);
+    let host = real(&bench);
+    match blow {
+        Blow::Kill => client.kill(),
+        Blow::Network => host.cut_network(),
+        Blow::Power => host.cut_power(),
+    }
+    if blow != Blow::Kill {
+        // What is not over yet goes on while the client knows of nothing.
+        std::thread::sleep(Duration::from_secs(8));
+        host.mend_network();
+        drop(client.end());
+    }
+    host.wait_until_up();
+    eventually("nothing is under way", || is_quiet(&bench));
+    let ended = known(&bench);
+    // The same run goes on from there.
+    bench.app = patient;
+    bench
+        .run_backend(
+            &bench.deploy(SECOND),
+            Some(&bench.program()),
+            &BackendStep::ALL,
+        )
+        .unwrap();
+    assert_eq!(bench.serving().as_deref(), Some("2"));
+    assert_eq!(bench.outcomes().last().unwrap(), "2 confirmed");
+    eventually("nothing is under way after it", || is_quiet(&bench));
+    tally::ended(ended);
+}
+
+fn real(bench: &Bench) -> &RealHost {
+    match &bench.host {
+        Machine::Real(host) => host,
+        Machine::StandIn(_) => panic!("a stand-in host has no cables"),
+    }
+}
+
+/// One backend, and nothing that could change this by itself.
+fn is_quiet(bench: &Bench) -> bool {
+    let own = "systemctl list-units --all --plain --no-legend 'guestbook-*' | \
+        grep -v -e 'guestbook-backend@' -e guestbook-switch.service || true";
+    let host = real(bench);
+    host.try_inside(own).is_ok_and(|units| units.is_empty())
+        && host.processes().len() == 1
+        && !bench.on_host("opt/guestbook/switch/armed").exists()
+        && lease_has_ended(bench)
+}
+
+/// A lease that has ended locks nobody out, whether its file is there or not.
+fn lease_has_ended(bench: &Bench) -> bool {
+    let text = std::fs::read_to_string(bench.on_host("opt/guestbook/lease")).unwrap_or_default();
+    let until = text.lines().nth(2).and_then(|line| line.parse().ok());
+    until.unwrap_or(0) < now()
+}
+
+fn now() -> u64 {
+    let since = std::time::SystemTime::UNIX_EPOCH.elapsed();
+    since.unwrap().as_secs()
+}
+
+/// Users meet what the record says was confirmed last; in words.
+fn known(bench: &Bench) -> String {
+    let serving = bench.serving().expect("a release serves users");
+    let outcomes = bench.outcomes();
+    let confirmed = outcomes.iter().rev().find(|o| o.ends_with("confirmed"));
+    assert_eq!(
+        confirmed,
+        Some(&format!("{serving} confirmed")),
+        "{outcomes:?}"
+    );
+    let own = |outcome: &String| outcome.starts_with("2 ");
+    assert_eq!(outcomes[0], "1 confirmed");
+    assert!(outcomes[1..].iter().all(own), "{outcomes:?}");
+    let which = if serving == "1" { "old" } else { "new" };
+    format!(
+        "the {which} release ({}); then resumed",
+        outcomes.join(", ")
+    )
+}

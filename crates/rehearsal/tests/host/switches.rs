@@ -1,0 +1,173 @@
+//! The ways of switching beside the kernel's: a restart, and proxies. Every way back that
+//! holds for one holds for all; what a proxy refuses changes nothing.
+
+use stagegate_deploy::{BackendStep, Method, Preset, Watch, survey};
+
+use super::bench::{Bench, FIRST, SECOND, eventually};
+use super::faults::{UNTIL_SWITCH, check_settled};
+use super::ways_back;
+
+/// On every host.
+pub(crate) const SCENARIOS: &[super::Scenario] = &[
+    ("by_restart_a_lost_client_is_reverted", || {
+        ways_back::lost_client(&mut restart());
+    }),
+    ("by_restart_a_lost_first_deploy_leaves_nothing", || {
+        ways_back::lost_first_deploy(&mut restart());
+    }),
+    ("by_restart_a_revert_is_at_once", || {
+        ways_back::revert_now(&mut restart());
+    }),
+    ("by_restart_a_reboot_keeps_the_new", || {
+        ways_back::reboot_after(&mut restart());
+    }),
+    (
+        "a_change_of_method_goes_both_ways",
+        a_change_of_method_goes_both_ways,
+    ),
+];
+
+/// On real hosts, which have proxies and lose their power.
+pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[
+    ("by_restart_a_crash_rolls_back", || {
+        ways_back::crash(&mut restart());
+    }),
+    ("by_restart_a_power_cut_restores_the_old", || {
+        ways_back::reboot_before(&mut restart());
+    }),
+    ("behind_nginx_a_crash_rolls_back", || {
+        ways_back::crash(&mut nginx());
+    }),
+    ("behind_nginx_a_lost_client_is_reverted", || {
+        ways_back::lost_client(&mut nginx());
+    }),
+    ("behind_nginx_a_lost_first_deploy_leaves_nothing", || {
+        ways_back::lost_first_deploy(&mut nginx());
+    }),
+    ("behind_nginx_a_revert_is_at_once", || {
+        ways_back::revert_now(&mut nginx());
+    }),
+    ("behind_nginx_a_reboot_keeps_the_new", || {
+        ways_back::reboot_after(&mut nginx());
+    }),
+    ("behind_nginx_a_power_cut_restores_the_old", || {
+        ways_back::reboot_before(&mut nginx());
+    }),
+    (
+        "what_nginx_refuses_is_not_switched",
+        what_nginx_refuses_is_not_switched,
+    ),
+    ("haproxy_follows_its_preset", haproxy_follows_its_preset),
+    (
+        "a_proxy_that_is_not_there_is_named",
+        a_proxy_that_is_not_there_is_named,
+    ),
+];
+
+fn restart() -> Bench {
+    let mut bench = Bench::new(Vec::new());
+    bench.backend().switch = Method::Restart;
+    bench
+}
+
+fn nginx() -> Bench {
+    let mut bench = Bench::new(Vec::new());
+    bench.behind(Preset::Nginx);
+    bench
+}
+
+fn a_change_of_method_goes_both_ways() {
+    let mut bench = Bench::new(Vec::new());
+    bench.deploy_backend(FIRST);
+    bench.backend().switch = Method::Restart;
+    // A way back leads over the method of before.
+    bench.backend().revert_after_seconds = 2;
+    bench
+        .run_backend(&bench.deploy(SECOND), Some(&bench.program()), UNTIL_SWITCH)
+        .unwrap();
+    assert_eq!(bench.serving().as_deref(), Some("2"));
+    eventually("the host reverts", || {
+        bench.outcomes() == ["1 confirmed", "2 reverted"]
+    });
+    check_settled(&bench, FIRST, &["1 confirmed", "2 reverted"]);
+    std::fs::remove_file(bench.on_host("opt/guestbook/lease")).unwrap();
+    bench.backend().revert_after_seconds = 120;
+    bench.deploy_backend(SECOND);
+    bench.backend().switch = Method::Nft;
+    bench.deploy_backend(FIRST);
+    let outcomes = ["1 confirmed", "2 reverted", "2 confirmed", "1 confirmed"];
+    check_settled(&bench, FIRST, &outcomes);
+    bench.host.reboot().unwrap();
+    eventually("it answers again", || bench.get("/health").is_some());
+    check_settled(&bench, FIRST, &outcomes);
+}
+
+fn what_nginx_refuses_is_not_switched() {
+    let mut bench = nginx();
+    bench.deploy_backend(FIRST);
+    let Method::Template(proxy) = &mut bench.backend().switch else {
+        panic!("it is behind nginx");
+    };
+    let (well, file) = (proxy.clone(), proxy.file.clone());
+    proxy.text.push_str("nonsense;\n");
+    let before = std::fs::read_to_string(bench.on_host(&file.as_str()[1..])).unwrap();
+    let load = bench.load();
+    let deploy = bench.deploy(SECOND);
+    let program = bench.program();
+    let error = bench
+        .run_backend(&deploy, Some(&program), UNTIL_SWITCH)
+        .unwrap_err()
+        .to_string();
+    let samples = load.stop();
+    assert!(samples.iter().all(|sample| !sample.failed()), "{samples:?}");
+    // What the proxy said is told, and what was done about it.
+    for part in ["nginx", "nonsense", "nothing was switched"] {
+        assert!(error.contains(part), "{error}");
+    }
+    let after = std::fs::read_to_string(bench.on_host(&file.as_str()[1..])).unwrap();
+    assert_eq!(before, after);
+    assert_eq!(bench.serving().as_deref(), Some("1"));
+    assert_eq!(bench.host.timers(), Vec::<String>::new());
+    // The same run, once the template is mended.
+    bench.backend().switch = Method::Template(well);
+    bench
+        .run_backend(&bench.deploy(SECOND), Some(&program), &BackendStep::ALL)
+        .unwrap();
+    check_settled(&bench, SECOND, &["1 confirmed", "2 confirmed"]);
+}
+
+fn haproxy_follows_its_preset() {
+    let mut bench = Bench::new(Vec::new());
+    bench.behind(Preset::Haproxy);
+    ways_back::revert_now(&mut bench);
+    assert!(bench.get("/version").is_some());
+}
+
+fn a_proxy_that_is_not_there_is_named() {
+    let mut bench = nginx();
+    assert_eq!(
+        survey(&bench.connect(), &bench.app).unwrap().problems("me"),
+        Vec::<String>::new()
+    );
+    bench.stop_proxies();
+    let problems = |bench: &Bench| survey(&bench.connect(), &bench.app).unwrap().problems("me");
+    let said = problems(&bench).join("\n");
+    for part in [
+        "systemctl start nginx.service",
+        "nothing listens on port 8080",
+    ] {
+        assert!(said.contains(part), "{said}");
+    }
+    let Method::Template(proxy) = &mut bench.backend().switch else {
+        panic!("it is behind nginx");
+    };
+    proxy.watch = Watch::Slot;
+    proxy.unit = None;
+    proxy.check = vec!["no-such-program".into()];
+    proxy.file = "/etc/nowhere/guestbook.conf".into();
+    let said = problems(&bench).join("\n");
+    assert!(!said.contains("nothing listens"), "{said}");
+    for part in ["no-such-program not found", "no directory /etc/nowhere"] {
+        assert!(said.contains(part), "{said}");
+    }
+}

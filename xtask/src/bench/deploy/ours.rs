@@ -1,0 +1,124 @@
+//! Ours: the command line on the bench's workspace, and the way back as a breach takes it.
+
+use std::process::{Command, Stdio};
+use std::sync::Barrier;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use camino::Utf8Path;
+use stagegate_deploy::{
+    App, Artifact, BackendStep, Deploy, Host, Release, Target, perform_backend, revert, survey,
+};
+use stagegate_pipeline::{Config, Event};
+
+use super::Taken;
+use super::site::{PORT, Site};
+use super::watch::Watch;
+use crate::hosts::machine::Machine;
+
+/// One edit, brought to the hosts.
+pub(super) fn deploy(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<Taken> {
+    let (_, version) = site.edit()?;
+    let mut command = Command::new(std::env::current_exe().context("finding this program")?);
+    command
+        .args(["deploy", "backend", "--yes", "--format", "json", "--config"])
+        .arg(&site.overlay)
+        .stdin(Stdio::null());
+    let watch = Watch::begin(hosts, PORT, &version);
+    let before = super::watch::sent(hosts)?;
+    let began = Instant::now();
+    let output = site
+        .surround(&mut command)
+        .output()
+        .context("starting ours")?;
+    let said = String::from_utf8_lossy(&output.stdout);
+    if !output.status.success() {
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        bail!("ours ended with {}: {said}{complaint}", output.status);
+    }
+    let answered = watch.end(began)?;
+    let events: Vec<Event> = said
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .collect();
+    let longest = |prefix: &str| {
+        let of = events.iter().filter_map(|event| match event {
+            Event::StepDone { step, seconds, .. } if step.starts_with(prefix) => Some(*seconds),
+            _ => None,
+        });
+        of.fold(0.0, f64::max)
+    };
+    let health = longest("backend.health@");
+    Ok(Taken {
+        to_traffic: answered - longest("build") - health,
+        health,
+        switch: longest("backend.switch@"),
+        bytes: super::most(&before, &super::watch::sent(hosts)?),
+        back: 0.0,
+    })
+}
+
+/// Seconds of the way back, from the decision to users on the release of before: what
+/// the stabilisation does at a breach, over the connection that it watches through.
+pub(super) fn back(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<f64> {
+    let old = site.version();
+    let (program, version) = site.edit()?;
+    let artifact = Artifact::of_file(&program)?;
+    let places = places(site)?;
+    let ready = Barrier::new(hosts.len());
+    let one = |(target, app): (Target, App)| -> anyhow::Result<(Host, Deploy)> {
+        let deploy = Deploy {
+            target,
+            app,
+            release: Release {
+                version: version.parse()?,
+                commit: site.commit()?,
+            },
+            owner: "bench-back".into(),
+            by: "a benchmark".into(),
+        };
+        let host = Host::connect(&deploy.target)?;
+        survey(&host, &deploy.app)?;
+        for step in &BackendStep::ALL[..4] {
+            perform_backend(*step, &host, &deploy, Some(&artifact), &mut |_| {})?;
+        }
+        Ok((host, deploy))
+    };
+    std::thread::scope(|scope| {
+        let ways: Vec<_> = places
+            .into_iter()
+            .map(|place| {
+                let (one, ready) = (&one, &ready);
+                scope.spawn(move || -> anyhow::Result<Instant> {
+                    let deployed = one(place);
+                    ready.wait();
+                    let decided = Instant::now();
+                    let (host, deploy) = deployed?;
+                    revert(&host, &deploy, "a benchmark of the way back")?;
+                    Ok(decided)
+                })
+            })
+            .collect();
+        let mut decided = None;
+        for way in ways {
+            let at = way.join().ok().context("a thread ended early")??;
+            decided = Some(decided.map_or(at, |first: Instant| first.min(at)));
+        }
+        let decided = decided.context("there are no hosts")?;
+        // Asked afterwards: what the calls took is the upper bound of when users were back.
+        let took = decided.elapsed().as_secs_f64();
+        Watch::begin(hosts, PORT, &old).end(decided)?;
+        Ok(took)
+    })
+}
+
+fn places(site: &Site) -> anyhow::Result<Vec<(Target, App)>> {
+    let config = Config::load(&site.root, Some(Utf8Path::new(site.overlay.as_str())))
+        .map_err(|error| anyhow::anyhow!("{error}"))?;
+    let (app, environment) = config
+        .app
+        .as_ref()
+        .zip(config.deploy.get("production"))
+        .context("the bench's own configuration")?;
+    stagegate_pipeline::survey::hosts_of(app, environment).map_err(anyhow::Error::msg)
+}
