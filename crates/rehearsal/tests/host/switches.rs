@@ -21,14 +21,15 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
     ("by_restart_a_reboot_keeps_the_new", || {
         ways_back::reboot_after(&mut restart());
     }),
+];
+
+/// On real hosts, which have proxies, lose their power, and redirect a port that a program
+/// listens on.
+pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[
     (
         "a_change_of_method_goes_both_ways",
         a_change_of_method_goes_both_ways,
     ),
-];
-
-/// On real hosts, which have proxies and lose their power.
-pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[
     ("by_restart_a_crash_rolls_back", || {
         ways_back::crash(&mut restart());
     }),
