@@ -53,8 +53,8 @@ mod tests {
 
     #[test]
     fn a_file_counts_for_the_innermost_package() {
-        let text = "100644 blob aa      10\tsub/Cargo.toml\0100644 blob bb     200\tsub/a/x y\n\0\
-                    160000 commit cc       -\tsub/module\0100644 blob dd       3\tother/file\0";
+        let text = "100644 blob aa      10\tsub/Cargo.toml\x00100644 blob bb     200\tsub/a/x y\n\0\
+                    160000 commit cc       -\tsub/module\x00100644 blob dd       3\tother/file\0";
         let directories = [("sub/a".into(), "inner"), ("sub".into(), "root")];
         let sizes = sizes(text, &directories);
         let expected = [("inner".to_owned(), 200), ("root".to_owned(), 10)];
