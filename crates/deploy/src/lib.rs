@@ -65,7 +65,7 @@ pub use logs::{Logs, logs};
 pub use method::{By, Method, Preset, Proxy, Watch};
 pub use record::{DeployRecord, Outcome, PastDeploy};
 pub use status::{Health, HostStatus, history, previous_known_good, status};
-pub use step::{BackendStep, Direction, FrontendStep, Probe, Progress};
+pub use step::{BackendStep, Direction, FrontendStep, Probe, Probed, Progress};
 pub use survey::survey;
 pub use switch::Switch;
 pub use take_back::take_back;

@@ -3,6 +3,8 @@
 //! Every step can be probed (a question, nothing is written) and performed (idempotent).
 //! Their order is the enums' order; a caller journals around them.
 
+use std::time::Duration;
+
 use serde::{Deserialize, Serialize};
 
 /// The steps of a backend's deploy, in order.
@@ -80,6 +82,19 @@ pub struct Progress {
     pub done: Option<u64>,
     /// How far it goes, in the same unit.
     pub total: Option<u64>,
+    /// How the app answered a probe through its public port.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub probed: Option<Probed>,
+}
+
+/// One probe of what users get.
+#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq)]
+pub struct Probed {
+    /// Since the watch began.
+    pub at: Duration,
+    /// Until it answered as it should, through the SSH connection; none if it did
+    /// not.
+    pub latency: Option<Duration>,
 }
 
 impl Progress {
@@ -89,6 +104,17 @@ impl Progress {
             text: text.into(),
             done: Some(done),
             total: Some(total),
+            probed: None,
+        }
+    }
+
+    /// Progress that a probe of what users get makes.
+    pub(crate) fn probed(text: impl Into<String>, probed: Probed) -> Progress {
+        Progress {
+            text: text.into(),
+            done: None,
+            total: None,
+            probed: Some(probed),
         }
     }
 }

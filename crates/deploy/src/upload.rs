@@ -235,6 +235,7 @@ fn receive(
                 text: text.clone(),
                 done: Some(sent),
                 total: Some(total),
+                probed: None,
             });
             if renewed.elapsed() > RENEWAL {
                 renewed = Instant::now();

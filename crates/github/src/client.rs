@@ -24,11 +24,11 @@ pub struct Server {
 /// A client for one server with one token.
 pub struct GitHub {
     // Dropped before the runtime, which its connections live on.
-    octocrab: Octocrab,
-    runtime: Runtime,
+    pub(crate) octocrab: Octocrab,
+    pub(crate) runtime: Runtime,
 }
 
-type Answer<T> = Result<T, GitHubError>;
+pub(crate) type Answer<T> = Result<T, GitHubError>;
 
 impl GitHub {
     /// Makes a client; nothing is sent yet.

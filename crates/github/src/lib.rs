@@ -1,4 +1,4 @@
-//! GitHub releases and assets, as a release pipeline needs them.
+//! GitHub releases, assets and pull requests, as a release pipeline needs them.
 //!
 //! Blocking on the outside, octocrab on the inside: GitHub is the only place
 //! of the pipeline that is asynchronous, and the runtime stays in this crate.
@@ -10,6 +10,7 @@
 mod client;
 mod error;
 mod identity;
+mod pull;
 mod release;
 mod repository;
 mod token;
@@ -17,6 +18,7 @@ mod token;
 pub use client::{GitHub, Server};
 pub use error::GitHubError;
 pub use identity::{IDENTITY_TOKEN, IDENTITY_URL, Identity, IdentityError, IdentitySource};
+pub use pull::{Pull, PullDraft};
 pub use release::{Asset, Release, ReleaseDraft};
 pub use repository::{Repository, RepositoryFacts};
 pub use token::Token;

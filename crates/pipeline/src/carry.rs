@@ -37,6 +37,10 @@ pub fn pack(world: &World, file: &Utf8Path) -> anyhow::Result<Vec<String>> {
     let mut archive = tar::Builder::new(to);
     archive.follow_symlinks(false);
     let packed = |path: &Utf8Path| format!("packing {path} into {file}");
+    // Where nothing is begun this is all there is, and shows whose file it is.
+    archive
+        .append_dir("state", &world.state)
+        .with_context(|| packed(&world.state))?;
     for entry in world.state.read_dir_utf8()? {
         let path = entry?.into_path();
         let name = path.file_name().unwrap_or_default();
@@ -106,8 +110,8 @@ fn bundle_of(git: &Git, plan: &Plan, bundle: &Utf8Path) -> anyhow::Result<bool> 
     let mut names = Vec::new();
     for name in heads.into_iter().chain([plan.reference()]).chain(tags) {
         // What stands at the base is in every checkout already.
-        let commit = git.commit_of(&name)?;
-        if commit.is_some_and(|commit| commit != made.base) {
+        let object = git.ask(["rev-parse", "--verify", "--quiet", &name])?;
+        if object.is_some_and(|object| object != made.base) {
             names.push(name);
         }
     }
@@ -159,10 +163,30 @@ pub fn unpack(world: &World, directory: &Utf8Path) -> anyhow::Result<Vec<String>
     let open = Journal::open_targets(&world.state);
     for target in &open {
         if let Some(plan) = Journal::plan_of(&world.state, target)? {
+            name_what_stands(&world.git(), &plan)?;
             stand_at_its_branch(world, &plan, &branches)?;
         }
     }
     Ok(open)
+}
+
+/// A release commit that had to be written by nobody is in every checkout; only its
+/// private name is not.
+fn name_what_stands(git: &Git, plan: &Plan) -> anyhow::Result<()> {
+    for step in &plan.steps {
+        if let Action::Seal {
+            parent,
+            reference,
+            edits,
+            ..
+        } = &step.action
+            && edits.is_empty()
+            && git.commit_of(parent)?.is_some()
+        {
+            git.read(["update-ref", reference, parent])?;
+        }
+    }
+    Ok(())
 }
 
 fn collect(directory: &Utf8Path, files: &mut Vec<Utf8PathBuf>) -> anyhow::Result<()> {
@@ -308,3 +332,6 @@ fn stand_at_its_branch(
     git.read(["checkout", "--quiet", "-B", branch, wanted])?;
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,9 +1,11 @@
 //! What happens, as it happens: one stream for terminal, JSON lines,
 //! annotations and summaries. The library prints nothing.
 
+use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::account::Account;
+use crate::config::Level;
 use crate::{Plan, Stage};
 
 /// One thing that happened. Lifecycle events are kept; [`Event::Progress`]
@@ -39,6 +41,24 @@ pub enum Event {
         done: Option<u64>,
         /// How much there is.
         total: Option<u64>,
+    },
+    /// A gate objects to a place in a file; the step's own end follows.
+    Finding {
+        /// The step's id.
+        step: String,
+        /// What the gate's failure means.
+        level: Level,
+        /// Where, and what.
+        finding: Finding,
+    },
+    /// The app was asked through its public port while a new release serves it.
+    Probed {
+        /// The step's id.
+        step: String,
+        /// Milliseconds since the step began.
+        at: u64,
+        /// Milliseconds until it answered as it should; none if it did not.
+        latency: Option<f64>,
     },
     /// A step is done.
     StepDone {
@@ -77,6 +97,21 @@ pub enum Event {
         /// Wall seconds.
         seconds: f64,
     },
+}
+
+/// A place in a file, and what is wrong there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Finding {
+    /// The file, from the checkout's top.
+    pub file: Utf8PathBuf,
+    /// The line, counted from 1.
+    pub line: u64,
+    /// The column, counted from 1.
+    pub column: Option<u64>,
+    /// What kind of thing it is, in a few words.
+    pub title: String,
+    /// What is wrong.
+    pub message: String,
 }
 
 /// How a step came to be done.

@@ -1,6 +1,6 @@
 //! What the survey found. Plain data; the plan is made from nothing else.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
@@ -47,6 +47,8 @@ pub struct Facts {
     pub registry: Option<Found<RegistryFacts>>,
     /// GitHub; `None` where there is no release to make.
     pub github: Option<Found<GitHubFacts>>,
+    /// Bytes of tracked files by package: more than its package will have.
+    pub sizes: BTreeMap<String, u64>,
     /// The hosts of the environment.
     pub hosts: Vec<HostSurvey>,
     /// What runs on the hosts of the environment that is promoted from.
@@ -156,6 +158,8 @@ pub struct RemoteFacts {
     pub relation: Relation,
     /// Tags there, and the commits they mean.
     pub tags: BTreeMap<String, String>,
+    /// Branches of release pull requests there, and their commits.
+    pub prepared: BTreeMap<String, String>,
 }
 
 /// How a remote's branch stands to ours.
@@ -192,6 +196,8 @@ pub struct RegistryFacts {
     /// Who may publish each crate that is there, or why that is not known; of a
     /// large workspace only some are asked for.
     pub owners: BTreeMap<String, Result<Vec<String>, String>>,
+    /// The categories it knows, where it tells.
+    pub categories: Option<BTreeSet<String>>,
 }
 
 /// GitHub.

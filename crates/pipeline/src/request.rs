@@ -18,6 +18,8 @@ pub enum Request {
     Yank(YankRequest),
     /// A branch from a released version, ready for a fix.
     Hotfix(HotfixRequest),
+    /// A pull request with what a release would change in the files.
+    Prepare(ReleaseRequest),
     /// The gates, and nothing after them.
     Check(CheckRequest),
 }
@@ -35,6 +37,8 @@ pub struct ReleaseRequest {
     pub despite_freeze: Option<String>,
     /// The environment to deploy to.
     pub environment: String,
+    /// The tag is there already, at the commit that is checked out.
+    pub tagged: bool,
     /// The plan is obeyed elsewhere: who may write to the registry and to GitHub
     /// is asked there.
     pub handed_on: bool,

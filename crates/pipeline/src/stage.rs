@@ -62,11 +62,13 @@ pub enum Stage {
     Yank,
     /// A branch is made ready for a fix.
     Hotfix,
+    /// A pull request shows what a release would change.
+    Propose,
 }
 
 impl Stage {
     /// Every stage, in order.
-    pub const ALL: [Stage; 27] = [
+    pub const ALL: [Stage; 28] = [
         Stage::Fmt,
         Stage::Audit,
         Stage::Outdated,
@@ -94,6 +96,7 @@ impl Stage {
         Stage::Verify,
         Stage::Yank,
         Stage::Hotfix,
+        Stage::Propose,
     ];
 
     /// The name on the command line, in plans and in reports.
@@ -126,6 +129,7 @@ impl Stage {
             Stage::Verify => "verify",
             Stage::Yank => "yank",
             Stage::Hotfix => "hotfix",
+            Stage::Propose => "propose",
         }
     }
 
@@ -159,7 +163,8 @@ impl Stage {
             | Stage::Health
             | Stage::Stabilise
             | Stage::Yank
-            | Stage::Hotfix => false,
+            | Stage::Hotfix
+            | Stage::Propose => false,
         }
     }
 

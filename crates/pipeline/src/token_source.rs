@@ -13,7 +13,7 @@
 //! where it would come from, and whoever keeps it is not disturbed.
 
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
@@ -71,7 +71,12 @@ pub(crate) struct TokenSource {
     directory: PathBuf,
     cargo_home: PathBuf,
     kept: Mutex<Kept>,
+    confidant: OnceLock<Confidant>,
 }
+
+/// Is told every secret that a run comes to know on its way, so that whoever shows
+/// its output can strike it out.
+pub type Confidant = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// What was handed out and may be handed out again.
 #[derive(Default)]
@@ -112,6 +117,18 @@ impl TokenSource {
             directory,
             cargo_home,
             kept: Mutex::default(),
+            confidant: OnceLock::new(),
+        }
+    }
+
+    /// Names who is told secrets; the first to be named is.
+    pub(crate) fn confide(&self, confidant: Confidant) {
+        let _ = self.confidant.set(confidant);
+    }
+
+    fn tell(&self, secret: &str) {
+        if let Some(confidant) = self.confidant.get() {
+            confidant(secret);
         }
     }
 
@@ -171,7 +188,7 @@ impl TokenSource {
         let reason = match &kept.untrusted {
             _ if is_new => "a workflow's identity cannot create a new crate".to_owned(),
             Some(reason) => reason.clone(),
-            None => match lease(&mut kept, &identity, registry, now) {
+            None => match self.lease(&mut kept, &identity, registry, now) {
                 Ok(token) => {
                     return Ok(Granted {
                         token,
@@ -237,11 +254,13 @@ impl TokenSource {
         for provider in cargo.providers(&self.registry) {
             if provider == Provider::CredentialsFile {
                 if let Some(token) = Token::in_credentials(&self.registry, &self.cargo_home)? {
+                    self.tell(token.secret());
                     return Ok(granted(token, "cargo's credentials file".to_owned()));
                 }
             } else if let Some(provided) = provider.token(place, wanted, &self.directory)? {
                 let from = format!("the credential provider {}", provider.shown());
                 let token = provided.token.clone();
+                self.tell(token.secret());
                 kept.provided = Some((provided, from.clone()));
                 return Ok(granted(token, from));
             }
@@ -277,32 +296,36 @@ impl TokenSource {
             .context("giving the workflow's token back; it ends by itself within half an hour")
     }
 
+    /// The token of an identity: the one there is while it is good, or a new one.
+    fn lease(
+        &self,
+        kept: &mut Kept,
+        identity: &IdentitySource,
+        registry: &Registry,
+        now: Timestamp,
+    ) -> anyhow::Result<Token> {
+        if let Some(lease) = kept.lease.as_ref().filter(|lease| lease.is_good(now)) {
+            return Ok(lease.token.clone());
+        }
+        let audience = registry
+            .audience()
+            .context("the registry has no web API to be named as the audience")?;
+        let identity = identity.request(&audience)?;
+        self.tell(identity.expose());
+        let token =
+            registry.exchange(&Token::given(identity.expose(), "the runner's identity")?)?;
+        self.tell(token.secret());
+        kept.lease = Some(Lease {
+            token: token.clone(),
+            since: now,
+        });
+        Ok(token)
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         // Every change is one assignment, so a panic elsewhere leaves it whole.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The token of an identity: the one there is while it is good, or a new one.
-fn lease(
-    kept: &mut Kept,
-    identity: &IdentitySource,
-    registry: &Registry,
-    now: Timestamp,
-) -> anyhow::Result<Token> {
-    if let Some(lease) = kept.lease.as_ref().filter(|lease| lease.is_good(now)) {
-        return Ok(lease.token.clone());
-    }
-    let audience = registry
-        .audience()
-        .context("the registry has no web API to be named as the audience")?;
-    let identity = identity.request(&audience)?;
-    let token = registry.exchange(&Token::given(identity.expose(), "the runner's identity")?)?;
-    kept.lease = Some(Lease {
-        token: token.clone(),
-        since: now,
-    });
-    Ok(token)
 }
 
 fn may_be_kept(provided: &ProvidedToken, now: Timestamp) -> bool {

@@ -16,7 +16,7 @@ use stagegate_registry::{CargoConfig, Registry, TokenUse};
 use crate::command::Tool;
 use crate::git::Git;
 use crate::run::Paces;
-use crate::token_source::{Granted, TokenPlaces, TokenSource};
+use crate::token_source::{Confidant, Granted, TokenPlaces, TokenSource};
 use crate::{Config, Interrupt};
 
 /// Where everything is.
@@ -92,6 +92,12 @@ impl World {
             tokens: Arc::new(tokens),
             paces: Arc::default(),
         })
+    }
+
+    /// Names who is told every secret that the run comes to know; those of the
+    /// environment are known to whoever set them.
+    pub fn confide(&self, confidant: Confidant) {
+        self.tokens.confide(confidant);
     }
 
     /// The workspace of `root`, a checkout of ours or a copy of one.

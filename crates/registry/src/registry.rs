@@ -1,6 +1,6 @@
 //! A registry: its index and its downloads, read over HTTP.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -216,6 +216,28 @@ impl Registry {
                 url,
                 detail: "there is no list of users with `login`".to_owned(),
             })
+    }
+
+    /// The categories that crates may name; `None` where the registry tells of none.
+    ///
+    /// # Errors
+    ///
+    /// Whatever keeps the registry from answering.
+    pub fn categories(&self) -> Result<Option<BTreeSet<String>>, RegistryError> {
+        let Some(api) = &self.inner.config.api else {
+            return Ok(None);
+        };
+        let url = format!("{api}/api/v1/category_slugs");
+        let document = match api::call(self, "GET", &url, None, &[]) {
+            Ok(document) => document,
+            Err(Failure::Refused { .. } | Failure::Unauthorized { .. }) => return Ok(None),
+            Err(other) => return Err(other.into_read_error(&url)),
+        };
+        let slugs = document
+            .get("category_slugs")
+            .and_then(|all| all.as_array());
+        let slug = |category: &serde_json::Value| Some(category.get("slug")?.as_str()?.to_owned());
+        Ok(slugs.and_then(|all| all.iter().map(slug).collect()))
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, HashMap<String, Seen>> {

@@ -105,8 +105,9 @@ impl Token {
         self.0 == other.0
     }
 
-    /// The secret itself, for the one header that carries it.
-    pub(crate) fn secret(&self) -> &str {
+    /// The secret itself, for the one header that carries it, and for whoever strikes
+    /// it out of what is shown.
+    pub fn secret(&self) -> &str {
         &self.0
     }
 }

@@ -15,9 +15,10 @@ pub(crate) struct Cli {
     /// Lay this file over stagegate.toml
     #[arg(long, global = true, value_name = "FILE")]
     pub(crate) config: Option<Utf8PathBuf>,
-    /// What is printed: text for people, or one JSON event a line
-    #[arg(long, global = true, value_enum, default_value_t = Format::Human)]
-    pub(crate) format: Format,
+    /// What is printed: text for people, one JSON event a line, or a log for GitHub's
+    /// runner, which is the default there
+    #[arg(long, global = true, value_enum)]
+    pub(crate) format: Option<Format>,
 }
 
 /// For whom to print.
@@ -27,6 +28,8 @@ pub(crate) enum Format {
     Human,
     /// Programs
     Json,
+    /// GitHub's runner
+    Github,
 }
 
 /// What to do.
@@ -67,7 +70,10 @@ pub(crate) enum Task {
 }
 
 #[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
 pub(crate) struct Release {
+    #[command(subcommand)]
+    pub(crate) instead: Option<ReleaseTask>,
     /// A version such as 1.4.0, or `major`, `minor`, `patch`, `auto`; where
     /// versions differ, NAME=VERSION each
     #[arg(value_name = "VERSION", required_unless_present = "resume")]
@@ -75,6 +81,9 @@ pub(crate) struct Release {
     /// Make a pre-release of it under this label, such as `rc`
     #[arg(long, value_name = "LABEL", conflicts_with = "resume")]
     pub(crate) pre: Option<String>,
+    /// The tag is there already, at the commit that is checked out
+    #[arg(long)]
+    pub(crate) tagged: bool,
     #[command(flatten)]
     pub(crate) part: PartOfPlan,
     /// Print the plan and stop; nothing can be written
@@ -89,6 +98,26 @@ pub(crate) struct Release {
     pub(crate) going: Going,
     #[command(flatten)]
     pub(crate) environment: Environment,
+}
+
+/// What to do about a release instead of it.
+#[derive(Debug, Subcommand)]
+pub(crate) enum ReleaseTask {
+    /// Open or update a pull request with what the release would change in the files;
+    /// merging it releases
+    Prepare(Prepare),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Prepare {
+    /// A version, as for a release
+    #[arg(value_name = "VERSION", required_unless_present = "resume")]
+    pub(crate) versions: Vec<Wanted>,
+    /// Print the plan and stop; nothing can be written
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) dry_run: bool,
+    #[command(flatten)]
+    pub(crate) going: Going,
 }
 
 #[derive(Debug, Args)]
@@ -131,7 +160,7 @@ pub(crate) struct Going {
 #[derive(Debug, Args)]
 pub(crate) struct DespiteFreeze {
     /// Deploy although deploys are frozen, and say why in the hosts' records
-    #[arg(long = "despite-freeze", value_name = "WHY", conflicts_with = "resume")]
+    #[arg(long = "despite-freeze", value_name = "WHY")]
     pub(crate) why: Option<String>,
 }
 

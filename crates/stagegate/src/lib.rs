@@ -40,7 +40,10 @@ pub fn main() -> ExitCode {
             };
         }
     };
-    let format = cli.format;
+    let format = render::format(cli.format);
+    if format == cli::Format::Github {
+        render::runner::mask_environment();
+    }
     match command::run(cli) {
         Ok(exit) => exit.into(),
         Err(error) => {

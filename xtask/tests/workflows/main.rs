@@ -5,6 +5,7 @@
 //! The linters come from PyPI and npm (`.ci/run` installs them below
 //! target/tools); where they are not there the test says what it skipped.
 
+mod charts;
 mod lint;
 mod rights;
 mod variants;

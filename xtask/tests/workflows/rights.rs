@@ -132,7 +132,15 @@ fn runs_that_change_one_environment_never_meet() {
             continue;
         };
         assert_eq!(deploy, rollback, "{configuration}");
-        let usual = release.strip_prefix("stagegate-").unwrap();
+        // A closed pull request that releases nothing is nobody's neighbour.
+        let (condition, group) = release.split_once(" && '").unwrap();
+        assert_eq!(
+            condition,
+            "${{ (github.event_name != 'pull_request' || startsWith(github.head_ref, 'release/'))",
+            "{configuration}"
+        );
+        let usual = group.strip_suffix("' || github.run_id }}").unwrap();
+        let usual = usual.strip_prefix("stagegate-").unwrap();
         let same = format!("stagegate-${{{{ inputs.environment || '{usual}' }}}}");
         assert_eq!(deploy, same, "{configuration}");
     }
@@ -206,5 +214,35 @@ fn a_branch_can_require_one_job() {
             );
         }
         assert_eq!(passed["if"], "${{ always() }}", "{configuration}");
+    }
+}
+
+#[test]
+fn only_a_merged_pull_request_of_ours_releases() {
+    for (configuration, workflows) in every() {
+        let release = &workflows["release"];
+        let begins = &release["on"]["pull_request"];
+        assert_eq!(
+            begins["types"],
+            serde_json::json!(["closed"]),
+            "{configuration}"
+        );
+        let condition = release["jobs"]["plan"]["if"].as_str().unwrap();
+        for part in [
+            "github.event.pull_request.merged &&",
+            "startsWith(github.head_ref, 'release/')",
+            "head.repo.full_name == github.repository",
+        ] {
+            assert!(condition.contains(part), "{configuration}: {condition}");
+        }
+        // Every other job needs the plan, at first or second hand.
+        for (id, job) in jobs(release).filter(|(id, _)| *id != "plan") {
+            assert!(job["needs"].is_array(), "{configuration}: {id}");
+            let condition = job["if"].as_str().unwrap_or_default();
+            assert!(!condition.contains("always()"), "{configuration}: {id}");
+        }
+        let tags = &release["on"]["push"]["tags"];
+        let wanted = configuration == "odd";
+        assert_eq!(tags.is_array(), wanted, "{configuration}: {tags}");
     }
 }

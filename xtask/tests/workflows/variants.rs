@@ -16,7 +16,7 @@ fn all() -> Vec<(&'static str, String, bool, &'static str)> {
     let two = "[deploy.staging]\nhosts = [\"deploy@staging.example.org\"]\n";
     let odd = "[release]\nbranch = \"release/1.x\"\n[registry]\nname = \"my-company\"\n\
         [github]\nsbom = false\n[ci]\nrunner = \"ubuntu-22.04-arm\"\ntoolchain = \"1.95.0\"\n\
-        attest = false\ngates = [\"fmt\"]\nsetup = [\"echo 'a: b' # c\", \"echo \\\"$HOME\\\"\"]\n\
+        attest = false\non_tag = true\ngates = [\"fmt\"]\nsetup = [\"echo 'a: b' # c\", \"echo \\\"$HOME\\\"\"]\n\
         env = { RUST_BACKTRACE = \"1\", WORDS = \"a: b\" }\n\
         [[ci.job]]\nname = \"long-test\"\nrun = [\"sh\", \"-c\", \"echo 'it is' $HOME\"]\n";
     vec![

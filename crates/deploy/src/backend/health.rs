@@ -90,6 +90,7 @@ fn wait(
                     text: format!("slot {slot}: {why}"),
                     done: None,
                     total: None,
+                    probed: None,
                 });
                 let state = unit::state(host, &layout, slot)?;
                 if matches!(state.active.as_str(), "failed" | "inactive") {

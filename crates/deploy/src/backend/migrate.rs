@@ -157,6 +157,7 @@ fn wait(
             text: format!("the migration runs, {} s", began.elapsed().as_secs()),
             done: None,
             total: None,
+            probed: None,
         });
         std::thread::sleep(INTERVAL);
     }

@@ -14,7 +14,7 @@ use crate::layout::{Layout, Slot};
 use crate::lease;
 use crate::method::Watch;
 use crate::state::{Place, State};
-use crate::step::Progress;
+use crate::step::{Probed, Progress};
 
 use super::health::{RENEWAL, probe};
 use super::{out_of_order, reverted_meanwhile, switch, unit};
@@ -86,7 +86,19 @@ fn watch(
     let mut renewed = began;
     let mut probes = 0;
     loop {
-        if let Err(why) = probe(host, deploy, backend, watched_port(backend, slot))? {
+        let asked = Instant::now();
+        let answer = probe(host, deploy, backend, watched_port(backend, slot))?;
+        progress(Progress::probed(
+            match &answer {
+                Ok(()) => format!("{} answers", deploy.release.id()),
+                Err(why) => why.clone(),
+            },
+            Probed {
+                at: asked.duration_since(began),
+                latency: answer.is_ok().then(|| asked.elapsed()),
+            },
+        ));
+        if let Err(why) = answer {
             return Ok(Err(format!("users would meet this: {why}")));
         }
         probes += 1;

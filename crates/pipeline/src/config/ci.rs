@@ -28,6 +28,9 @@ pub struct CiConfig {
     /// Further jobs for pull requests and pushes, required as the gates are.
     #[serde(rename = "job")]
     pub jobs: Vec<CiJob>,
+    /// Whether a pushed tag of the form `release.tag` is released. A release that is
+    /// made elsewhere pushes its tag too, and would be made twice.
+    pub on_tag: bool,
     /// Whether what is released gets an attestation of where it was built.
     pub attest: bool,
 }
@@ -42,6 +45,7 @@ impl Default for CiConfig {
             setup: Vec::new(),
             env: BTreeMap::new(),
             jobs: Vec::new(),
+            on_tag: false,
             attest: true,
         }
     }

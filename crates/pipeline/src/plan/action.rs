@@ -161,6 +161,19 @@ pub enum Action {
         /// Its name.
         package: String,
     },
+    /// Brings a branch of ours to the remote, in place of what the plan saw there.
+    PushBranch {
+        /// The remote's name.
+        remote: String,
+        /// The branch.
+        branch: String,
+        /// The private reference of the commit.
+        reference: String,
+        /// Where the branch stood at the remote.
+        there: Option<String>,
+    },
+    /// Opens a pull request, or brings one up to date.
+    Propose(Proposal),
     /// Takes the published versions into a fresh project, as a user would.
     Resolve {
         /// What was published.
@@ -360,6 +373,23 @@ pub struct ReleaseRef {
     pub repository: Repository,
     /// The tag.
     pub tag: String,
+}
+
+/// What a pull request says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Proposal {
+    /// The server.
+    pub server: Server,
+    /// The repository.
+    pub repository: Repository,
+    /// The title.
+    pub title: String,
+    /// The text, Markdown.
+    pub body: String,
+    /// The branch that is to be merged.
+    pub head: String,
+    /// The branch that it is to be merged into.
+    pub base: String,
 }
 
 /// A binary to build.

@@ -12,7 +12,7 @@ use crate::group::Group;
 use crate::token_source::TokenPlaces;
 
 /// The version itself.
-pub(super) fn version(facts: &Facts, one: &Move<'_>, blockers: &mut Vec<Blocker>) {
+pub(super) fn version(facts: &Facts, one: &Move<'_>, tagged: bool, blockers: &mut Vec<Blocker>) {
     let (tag, version, current) = (one.tag(), &one.to, &one.group.version);
     if version < current {
         blockers.push(Blocker::new(
@@ -35,7 +35,11 @@ pub(super) fn version(facts: &Facts, one: &Move<'_>, blockers: &mut Vec<Blocker>
             .get(&tag)
             .map(|commit| (commit, "in this checkout"));
         let there = git.remote.as_ref().ok().and_then(|r| r.tags.get(&tag));
-        if let Some((commit, place)) = here.or(there.map(|commit| (commit, "at the remote"))) {
+        // Somebody tagged what is checked out, and wants that released.
+        let meant = |commit: &&String| tagged && **commit == git.head && version == current;
+        let known = here.or(there.map(|commit| (commit, "at the remote")));
+        let known = known.filter(|(commit, _)| !meant(commit));
+        if let Some((commit, place)) = known {
             blockers.push(Blocker::new(
                 format!(
                     "{version} is already tagged: {tag} is {} {place}",

@@ -161,6 +161,9 @@ fn promote(
         let notes = gathered.map(|section| changelog.notes(section));
         return Ok((None, notes.unwrap_or_default()));
     }
+    if let Some(notes) = super::prepare::prepared(&changelog, one) {
+        return Ok((None, notes));
+    }
     let notes = changelog.notes(changelog.coming(&one.to)?);
     let links = facts
         .github

@@ -130,7 +130,7 @@ fn empty(
 /// The number after is somebody's already.
 fn taken(facts: &Facts, one: &Move<'_>, blockers: &mut Vec<Blocker>) {
     let mut taken = Vec::new();
-    super::admission::version(facts, one, &mut taken);
+    super::admission::version(facts, one, false, &mut taken);
     if !taken.is_empty() {
         blockers.push(Blocker::new(
             format!(

@@ -18,7 +18,7 @@ impl Release<'_> {
         let reference = plan.reference();
         let mut all = edits.bump.clone();
         all.extend(edits.changelogs.iter().cloned());
-        self.write(plan, &edits);
+        write(&self.git.head, self.moves, &edits, plan);
         let seal = Action::Seal {
             parent: self.git.head.clone(),
             message: format!("Release {}", spoken(self.moves)),
@@ -27,7 +27,10 @@ impl Release<'_> {
             reference: reference.clone(),
             edits: all.clone(),
         };
-        let title = "make the release commit, on no branch yet";
+        let title = match all.is_empty() {
+            true => "release this commit as it stands: nothing has to be written",
+            false => "make the release commit, on no branch yet",
+        };
         plan.steps
             .push(Step::new("seal", Stage::Package, title, seal));
         self.make(plan, &reference);
@@ -58,33 +61,6 @@ impl Release<'_> {
             self.draft(plan, one, &edits.notes[&one.group.name]);
         }
         Some(())
-    }
-
-    /// Bump and changelog, in the tree.
-    fn write(&self, plan: &mut Plan, edits: &Edits) {
-        let base = &self.git.head;
-        let mut step = |id: &str, stage, title: String, edits: &[stagegate_manifest::FileEdit]| {
-            let action = Action::Edit {
-                base: base.clone(),
-                edits: edits.to_vec(),
-            };
-            if !edits.is_empty() {
-                plan.steps.push(Step::new(id, stage, title, action));
-            }
-        };
-        let versions = spoken(self.moves);
-        let title = format!("write {versions} into {} files", edits.bump.len());
-        step("bump", Stage::Bump, title, &edits.bump);
-        let files: Vec<&str> = edits.changelogs.iter().map(|e| e.path.as_str()).collect();
-        let title = match self.moves {
-            [one] => format!(
-                "promote [Unreleased] to [{}] in {}",
-                one.to,
-                files.join(", ")
-            ),
-            _ => format!("promote [Unreleased] in {}", files.join(", ")),
-        };
-        step("changelog", Stage::Changelog, title, &edits.changelogs);
     }
 
     /// Packages and binaries, from the release commit.
@@ -256,6 +232,32 @@ impl Release<'_> {
             action,
         ));
     }
+}
+
+/// Bump and changelog, in the tree.
+pub(super) fn write(base: &str, moves: &[Move<'_>], edits: &Edits, plan: &mut Plan) {
+    let mut step = |id: &str, stage, title: String, edits: &[stagegate_manifest::FileEdit]| {
+        let action = Action::Edit {
+            base: base.to_owned(),
+            edits: edits.to_vec(),
+        };
+        if !edits.is_empty() {
+            plan.steps.push(Step::new(id, stage, title, action));
+        }
+    };
+    let versions = spoken(moves);
+    let title = format!("write {versions} into {} files", edits.bump.len());
+    step("bump", Stage::Bump, title, &edits.bump);
+    let files: Vec<&str> = edits.changelogs.iter().map(|e| e.path.as_str()).collect();
+    let title = match moves {
+        [one] => format!(
+            "promote [Unreleased] to [{}] in {}",
+            one.to,
+            files.join(", ")
+        ),
+        _ => format!("promote [Unreleased] in {}", files.join(", ")),
+    };
+    step("changelog", Stage::Changelog, title, &edits.changelogs);
 }
 
 /// What an asset is called in its release.

@@ -18,6 +18,7 @@ mod hotfix;
 mod limits;
 mod local;
 mod moves;
+mod prepare;
 mod promote;
 mod publish;
 mod release;
@@ -33,11 +34,12 @@ use serde::{Deserialize, Serialize};
 
 pub use access::access;
 pub use action::{
-    Action, Binary, CommitIdentity, FrontendBuild, GateCommand, Place, PublishedCrate, ReleaseRef,
-    ResolveDepth,
+    Action, Binary, CommitIdentity, FrontendBuild, GateCommand, Place, Proposal, PublishedCrate,
+    ReleaseRef, ResolveDepth,
 };
 pub use check::gates_that_are_on;
 pub(crate) use hotfix::BRANCHES as HOTFIXES;
+pub(crate) use prepare::BRANCHES as PREPARED;
 pub use version::{Kind, VersionRequest, Wanted};
 
 use crate::blocker::{Blocker, Blockers};
@@ -208,6 +210,7 @@ pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, B
         Request::Rollback(wanted) => deploy::plan_rollback(facts, config, wanted, &mut blockers),
         Request::Yank(wanted) => yank::plan(facts, config, wanted, &mut blockers),
         Request::Hotfix(wanted) => hotfix::plan(facts, config, wanted, &mut blockers),
+        Request::Prepare(wanted) => prepare::plan(facts, config, wanted, &mut blockers),
         Request::Check(wanted) => check::plan(facts, config, wanted, &mut blockers),
     };
     match plan {

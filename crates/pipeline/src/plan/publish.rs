@@ -122,6 +122,9 @@ fn is_library(facts: &Facts, name: &str) -> bool {
     })
 }
 
+/// Bytes of a package that crates.io takes.
+const LARGEST_PACKAGE: u64 = 10 * 1024 * 1024;
+
 /// What is worth knowing of it before saying yes.
 pub(super) fn notes(facts: &Facts, plan: &mut Plan) {
     let Some(Ok(registry)) = &facts.registry else {
@@ -137,6 +140,27 @@ pub(super) fn notes(facts: &Facts, plan: &mut Plan) {
         plan.notes
             .push(format!("new on {}: {}", registry.name, new.join(", ")));
     }
+    plan.notes.extend(sizes(facts, &published));
+    if let Some(known) = &registry.categories {
+        for package in facts
+            .workspace
+            .packages
+            .iter()
+            .filter(|p| published.contains(&p.name.as_str()))
+        {
+            let unknown = package
+                .metadata
+                .categories
+                .iter()
+                .filter(|c| !known.contains(*c));
+            plan.notes.extend(unknown.map(|category| {
+                format!(
+                    "{} does not know the category `{category}` of {}, and leaves it out",
+                    registry.name, package.name
+                )
+            }));
+        }
+    }
     if let Ok(places) = &registry.token {
         plan.notes
             .push(format!("the token for {} comes {places}", registry.name));
@@ -149,6 +173,34 @@ pub(super) fn notes(facts: &Facts, plan: &mut Plan) {
     if registry.name == "crates-io" {
         plan.notes.extend(limits::note(new.len(), known.len()));
     }
+}
+
+/// How large the packages will be at most, and which may be too large.
+fn sizes(facts: &Facts, published: &[&str]) -> Vec<String> {
+    let sizes: Vec<(&str, u64)> = published
+        .iter()
+        .filter_map(|name| Some((*name, *facts.sizes.get(*name)?)))
+        .collect();
+    let Some((largest, size)) = sizes.iter().max_by_key(|(_, size)| *size) else {
+        return Vec::new();
+    };
+    let mut notes = vec![format!(
+        "{} KiB of tracked files before packing; the largest crate is {largest} with {} KiB",
+        sizes
+            .iter()
+            .map(|(_, size)| size)
+            .sum::<u64>()
+            .div_ceil(1024),
+        size.div_ceil(1024)
+    )];
+    let large = sizes.iter().filter(|(_, size)| *size > LARGEST_PACKAGE);
+    notes.extend(large.map(|(name, _)| {
+        format!(
+            "{name} may be more than the {} MiB packed that a registry takes; that is measured before any upload",
+            LARGEST_PACKAGE >> 20
+        )
+    }));
+    notes
 }
 
 fn published(step: &Step) -> Option<&str> {

@@ -30,7 +30,7 @@ pub(super) fn plan(
     let groups = facts.groups.as_deref().ok()?;
     let moves = moves(facts, config, groups, wanted, blockers);
     for one in &moves {
-        admission::version(facts, one, blockers);
+        admission::version(facts, one, wanted.tagged, blockers);
     }
     let edits = edits(facts, wanted, &moves, blockers);
     let levels = levels(facts, config, &moves, blockers);
@@ -94,7 +94,7 @@ fn levels(
 }
 
 /// The plan without its steps: names and versions.
-fn empty(facts: &Facts, config: &Config, moves: &[Move<'_>]) -> Option<Plan> {
+pub(super) fn empty(facts: &Facts, config: &Config, moves: &[Move<'_>]) -> Option<Plan> {
     let one_of_one = facts.groups.as_ref().is_ok_and(|groups| groups.len() == 1);
     let asked: Vec<String> = moves
         .iter()

@@ -111,6 +111,7 @@ fn facts() -> Facts {
             sign_tags: false,
             tags: BTreeMap::from([("v1.0.0".to_owned(), "b".repeat(40))]),
             remote: Ok(RemoteFacts {
+                prepared: BTreeMap::new(),
                 url: "u".to_owned(),
                 relation: Relation::Same,
                 tags: BTreeMap::new(),
@@ -126,6 +127,7 @@ fn facts() -> Facts {
             }),
             versions: ["core", "left", "right", "top"].map(versions).into(),
             owners: BTreeMap::new(),
+            categories: None,
         })),
         github: Some(Ok(GitHubFacts {
             server: stagegate_github::Server {
@@ -141,6 +143,7 @@ fn facts() -> Facts {
             latest: None,
             existing: None,
         })),
+        sizes: [("core".to_owned(), 2048), ("top".to_owned(), 11 << 20)].into(),
         hosts: Vec::new(),
         promoted: Vec::new(),
     }
@@ -165,6 +168,7 @@ fn grouped(facts: &Facts, config: &Config) -> Facts {
 
 fn release(facts: &Facts, version: &str, skip: &[Stage]) -> Result<Plan, Blockers> {
     let request = ReleaseRequest {
+        tagged: false,
         versions: version.split(' ').map(|v| v.parse().unwrap()).collect(),
         pre: None,
         skip: skip.to_vec(),
@@ -288,10 +292,27 @@ fn what_publishing_takes_is_told_before_the_question() {
         "new on crates-io: left, right, top",
         "comes from the workflow's identity, else from X",
         "4 crates are published, at most 3 one after the other",
+        "11266 KiB of tracked files before packing; the largest crate is top with 11264 KiB",
+        "top may be more than the 10 MiB packed",
     ] {
         assert!(told.contains(want), "{told}");
     }
     assert!(!told.contains("of waiting"), "{told}");
+}
+
+#[test]
+fn a_category_that_the_registry_would_leave_out_is_told() {
+    let mut facts = facts();
+    let Some(Ok(registry)) = &mut facts.registry else {
+        panic!("the registry was asked")
+    };
+    registry.categories = Some(["algorithms".to_owned()].into());
+    let core = &mut facts.workspace.packages[0];
+    core.metadata.categories = vec!["algorithms".to_owned(), "algorithm".to_owned()];
+    let notes = release(&facts, "minor", &[]).unwrap().notes;
+    let told: Vec<_> = notes.iter().filter(|n| n.contains("categor")).collect();
+    assert_eq!(told.len(), 1, "{notes:?}");
+    assert!(told[0].contains("`algorithm` of "), "{told:?}");
 }
 
 #[test]

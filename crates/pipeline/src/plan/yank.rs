@@ -161,7 +161,10 @@ fn registry_steps(
         Err(blocker) => blockers.push(blocker.clone()),
         Ok(places) if places.plain.is_none() => blockers.push(Blocker::new(
             format!("a workflow's identity cannot {verb} on {}", registry.name),
-            format!("give a token in {}", Token::variable(&registry.name)),
+            format!(
+                "trusted publishing is for uploads alone; give a token that may yank in {}",
+                Token::variable(&registry.name)
+            ),
         )),
         Ok(_) => {}
     }

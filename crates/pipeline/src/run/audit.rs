@@ -10,6 +10,7 @@ use rustsec::report::Settings;
 use rustsec::{Database, Lockfile, Report};
 
 use super::Effect;
+use crate::event::Finding;
 use crate::survey::default_database;
 
 pub(super) fn audit(
@@ -44,6 +45,7 @@ pub(super) fn audit(
     };
     let report = Report::generate(&database, &locked, &settings);
     if report.vulnerabilities.found {
+        effect.found(findings(effect, &lockfile, &report)?);
         let found: Vec<String> = report
             .vulnerabilities
             .list
@@ -71,6 +73,40 @@ pub(super) fn audit(
         locked.packages.len(),
         newest.unwrap_or_default()
     ))
+}
+
+/// Where the lockfile names what is vulnerable.
+fn findings(
+    effect: &Effect<'_>,
+    lockfile: &Utf8Path,
+    report: &Report,
+) -> anyhow::Result<Vec<Finding>> {
+    let text = std::fs::read_to_string(lockfile).with_context(|| format!("reading {lockfile}"))?;
+    let lines: Vec<&str> = text.lines().collect();
+    let finding = |name: &str, version: &str, title: &str, id: &str| {
+        let head = [
+            format!("name = \"{name}\""),
+            format!("version = \"{version}\""),
+        ];
+        let at = lines.windows(2).position(|pair| pair == head);
+        Finding {
+            file: effect.world.subdirectory.join("Cargo.lock"),
+            line: at.map_or(1, |at| at as u64 + 1),
+            column: None,
+            title: id.to_owned(),
+            message: format!("{name} {version}: {title}"),
+        }
+    };
+    let found = report.vulnerabilities.list.iter().map(|v| {
+        let (package, advisory) = (&v.package, &v.advisory);
+        finding(
+            package.name.as_str(),
+            &package.version.to_string(),
+            &advisory.title,
+            advisory.id.as_str(),
+        )
+    });
+    Ok(found.collect())
 }
 
 /// RustSec's own database, cloned or brought up to date with git.

@@ -224,5 +224,8 @@ pub(super) fn perform_frontend(
 }
 
 fn show(effect: &Effect<'_>, progress: Progress) {
+    if let Some(probed) = progress.probed {
+        return effect.probed(probed.at, probed.latency);
+    }
     effect.progress(progress.text, progress.done, progress.total);
 }

@@ -2,6 +2,7 @@
 
 use anyhow::bail;
 
+use super::findings::Reader;
 use super::step::{self, Performed, indent};
 use super::{Effect, Probe};
 use crate::account::Spent;
@@ -55,8 +56,10 @@ pub(super) fn command(effect: &mut Effect<'_>, gate: &GateCommand) -> anyhow::Re
         effect.world.target_directory.clone().as_str(),
     );
     let shown = tool.shown().to_owned();
-    let (passed, stdout, tail) = effect.try_run(tool)?;
+    let mut reader = Reader::new(&effect.world.root, &effect.world.subdirectory);
+    let (passed, stdout, tail) = effect.try_run_reading(tool, &mut |line| reader.line(line))?;
     if !passed {
+        effect.found(reader.findings());
         bail!(
             "`{shown}` says\n{}\n  the whole output is in {}",
             indent(&tail),

@@ -118,7 +118,16 @@ impl Sending<'_> {
             effect.progress(format!("uploading {}", self.name), None, None);
             let answer = registry.upload(&granted.token, &self.upload);
             match answer {
-                Ok(_) => return Ok(()),
+                Ok(uploaded) => {
+                    let warnings = uploaded.warnings.into_iter();
+                    self.remark = self
+                        .remark
+                        .take()
+                        .into_iter()
+                        .chain(warnings)
+                        .reduce(|a, b| format!("{a}; {b}"));
+                    return Ok(());
+                }
                 // Ours from an attempt whose answer was lost, or another's: the index tells.
                 Err(UploadError::AlreadyUploaded { .. }) => return Ok(()),
                 Err(UploadError::RateLimited { retry_after, .. }) => {

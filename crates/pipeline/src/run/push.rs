@@ -100,10 +100,19 @@ pub(super) fn perform(
 ) -> anyhow::Result<String> {
     let git = effect.world.git();
     let commit = git.need_commit(reference)?;
+    let contains = |there: &Option<String>| {
+        there
+            .as_ref()
+            .is_some_and(|there| *there == commit || git.is_ancestor(&commit, there))
+    };
+    // A commit that was merged there may have others on top of it by now.
+    let before = look(effect, remote, branch, tags, reference)?;
     let mut args = ["push", "--atomic", "--porcelain", remote]
         .map(str::to_owned)
         .to_vec();
-    args.push(format!("{commit}:refs/heads/{branch}"));
+    if !contains(&before.branch) {
+        args.push(format!("{commit}:refs/heads/{branch}"));
+    }
     args.extend(
         tags.iter()
             .map(|tag| format!("refs/tags/{tag}:refs/tags/{tag}")),
@@ -111,7 +120,7 @@ pub(super) fn perform(
     effect.run(git.tool(args))?;
     let stand = look(effect, remote, branch, tags, reference)?;
     let tags = tags.join(", ");
-    if stand.branch.as_ref() != Some(&commit) || !stand.has_tags() {
+    if !contains(&stand.branch) || !stand.has_tags() {
         bail!(
             "git says it pushed, and {remote} does not have {branch} at {} with {tags}",
             short(&commit)

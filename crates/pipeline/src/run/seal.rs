@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use stagegate_manifest::FileEdit;
 
 use super::{Effect, Probe, edit, tree};
-use crate::plan::CommitIdentity;
+use crate::plan::{Action, CommitIdentity};
 
 pub(super) fn probe(
     effect: &mut Effect<'_>,
@@ -19,7 +19,11 @@ pub(super) fn probe(
     let Some(commit) = git.commit_of(reference)? else {
         return Ok(Probe::Absent);
     };
-    let known = git.read(["rev-parse", &format!("{commit}^")])?;
+    let prepared = matches!(&effect.step.action, Action::Seal { edits, .. } if edits.is_empty());
+    let known = match prepared {
+        true => commit.clone(),
+        false => git.read(["rev-parse", &format!("{commit}^")])?,
+    };
     if known == parent {
         return Ok(Probe::Done(short(&commit)));
     }
@@ -41,6 +45,18 @@ pub(super) fn perform(
     edits: &[FileEdit],
 ) -> anyhow::Result<String> {
     let root = tree::lay(effect, parent)?;
+    if edits.is_empty() {
+        // Everything stands there already: that commit is the one to release.
+        let args = [
+            "update-ref",
+            "-m",
+            "stagegate: release commit",
+            reference,
+            parent,
+        ];
+        effect.run(effect.world.git().tool(args))?;
+        return Ok(format!("{} as it stands", short(parent)));
+    }
     // A killed run may have left the tree without some of its changes.
     edit::apply(&root, edits)?;
     let git = tree::git(effect);

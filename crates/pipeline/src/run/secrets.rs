@@ -13,6 +13,7 @@ use regex::bytes::Regex;
 use super::Effect;
 use super::tracked::Tracked;
 use crate::config::PathPattern;
+use crate::event::Finding;
 
 /// Kinds of credentials and their shapes, as their issuers document them.
 const SHAPES: [(&str, &str); 12] = [
@@ -74,13 +75,21 @@ pub(super) fn look(effect: &mut Effect<'_>, allow: &[PathPattern]) -> anyhow::Re
         }
         read += 1;
         let here = findings(&bytes).into_iter();
-        found.extend(here.map(|(line, what)| format!("{path}:{line}: {what}")));
+        found.extend(here.map(|(line, what)| Finding {
+            file: path.clone(),
+            line: line as u64,
+            column: None,
+            title: "credential".to_owned(),
+            message: what,
+        }));
     }
     if !found.is_empty() {
+        let shown: Vec<String> = found.iter().map(super::findings::shown).collect();
+        effect.found(found);
         bail!(
             "{} credentials in tracked files:\n    {}\n  revoke each where it was issued, for whoever has the history has it, and remove it; a file that only looks so is named in `gates.secrets.allow`",
-            found.len(),
-            found.join("\n    ")
+            shown.len(),
+            shown.join("\n    ")
         );
     }
     Ok(format!(

@@ -8,11 +8,12 @@ use stagegate_deploy::Host;
 
 use super::{
     asset, audit, branch, build, commit, deploy, edit, gate, github, links, msrv, outcome,
-    outdated, package, produce, prove, publish, push, resolve, sbom, seal, secrets, tag, yank,
+    outdated, package, produce, propose, prove, publish, push, resolve, sbom, seal, secrets, tag,
+    yank,
 };
 use crate::account::{Account, Spent};
 use crate::command::{Stopped, Tool, log_of};
-use crate::event::{Event, StepOutcome};
+use crate::event::{Event, Finding, StepOutcome};
 use crate::plan::{Action, Step};
 use crate::{Plan, World};
 
@@ -85,13 +86,46 @@ impl<'a> Effect<'a> {
         Ok(stdout)
     }
 
+    /// Says where a gate objects.
+    pub(crate) fn found(&self, findings: Vec<Finding>) {
+        let Some(level) = self.step.action.gate_level() else {
+            return;
+        };
+        for finding in findings {
+            (self.tell)(Event::Finding {
+                step: self.step.id.clone(),
+                level,
+                finding,
+            });
+        }
+    }
+
+    /// Says how the app answered.
+    pub(crate) fn probed(&self, at: Duration, latency: Option<Duration>) {
+        (self.tell)(Event::Probed {
+            step: self.step.id.clone(),
+            at: u64::try_from(at.as_millis()).unwrap_or(u64::MAX),
+            latency: latency.map(|latency| latency.as_secs_f64() * 1000.0),
+        });
+    }
+
     /// Runs a program; whether it succeeded, what it printed, and its last lines.
     pub(crate) fn try_run(&mut self, tool: Tool) -> anyhow::Result<(bool, String, String)> {
+        self.try_run_reading(tool, &mut |_| {})
+    }
+
+    /// The same; `read` is told each line.
+    pub(crate) fn try_run_reading(
+        &mut self,
+        tool: Tool,
+        read: &mut dyn FnMut(&str),
+    ) -> anyhow::Result<(bool, String, String)> {
         let spent = tool.spent;
         let log = self.log();
         let start = Instant::now();
         let result = tool.run(Some(&log), &self.world.interrupt, &mut |line| {
-            self.progress(line.trim(), None, None)
+            read(line);
+            self.progress(line.trim(), None, None);
         });
         self.account.book(spent, start.elapsed());
         let outcome = result?;
@@ -225,6 +259,13 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
             ..
         } => yank::probe_changelog(effect, edit, remote, branch),
         Action::Branch { name, reference } => branch::probe(effect, name, reference),
+        Action::PushBranch {
+            remote,
+            branch,
+            reference,
+            there,
+        } => propose::probe_branch(effect, remote, branch, reference, there.as_deref()),
+        Action::Propose(proposal) => propose::probe(effect, proposal),
         Action::Command { probe, .. } => gate::probe_command(effect, probe.as_deref()),
     }
 }
@@ -333,6 +374,13 @@ pub(super) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<St
             undo,
         } => yank::mark_release(effect, release, note, *undo),
         Action::Branch { name, reference } => branch::perform(effect, name, reference),
+        Action::PushBranch {
+            remote,
+            branch,
+            reference,
+            there,
+        } => propose::push_branch(effect, remote, branch, reference, there.as_deref()),
+        Action::Propose(proposal) => propose::perform(effect, proposal),
         Action::MarkChangelog {
             edit,
             message,

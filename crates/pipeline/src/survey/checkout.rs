@@ -98,9 +98,18 @@ fn remote(world: &World, git: &Git, head: &str, branch: &str) -> Found<RemoteFac
             tags.insert(tag.trim_end_matches("^{}").to_owned(), commit.clone());
         }
     }
+    let prepared = references
+        .iter()
+        .filter_map(|(name, commit)| {
+            let branch = name.strip_prefix("refs/heads/")?;
+            let ours = branch.starts_with(crate::plan::PREPARED);
+            ours.then(|| (branch.to_owned(), commit.clone()))
+        })
+        .collect();
     Ok(RemoteFacts {
         url,
         relation,
         tags,
+        prepared,
     })
 }

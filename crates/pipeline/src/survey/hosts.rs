@@ -92,7 +92,13 @@ fn remedy(error: &DeployError, target: &Target) -> String {
             "somebody may be in between: ask the host's owner before you touch known_hosts".to_owned()
         }
         DeployError::Connect(_) => {
-            format!("see that `ssh {}@{} -p {}` works from here", target.user, target.host, target.port)
+            let port = match target.port {
+                // Another one may be in OpenSSH's configuration.
+                22 => String::new(),
+                port => format!(" -p {port}"),
+            };
+            let Target { user, host, .. } = target;
+            format!("see that `ssh {user}@{host}{port}` works from here")
         }
         _ => "repair the host as said, then try again".to_owned(),
     }
@@ -198,10 +204,10 @@ pub(crate) fn environment<'a>(
 ) -> Result<&'a EnvironmentConfig, Blocker> {
     config.deploy.get(name).ok_or_else(|| {
         let known: Vec<_> = config.deploy.keys().map(String::as_str).collect();
-        let known = if known.is_empty() {
-            "none is".to_owned()
-        } else {
-            format!("{} are", known.join(", "))
+        let known = match &known[..] {
+            [] => "none is".to_owned(),
+            [one] => format!("{one} is"),
+            several => format!("{} are", several.join(", ")),
         };
         Blocker::new(
             format!("there is no environment `{name}` in stagegate.toml ({known} defined)"),

@@ -13,6 +13,7 @@ mod hosts;
 mod interfaces;
 mod registry;
 mod released;
+mod sizes;
 mod tools;
 
 pub(crate) use advisories::default_database;
@@ -95,6 +96,12 @@ impl Scope {
                 files_of: Some((wanted.package.clone(), wanted.version.clone())),
                 ..Scope::default()
             },
+            Request::Prepare(wanted) => Scope {
+                github: true,
+                history: wanted.asks_for_history(),
+                interfaces: wanted.asks_for_auto(),
+                ..Scope::default()
+            },
             Request::Check(_) => Scope {
                 gates: true,
                 ..Scope::default()
@@ -135,7 +142,7 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
     let main_tag = tag_of(world, scope.version.as_ref(), &groups);
     // Registry, GitHub and hosts answer from afar: they are asked side by side.
     let workspace_ref = &workspace;
-    let (registry, github, (hosts, promoted), git) = std::thread::scope(|threads| {
+    let (registry, github, (hosts, promoted), git, sizes) = std::thread::scope(|threads| {
         let registry = threads
             .spawn(|| (scope.registry && publishes).then(|| registry::look(world, workspace_ref)));
         let wants_release = scope.github && world.config.github.release;
@@ -143,12 +150,18 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
         let github =
             threads.spawn(move || wants_release.then(|| github::look(world, workspace_ref, tag)));
         let git = threads.spawn(|| checkout::look(world));
+        let sizes = threads
+            .spawn(|| (scope.registry && publishes).then(|| sizes::look(world, workspace_ref)));
         let hosts = (hosts::look(world, scope), hosts::running(world, scope));
         (
             registry.join().expect("the survey does not panic"),
             github.join().expect("the survey does not panic"),
             hosts,
             git.join().expect("the survey does not panic"),
+            sizes
+                .join()
+                .expect("the survey does not panic")
+                .unwrap_or_default(),
         )
     });
     let mut history = BTreeMap::new();
@@ -182,6 +195,7 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
         },
         registry,
         github,
+        sizes,
         hosts,
         promoted,
         workspace,

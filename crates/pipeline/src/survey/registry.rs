@@ -37,8 +37,16 @@ pub(super) fn look(world: &World, workspace: &Workspace) -> Found<RegistryFacts>
     let mut owners = BTreeMap::new();
     let with_owners = &names[..names.len().min(OWNERS_ASKED)];
     // Each crate's index file is a request of its own.
-    let answers = each_at_once(AT_ONCE, &names, |name| {
-        one(&registry, name, with_owners.contains(name))
+    let (answers, categories) = std::thread::scope(|threads| {
+        // What is not told is no obstacle: an unknown category is only remarked upon.
+        let categories = threads.spawn(|| registry.categories().ok().flatten());
+        let answers = each_at_once(AT_ONCE, &names, |name| {
+            one(&registry, name, with_owners.contains(name))
+        });
+        (
+            answers,
+            categories.join().expect("the survey does not panic"),
+        )
     });
     for (name, answer) in names.iter().zip(answers) {
         let (known, who) = answer.map_err(|e| unreachable(&e))?;
@@ -47,6 +55,7 @@ pub(super) fn look(world: &World, workspace: &Workspace) -> Found<RegistryFacts>
     }
     Ok(RegistryFacts {
         name: name.clone(),
+        categories,
         token: token(world),
         versions,
         owners,

@@ -26,7 +26,7 @@ pub(super) fn invalid(resource: &str, field: &str, code: &str) -> Response {
 }
 
 /// Somebody, as GitHub describes an account.
-fn account(state: &State) -> Value {
+pub(super) fn account(state: &State) -> Value {
     let login = state
         .options
         .repository
@@ -114,23 +114,5 @@ pub(super) fn asset(state: &State, release: &StoredRelease, asset: &StoredAsset)
         "created_at": release.created_at,
         "updated_at": release.created_at,
         "browser_download_url": format!("{}/{repository}/releases/download/{}/{}", state.address, release.tag_name, asset.name),
-    })
-}
-
-/// The repository, as far as anybody here asks.
-pub(super) fn repository(state: &State) -> Value {
-    let full = &state.options.repository;
-    let name = full.split('/').next_back().unwrap_or_default();
-    json!({
-        "id": 1,
-        "node_id": "R_1",
-        "name": name,
-        "full_name": full,
-        "private": false,
-        "owner": account(state),
-        "html_url": format!("{}/{full}", state.address),
-        "url": format!("{}/repos/{full}", state.address),
-        "default_branch": "main",
-        "permissions": { "admin": false, "maintain": true, "push": true, "triage": true, "pull": true },
     })
 }

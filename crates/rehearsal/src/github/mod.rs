@@ -1,4 +1,4 @@
-//! The stand-in GitHub: one repository's releases and assets.
+//! The stand-in GitHub: one repository's releases, assets and pull requests.
 //!
 //! It answers what the release stage asks, in the shapes of GitHub's own API,
 //! and behaves as GitHub does where stand-ins usually do not: a draft is not
@@ -9,6 +9,9 @@
 
 mod answer;
 mod fault;
+mod gatekeeper;
+mod pulls;
+mod repository;
 mod routes;
 mod store;
 
@@ -18,7 +21,7 @@ use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 
 pub use fault::GitHubFault;
-pub use store::{StoredAsset, StoredRelease};
+pub use store::{StoredAsset, StoredPull, StoredRelease};
 
 use fault::Faults;
 use store::Store;
@@ -45,8 +48,14 @@ pub struct GitHubRequest {
     pub method: String,
     /// Path and query.
     pub path: String,
+    /// What it said it sends; empty where it sends nothing.
+    pub content_type: String,
+    /// What it sent, where that is JSON.
+    pub body: Option<serde_json::Value>,
     /// The answer's status.
     pub status: u16,
+    /// The answer, where that is JSON.
+    pub answer: Option<serde_json::Value>,
 }
 
 /// A running stand-in; ends when dropped.
@@ -62,6 +71,21 @@ struct State {
     store: Mutex<Store>,
     faults: Mutex<Faults>,
     requests: Mutex<Vec<GitHubRequest>>,
+}
+
+impl State {
+    /// The commit of a branch; empty where there is no such branch.
+    fn commit_of(&self, branch: &str) -> String {
+        let output = std::process::Command::new("git")
+            .arg("--git-dir")
+            .arg(&self.options.git)
+            .args(["rev-parse", "--verify", "--quiet"])
+            .arg(format!("refs/heads/{branch}"))
+            .output();
+        let found = output.ok().filter(|output| output.status.success());
+        let text = found.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        text.unwrap_or_default().trim().to_owned()
+    }
 }
 
 impl StandInGitHub {
@@ -112,6 +136,11 @@ impl StandInGitHub {
     /// Every release, drafts included.
     pub fn releases(&self) -> Vec<StoredRelease> {
         lock(&self.state.store).releases().to_vec()
+    }
+
+    /// Every pull request.
+    pub fn pulls(&self) -> Vec<StoredPull> {
+        lock(&self.state.store).pulls().to_vec()
     }
 
     /// An asset's bytes.

@@ -4,17 +4,17 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, Query, Request, State as Shared};
-use axum::http::{HeaderMap, Method, StatusCode, header};
-use axum::middleware::{Next, from_fn_with_state};
+use axum::extract::{DefaultBodyLimit, Path, Query, State as Shared};
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::fault::Now;
+use super::gatekeeper::gatekeeper;
 use super::store::StoredRelease;
-use super::{GitHubRequest, State, answer, lock};
+use super::{State, answer, lock, pulls, repository as shapes};
 
 type World = Shared<Arc<State>>;
 type Params = Query<BTreeMap<String, String>>;
@@ -37,68 +37,18 @@ pub(super) fn router(state: Arc<State>) -> Router {
             "/repos/{owner}/{repo}/releases/assets/{id}",
             axum::routing::delete(remove_asset),
         )
+        .route(
+            "/repos/{owner}/{repo}/pulls",
+            get(pulls::list).post(pulls::create),
+        )
+        .route(
+            "/repos/{owner}/{repo}/pulls/{number}",
+            axum::routing::patch(pulls::change),
+        )
         .fallback(|| async { answer::error(StatusCode::NOT_FOUND, "Not Found") })
         .layer(from_fn_with_state(Arc::clone(&state), gatekeeper))
         .layer(DefaultBodyLimit::max(512 * 1024 * 1024))
         .with_state(state)
-}
-
-/// Notes every request, asks for the token, and lets things go wrong.
-async fn gatekeeper(Shared(state): World, request: Request, next: Next) -> Response {
-    let method = request.method().clone();
-    let path = request
-        .uri()
-        .path_and_query()
-        .map_or_else(String::new, ToString::to_string);
-    let token = request
-        .headers()
-        .get(header::AUTHORIZATION)
-        .and_then(|value| value.to_str().ok());
-    let known = token.and_then(|t| {
-        t.strip_prefix("Bearer ")
-            .or_else(|| t.strip_prefix("token "))
-    });
-    let prefix = format!("/repos/{}", state.options.repository);
-    let response = if known != Some(state.options.token.as_str()) {
-        answer::error(StatusCode::UNAUTHORIZED, "Bad credentials")
-    } else if request.headers().get(header::USER_AGENT).is_none() {
-        answer::error(
-            StatusCode::FORBIDDEN,
-            "Request forbidden by administrative rules. Please make sure your request has a User-Agent header",
-        )
-    } else if !path.starts_with(&prefix) {
-        answer::error(StatusCode::NOT_FOUND, "Not Found")
-    } else {
-        let now = if method == Method::GET {
-            Now::Nothing
-        } else {
-            lock(&state.faults).next()
-        };
-        match now {
-            Now::Nothing => next.run(request).await,
-            Now::Before => answer::error(StatusCode::BAD_GATEWAY, "Server Error"),
-            Now::After => {
-                next.run(request).await;
-                answer::error(StatusCode::BAD_GATEWAY, "Server Error")
-            }
-            Now::Limited => {
-                let mut response = answer::error(
-                    StatusCode::TOO_MANY_REQUESTS,
-                    "You have exceeded a secondary rate limit",
-                );
-                response
-                    .headers_mut()
-                    .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
-                response
-            }
-        }
-    };
-    lock(&state.requests).push(GitHubRequest {
-        method: method.to_string(),
-        path,
-        status: response.status().as_u16(),
-    });
-    response
 }
 
 fn not_found() -> Response {
@@ -106,7 +56,7 @@ fn not_found() -> Response {
 }
 
 async fn repository(Shared(state): World) -> Response {
-    Json(answer::repository(&state)).into_response()
+    Json(shapes::repository(&state)).into_response()
 }
 
 async fn list(Shared(state): World, Query(params): Params) -> Response {

@@ -46,9 +46,27 @@ pub struct StoredAsset {
     pub sha256: String,
 }
 
+/// A pull request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct StoredPull {
+    /// Its number.
+    pub number: u64,
+    /// Its title.
+    pub title: String,
+    /// Its text.
+    pub body: String,
+    /// The branch that is to be merged.
+    pub head: String,
+    /// The branch that it is to be merged into.
+    pub base: String,
+    /// `open` or `closed`.
+    pub state: String,
+}
+
 pub(super) struct Store {
     directory: Utf8PathBuf,
     releases: Vec<StoredRelease>,
+    pulls: Vec<StoredPull>,
     latest: Option<u64>,
     next: u64,
 }
@@ -58,6 +76,7 @@ impl Store {
         Store {
             directory: directory.to_owned(),
             releases: Vec::new(),
+            pulls: Vec::new(),
             latest: None,
             next: 1,
         }
@@ -66,6 +85,20 @@ impl Store {
     fn number(&mut self) -> u64 {
         self.next += 1;
         self.next
+    }
+
+    pub(super) fn pulls(&self) -> &[StoredPull] {
+        &self.pulls
+    }
+
+    pub(super) fn pull(&mut self, number: u64) -> Option<&mut StoredPull> {
+        self.pulls.iter_mut().find(|pull| pull.number == number)
+    }
+
+    pub(super) fn open_pull(&mut self, mut pull: StoredPull) -> StoredPull {
+        pull.number = self.number();
+        self.pulls.insert(0, pull.clone());
+        pull
     }
 
     pub(super) fn releases(&self) -> &[StoredRelease] {

@@ -12,6 +12,7 @@
 //! invitations (whoever has the token owns everything), whether a category
 //! exists, whether a licence expression is valid, search, and the web pages.
 
+mod categories;
 mod fault;
 mod metadata;
 mod package;

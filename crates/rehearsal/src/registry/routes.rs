@@ -11,6 +11,7 @@ use axum::routing::{delete, get, post, put};
 use semver::Version;
 use serde_json::json;
 
+use super::categories;
 use super::fault::RegistryFault;
 use super::metadata::NewUpload;
 use super::refusal::Refusal;
@@ -32,6 +33,7 @@ pub(crate) fn router(world: Arc<World>) -> Router {
         .route("/index/config.json", get(config))
         .route("/index/{*path}", get(index_file))
         .route("/api/v1/crates/new", put(upload))
+        .route("/api/v1/category_slugs", get(category_slugs))
         .route("/api/v1/crates/{name}/owners", get(owners))
         .route("/api/v1/crates/{name}/{version}", get(one_version))
         .route("/api/v1/crates/{name}/{version}/download", get(download))
@@ -171,7 +173,9 @@ async fn upload(State(world): Shared, headers: HeaderMap, body: Body) -> Result<
         Some(RegistryFault::ResetAfter { .. }) => Ok(Cut::response()),
         Some(RegistryFault::SilenceAfter { .. }) => std::future::pending().await,
         _ => {
-            let warnings = json!({"invalid_categories": [], "invalid_badges": [], "other": []});
+            let unknown = categories::unknown(&upload.metadata.categories);
+            let warnings =
+                json!({"invalid_categories": unknown, "invalid_badges": [], "other": []});
             Ok(axum::Json(json!({"warnings": warnings})).into_response())
         }
     }
@@ -205,6 +209,12 @@ async fn set_yanked(
     world.knows(name).await?;
     world.set_yanked(name, &version, yanked)?;
     Ok(axum::Json(json!({"ok": true})).into_response())
+}
+
+async fn category_slugs() -> Response {
+    let slug = |slug: &&str| json!({"id": slug, "slug": slug, "description": ""});
+    let slugs: Vec<_> = categories::CATEGORIES.iter().map(slug).collect();
+    axum::Json(json!({"category_slugs": slugs})).into_response()
 }
 
 async fn owners(

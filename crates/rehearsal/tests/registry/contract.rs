@@ -159,6 +159,18 @@ fn owners_are_listed() {
 }
 
 #[test]
+fn categories_are_listed_and_an_unknown_one_is_remarked_upon() {
+    let world = World::new();
+    let client = world.client();
+    let known = client.categories().unwrap().unwrap();
+    assert!(known.contains("development-tools::cargo-plugins"));
+    let mut unknown = upload("demo", "1.0.0");
+    unknown.metadata["categories"] = serde_json::json!(["algorithms", "no-such-thing"]);
+    let published = client.upload(&token(), &unknown).unwrap();
+    assert_eq!(published.warnings, ["unknown category: no-such-thing"]);
+}
+
+#[test]
 fn a_version_appears_in_the_index_after_the_lag() {
     let lag = Duration::from_secs(3600);
     let world = World::with(|options| options.index_lag = lag);

@@ -6,7 +6,9 @@ use std::collections::BTreeSet;
 use super::Outline;
 use super::checks::env;
 use super::parts;
-use super::steps::{ACCESS, AGENT, Job, agent, agent_ends, script, xtask};
+use super::steps::{
+    ACCESS, AGENT, DESPITE_FREEZE, FREEZE_ENV, FREEZE_OPTION, Job, agent, agent_ends, script, xtask,
+};
 use super::text::{indent, list, scalar};
 
 const READ: &str = "contents: read # the code\n";
@@ -51,7 +53,7 @@ fn inputs(outline: &Outline<'_>, usual: &str) -> String {
         _ => outline.has_backend() && outline.has_frontend(),
     });
     format!(
-        "target:\n  description: What to deploy\n  required: true\n  type: choice\n  options: {}\n  default: {}\n{}version:\n  description: A released version; empty for what is checked out\n  type: string\n  default: \"\"\n",
+        "target:\n  description: What to deploy\n  required: true\n  type: choice\n  options: {}\n  default: {}\n{}version:\n  description: A released version; empty for what is checked out\n  type: string\n  default: \"\"\n{DESPITE_FREEZE}",
         list(&targets),
         targets.last().unwrap_or(&"backend"),
         environments(outline, usual)
@@ -107,13 +109,15 @@ fn deploy(outline: &Outline<'_>, usual: &str, by_push: bool) -> String {
     };
     let environment = format!("${{{{ inputs.environment || '{usual}' }}}}");
     let env = format!(
-        "TARGET: {target}\nENVIRONMENT: {environment}\nVERSION: ${{{{ inputs.version }}}}\n{AGENT}{ACCESS}"
+        "TARGET: {target}\nENVIRONMENT: {environment}\nVERSION: ${{{{ inputs.version }}}}\n{FREEZE_ENV}{AGENT}{ACCESS}"
     );
-    let lines = "options=(--env \"$ENVIRONMENT\")\nif [ -n \"$VERSION\" ]; then options+=(--version \"$VERSION\"); fi\nexec cargo xtask deploy \"$TARGET\" \"${options[@]}\" --resume --or-begin --yes\n";
+    let lines = format!(
+        "options=(--env \"$ENVIRONMENT\")\nif [ -n \"$VERSION\" ]; then options+=(--version \"$VERSION\"); fi\n{FREEZE_OPTION}exec cargo xtask deploy \"$TARGET\" \"${{options[@]}}\" --resume --or-begin --yes\n"
+    );
     let steps = outline.ready("deploy", true)
         + &outline.take()
         + &agent()
-        + &script("Deploy", "", &env, lines)
+        + &script("Deploy", "", &env, &lines)
         + &agent_ends()
         + &outline.hand_on("deploy");
     let job = Job {

@@ -13,24 +13,30 @@ use super::Outline;
 use super::actions::ATTEST;
 use super::checks::env;
 use super::parts;
-use super::steps::{ACCESS, AGENT, Job, action, agent, agent_ends, script, xtask};
-use super::text::{indent, scalar};
+use super::steps::{
+    ACCESS, AGENT, DESPITE_FREEZE, FREEZE_ENV, FREEZE_OPTION, Job, action, agent, agent_ends,
+    script, xtask,
+};
+use super::text::{indent, list, scalar};
 
 /// The job, and the environment, that may publish.
 pub(super) const ENVIRONMENT: &str = "release";
 const NOT_DRY: &str = "!inputs.dry_run";
+/// A pull request counts when it was merged, and was one of ours.
+const MERGED: &str = "github.event_name != 'pull_request' || (github.event.pull_request.merged && startsWith(github.head_ref, 'release/') && github.event.pull_request.head.repo.full_name == github.repository)";
 const READ: &str = "contents: read # the code\n";
 /// Who makes the release commit.
 pub(super) const COMMITTER: &str = "GIT_COMMITTER_NAME: github-actions[bot]\n\
      GIT_COMMITTER_EMAIL: 41898282+github-actions[bot]@users.noreply.github.com\n";
 
 pub(super) fn workflow(outline: &Outline<'_>) -> String {
-    let mut text = "name: release\nrun-name: release ${{ inputs.version }}${{ inputs.dry_run && ' (dry run)' || '' }}\n\n\
-        on:\n  workflow_dispatch:\n    inputs:\n      version:\n        description: What to release, as after `cargo xtask release`\n        required: true\n        type: string\n      dry_run:\n        description: Only show the plan\n        type: boolean\n        default: false\n\n\
-        permissions: {}\n\n"
+    let mut text = "name: release\nrun-name: release ${{ inputs.version || github.head_ref || github.ref_name }}${{ inputs.dry_run && ' (dry run)' || '' }}\n\non:\n"
         .to_owned();
+    text.push_str(&indent(&events(outline), 2));
+    text.push_str("\npermissions: {}\n\n");
+    // A pull request of any other kind that is closed meets no release.
     text.push_str(&format!(
-        "concurrency:\n  group: {}\n  # Half a release, or half a deploy, is nobody's wish.\n  cancel-in-progress: false\n\n",
+        "concurrency:\n  group: ${{{{ (github.event_name != 'pull_request' || startsWith(github.head_ref, 'release/')) && '{}' || github.run_id }}}}\n  # Half a release, or half a deploy, is nobody's wish.\n  cancel-in-progress: false\n\n",
         outline.concurrency()
     ));
     text.push_str(&env(outline));
@@ -49,6 +55,55 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
     text
 }
 
+/// By hand, by merging a release pull request, and where it is wanted by a tag.
+fn events(outline: &Outline<'_>) -> String {
+    let mut inputs = "version:\n  description: What to release, as after `cargo xtask release`\n  required: true\n  type: string\ndry_run:\n  description: Only show the plan\n  type: boolean\n  default: false\n".to_owned();
+    if outline.environment().is_some() {
+        inputs.push_str(DESPITE_FREEZE);
+    }
+    let release = &outline.config.release;
+    let mut text = format!(
+        "workflow_dispatch:\n  inputs:\n{}pull_request:\n  types: [closed]\n  branches: {}\n",
+        indent(&inputs, 4),
+        list([&release.branch])
+    );
+    if let Some((before, after)) = tag_form(outline) {
+        let tags = format!("{before}[0-9]*{after}");
+        text.push_str(&format!("push:\n  tags: {}\n", list([tags])));
+    }
+    text
+}
+
+/// What stands around the version in a tag that is to be released; a tag that names
+/// a group says no more than its own version, and begins nothing.
+fn tag_form<'a>(outline: &'a Outline<'_>) -> Option<(&'a str, &'a str)> {
+    let tag = outline
+        .config
+        .release
+        .tag
+        .as_deref()
+        .unwrap_or("v{version}");
+    let (before, after) = tag.split_once("{version}")?;
+    (outline.config.ci.on_tag && !tag.contains("{name}")).then_some((before, after))
+}
+
+/// What a merged pull request, and a tag, say of the version.
+fn words(outline: &Outline<'_>) -> String {
+    let mut text = "options=()\ncase \"$EVENT\" in\n  pull_request)\n    VERSION=\"${VERSION#release/}\"\n    VERSION=\"${VERSION//,/ }\"\n    ;;\n".to_owned();
+    if let Some((before, after)) = tag_form(outline) {
+        let (before, after) = (
+            stagegate_deploy::quote(before),
+            stagegate_deploy::quote(after),
+        );
+        text.push_str(&format!("  push)\n    VERSION=\"${{VERSION#{before}}}\"\n    VERSION=\"${{VERSION%{after}}}\"\n    options+=(--tagged)\n    ;;\n"));
+    }
+    text.push_str("esac\n");
+    if outline.environment().is_some() {
+        text.push_str(FREEZE_OPTION);
+    }
+    text + "read -ra words <<< \"$VERSION\"\n"
+}
+
 /// The environment's name, where hosts are asked.
 fn hosts(outline: &Outline<'_>) -> String {
     outline.environment().map(scalar).unwrap_or_default()
@@ -56,7 +111,7 @@ fn hosts(outline: &Outline<'_>) -> String {
 
 fn plan(outline: &Outline<'_>) -> String {
     let deploys = outline.environment().is_some();
-    let mut steps = outline.ready("plan", true) + &outline.take();
+    let mut steps = outline.ready_to_release("plan") + &outline.take();
     let (agent_env, option) = match outline.environment() {
         None => ("", String::new()),
         Some(name) => {
@@ -64,14 +119,21 @@ fn plan(outline: &Outline<'_>) -> String {
             (AGENT, format!(" --env {}", stagegate_deploy::quote(name)))
         }
     };
-    let env = format!("VERSION: ${{{{ inputs.version }}}}\n{COMMITTER}{agent_env}{ACCESS}");
-    let words = "read -ra words <<< \"$VERSION\"\n";
+    let freeze = match deploys {
+        true => FREEZE_ENV,
+        false => "",
+    };
+    let version = "${{ inputs.version || github.head_ref || github.ref_name }}";
+    let env = format!(
+        "EVENT: ${{{{ github.event_name }}}}\nVERSION: {version}\n{freeze}{COMMITTER}{agent_env}{ACCESS}"
+    );
+    let words = words(outline);
     let show = format!(
-        "{words}exec cargo xtask release --until plan --dry-run{option} -- \"${{words[@]}}\"\n"
+        "{words}exec cargo xtask release --until plan --dry-run{option} \"${{options[@]}}\" -- \"${{words[@]}}\"\n"
     );
     steps.push_str(&script("Show the plan", "inputs.dry_run", &env, &show));
     let make = format!(
-        "{words}exec cargo xtask release --resume --or-begin --until plan{option} -- \"${{words[@]}}\"\n"
+        "{words}exec cargo xtask release --resume --or-begin --until plan{option} \"${{options[@]}}\" -- \"${{words[@]}}\"\n"
     );
     steps.push_str(&script("Make the plan", NOT_DRY, &env, &make));
     if deploys {
@@ -81,6 +143,7 @@ fn plan(outline: &Outline<'_>) -> String {
     let job = Job {
         id: "plan",
         name: "plan",
+        condition: MERGED,
         minutes: 30,
         permissions: READ,
         environment: &hosts(outline),
@@ -90,7 +153,7 @@ fn plan(outline: &Outline<'_>) -> String {
 }
 
 fn gates(outline: &Outline<'_>) -> String {
-    let steps = outline.ready("gates", true)
+    let steps = outline.ready_to_release("gates")
         + &outline.take()
         + &xtask(
             "Pass the gates, make the packages",
@@ -111,7 +174,7 @@ fn gates(outline: &Outline<'_>) -> String {
 }
 
 fn build(outline: &Outline<'_>) -> String {
-    let steps = outline.ready("build", true)
+    let steps = outline.ready_to_release("build")
         + &outline.take()
         + &xtask(
             "Build for production",
@@ -132,7 +195,7 @@ fn build(outline: &Outline<'_>) -> String {
 }
 
 fn publish(outline: &Outline<'_>, builds: bool) -> String {
-    let mut steps = outline.ready("publish", true) + &outline.take();
+    let mut steps = outline.ready_to_release("publish") + &outline.take();
     let mut permissions =
         "contents: write # branch, tag and GitHub release\nid-token: write # the registry's token"
             .to_owned();
@@ -197,7 +260,7 @@ fn subjects(outline: &Outline<'_>) -> Option<String> {
 }
 
 fn deploy(outline: &Outline<'_>) -> String {
-    let steps = outline.ready("deploy", true)
+    let steps = outline.ready_to_release("deploy")
         + &outline.take()
         + &agent()
         + &xtask(

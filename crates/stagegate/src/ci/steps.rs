@@ -83,8 +83,24 @@ impl Outline<'_> {
             false => "",
         };
         let with = format!("{depth}persist-credentials: false\n");
-        let mut text = action("Check out", "", CHECKOUT, &with);
-        text.push_str(&self.toolchain());
+        action("Check out", "", CHECKOUT, &with) + &self.tools(job)
+    }
+
+    /// The same for a release: a merged pull request, and a tag, are checked out as
+    /// commits, and a release is made on a branch.
+    pub(super) fn ready_to_release(&self, job: &str) -> String {
+        let with = "ref: ${{ github.event.pull_request.merge_commit_sha }}\nfetch-depth: 0\npersist-credentials: false\n";
+        let env = format!("BRANCH: {}\n", scalar(&self.config.release.branch));
+        let on_branch = "exec git switch --quiet --force-create \"$BRANCH\"\n";
+        let by_hand = "github.event_name != 'workflow_dispatch'";
+        action("Check out", "", CHECKOUT, with)
+            + &script("Be on the branch", by_hand, &env, on_branch)
+            + &self.tools(job)
+    }
+
+    /// The toolchain, and what the team adds.
+    fn tools(&self, job: &str) -> String {
+        let mut text = self.toolchain();
         if !self.config.ci.setup.is_empty() {
             let lines = self.config.ci.setup.join("\n");
             text.push_str(&script("Make ready", "", "", &lines));
@@ -159,6 +175,13 @@ GIT_CONFIG_COUNT: "1"
 GIT_CONFIG_KEY_0: credential.${{ github.server_url }}.helper
 GIT_CONFIG_VALUE_0: '!answer() { test "$1" != get || printf "username=x-access-token\npassword=%s\n" "$GITHUB_TOKEN"; }; answer'
 "#;
+
+/// The input that says why something is deployed in a freeze.
+pub(super) const DESPITE_FREEZE: &str = "despite_freeze:\n  description: Deploy although deploys are frozen, and why\n  type: string\n  default: \"\"\n";
+/// How it reaches the shell, and the command.
+pub(super) const FREEZE_ENV: &str = "DESPITE_FREEZE: ${{ inputs.despite_freeze }}\n";
+pub(super) const FREEZE_OPTION: &str =
+    "if [ -n \"$DESPITE_FREEZE\" ]; then options+=(--despite-freeze \"$DESPITE_FREEZE\"); fi\n";
 
 /// Where the agent listens.
 pub(super) const AGENT: &str = "SSH_AUTH_SOCK: ${{ runner.temp }}/stagegate-agent.sock\n";

@@ -31,8 +31,10 @@ pub(super) fn ci(world: &World, task: cli::Ci, format: Format) -> anyhow::Result
 fn tell(format: Format, what: &str, runs: &[String], place: &str) {
     match format {
         Format::Json => line(&serde_json::json!({ "event": what, "runs": runs }).to_string()),
-        Format::Human if runs.is_empty() => line(&format!("nothing is begun, {place}")),
-        Format::Human => line(&format!("{what} {place}: {}", runs.join(", "))),
+        Format::Human | Format::Github if runs.is_empty() => {
+            line(&format!("nothing is begun, {place}"))
+        }
+        Format::Human | Format::Github => line(&format!("{what} {place}: {}", runs.join(", "))),
     }
 }
 
@@ -100,7 +102,7 @@ fn check(world: &World, format: Format) -> anyhow::Result<Exit> {
     }
     show(format, "workflows", &said);
     let differs = |entry: &&Entry| entry.standing != Standing::Same;
-    if format == Format::Human {
+    if format != Format::Json {
         for entry in entries.iter().filter(differs) {
             line(&format!("\n{}", entry.diff().trim_end()));
         }
@@ -167,7 +169,7 @@ fn changed(world: &World, since: &str, format: Format) -> anyhow::Result<Exit> {
     crate::render::output(&[("part", part)])?;
     match format {
         Format::Json => line(&serde_json::json!({ "event": "changed", "part": part }).to_string()),
-        Format::Human => line(&format!("changed since {since}: {part}")),
+        Format::Human | Format::Github => line(&format!("changed since {since}: {part}")),
     }
     Ok(Exit::Success)
 }

@@ -9,6 +9,7 @@ mod host;
 mod hosts;
 mod logs;
 mod obey;
+mod prepare;
 #[cfg(feature = "rehearsal")]
 pub(crate) mod rehearse;
 mod status;
@@ -20,13 +21,23 @@ use stagegate_pipeline::request::{
 };
 use stagegate_pipeline::{Interrupt, Portion, Request, World};
 
-use crate::cli::{Cli, Task};
+use crate::cli::{Cli, Format, Going, ReleaseTask, Task};
 use crate::exit::Exit;
 
 /// A command line that clap could read and that still cannot be followed.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
+
+/// A plan that is gone on with is not made anew: what shapes a plan has no say in it.
+fn only_to_begin(going: &Going, option: &str, given: bool) -> Result<(), Usage> {
+    match given && going.resume && !going.or_begin {
+        true => Err(Usage(format!(
+            "{option} is for a plan that is made, and --resume goes on with one that is; leave one of them out"
+        ))),
+        false => Ok(()),
+    }
+}
 
 /// Runs one command.
 pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
@@ -38,10 +49,21 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
         ))
     })?;
     let interrupt = Interrupt::from_signals().context("following signals")?;
-    let open = || World::open(&here, cli.config.as_deref(), interrupt.clone());
-    let format = cli.format;
+    let format = crate::render::format(cli.format);
+    let open = || {
+        let world = World::open(&here, cli.config.as_deref(), interrupt.clone())?;
+        if format == Format::Github {
+            world.confide(std::sync::Arc::new(crate::render::runner::mask));
+        }
+        anyhow::Ok(world)
+    };
     match cli.task {
         Task::Release(args) => {
+            if let Some(ReleaseTask::Prepare(wanted)) = args.instead {
+                return prepare::prepare(&open()?, wanted, format);
+            }
+            only_to_begin(&args.going, "--tagged", args.tagged)?;
+            only_to_begin(&args.going, "--despite-freeze", args.freeze.why.is_some())?;
             let words: Vec<String> = args.versions.iter().map(ToString::to_string).collect();
             let target = obey::release_target(&args.versions, args.pre.as_deref());
             let portion = args.part.portion();
@@ -51,6 +73,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 skip: args.skip,
                 despite_freeze: args.freeze.why,
                 environment: args.environment.name,
+                tagged: args.tagged,
                 handed_on: portion != Portion::Whole,
             };
             let named = !request.versions.is_empty();
@@ -66,6 +89,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
             obey::obey(&open()?, order, format)
         }
         Task::Deploy(args) => {
+            only_to_begin(&args.going, "--despite-freeze", args.freeze.why.is_some())?;
             let request = DeployRequest {
                 part: args.part.into(),
                 version: args.version.clone(),

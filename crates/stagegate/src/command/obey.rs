@@ -45,9 +45,14 @@ pub(super) fn release_target(versions: &[Wanted], pre: Option<&str>) -> Option<S
         .map(|words| format!("release-{}", words.join(",")))
 }
 
+/// What journals of a command begin with: its last word.
+fn key(verb: &str) -> &str {
+    verb.rsplit(' ').next().unwrap_or(verb)
+}
+
 /// What is typed to mean a journal's run.
 pub(super) fn words_of(target: &str, verb: &str) -> String {
-    let words = target.strip_prefix(verb).unwrap_or(target);
+    let words = target.strip_prefix(key(verb)).unwrap_or(target);
     words.trim_start_matches('-').replace(',', " ")
 }
 
@@ -147,7 +152,7 @@ fn follow(
 
 fn resume_line(order: &Order<'_>, plan: &Plan) -> String {
     let words = match order.verb {
-        "release" => plan.words.clone(),
+        "release" | "release prepare" => plan.words.clone(),
         _ => order.words.clone().unwrap_or_default(),
     };
     format!("cargo xtask {} {words} --resume", order.verb)
@@ -156,7 +161,7 @@ fn resume_line(order: &Order<'_>, plan: &Plan) -> String {
 /// Whose journal a `--resume` means.
 fn target_to_resume(world: &World, order: &Order<'_>) -> Result<String, JournalError> {
     let open = Journal::open_targets(&world.state);
-    let prefix = format!("{}-", order.verb);
+    let prefix = format!("{}-", key(order.verb));
     let mut ours: Vec<&String> = open
         .iter()
         .filter(|target| target.starts_with(&prefix))
@@ -201,7 +206,7 @@ fn refuse_what_is_begun(world: &World, order: &Order<'_>) -> Result<(), JournalE
     if let Some(target) = &order.target {
         Journal::refuse_begun(&world.state, target)?;
     }
-    let prefix = format!("{}-", order.verb);
+    let prefix = format!("{}-", key(order.verb));
     let mut others = Journal::open_targets(&world.state).into_iter();
     let other = others
         .find(|target| target.starts_with(&prefix) && Journal::left_a_trace(&world.state, target));

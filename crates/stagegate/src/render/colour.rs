@@ -31,7 +31,7 @@ impl Palette {
         }
     }
 
-    #[cfg(test)]
+    /// None at all.
     pub(crate) fn none() -> Palette {
         Palette { coloured: false }
     }

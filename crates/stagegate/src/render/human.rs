@@ -130,6 +130,8 @@ impl Renderer for Human {
                     bar.set_message(format!("{text}{far}"));
                 }
             }
+            // The step's own end tells of them, in its own words.
+            Event::Finding { .. } | Event::Probed { .. } => {}
             Event::StepDone {
                 step,
                 outcome,

@@ -5,6 +5,7 @@ mod human;
 mod json;
 mod output;
 mod plan;
+pub(crate) mod runner;
 
 use std::io::Write;
 
@@ -33,6 +34,7 @@ pub(crate) fn renderer(format: Format) -> Box<dyn Renderer> {
     match format {
         Format::Human => Box::new(Human::new()),
         Format::Json => Box::new(json::Json),
+        Format::Github => Box::new(runner::Runner::new()),
     }
 }
 
@@ -41,11 +43,25 @@ pub(crate) fn plan(format: Format, plan: &Plan) {
     match format {
         Format::Human => line(&show_plan(plan, &Palette::for_stdout(), width())),
         Format::Json => line(&serde_json::to_string(plan).expect("a plan is plain data")),
+        Format::Github => runner::plan(plan),
     }
 }
 
-/// Prints text to stdout. A closed pipe (`| head`) is no reason to panic.
+/// The format that is asked for, or the one that suits who reads.
+pub(crate) fn format(asked: Option<Format>) -> Format {
+    asked.unwrap_or_else(|| match runner::is_here() {
+        true => Format::Github,
+        false => Format::Human,
+    })
+}
+
+/// Prints text to stdout. A closed pipe (`| head`) is no reason to panic. A runner
+/// obeys nothing of it.
 pub(crate) fn line(text: &str) {
+    if runner::is_here() {
+        let _ = writeln!(std::io::stdout(), "{}", runner::command::inert(text));
+        return;
+    }
     let _ = writeln!(std::io::stdout(), "{text}");
 }
 
@@ -67,5 +83,6 @@ pub(crate) fn error(format: Format, error: &anyhow::Error, exit: Exit) {
             });
             line(&value.to_string());
         }
+        Format::Github => runner::error(error),
     }
 }

@@ -1,4 +1,4 @@
-//! Values for the later steps of a workflow.
+//! What a runner reads after a step: values for later steps, and the summary.
 
 use std::io::Write;
 
@@ -10,19 +10,32 @@ use anyhow::Context;
 /// # Errors
 /// If the file cannot be written.
 pub(crate) fn output(values: &[(&str, &str)]) -> anyhow::Result<()> {
-    let Some(file) = std::env::var_os("GITHUB_OUTPUT").filter(|file| !file.is_empty()) else {
-        return Ok(());
-    };
     let mut text = String::new();
     for (name, value) in values {
         let value = value.lines().next().unwrap_or_default();
         text.push_str(&format!("{name}={value}\n"));
     }
+    append("GITHUB_OUTPUT", &text)
+}
+
+/// Appends Markdown to the job's summary, where there is one.
+///
+/// # Errors
+/// If the file cannot be written.
+pub(super) fn summary(markdown: &str) -> anyhow::Result<()> {
+    append("GITHUB_STEP_SUMMARY", &format!("{markdown}\n"))
+}
+
+/// Appends to the file that a variable names, if it names one.
+fn append(variable: &str, text: &str) -> anyhow::Result<()> {
+    let Some(file) = std::env::var_os(variable).filter(|file| !file.is_empty()) else {
+        return Ok(());
+    };
     let opened = std::fs::OpenOptions::new()
         .append(true)
         .create(true)
         .open(&file);
     opened
         .and_then(|mut to| to.write_all(text.as_bytes()))
-        .with_context(|| format!("writing GITHUB_OUTPUT ({})", file.to_string_lossy()))
+        .with_context(|| format!("writing {variable} ({})", file.to_string_lossy()))
 }

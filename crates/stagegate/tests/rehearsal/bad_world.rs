@@ -66,7 +66,7 @@ fn hosts_and_versions_that_are_not_there() {
         "DATABASE_URL … /etc/guestbook/.env",
     );
     provide("DATABASE_URL=file:/somewhere");
-    let says = "no environment `staging` … production are defined … [deploy.staging]";
+    let says = "no environment `staging` … production is defined … [deploy.staging]";
     refused(&world, "release 0.2.0 --yes --env staging", 3, says);
     let says = "there is no tag v9.9.9 … git fetch origin tag v9.9.9";
     refused(&world, "deploy backend --version 9.9.9", 3, says);

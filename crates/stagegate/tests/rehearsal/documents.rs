@@ -27,13 +27,14 @@ const ELSEWHERE: [(&str, &str); 7] = [
 
 /// In this order, in one world: the command, what is added where there is no
 /// terminal to ask on, and its exit code.
-const IN_A_WORLD: [(&str, &[&str], i32); 22] = [
+const IN_A_WORLD: [(&str, &[&str], i32); 23] = [
     ("cargo xtask check fmt links", &[], 0),
     ("cargo xtask doctor", &[], 0),
     ("cargo xtask changelog check", &[], 0),
     ("cargo xtask changelog show unreleased", &[], 0),
     ("cargo xtask release minor --dry-run", &[], 0),
     ("cargo xtask release 1.4.0 --dry-run", &[], 0),
+    ("cargo xtask release prepare 1.4.0", &[], 0),
     ("cargo xtask release 1.4.0", &["--yes"], 0),
     // Nothing is left to resume, and it says so.
     ("cargo xtask release 1.4.0 --resume", &["--yes"], 8),

@@ -23,19 +23,19 @@ const ENOUGH: usize = 4;
 
 /// Which side of which record.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Kill {
+pub(crate) struct Kill {
     record: usize,
     side: &'static str,
 }
 
 /// A world with one release after the other.
-struct Chain {
-    world: World,
-    minor: u64,
+pub(crate) struct Chain {
+    pub(crate) world: World,
+    pub(crate) minor: u64,
 }
 
 /// Where the world stood before a release.
-struct Mark {
+pub(crate) struct Mark {
     uploads: usize,
     changes: usize,
     pushes: usize,
@@ -44,7 +44,7 @@ struct Mark {
 }
 
 impl Chain {
-    fn start(name: &str) -> Chain {
+    pub(crate) fn start(name: &str) -> Chain {
         let world = World::start(name);
         let file = world.root().join("CHANGELOG.md");
         let text = evidence::read(&file);
@@ -60,12 +60,12 @@ impl Chain {
         Chain { world, minor: 1 }
     }
 
-    fn version(&self) -> String {
+    pub(crate) fn version(&self) -> String {
         format!("0.{}.0", self.minor)
     }
 
     /// Work of somebody, pushed: there must be something to release.
-    fn work(&self) -> Mark {
+    pub(crate) fn work(&self) -> Mark {
         let root = self.world.root();
         let file = root.join("CHANGELOG.md");
         let entry = format!(
@@ -107,7 +107,7 @@ impl Chain {
     }
 
     /// Releases the next version, killed once if asked, and tells what changed.
-    fn release(&mut self, kill: Option<&Kill>) -> Vec<String> {
+    pub(crate) fn release(&mut self, kill: Option<&Kill>) -> Vec<String> {
         self.minor += 1;
         let mark = self.work();
         let first = self.client(&NO_GATES, kill);
@@ -127,7 +127,7 @@ impl Chain {
     }
 
     /// What the release has changed, in words that are the same for every one.
-    fn sight(&self, mark: &Mark) -> Vec<String> {
+    pub(crate) fn sight(&self, mark: &Mark) -> Vec<String> {
         let version = self.version();
         let place = &self.world.place;
         let commit = evidence::tag_is_pushed(place, &version);

@@ -2,7 +2,8 @@
 //! and what a user gets afterwards.
 
 use std::os::unix::fs::PermissionsExt;
-use std::process::Command;
+use std::process::{Command, Stdio};
+use std::time::Duration;
 
 use stagegate_rehearsal::registry::RegistryFault;
 
@@ -120,6 +121,18 @@ fn a_workflow_publishes_with_its_identity_and_a_user_builds_what_it_published() 
     let third = format!("{}{}", second.words(), journal(&world, "0.3.0"));
     assert!(!third.contains("cio_tp_"), "{third}");
     assert!(!third.contains("rehearsal-runner-token"), "{third}");
+
+    // An identity cannot yank, and that, too, is said at once.
+    let mut yank = world.command(&["yank", "0.4.0", "--yes"]);
+    yank.env_remove("CARGO_REGISTRY_TOKEN");
+    yank.envs(world.stand_ins.runner.variables());
+    let words = run(yank).must_end_with(3).words();
+    for part in [
+        "a workflow's identity cannot yank",
+        "that may yank in CARGO_REGISTRY_TOKEN",
+    ] {
+        assert!(words.contains(part), "{words}");
+    }
 }
 
 /// Changes a file of the checkout.
@@ -210,4 +223,45 @@ fn a_registry_that_cargo_does_not_know_is_said_with_the_place_to_tell_it() {
     for want in ["[registries.no-where]", "CARGO_REGISTRIES_NO_WHERE_INDEX"] {
         assert!(doctor.words().contains(want), "{}", doctor.words());
     }
+}
+
+/// An index that is a minute and a half behind, by a clock that the test moves on.
+#[test]
+fn a_release_waits_for_an_index_that_is_far_behind() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let lag = Duration::from_secs(90);
+    let world = World::lagging(Fixture::new(), "publish-lag", lag);
+    let mut command = release(&world, "0.2.0");
+    command.args(["--format", "json"]);
+    let mut child = command.stdout(Stdio::piped()).spawn().unwrap();
+    let stdout = child.stdout.take().unwrap();
+    let reads = std::thread::spawn(move || std::io::read_to_string(stdout).unwrap());
+    let (mut moved_on, mut looked) = (0, 0);
+    let status = loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            break status;
+        }
+        let requests = world.stand_ins.registry.requests();
+        let of = |method: &str, path: &str| {
+            let ours = |r: &&stagegate_rehearsal::registry::Request| {
+                r.method == method && r.path.contains(path)
+            };
+            requests.iter().filter(ours).count()
+        };
+        let (uploads, looks) = (of("PUT", "/crates/new"), of("GET", "/index/"));
+        // It has looked for what it has uploaded, and not found it: now the time passes.
+        if uploads > moved_on && looks > looked {
+            world.stand_ins.registry.advance(lag);
+            moved_on = uploads;
+        }
+        looked = looks;
+        std::thread::sleep(Duration::from_millis(300));
+    };
+    let events = reads.join().unwrap();
+    assert!(status.success(), "{events}");
+    assert_eq!(moved_on, CRATES.len(), "one crate waits for the other");
+    let waits = events.matches("waiting for the index to show").count();
+    assert!(waits >= CRATES.len(), "{events}");
 }

@@ -3,6 +3,7 @@
 //! while it lives.
 
 use std::process::Command;
+use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_rehearsal::checkout::Checkout;
@@ -77,15 +78,20 @@ pub(crate) struct World {
 impl World {
     /// Starts a world with a host.
     pub(crate) fn start(name: &str) -> World {
-        World::around(Fixture::new(), name, true)
+        World::around(Fixture::new(), name, true, Duration::ZERO)
     }
 
     /// Starts a world without a host.
     pub(crate) fn without_host(fixture: Fixture, name: &str) -> World {
-        World::around(fixture, name, false)
+        World::around(fixture, name, false, Duration::ZERO)
     }
 
-    fn around(fixture: Fixture, name: &str, host: bool) -> World {
+    /// Starts a world without a host, whose index is that far behind by its own clock.
+    pub(crate) fn lagging(fixture: Fixture, name: &str, lag: Duration) -> World {
+        World::around(fixture, name, false, lag)
+    }
+
+    fn around(fixture: Fixture, name: &str, host: bool, lag: Duration) -> World {
         let checkout = Checkout {
             root: fixture.root.clone(),
             remote: fixture.remote.clone(),
@@ -100,7 +106,7 @@ impl World {
             app: host.then_some(app),
             front_end: front_end(),
             // What a kill leaves half done shall not depend on a lag.
-            faults: vec![Fault::IndexLag(std::time::Duration::ZERO)],
+            faults: vec![Fault::IndexLag(lag)],
         };
         let directory = fixture.place().to_owned();
         let stand_ins = StandInWorld::start(&directory, checkout, options).unwrap();

@@ -8,6 +8,7 @@ fn gated(facts: &Facts, version: &str, gates: &str) -> Plan {
     let text = format!("[gates]\n{gates}");
     let config = Config::parse("stagegate.toml".into(), &text).unwrap();
     let request = ReleaseRequest {
+        tagged: false,
         versions: vec![version.parse().unwrap()],
         pre: None,
         skip: Vec::new(),

@@ -17,6 +17,7 @@ fn release(facts: &Facts, config: &Config, words: &str) -> Result<Plan, Blockers
         None => (words, None),
     };
     let request = ReleaseRequest {
+        tagged: false,
         versions: words.split(' ').map(|v| v.parse().unwrap()).collect(),
         pre,
         skip: vec![crate::Stage::Changelog],

@@ -16,6 +16,7 @@ use percent_encoding::percent_decode_str;
 use super::Effect;
 use super::tracked::Tracked;
 use crate::config::PathPattern;
+use crate::event::Finding;
 use document::Document;
 
 pub(super) fn follow(
@@ -49,10 +50,12 @@ pub(super) fn follow(
         );
     }
     if !broken.is_empty() {
+        let shown: Vec<String> = broken.iter().map(super::findings::shown).collect();
+        effect.found(broken);
         bail!(
             "{} broken links in the documents:\n    {}\n  correct them, commit the files they name, or leave the documents out with `gates.links.paths`",
-            broken.len(),
-            broken.join("\n    ")
+            shown.len(),
+            shown.join("\n    ")
         );
     }
     Ok(format!(
@@ -74,7 +77,7 @@ struct Library<'t> {
 impl Library<'_> {
     /// How many links of a document were followed, and the broken ones; none for
     /// what is no document of its own.
-    fn check(&mut self, path: &Utf8Path) -> anyhow::Result<Option<(usize, Vec<String>)>> {
+    fn check(&mut self, path: &Utf8Path) -> anyhow::Result<Option<(usize, Vec<Finding>)>> {
         let Some(document) = self.open(path)? else {
             return Ok(None);
         };
@@ -95,10 +98,14 @@ impl Library<'_> {
             }
         }
         broken.sort();
-        let shown = broken
-            .into_iter()
-            .map(|(line, what)| format!("{path}:{line}: {what}"));
-        Ok(Some((followed, shown.collect())))
+        let found = broken.into_iter().map(|(line, message)| Finding {
+            file: path.to_owned(),
+            line: line as u64,
+            column: None,
+            title: "broken link".to_owned(),
+            message,
+        });
+        Ok(Some((followed, found.collect())))
     }
 
     fn open(&mut self, path: &Utf8Path) -> anyhow::Result<Option<&Document>> {
@@ -251,7 +258,11 @@ mod tests {
             tracked: &tracked,
             documents: BTreeMap::new(),
         };
+        let shown = |found: Vec<Finding>| -> Vec<String> {
+            found.iter().map(super::super::findings::shown).collect()
+        };
         let (followed, broken) = library.check("README.md".into()).unwrap().unwrap();
+        let broken = shown(broken);
         assert_eq!(followed, 4);
         assert_eq!(
             broken,
@@ -261,6 +272,7 @@ mod tests {
             ]
         );
         let (followed, broken) = library.check("docs/a.md".into()).unwrap().unwrap();
+        let broken = shown(broken);
         assert_eq!(followed, 3);
         assert_eq!(
             broken,

@@ -150,7 +150,7 @@ impl<'a> Client<'a> {
     fn settle(&self, ended: Ended, story: &mut Story) -> u8 {
         if !ended.errors.trim().is_empty() {
             let text = ended.errors.trim().to_owned();
-            if self.format == Format::Human {
+            if self.format != Format::Json {
                 crate::render::line(&format!("\nerror: {text}"));
             }
             story.error = Some(text);

@@ -73,7 +73,7 @@ pub(super) fn rehearse(
     let story = played?;
     let files = report::write(&rehearsal.output, &story)?;
     match format {
-        Format::Human => report::terminal(&story, &files),
+        Format::Human | Format::Github => report::terminal(&story, &files),
         Format::Json => {
             line(&serde_json::json!({ "event": "rehearsed", "story": story.brief(), "report": files.json, "world": rehearsal.scratch.path() }).to_string())
         }
@@ -81,7 +81,7 @@ pub(super) fn rehearse(
     if args.keep || story.exit != Exit::Success.code() {
         let path = rehearsal.scratch.path();
         match format {
-            Format::Human => line(&format!("the world is kept in {path}")),
+            Format::Human | Format::Github => line(&format!("the world is kept in {path}")),
             Format::Json => line(&serde_json::json!({ "event": "kept", "path": path }).to_string()),
         }
         rehearsal.scratch.keep();
@@ -178,7 +178,7 @@ impl Rehearsal {
             self.scratch.path(),
             &self.config.release.branch,
         )?;
-        if format == Format::Human {
+        if format != Format::Json {
             let extra = match checkout.uncommitted {
                 0 => String::new(),
                 count => format!(", with {count} files that are not committed yet"),
@@ -200,7 +200,7 @@ impl Rehearsal {
         lock_dependencies(&world.checkout)?;
         let client = Client::new(&program, &world, &overlay_path, &self.target, format, began);
         if world.host.is_some() && deploys(args) {
-            if format == Format::Human {
+            if format != Format::Json {
                 line("\nfirst, what runs before: deploy it as it is to a fresh host");
             }
             let code = client.deploy(&mut story)?;
@@ -210,7 +210,7 @@ impl Rehearsal {
             }
         }
         world.break_host()?;
-        if format == Format::Human {
+        if format != Format::Json {
             line("");
         }
         let code = client.release(

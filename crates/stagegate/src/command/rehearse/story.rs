@@ -158,7 +158,10 @@ impl Story {
                 self.version.clone_from(&plan.words);
                 self.versions.clone_from(&plan.versions);
             }
-            Event::RunStarted { .. } | Event::Progress { .. } => {}
+            Event::RunStarted { .. }
+            | Event::Progress { .. }
+            | Event::Finding { .. }
+            | Event::Probed { .. } => {}
         }
     }
 

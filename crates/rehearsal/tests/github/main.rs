@@ -1,4 +1,9 @@
 //! The GitHub client against the stand-in GitHub, and the stand-in's own habits.
+//! Whatever is asked and answered is held against GitHub's description of its API.
+
+mod described;
+mod pulls;
+mod reduced;
 
 use camino::Utf8PathBuf;
 use stagegate_github::{GitHub, GitHubError, ReleaseDraft, Repository, Server, Token};
@@ -79,7 +84,37 @@ fn world(immutable_releases: bool, faults: Vec<GitHubFault>) -> World {
     }
 }
 
+impl Drop for World {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            return;
+        }
+        for request in self.github.requests() {
+            if let Err(why) = described::check(&request) {
+                panic!("{why}: {request:#?}");
+            }
+        }
+    }
+}
+
 impl World {
+    /// A branch at the remote, one commit ahead of main.
+    fn branch(&self, name: &str) {
+        let git = |args: &[&str]| {
+            let who = ["-c", "user.name=T", "-c", "user.email=t@example.org"];
+            let output = std::process::Command::new("git")
+                .args(who)
+                .args(["--git-dir", self.git.as_str()])
+                .args(args)
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "git {args:?}");
+            String::from_utf8(output.stdout).unwrap().trim().to_owned()
+        };
+        let commit = git(&["commit-tree", "main^{tree}", "-p", "main", "-m", "second"]);
+        git(&["update-ref", &format!("refs/heads/{name}"), &commit]);
+    }
+
     fn client(&self, token: &str) -> GitHub {
         let url = |text: &str| text.parse().unwrap();
         let server = Server {

@@ -1,0 +1,100 @@
+//! What comes before every answer: the token, the note of the request, and what is
+//! to go wrong.
+
+use std::sync::Arc;
+
+use axum::body::{Body, Bytes};
+use axum::extract::{Request, State as Shared};
+use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::middleware::Next;
+use axum::response::Response;
+
+use super::fault::Now;
+use super::{GitHubRequest, State, answer, lock};
+
+type World = Shared<Arc<State>>;
+
+/// Notes every request, asks for the token, and lets things go wrong.
+pub(super) async fn gatekeeper(Shared(state): World, request: Request, next: Next) -> Response {
+    let content_type = of_header(request.headers(), header::CONTENT_TYPE);
+    let (request, body) = match content_type.starts_with("application/json") {
+        true => {
+            let (head, body) = request.into_parts();
+            let bytes = read(body).await;
+            let value = serde_json::from_slice(&bytes).ok();
+            (Request::from_parts(head, Body::from(bytes)), value)
+        }
+        false => (request, None),
+    };
+    let method = request.method().clone();
+    let path = request
+        .uri()
+        .path_and_query()
+        .map_or_else(String::new, ToString::to_string);
+    let token = request
+        .headers()
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok());
+    let known = token.and_then(|t| {
+        t.strip_prefix("Bearer ")
+            .or_else(|| t.strip_prefix("token "))
+    });
+    let prefix = format!("/repos/{}", state.options.repository);
+    let response = if known != Some(state.options.token.as_str()) {
+        answer::error(StatusCode::UNAUTHORIZED, "Bad credentials")
+    } else if request.headers().get(header::USER_AGENT).is_none() {
+        answer::error(
+            StatusCode::FORBIDDEN,
+            "Request forbidden by administrative rules. Please make sure your request has a User-Agent header",
+        )
+    } else if !path.starts_with(&prefix) {
+        answer::error(StatusCode::NOT_FOUND, "Not Found")
+    } else {
+        let now = if method == Method::GET {
+            Now::Nothing
+        } else {
+            lock(&state.faults).next()
+        };
+        match now {
+            Now::Nothing => next.run(request).await,
+            Now::Before => answer::error(StatusCode::BAD_GATEWAY, "Server Error"),
+            Now::After => {
+                next.run(request).await;
+                answer::error(StatusCode::BAD_GATEWAY, "Server Error")
+            }
+            Now::Limited => {
+                let mut response = answer::error(
+                    StatusCode::TOO_MANY_REQUESTS,
+                    "You have exceeded a secondary rate limit",
+                );
+                response
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, header::HeaderValue::from_static("1"));
+                response
+            }
+        }
+    };
+    let (head, sent) = response.into_parts();
+    let bytes = read(sent).await;
+    lock(&state.requests).push(GitHubRequest {
+        method: method.to_string(),
+        path,
+        content_type,
+        body,
+        status: head.status.as_u16(),
+        answer: serde_json::from_slice(&bytes).ok(),
+    });
+    Response::from_parts(head, Body::from(bytes))
+}
+
+fn of_header(headers: &HeaderMap, name: header::HeaderName) -> String {
+    let value = headers.get(name).and_then(|value| value.to_str().ok());
+    value.unwrap_or_default().to_owned()
+}
+
+/// The whole of a body; what breaks off is as empty as what was never sent.
+async fn read(body: Body) -> Bytes {
+    axum::body::to_bytes(body, usize::MAX)
+        .await
+        .unwrap_or_default()
+}

@@ -1,0 +1,202 @@
+//! The repository itself, and its pull requests, in the shapes of GitHub's API.
+
+use serde_json::{Map, Value, json};
+
+use super::State;
+use super::answer::account;
+use super::store::StoredPull;
+
+/// Addresses that a repository's description names, by what follows its own.
+const PLACES: [&str; 37] = [
+    "archive",
+    "assignees",
+    "blobs",
+    "branches",
+    "collaborators",
+    "comments",
+    "commits",
+    "compare",
+    "contents",
+    "contributors",
+    "deployments",
+    "downloads",
+    "events",
+    "forks",
+    "git_commits",
+    "git_refs",
+    "git_tags",
+    "hooks",
+    "issue_comment",
+    "issue_events",
+    "issues",
+    "keys",
+    "labels",
+    "languages",
+    "merges",
+    "milestones",
+    "notifications",
+    "pulls",
+    "releases",
+    "stargazers",
+    "statuses",
+    "subscribers",
+    "subscription",
+    "tags",
+    "teams",
+    "trees",
+    "svn",
+];
+
+/// When everything about the repository that never changes was made.
+const MADE: &str = "2026-01-01T00:00:00Z";
+
+/// The repository.
+pub(super) fn repository(state: &State) -> Value {
+    let full = &state.options.repository;
+    let name = full.split('/').next_back().unwrap_or_default();
+    let api = format!("{}/repos/{full}", state.address);
+    let web = format!("{}/{full}", state.address);
+    let mut fields = Map::new();
+    for place in PLACES {
+        fields.insert(format!("{place}_url"), json!(format!("{api}/{place}")));
+    }
+    for count in [
+        "forks",
+        "forks_count",
+        "open_issues",
+        "open_issues_count",
+        "size",
+        "stargazers_count",
+        "watchers",
+        "watchers_count",
+        "network_count",
+        "subscribers_count",
+    ] {
+        fields.insert(count.to_owned(), json!(0));
+    }
+    for has in [
+        "issues",
+        "projects",
+        "wiki",
+        "pages",
+        "discussions",
+        "downloads",
+    ] {
+        fields.insert(format!("has_{has}"), json!(false));
+    }
+    for absent in [
+        "description",
+        "homepage",
+        "language",
+        "mirror_url",
+        "license",
+    ] {
+        fields.insert(absent.to_owned(), Value::Null);
+    }
+    let rest = json!({
+        "id": 1,
+        "node_id": "R_1",
+        "name": name,
+        "full_name": full,
+        "private": false,
+        "fork": false,
+        "archived": false,
+        "disabled": false,
+        "owner": account(state),
+        "html_url": web,
+        "url": api,
+        "clone_url": format!("{web}.git"),
+        "git_url": format!("{web}.git"),
+        "ssh_url": format!("{web}.git"),
+        "created_at": MADE,
+        "updated_at": MADE,
+        "pushed_at": MADE,
+        "default_branch": "main",
+        "permissions": { "admin": false, "maintain": true, "push": true, "triage": true, "pull": true },
+    });
+    if let Value::Object(rest) = rest {
+        fields.extend(rest);
+    }
+    Value::Object(fields)
+}
+
+/// A pull request.
+pub(super) fn pull(state: &State, pull: &StoredPull) -> Value {
+    let full = &state.options.repository;
+    let owner = full.split('/').next().unwrap_or_default();
+    let api = format!("{}/repos/{full}/pulls/{}", state.address, pull.number);
+    let web = format!("{}/{full}/pull/{}", state.address, pull.number);
+    let issue = format!("{}/repos/{full}/issues/{}", state.address, pull.number);
+    let link = |to: &str| json!({ "href": to });
+    let end = |name: &str, commit: &str| {
+        json!({
+            "label": format!("{owner}:{name}"),
+            "ref": name,
+            "sha": commit,
+            "user": account(state),
+            "repo": repository(state),
+        })
+    };
+    let mut shown = json!({
+        "id": pull.number,
+        "node_id": format!("PR_{}", pull.number),
+        "number": pull.number,
+        "state": pull.state,
+        "title": pull.title,
+        "body": pull.body,
+        "user": account(state),
+        "url": api,
+        "html_url": web,
+        "diff_url": format!("{web}.diff"),
+        "patch_url": format!("{web}.patch"),
+        "issue_url": issue,
+        "commits_url": format!("{api}/commits"),
+        "review_comments_url": format!("{api}/comments"),
+        "review_comment_url": format!("{api}/comments/{{number}}"),
+        "comments_url": format!("{issue}/comments"),
+        "statuses_url": format!("{api}/statuses"),
+        "_links": {
+            "self": link(&api),
+            "html": link(&web),
+            "issue": link(&issue),
+            "comments": link(&format!("{issue}/comments")),
+            "review_comments": link(&format!("{api}/comments")),
+            "review_comment": link(&format!("{api}/comments/{{number}}")),
+            "commits": link(&format!("{api}/commits")),
+            "statuses": link(&format!("{api}/statuses")),
+        },
+        "head": end(&pull.head, &state.commit_of(&pull.head)),
+        "base": end(&pull.base, &state.commit_of(&pull.base)),
+        "created_at": MADE,
+        "updated_at": MADE,
+        "labels": [],
+        "mergeable_state": "unknown",
+        "author_association": "OWNER",
+        "commits": 1,
+    });
+    for absent in [
+        "closed_at",
+        "merged_at",
+        "merge_commit_sha",
+        "assignee",
+        "milestone",
+        "auto_merge",
+        "merged_by",
+        "mergeable",
+    ] {
+        shown[absent] = Value::Null;
+    }
+    for not in ["locked", "merged", "maintainer_can_modify"] {
+        shown[not] = json!(false);
+    }
+    for count in [
+        "additions",
+        "deletions",
+        "changed_files",
+        "comments",
+        "review_comments",
+    ] {
+        shown[count] = json!(0);
+    }
+    shown
+}

@@ -1,0 +1,165 @@
+//! A summary as a whole, kept as a file that people and Mermaid can read too.
+
+use std::collections::BTreeMap;
+
+use stagegate_pipeline::plan::{Action, Step};
+use stagegate_pipeline::{Account, Blocker, Event, Stage};
+
+use super::*;
+
+fn step(id: &str, stage: Stage, action: Action) -> Step {
+    Step {
+        id: id.to_owned(),
+        stage,
+        title: format!("do {id}"),
+        beside: false,
+        needs: Vec::new(),
+        after: Vec::new(),
+        bears: 0,
+        no_return: false,
+        action,
+    }
+}
+
+fn command() -> Action {
+    Action::Command {
+        run: vec!["true".to_owned()],
+        probe: None,
+    }
+}
+
+/// A release that publishes one crate and ends in a failed deploy, told by somebody
+/// hostile.
+fn plan() -> Plan {
+    let release = r#"{"server": {"api": "https://api.github.com/", "uploads": "https://uploads.github.com/"}, "repository": "o/r", "tag": "v1.1.0"}"#;
+    let undraft = Action::Undraft {
+        release: serde_json::from_str(release).unwrap(),
+        latest: true,
+    };
+    let resolve =
+        r#"{"do": "resolve", "crates": [], "depth": "lockfile", "docs": "https://docs.rs/"}"#;
+    let publish = Action::Publish {
+        package: "shop-core".to_owned(),
+    };
+    let steps = vec![
+        step("test", Stage::Test, command()),
+        step("publish shop-core", Stage::Publish, publish),
+        step("undraft", Stage::Undraft, undraft),
+        step("stabilise app1.example.org", Stage::Stabilise, command()),
+        step("section: end\nclick", Stage::Verify, command()),
+    ];
+    let mut plan = Plan {
+        words: "1.1.0".to_owned(),
+        target: "release-1.1.0".to_owned(),
+        title: "release 1.1.0 | <script> `x` [a](b)".to_owned(),
+        version: "1.1.0".parse().unwrap(),
+        versions: BTreeMap::new(),
+        from: Some("1.0.0".parse().unwrap()),
+        at: "2026-01-02T03:04:05Z".parse().unwrap(),
+        then: None,
+        notes: Vec::new(),
+        way_back: Vec::new(),
+        despite_freeze: None,
+        steps,
+    };
+    let resolve = serde_json::from_str(resolve).unwrap();
+    plan.steps.push(step("resolve", Stage::Verify, resolve));
+    plan
+}
+
+fn record() -> Record {
+    let plan = plan();
+    let mut record = Record::new(&plan, 0, plan.at);
+    let mut at = 0;
+    for one in plan.steps.iter().filter(|step| step.id != "resolve") {
+        record.hear(&Event::StepStarted {
+            step: one.id.clone(),
+            stage: one.stage,
+            title: one.title.clone(),
+            at,
+        });
+        let (seconds, account) = (1.5, Account::default());
+        let id = one.id.clone();
+        at += 1500;
+        if one.stage == Stage::Stabilise {
+            for second in 0..5_u32 {
+                record.hear(&Event::Probed {
+                    step: id.clone(),
+                    at: u64::from(second) * 500,
+                    latency: (second < 4).then_some(3.0 + f64::from(second)),
+                });
+            }
+        }
+        record.hear(&match one.stage {
+            Stage::Verify => Event::StepFailed {
+                step: id,
+                error: "it failed:\n```\n</details>\n::error::no\n```".to_owned(),
+                at,
+                seconds,
+                account,
+            },
+            _ => Event::StepDone {
+                step: id,
+                outcome: StepOutcome::Performed,
+                evidence: "a | b <b>c</b>\nand more".to_owned(),
+                at,
+                seconds,
+                account,
+            },
+        });
+    }
+    record.hear(&Event::RunEnded {
+        end: RunEnd::Failed,
+        next: "mend it, then go on with `cargo xtask release 1.1.0 --resume`".to_owned(),
+        seconds: 7.5,
+    });
+    record
+}
+
+#[test]
+fn a_summary_is_as_it_was_looked_at() {
+    let text = summary(&record(), "https://github.com");
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("src/render/runner/summary/sample.md");
+    if std::env::var_os("UPDATE_SAMPLES").is_some() {
+        std::fs::write(&file, &text).unwrap();
+    }
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(text, kept, "UPDATE_SAMPLES=1 writes {}", file.display());
+}
+
+#[test]
+fn later_steps_read_what_came_of_it() {
+    let values = super::super::values::values(&record(), "https://github.com/");
+    let value = |name: &str| {
+        let found = values.iter().find(|(known, _)| *known == name);
+        found.unwrap().1.as_str()
+    };
+    assert_eq!(value("ended"), "failed");
+    assert_eq!(value("version"), "1.1.0");
+    assert_eq!(value("crates"), "[\"shop-core@1.1.0\"]");
+    assert_eq!(
+        value("release_url"),
+        "https://github.com/o/r/releases/tag/v1.1.0"
+    );
+    assert_eq!(value("hosts"), "[]");
+    assert_eq!(value("tag"), "");
+}
+
+#[test]
+fn what_stood_in_the_way_is_a_list() {
+    let blockers = Blockers(vec![Blocker {
+        what: "a is *not*\nb".to_owned(),
+        remedy: "<do> it".to_owned(),
+    }]);
+    let text = of_blockers(&blockers);
+    assert!(
+        text.ends_with("- a is \\*not\\*<br>b<br>→ &lt;do&gt; it\n"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_fence_is_longer_than_what_it_holds() {
+    assert_eq!(block("text", "a ```` b"), "`````text\na ```` b\n`````\n");
+}

@@ -1,0 +1,147 @@
+//! A release by pull request: it is opened, brought up to date and merged, and what
+//! was merged is released as it stands, by hand or from a tag that somebody pushed.
+
+use crate::evidence::{crates_are_published, read, tag_is_pushed};
+use crate::fixture::Fixture;
+use crate::process::git;
+use crate::within_a_rehearsal;
+use crate::world::{NO_GATES, World};
+
+#[path = "../../../rehearsal/tests/github/described.rs"]
+mod described;
+
+/// Somebody's work, on the branch and pushed.
+fn work(world: &World, entry: &str) {
+    let root = world.root();
+    let file = root.join("CHANGELOG.md");
+    let text = read(&file);
+    let head = "## [Unreleased]\n";
+    assert!(text.contains(head), "{text}");
+    let new = format!("{head}\n### Added\n\n- {entry}\n");
+    std::fs::write(&file, text.replacen(head, &new, 1)).unwrap();
+    git(root, &["commit", "--quiet", "--all", "--message", "Work"]);
+    git(root, &["push", "--quiet", "origin", "main"]);
+}
+
+/// What GitHub does when somebody merges, and what a checkout then has.
+fn merge(world: &World, branch: &str) -> String {
+    let remote = &world.place.remote;
+    let commit = git(remote, &["rev-parse", &format!("refs/heads/{branch}")]);
+    git(remote, &["update-ref", "refs/heads/main", &commit]);
+    git(
+        world.root(),
+        &["pull", "--quiet", "--ff-only", "origin", "main"],
+    );
+    commit
+}
+
+#[test]
+fn a_pull_request_says_what_a_release_would_change_and_merging_it_is_enough() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::without_host(Fixture::new(), "prepare");
+    let main = git(world.root(), &["rev-parse", "HEAD"]);
+    let prepare = |extra: &[&str]| {
+        let mut arguments = vec!["release", "prepare", "0.2.0"];
+        arguments.extend(extra);
+        world.run(&arguments)
+    };
+    let shown = prepare(&["--dry-run"]).must_end_with(0);
+    assert!(
+        shown.stdout.contains("pull request from release/0.2.0"),
+        "{}",
+        shown.words()
+    );
+    assert!(world.stand_ins.github.pulls().is_empty());
+
+    let opened = prepare(&[]).must_end_with(0);
+    assert!(
+        opened.words().contains("merging it releases"),
+        "{}",
+        opened.words()
+    );
+    let remote = &world.place.remote;
+    let branch = "refs/heads/release/0.2.0";
+    let first = git(remote, &["rev-parse", branch]);
+    assert_eq!(git(remote, &["rev-parse", &format!("{branch}^")]), main);
+    assert_eq!(
+        git(remote, &["rev-parse", "main"]),
+        main,
+        "main has not moved"
+    );
+    assert_eq!(git(world.root(), &["rev-parse", "HEAD"]), main);
+    assert_eq!(git(world.root(), &["status", "--porcelain"]), "");
+
+    work(&world, "Something that came later.");
+    prepare(&[]).must_end_with(0);
+    assert_ne!(git(remote, &["rev-parse", branch]), first);
+    let pulls = world.stand_ins.github.pulls();
+    let [pull] = &pulls[..] else {
+        panic!("{pulls:?}")
+    };
+    assert_eq!(
+        (pull.title.as_str(), pull.base.as_str()),
+        ("Release 0.2.0", "main")
+    );
+    assert!(
+        pull.body.contains("Something that came later."),
+        "{}",
+        pull.body
+    );
+
+    let merged = merge(&world, "release/0.2.0");
+    let again = prepare(&[]).must_end_with(3);
+    assert!(
+        again.words().contains("is prepared already"),
+        "{}",
+        again.words()
+    );
+    let mut release = vec!["release", "0.2.0", "--yes"];
+    release.extend(NO_GATES);
+    release.extend(["--skip", "deploy-backend", "--skip", "deploy-frontend"]);
+    world.run(&release).must_end_with(0);
+    assert_eq!(
+        tag_is_pushed(&world.place, "0.2.0"),
+        merged,
+        "no commit on top"
+    );
+    crates_are_published(&world.place, "0.2.0", &merged);
+
+    tagged(&world);
+    for request in world.stand_ins.github.requests() {
+        if let Err(why) = described::check(&request) {
+            panic!("{why}: {request:#?}");
+        }
+    }
+}
+
+/// Somebody tags what was merged, and the tag is released.
+fn tagged(world: &World) {
+    work(world, "More.");
+    world.run(&["release", "prepare", "0.3.0"]).must_end_with(0);
+    let merged = merge(world, "release/0.3.0");
+    let root = world.root();
+    git(
+        root,
+        &["tag", "--annotate", "--message", "By hand", "v0.3.0"],
+    );
+    git(root, &["push", "--quiet", "origin", "v0.3.0"]);
+    let mut release = vec!["release", "0.3.0", "--yes"];
+    release.extend(NO_GATES);
+    release.extend(["--skip", "deploy-backend", "--skip", "deploy-frontend"]);
+    let refused = world.run(&release).must_end_with(3);
+    assert!(
+        refused.words().contains("already tagged"),
+        "{}",
+        refused.words()
+    );
+    release.push("--tagged");
+    world.run(&release).must_end_with(0);
+    crates_are_published(&world.place, "0.3.0", &merged);
+    let says = git(
+        &world.place.remote,
+        &["tag", "--list", "--format=%(subject)", "v0.3.0"],
+    );
+    assert_eq!(says, "By hand", "the tag is the one that was pushed");
+}

@@ -1,0 +1,162 @@
+//! Inside a runner of GitHub: what it obeys, shows in margins, hands to later steps
+//! and puts on a job's page.
+
+use std::process::Command;
+
+use camino::Utf8PathBuf;
+use serde_json::Value;
+
+use crate::evidence::read;
+use crate::fixture::Fixture;
+use crate::process::{Ran, git, run};
+use crate::within_a_rehearsal;
+use crate::world::World;
+
+/// Files that a runner gives to a step.
+struct Step {
+    output: Utf8PathBuf,
+    summary: Utf8PathBuf,
+}
+
+impl Step {
+    fn of(world: &World) -> Step {
+        let place = world.root().parent().unwrap();
+        Step {
+            output: place.join("step-output"),
+            summary: place.join("step-summary.md"),
+        }
+    }
+
+    fn run(&self, mut command: Command) -> Ran {
+        command
+            .env("GITHUB_ACTIONS", "true")
+            .env("GITHUB_SERVER_URL", "https://github.com")
+            .env("GITHUB_OUTPUT", &self.output)
+            .env("GITHUB_STEP_SUMMARY", &self.summary);
+        run(command)
+    }
+
+    fn value(&self, name: &str) -> String {
+        let text = read(&self.output);
+        let mut found = text
+            .lines()
+            .filter_map(|line| line.split_once('='))
+            .filter(|(known, _)| *known == name);
+        found
+            .next_back()
+            .unwrap_or_else(|| panic!("{name}: {text}"))
+            .1
+            .to_owned()
+    }
+}
+
+/// What a runner obeys in a log: its own two forms.
+fn obeyed(ran: &Ran) -> Vec<String> {
+    let text = ran.words().replace('\r', "\n");
+    let is_command = |line: &&str| line.trim_start().starts_with("::") || line.contains("##[");
+    text.lines().filter(is_command).map(str::to_owned).collect()
+}
+
+#[test]
+fn a_gate_points_at_lines_and_nobody_elses_word_is_obeyed() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let fixture = Fixture::new();
+    let file = fixture.root.join("crates/core/src/lib.rs");
+    let text = read(&file);
+    let hostile = "\n/// Said to whoever reads a log.\npub const SAID: &str = \"\n::error::hostile\n##[error]hostile\n\";\nfn  ill() {}\n";
+    std::fs::write(&file, format!("{text}{hostile}")).unwrap();
+    std::fs::write(
+        fixture.root.join("LINKS.md"),
+        "# A\n\n[b](lost%0A::error::hostile.md)\n",
+    )
+    .unwrap();
+    git(&fixture.root, &["add", "--all"]);
+    git(&fixture.root, &["commit", "--quiet", "--message", "Change"]);
+    let world = World::without_host(fixture, "gates");
+    let step = Step::of(&world);
+    let ran = step
+        .run(world.command(&["check", "fmt", "links"]))
+        .must_end_with(5);
+
+    let obeyed = obeyed(&ran);
+    let line = text.lines().count() + 7;
+    let format = format!("::error file=crates/core/src/lib.rs,line={line},title=fmt%3A format::");
+    let objects = |start: &str| obeyed.iter().filter(|l| l.starts_with(start)).count();
+    assert_eq!(objects(&format), 1, "{}", ran.words());
+    assert_eq!(
+        objects("::error file=LINKS.md,line=3,title=links%3A broken link::"),
+        1,
+        "{obeyed:?}"
+    );
+    let ours = ["::group::", "::endgroup::", "::error file=", "::add-mask::"];
+    for line in &obeyed {
+        assert!(ours.iter().any(|start| line.starts_with(start)), "{line}");
+        assert!(!line.starts_with("::error::hostile"), "{line}");
+    }
+    assert!(ran.words().contains(": :error::hostile"), "{}", ran.words());
+    assert_eq!(objects("::group::"), objects("::endgroup::"));
+    let token = &world.stand_ins.registry_token;
+    assert_eq!(objects(&format!("::add-mask::{token}")), 1);
+
+    assert_eq!(step.value("ended"), "failed");
+    let summary = read(&step.summary);
+    for part in [
+        "## ❌",
+        "```mermaid\ngantt",
+        "fmt :crit",
+        "### links failed",
+    ] {
+        assert!(summary.contains(part), "{part}: {summary}");
+    }
+}
+
+#[test]
+fn what_stands_in_the_way_is_annotated() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::without_host(Fixture::new(), "gates");
+    let step = Step::of(&world);
+    std::fs::write(world.root().join("untidy"), "").unwrap();
+    let mut command = world.command(&["release", "0.0.1", "--yes"]);
+    command.env_remove("CARGO_REGISTRY_TOKEN");
+    let ran = step.run(command).must_end_with(3);
+    let blockers = obeyed(&ran);
+    let annotated = |part: &str| blockers.iter().any(|line| line.contains(part));
+    assert!(annotated("::error title=in the way::"), "{blockers:?}");
+    assert!(annotated("%0A→ "), "{blockers:?}");
+    let summary = read(&step.summary);
+    assert!(summary.contains("nothing was changed"), "{summary}");
+}
+
+#[test]
+fn a_deploy_tells_later_steps_and_the_jobs_page_what_came_of_it() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::start("runner");
+    let step = Step::of(&world);
+    let ran = step
+        .run(world.command(&["deploy", "both", "--yes"]))
+        .must_end_with(0);
+    assert_eq!(step.value("ended"), "completed");
+    assert_eq!(step.value("version"), "0.1.0");
+    let hosts: Value = serde_json::from_str(&step.value("hosts")).unwrap();
+    assert_eq!(hosts, serde_json::json!(["127.0.0.1"]));
+    let summary = read(&step.summary);
+    let row = summary
+        .lines()
+        .find(|line| line.starts_with("| backend.stabilise"))
+        .unwrap_or_else(|| panic!("{summary}"));
+    let cells: Vec<&str> = row.split('|').map(str::trim).collect();
+    let sent: u32 = cells[2].parse().unwrap();
+    assert!(sent >= 2 && cells[3] == "0", "{row}");
+    assert!(summary.contains("```mermaid\nxychart-beta"), "{summary}");
+    let groups = obeyed(&ran);
+    assert!(
+        groups.contains(&"::group::stabilise".to_owned()),
+        "{groups:?}"
+    );
+}
