@@ -41,6 +41,8 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
         .iter()
         .map(|tool| check(tool.name, tool.version.clone()))
         .collect();
+    let targets = facts.targets.iter();
+    checks.extend(targets.map(|(name, found)| check(format!("target {name}"), found.clone())));
     checks.extend(git(facts, config));
     if let Err(blocker) = &facts.groups {
         checks.push(check("versions", Err(blocker.clone())));

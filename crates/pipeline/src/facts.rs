@@ -41,6 +41,8 @@ pub struct Facts {
     pub git: Found<GitFacts>,
     /// Programs and their versions.
     pub tools: Vec<ToolFacts>,
+    /// Where the standard libraries of the release's targets are, if they are built here.
+    pub targets: BTreeMap<String, Found<String>>,
     /// The audit gate's database.
     pub advisories: Option<Found<String>>,
     /// The registry; `None` where nothing is to be published.

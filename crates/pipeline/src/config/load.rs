@@ -100,6 +100,9 @@ impl Config {
                 );
             }
         }
+        if let Some(message) = self.problem_of_targets() {
+            return wrong("targets", message);
+        }
         let environments: Vec<&str> = self.deploy.keys().map(String::as_str).collect();
         if let Some((needle, message)) = self.ci.problem(&environments) {
             return wrong(needle, message);

@@ -17,6 +17,7 @@ mod migrate;
 mod notify;
 mod pattern;
 mod switch;
+mod targets;
 
 use std::collections::BTreeMap;
 
@@ -114,6 +115,10 @@ pub struct ReleaseConfig {
     /// The workspace's changelog, relative to the root; absent means `CHANGELOG.md` where
     /// such a file exists, and no changelog stage where none does.
     pub changelog: Option<Utf8PathBuf>,
+    /// The target triples that the app's binary is built for in a GitHub release, and the
+    /// runner that builds it in a workflow. None: it is built once, for the machine that
+    /// releases.
+    pub targets: BTreeMap<String, String>,
 }
 
 /// How the versions of a workspace's packages move.
@@ -152,6 +157,7 @@ impl Default for ReleaseConfig {
             remote: "origin".to_owned(),
             tag: None,
             changelog: None,
+            targets: BTreeMap::new(),
         }
     }
 }

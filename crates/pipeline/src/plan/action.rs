@@ -68,6 +68,9 @@ pub enum Action {
         binaries: Vec<Binary>,
         /// What the frontend's own command builds.
         frontend: Option<FrontendBuild>,
+        /// The target triple that cargo builds for; absent: none is named to it.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        target: Option<String>,
     },
     /// Takes binary and bundle from a host that runs them, instead of building them.
     Fetch {
@@ -98,6 +101,9 @@ pub enum Action {
         version: Version,
         /// The packages that are shipped.
         packages: Vec<String>,
+        /// The target triples that they are built for, beside this machine's.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        targets: Vec<String>,
     },
     /// Moves the branch, and the checked-out files, to the release commit.
     Commit {
@@ -153,6 +159,9 @@ pub enum Action {
         crates: Vec<String>,
         /// The binaries that are attached.
         binaries: Vec<String>,
+        /// The target triples whose builds of them are; none: the one build there is.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        targets: Vec<String>,
         /// Other files that are kept for it.
         files: Vec<String>,
     },

@@ -224,6 +224,7 @@ pub(super) fn plan(
                 revision: revision.clone(),
                 binaries,
                 frontend,
+                target: None,
             };
             let title = format!("build {} {version} for production", app.name);
             Step::new("build", Stage::Build, title, action)

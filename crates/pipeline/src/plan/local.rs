@@ -84,14 +84,41 @@ impl Release<'_> {
                 revision: reference.to_owned(),
                 binaries,
                 frontend,
+                target: None,
             };
             let title = format!("build {} for production", app.name);
             plan.steps
                 .push(Step::new("build", Stage::Build, title, action));
         }
         for one in self.moves {
+            self.builds_for_targets(plan, one, reference);
             self.other_files(plan, one);
         }
+    }
+
+    /// One step for each target that is named, so that each can be another machine's.
+    fn builds_for_targets(&self, plan: &mut Plan, one: &Move<'_>, reference: &str) {
+        for target in self.targets_of(one) {
+            let binaries = self.binaries_of(one);
+            let names: Vec<&str> = binaries.iter().map(|b| b.name.as_str()).collect();
+            let title = format!("build {} for {target}", names.join(", "));
+            let action = Action::Build {
+                revision: reference.to_owned(),
+                binaries,
+                frontend: None,
+                target: Some(target.clone()),
+            };
+            let id = format!("build:{target}");
+            plan.steps.push(Step::new(id, Stage::Build, title, action));
+        }
+    }
+
+    /// The targets that a group's release is to hold binaries for.
+    fn targets_of(&self, one: &Move<'_>) -> Vec<String> {
+        if self.release_ref(one).is_none() || self.binaries_of(one).is_empty() {
+            return Vec::new();
+        }
+        self.config.release.targets.keys().cloned().collect()
     }
 
     /// What else a group's release is to hold.
@@ -126,6 +153,7 @@ impl Release<'_> {
                 subject: self.subject(one),
                 version: one.to.clone(),
                 packages,
+                targets: self.targets_of(one),
             };
             let title = "list what it is made of, in CycloneDX";
             let id = self.id("sbom", one);
@@ -210,19 +238,21 @@ impl Release<'_> {
         crates.retain(|name| one.group.has(name));
         let binaries = self.binaries_of(one).into_iter().map(|b| b.name);
         let binaries: Vec<String> = binaries.collect();
+        let targets = self.targets_of(one);
         let assets = self.assets(one).into_iter();
         let mut files: Vec<String> = assets.map(|asset| asset_name(asset, one)).collect();
         files.extend(self.config.github.sbom.then(|| self.sbom_name(one)));
         let title = format!(
             "attach {} crates, {} binaries, {} other files and SHA256SUMS",
             crates.len(),
-            binaries.len(),
+            binaries.len() * targets.len().max(1),
             files.len()
         );
         let action = Action::Assets {
             release,
             crates,
             binaries,
+            targets,
             files,
         };
         plan.steps.push(Step::new(

@@ -118,6 +118,7 @@ fn facts() -> Facts {
             }),
         }),
         tools: Vec::new(),
+        targets: BTreeMap::new(),
         advisories: None,
         registry: Some(Ok(RegistryFacts {
             name: "crates-io".to_owned(),

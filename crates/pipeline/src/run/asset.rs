@@ -14,7 +14,7 @@ pub(super) fn perform(
     effect: &mut Effect<'_>,
     release: &ReleaseRef,
     crates: &[String],
-    binaries: &[String],
+    binaries: (&[String], &[String]),
     others: &[String],
 ) -> anyhow::Result<String> {
     let files = files(effect, crates, binaries, others)?;
@@ -39,7 +39,7 @@ pub(super) fn perform(
 fn files(
     effect: &Effect<'_>,
     crates: &[String],
-    binaries: &[String],
+    (binaries, targets): (&[String], &[String]),
     others: &[String],
 ) -> anyhow::Result<BTreeMap<String, Vec<u8>>> {
     let mut files = BTreeMap::new();
@@ -49,10 +49,16 @@ fn files(
         let file = package::file_name(name, effect.plan.version_of(name));
         files.insert(file, read_file(&package::file(effect, name))?);
     }
-    if !binaries.is_empty() {
+    for target in targets {
+        for name in binaries {
+            let file = build::name_for(effect, name, target);
+            files.insert(file, read_file(&build::binary_for(effect, name, target))?);
+        }
+    }
+    if !binaries.is_empty() && targets.is_empty() {
         let triple = host_triple(effect)?;
         for name in binaries {
-            let file = format!("{name}-{}-{triple}", effect.plan.version);
+            let file = build::name_for(effect, name, &triple);
             files.insert(file, read_file(&build::binary(effect, name))?);
         }
     }

@@ -7,10 +7,22 @@ use super::{Effect, tree};
 use crate::account::Spent;
 use crate::command::Tool;
 use crate::plan::{Binary, FrontendBuild};
+use crate::survey;
 
 /// Where a plan keeps a built binary.
 pub(super) fn binary(effect: &Effect<'_>, name: &str) -> Utf8PathBuf {
     effect.kept().join("built").join(name)
+}
+
+/// Where a plan keeps a binary that was built for a target: named as it is released,
+/// so that what is attested of the files is about the names that users see.
+pub(super) fn binary_for(effect: &Effect<'_>, name: &str, target: &str) -> Utf8PathBuf {
+    binary(effect, &name_for(effect, name, target))
+}
+
+/// What a binary is called in the release.
+pub(super) fn name_for(effect: &Effect<'_>, name: &str, target: &str) -> String {
+    format!("{name}-{}-{target}", effect.plan.version)
 }
 
 /// Where a plan keeps the built bundle.
@@ -24,33 +36,76 @@ pub(super) fn perform(
     binaries: &[Binary],
     frontend: Option<&FrontendBuild>,
 ) -> anyhow::Result<String> {
-    let commit = effect.world.git().need_commit(revision)?;
-    let root = tree::lay(effect, &commit)?;
-    let target = effect.world.target_directory.clone();
+    let root = lay(effect, revision)?;
     let mut built = Vec::new();
     if !binaries.is_empty() {
-        let mut args = vec!["build", "--release", "--target-dir", target.as_str()];
-        if root.join("Cargo.lock").is_file() {
-            args.push("--locked");
+        let from = cargo_build(effect, &root, binaries, None)?;
+        for each in binaries {
+            let to = binary(effect, &each.name);
+            built.push(keep(&from, &each.name, &to)?);
         }
-        for binary in binaries {
-            args.extend(["--package", &binary.package, "--bin", &binary.name]);
-        }
-        effect.run(effect.world.cargo_in(&root).args(args))?;
-    }
-    for each in binaries {
-        let from = target.join("release").join(&each.name);
-        let bytes = std::fs::read(&from).with_context(|| format!("cargo was to build {from}"))?;
-        let to = binary(effect, &each.name);
-        tree::write_whole(&to, &bytes)?;
-        std::fs::set_permissions(&to, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-        built.push(format!("{} {} KiB", each.name, bytes.len().div_ceil(1024)));
     }
     if let Some(frontend) = frontend {
         let files = build_bundle(effect, &root, frontend)?;
         built.push(format!("bundle of {files} files"));
     }
     Ok(built.join(", "))
+}
+
+/// Builds the binaries for one target, and nothing else.
+pub(super) fn for_target(
+    effect: &mut Effect<'_>,
+    revision: &str,
+    binaries: &[Binary],
+    target: &str,
+) -> anyhow::Result<String> {
+    if let Err(blocker) = survey::standard_library(effect.world, target) {
+        bail!("{}; {}", blocker.what, blocker.remedy);
+    }
+    let root = lay(effect, revision)?;
+    let from = cargo_build(effect, &root, binaries, Some(target))?;
+    let mut built = Vec::new();
+    for each in binaries {
+        let to = binary_for(effect, &each.name, target);
+        built.push(keep(&from, &each.name, &to)?);
+    }
+    Ok(built.join(", "))
+}
+
+fn lay(effect: &mut Effect<'_>, revision: &str) -> anyhow::Result<Utf8PathBuf> {
+    let commit = effect.world.git().need_commit(revision)?;
+    tree::lay(effect, &commit)
+}
+
+/// Answers with the directory that the binaries then lie in.
+fn cargo_build(
+    effect: &mut Effect<'_>,
+    root: &Utf8Path,
+    binaries: &[Binary],
+    target: Option<&str>,
+) -> anyhow::Result<Utf8PathBuf> {
+    let directory = effect.world.target_directory.clone();
+    let mut args = vec!["build", "--release", "--target-dir", directory.as_str()];
+    if root.join("Cargo.lock").is_file() {
+        args.push("--locked");
+    }
+    if let Some(target) = target {
+        args.extend(["--target", target]);
+    }
+    for binary in binaries {
+        args.extend(["--package", &binary.package, "--bin", &binary.name]);
+    }
+    effect.run(effect.world.cargo_in(root).args(args))?;
+    Ok(directory.join(target.unwrap_or_default()).join("release"))
+}
+
+/// Takes a binary out of cargo's directory, where the next build would replace it.
+fn keep(from: &Utf8Path, name: &str, to: &Utf8Path) -> anyhow::Result<String> {
+    let from = from.join(name);
+    let bytes = std::fs::read(&from).with_context(|| format!("cargo was to build {from}"))?;
+    tree::write_whole(to, &bytes)?;
+    std::fs::set_permissions(to, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+    Ok(format!("{name} {} KiB", bytes.len().div_ceil(1024)))
 }
 
 fn build_bundle(

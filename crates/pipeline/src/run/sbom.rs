@@ -1,8 +1,8 @@
 //! What a release is made of: a bill of materials in CycloneDX 1.5
 //! (<https://cyclonedx.org>).
 //!
-//! It lists what cargo builds into the released packages on this machine, by the
-//! lockfile of the release commit: normal and build dependencies, none that only
+//! It lists what cargo builds into the released packages on this machine, and for the
+//! targets that are named, by the lockfile of the release commit: normal and build dependencies, none that only
 //! tests need. Its serial number and time are the plan's, so that making it
 //! again gives the same bytes.
 
@@ -35,11 +35,15 @@ pub(super) fn perform(
     name: &str,
     subject: (&str, &Version),
     packages: &[String],
+    targets: &[String],
 ) -> anyhow::Result<String> {
     let root = tree::of_release(effect)?;
     let triple = asset::host_triple(effect)?;
     let format = ["metadata", "--format-version", "1"];
-    let mut args = [format.as_slice(), &["--filter-platform", &triple]].concat();
+    let mut args = format.to_vec();
+    for platform in targets.iter().chain([&triple]) {
+        args.extend(["--filter-platform", platform]);
+    }
     let lockfile = root.join("Cargo.lock");
     if lockfile.is_file() {
         args.push("--locked");

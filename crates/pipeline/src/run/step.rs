@@ -296,7 +296,11 @@ pub(super) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<St
             revision,
             binaries,
             frontend,
-        } => build::perform(effect, revision, binaries, frontend.as_ref()),
+            target,
+        } => match target {
+            Some(target) => build::for_target(effect, revision, binaries, target),
+            None => build::perform(effect, revision, binaries, frontend.as_ref()),
+        },
         Action::Commit {
             parent,
             reference,
@@ -326,8 +330,9 @@ pub(super) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<St
             release,
             crates,
             binaries,
+            targets,
             files,
-        } => asset::perform(effect, release, crates, binaries, files),
+        } => asset::perform(effect, release, crates, (binaries, targets), files),
         Action::Produce { build, file, name } => {
             produce::perform(effect, build.as_deref(), file, name)
         }
@@ -336,7 +341,8 @@ pub(super) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<St
             subject,
             version,
             packages,
-        } => sbom::perform(effect, name, (subject, version), packages),
+            targets,
+        } => sbom::perform(effect, name, (subject, version), packages, targets),
         Action::Publish { package } => publish::perform(effect, package),
         Action::Resolve {
             crates,

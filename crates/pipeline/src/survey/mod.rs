@@ -14,12 +14,14 @@ mod interfaces;
 mod registry;
 mod released;
 mod sizes;
+mod targets;
 mod tools;
 
 pub(crate) use advisories::default_database;
 pub use changelogs::every_changelog;
 pub(crate) use hosts::environment;
 pub use hosts::hosts_of;
+pub(crate) use targets::standard_library;
 
 use std::collections::BTreeMap;
 
@@ -41,6 +43,8 @@ use crate::request::Request;
 pub struct Scope {
     /// Gates will run.
     pub gates: bool,
+    /// What is built for other targets than this machine's.
+    pub targets: bool,
     /// The registry.
     pub registry: bool,
     /// GitHub.
@@ -67,6 +71,7 @@ impl Scope {
         match request {
             Request::Release(wanted) => Scope {
                 gates: true,
+                targets: !wanted.handed_on && !wanted.skip.contains(&crate::Stage::Draft),
                 registry: true,
                 github: !wanted.skip.contains(&crate::Stage::Draft),
                 environment: (!wanted.skips_deploy()).then(|| wanted.environment.clone()),
@@ -113,6 +118,7 @@ impl Scope {
     pub fn everything(environment: &str) -> Scope {
         Scope {
             gates: true,
+            targets: true,
             registry: true,
             github: true,
             environment: Some(environment.to_owned()),
@@ -187,6 +193,11 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
             tools::look(world)
         } else {
             Vec::new()
+        },
+        targets: if scope.targets {
+            targets::look(world)
+        } else {
+            BTreeMap::new()
         },
         advisories: if scope.gates {
             advisories::look(world)

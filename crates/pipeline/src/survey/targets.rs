@@ -1,0 +1,40 @@
+//! What this machine can build for.
+
+use std::collections::BTreeMap;
+
+use camino::Utf8Path;
+
+use crate::World;
+use crate::account::Spent;
+use crate::blocker::Blocker;
+use crate::command::{Tool, read};
+use crate::facts::Found;
+
+/// Every target that the configuration names.
+pub(super) fn look(world: &World) -> BTreeMap<String, Found<String>> {
+    let targets = world.config.release.targets.keys();
+    let look = |target: &String| (target.clone(), standard_library(world, target));
+    targets.map(look).collect()
+}
+
+/// Where the standard library of a target is.
+pub(crate) fn standard_library(world: &World, target: &str) -> Found<String> {
+    let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
+    let args = ["--print", "target-libdir", "--target", target];
+    let Ok(place) = read(Tool::new(&rustc, &world.root, Spent::Cargo).args(args)) else {
+        return Err(Blocker::new(
+            format!("rustc knows no target {target}"),
+            "correct `targets` under [release] in stagegate.toml; `rustc --print target-list` has all of them",
+        ));
+    };
+    let place = place.trim();
+    match Utf8Path::new(place).is_dir() {
+        true => Ok(place.to_owned()),
+        false => Err(Blocker::new(
+            format!("the standard library for {target} is not installed"),
+            format!(
+                "run `rustup target add {target}`, or take it out of `targets` under [release] in stagegate.toml"
+            ),
+        )),
+    }
+}
