@@ -19,6 +19,7 @@ fn all() -> Vec<(&'static str, String, bool, &'static str)> {
         attest = false\non_tag = true\ngates = [\"fmt\"]\nsetup = [\"echo 'a: b' # c\", \"echo \\\"$HOME\\\"\"]\n\
         env = { RUST_BACKTRACE = \"1\", WORDS = \"a: b\" }\n\
         [[ci.job]]\nname = \"long-test\"\nrun = [\"sh\", \"-c\", \"echo 'it is' $HOME\"]\n";
+    let targets = "[release]\ntargets = { \"x86_64-unknown-linux-gnu\" = \"ubuntu-24.04\", \"aarch64-unknown-linux-gnu\" = \"ubuntu-24.04-arm\" }\n";
     vec![
         ("default", String::new(), true, ""),
         ("app", format!("{APP}{PRODUCTION}"), true, ""),
@@ -39,6 +40,8 @@ fn all() -> Vec<(&'static str, String, bool, &'static str)> {
             "",
         ),
         ("odd", odd.to_owned(), true, ""),
+        ("targets", format!("{targets}{APP}{PRODUCTION}"), true, ""),
+        ("targets-only", format!("{targets}{BACKEND}"), false, ""),
         ("below", format!("{APP}{PRODUCTION}"), true, "rust"),
     ]
 }

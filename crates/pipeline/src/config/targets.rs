@@ -47,7 +47,10 @@ mod tests {
         parse("", "").unwrap();
         let check = |targets: &str, app: &str, want: &str| {
             let got = parse(targets, app).expect_err(targets);
-            assert!(got.contains("stagegate.toml:2:1") && got.contains(want), "{got}");
+            assert!(
+                got.contains("stagegate.toml:2:1") && got.contains(want),
+                "{got}"
+            );
         };
         check("\"../x\" = \"r\"", APP, "no target triple");
         check("\"-x\" = \"r\"", APP, "no target triple");

@@ -102,6 +102,15 @@ impl<'a> Outline<'a> {
             .is_some_and(|app| app.backend.is_some())
     }
 
+    /// What a GitHub release holds the backend for, and whose runner builds it.
+    fn targets(&self) -> Vec<(&str, &str)> {
+        let config = self.config;
+        let all = config.release.targets.iter();
+        all.filter(|_| config.github.release && self.has_backend())
+            .map(|(target, runner)| (target.as_str(), runner.as_str()))
+            .collect()
+    }
+
     fn has_frontend(&self) -> bool {
         self.config
             .app

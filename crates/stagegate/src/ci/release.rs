@@ -2,7 +2,8 @@
 //!
 //! The plan is made once, by the first job, and travels with its journal to the
 //! others, which obey it: gates and packages, what is built, everything up to
-//! the public release, and the deploy. Only the first and the last know the
+//! the public release, and the deploy. What is built for several targets is built
+//! by as many machines at once. Only the first and the last know the
 //! hosts, only the one that publishes may write to the repository and has an
 //! identity for the registry. Run again after a failure or a cancellation, a job
 //! takes up the journal of its last attempt.
@@ -42,12 +43,13 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
     text.push_str(&env(outline));
     text.push_str("jobs:\n");
     let mut jobs = vec![plan(outline), gates(outline)];
-    let builds = outline.environment().is_some();
+    let deploys = outline.environment().is_some();
+    let builds = deploys || !outline.targets().is_empty();
     if builds {
         jobs.push(build(outline));
     }
     jobs.push(publish(outline, builds));
-    if builds {
+    if deploys {
         jobs.push(deploy(outline));
     }
     text.push_str(&indent(&jobs.join("\n"), 2));
@@ -174,24 +176,62 @@ fn gates(outline: &Outline<'_>) -> String {
 }
 
 fn build(outline: &Outline<'_>) -> String {
-    let steps = outline.ready_to_release("build")
-        + &outline.take()
-        + &xtask(
-            "Build for production",
-            "STEP: ${{ matrix.step }}\n",
-            "release --resume --only \"$STEP\"",
-        )
-        + &outline.hand_on("3-${{ matrix.step }}");
+    let targets = outline.targets();
+    let mut steps = outline.ready_to_release("build");
+    if !targets.is_empty() {
+        steps.push_str(&script(
+            "Install the target's standard library",
+            "matrix.target",
+            "TARGET: ${{ matrix.target }}\n",
+            "exec rustup target add \"$TARGET\"",
+        ));
+    }
+    steps.push_str(&outline.take());
+    let (command, env) = (
+        "release --resume --only \"$STEP\"",
+        "STEP: ${{ matrix.step }}\n",
+    );
+    // An artifact's name may have no colon in it.
+    let (name, artifact) = match targets.is_empty() {
+        true => ("Build for production", "3-${{ matrix.step }}"),
+        false => ("Build", "3-${{ matrix.target || matrix.step }}"),
+    };
+    steps.push_str(&xtask(name, env, command));
+    steps.push_str(&outline.hand_on(artifact));
+    let runner = match targets.is_empty() {
+        true => "",
+        false => "${{ matrix.runner }}",
+    };
     let job = Job {
         id: "build",
         name: "${{ matrix.step }}",
         needs: &["gates"],
         minutes: 120,
+        runner,
         permissions: READ,
-        more: "strategy:\n  matrix:\n    step: [build]\n",
+        more: &matrix(outline, &targets),
         ..Job::default()
     };
     outline.job(&job, &steps)
+}
+
+/// Each build, and who does it: what is deployed, and what is only released.
+fn matrix(outline: &Outline<'_>, targets: &[(&str, &str)]) -> String {
+    if targets.is_empty() {
+        return "strategy:\n  matrix:\n    step: [build]\n".to_owned();
+    }
+    let own = scalar(&outline.config.ci.runner);
+    let mut text = format!(
+        "strategy:\n  # What the others have built is not built again.\n  fail-fast: false\n  matrix:\n    include:\n      - step: build\n        runner: {own}\n"
+    );
+    for (target, runner) in targets {
+        let (step, target) = (scalar(&format!("build:{target}")), scalar(target));
+        let runner = scalar(runner);
+        text.push_str(&format!(
+            "      - step: {step}\n        target: {target}\n        runner: {runner}\n"
+        ));
+    }
+    text
 }
 
 fn publish(outline: &Outline<'_>, builds: bool) -> String {
@@ -220,7 +260,7 @@ fn publish(outline: &Outline<'_>, builds: bool) -> String {
     steps.push_str(&xtask(
         "Publish",
         &format!("{token}{ACCESS}"),
-        match builds {
+        match outline.environment().is_some() {
             true => "release --resume --until undraft --yes",
             false => "release --resume --until verify --yes",
         },

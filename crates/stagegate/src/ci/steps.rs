@@ -54,7 +54,10 @@ impl Outline<'_> {
         }
         text.push_str(&format!(
             "  runs-on: {}\n  timeout-minutes: {}\n",
-            scalar(&self.config.ci.runner),
+            match job.runner {
+                "" => scalar(&self.config.ci.runner),
+                runner => runner.to_owned(),
+            },
             job.minutes
         ));
         match job.permissions {
@@ -160,6 +163,8 @@ pub(super) struct Job<'a> {
     /// An expression; empty: always.
     pub(super) condition: &'a str,
     pub(super) minutes: u32,
+    /// An expression; empty: the runner of every job.
+    pub(super) runner: &'a str,
     /// Lines of YAML; empty: none at all.
     pub(super) permissions: &'a str,
     /// The GitHub environment, or an expression; empty: none.
