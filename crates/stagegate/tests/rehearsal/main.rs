@@ -28,6 +28,7 @@ mod publish;
 mod refusal;
 mod runner;
 mod spoil;
+mod targets;
 mod versions;
 mod waves;
 mod workflows;

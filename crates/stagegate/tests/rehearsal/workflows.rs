@@ -2,16 +2,18 @@
 //! clicks in GitHub. The actions of others are replaced by local ones
 //! (crates/rehearsal/actions), the commands are the program under test.
 
+use std::collections::BTreeSet;
 use std::process::Command;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde_json::Value;
 
 use crate::evidence::{
-    crates_are_published, deploys, host_runs, index_lines, names, read, tag_is_pushed,
+    asset_names, crates_are_published, deploys, host_runs, index_lines, names, read, tag_is_pushed,
 };
 use crate::fixture::CRATES;
 use crate::process::{Ran, STAGEGATE, command, git, run};
+use crate::targets::own;
 use crate::within_a_rehearsal;
 use crate::world::{Place, World};
 
@@ -82,7 +84,8 @@ impl Runner {
             "dist = \"crates/demo/frontend/dist\"\n",
             "dist = \"crates/demo/frontend/dist\"\npaths = [\"crates/demo/frontend/**\"]\n",
         );
-        std::fs::write(file, config).unwrap();
+        let targets = format!("[release.targets]\n{} = \"ubuntu-24.04\"\n", own());
+        std::fs::write(file, config + &targets).unwrap();
     }
 
     /// `cargo xtask` is the program under test, and rustup has nothing to fetch.
@@ -97,7 +100,7 @@ impl Runner {
              STAGEGATE_REHEARSAL_KILL=after:12:INT; export STAGEGATE_REHEARSAL_KILL; fi;; esac\n\
              exec {STAGEGATE} --config {overlay} \"$@\"\n"
         );
-        let rustup = "#!/bin/sh\ncase \"$1 $2\" in \"toolchain install\"|\"default 1.95\") ;; *) exit 1;; esac\n";
+        let rustup = "#!/bin/sh\ncase \"$1 $2\" in \"toolchain install\"|\"default 1.95\"|\"target add\") ;; *) exit 1;; esac\n";
         for (name, text) in [("cargo-xtask", xtask.as_str()), ("rustup", rustup)] {
             let file = programs.join(name);
             std::fs::write(&file, text).unwrap();
@@ -271,12 +274,16 @@ fn release(runner: &mut Runner, before: &str) {
             .any(|line| line["vers"] == "0.2.0")
     };
     assert!(there(CRATES[0]) && !there(CRATES[3]), "{words}");
-    let plans = runner
-        .commands()
-        .iter()
-        .filter(|line| line.contains("--or-begin"))
-        .count();
-    assert_eq!(plans, 1);
+    let commands = runner.commands();
+    let given = |part: &str| commands.iter().filter(|line| line.ends_with(part)).count();
+    let target = format!("--only build:{}", own());
+    assert_eq!(
+        (given("--only build"), given(&target)),
+        (1, 1),
+        "{commands:?}"
+    );
+    let plans = commands.iter().filter(|line| line.contains("--or-begin"));
+    assert_eq!(plans.count(), 1);
 
     let again = runner.dispatch("release", inputs).must_end_with(0);
     let words = again.words();
@@ -294,13 +301,14 @@ fn release(runner: &mut Runner, before: &str) {
         assert!(!words.contains(secret), "{words}");
     }
     let attested = read(&runner.place().join("attested"));
-    for file in [
-        "stagegate-fixture-core-0.2.0.crate",
-        "guestbook-backend",
-        "cdx.json",
-    ] {
+    let binary = format!("guestbook-backend-0.2.0-{}", own());
+    for file in ["stagegate-fixture-core-0.2.0.crate", &binary, "cdx.json"] {
         assert!(attested.contains(file), "{attested}");
     }
+    let releases = runner.world.stand_ins.github.releases();
+    let assets = releases[0].assets.iter().map(|asset| asset.name.clone());
+    let assets: BTreeSet<String> = assets.collect();
+    assert_eq!(assets, asset_names("0.2.0"), "{words}");
     let left: Vec<String> = names(&runner.place().join("home/.ssh"));
     assert_eq!(left, ["known_hosts"], "the key was never on the disk");
 }
