@@ -200,6 +200,54 @@ fn a_release_hands_its_plan_from_job_to_job() {
 }
 
 #[test]
+fn each_target_is_built_by_the_runner_that_is_named_for_it() {
+    let variants = Variants::write();
+    let release = |variant: &str| {
+        parsed(&variants.checkout(variant))
+            .remove("release")
+            .unwrap()
+    };
+    let texts_of = |job: &Value| texts(job).join("\n");
+    for (variant, deploys) in [("targets", true), ("targets-only", false)] {
+        let release = release(variant);
+        let build = &release["jobs"]["build"];
+        assert_eq!(build["runs-on"], "${{ matrix.runner }}", "{variant}");
+        let wanted = serde_json::json!([
+            {"step": "build", "runner": "ubuntu-24.04"},
+            {"step": "build:aarch64-unknown-linux-gnu", "target": "aarch64-unknown-linux-gnu", "runner": "ubuntu-24.04-arm"},
+            {"step": "build:x86_64-unknown-linux-gnu", "target": "x86_64-unknown-linux-gnu", "runner": "ubuntu-24.04"},
+        ]);
+        assert_eq!(build["strategy"]["matrix"]["include"], wanted, "{variant}");
+        assert_eq!(build["strategy"]["fail-fast"], false, "{variant}");
+        // GitHub takes no artifact with a colon in its name.
+        let handed_on = texts_of(build);
+        assert!(
+            handed_on.contains("state-3-${{ matrix.target || matrix.step }}"),
+            "{handed_on}"
+        );
+        let publish = &release["jobs"]["publish"];
+        assert_eq!(
+            publish["needs"],
+            serde_json::json!(["gates", "build"]),
+            "{variant}"
+        );
+        let until = if deploys {
+            "--until undraft"
+        } else {
+            "--until verify"
+        };
+        assert!(texts_of(publish).contains(until), "{variant}");
+        assert_eq!(release["jobs"]["deploy"].is_object(), deploys, "{variant}");
+    }
+    let build = &release("app")["jobs"]["build"];
+    assert_eq!(
+        build["strategy"],
+        serde_json::json!({"matrix": {"step": ["build"]}})
+    );
+    assert!(!texts_of(build).contains("rustup target"), "{build}");
+}
+
+#[test]
 fn a_branch_can_require_one_job() {
     for (configuration, workflows) in every() {
         let ci = &workflows["ci"];

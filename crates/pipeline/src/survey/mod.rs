@@ -194,7 +194,7 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
         } else {
             Vec::new()
         },
-        targets: if scope.targets {
+        targets: if scope.targets && world.config.github.release {
             targets::look(world)
         } else {
             BTreeMap::new()
