@@ -41,8 +41,10 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
         .iter()
         .map(|tool| check(tool.name, tool.version.clone()))
         .collect();
-    let targets = facts.targets.iter();
-    checks.extend(targets.map(|(name, found)| check(format!("target {name}"), found.clone())));
+    checks.extend(facts.targets.iter().map(|(name, found)| {
+        let there = found.clone().map(|()| "its standard library is installed");
+        check(format!("target {name}"), there.map(str::to_owned))
+    }));
     checks.extend(git(facts, config));
     if let Err(blocker) = &facts.groups {
         checks.push(check("versions", Err(blocker.clone())));

@@ -41,8 +41,9 @@ pub struct Facts {
     pub git: Found<GitFacts>,
     /// Programs and their versions.
     pub tools: Vec<ToolFacts>,
-    /// Where the standard libraries of the release's targets are, if they are built here.
-    pub targets: BTreeMap<String, Found<String>>,
+    /// Whether the standard libraries of the release's targets are installed, if they are
+    /// built for here.
+    pub targets: BTreeMap<String, Found<()>>,
     /// The audit gate's database.
     pub advisories: Option<Found<String>>,
     /// The registry; `None` where nothing is to be published.

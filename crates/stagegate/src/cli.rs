@@ -45,6 +45,8 @@ pub(crate) enum Task {
     Yank(Yank),
     /// Make a branch from a released version, ready for a fix
     Hotfix(Hotfix),
+    /// Make stagegate part of a workspace: xtask, alias, stagegate.toml, workflows
+    Init(Init),
     /// Run the gates on what is checked out
     Check(Check),
     /// Write the workflows for GitHub Actions, or work within them
@@ -246,6 +248,22 @@ pub(crate) struct Yank {
     pub(crate) dry_run: bool,
     #[command(flatten)]
     pub(crate) going: Going,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct Init {
+    /// The workspace; absent: the one around
+    #[arg(long, value_name = "PATH")]
+    pub(crate) workspace: Option<Utf8PathBuf>,
+    /// Take the crate `stagegate` from this directory instead of crates.io
+    #[arg(long, value_name = "PATH")]
+    pub(crate) from: Option<Utf8PathBuf>,
+    /// Show what would be written and stop
+    #[arg(long, conflicts_with = "yes")]
+    pub(crate) dry_run: bool,
+    /// Do not ask
+    #[arg(long)]
+    pub(crate) yes: bool,
 }
 
 #[derive(Debug, Args)]

@@ -28,11 +28,17 @@ pub(super) fn look(world: &World) -> Found<GitFacts> {
         .map_err(unread)?;
     let hotfix = branch.as_deref().filter(|b| b.starts_with(HOTFIXES));
     let released_from = hotfix.unwrap_or(&world.config.release.branch);
+    // The slowest two: one looks at every file, the other at another machine.
+    let (remote, dirty) = std::thread::scope(|threads| {
+        let remote = threads.spawn(|| remote(world, &git, &head, released_from));
+        let dirty = git.dirty();
+        (remote.join().expect("asking does not panic"), dirty)
+    });
     Ok(GitFacts {
-        remote: remote(world, &git, &head, released_from),
+        remote,
         branch,
         head,
-        dirty: git.dirty().map_err(unread)?,
+        dirty: dirty.map_err(unread)?,
         identity: identity(&git),
         sign_commits: on(setting("commit.gpgsign")?),
         sign_tags: on(setting("tag.gpgsign")?),

@@ -146,9 +146,9 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
         .iter()
         .any(|p| p.publishable_to(&world.config.registry.name));
     let main_tag = tag_of(world, scope.version.as_ref(), &groups);
-    // Registry, GitHub and hosts answer from afar: they are asked side by side.
+    // Whatever is asked answers in its own time, registry, GitHub and hosts from afar.
     let workspace_ref = &workspace;
-    let (registry, github, (hosts, promoted), git, sizes) = std::thread::scope(|threads| {
+    let (registry, github, (hosts, promoted), git, sizes, tools) = std::thread::scope(|threads| {
         let registry = threads
             .spawn(|| (scope.registry && publishes).then(|| registry::look(world, workspace_ref)));
         let wants_release = scope.github && world.config.github.release;
@@ -158,6 +158,7 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
         let git = threads.spawn(|| checkout::look(world));
         let sizes = threads
             .spawn(|| (scope.registry && publishes).then(|| sizes::look(world, workspace_ref)));
+        let tools = threads.spawn(|| scope.gates.then(|| tools::look(world)));
         let hosts = (hosts::look(world, scope), hosts::running(world, scope));
         (
             registry.join().expect("the survey does not panic"),
@@ -165,6 +166,10 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
             hosts,
             git.join().expect("the survey does not panic"),
             sizes
+                .join()
+                .expect("the survey does not panic")
+                .unwrap_or_default(),
+            tools
                 .join()
                 .expect("the survey does not panic")
                 .unwrap_or_default(),
@@ -189,16 +194,8 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
         history,
         interfaces,
         git,
-        tools: if scope.gates {
-            tools::look(world)
-        } else {
-            Vec::new()
-        },
-        targets: if scope.targets && world.config.github.release {
-            targets::look(world)
-        } else {
-            BTreeMap::new()
-        },
+        tools,
+        targets: targets::look(world, scope),
         advisories: if scope.gates {
             advisories::look(world)
         } else {

@@ -4,21 +4,23 @@ use std::collections::BTreeMap;
 
 use camino::Utf8Path;
 
+use super::Scope;
 use crate::World;
 use crate::account::Spent;
 use crate::blocker::Blocker;
 use crate::command::{Tool, read};
 use crate::facts::Found;
 
-/// Every target that the configuration names.
-pub(super) fn look(world: &World) -> BTreeMap<String, Found<String>> {
-    let targets = world.config.release.targets.keys();
+/// Every target that the configuration names, if a release would be built for it here.
+pub(super) fn look(world: &World, scope: &Scope) -> BTreeMap<String, Found<()>> {
+    let builds = scope.targets && world.config.github.release;
+    let targets = world.config.release.targets.keys().filter(|_| builds);
     let look = |target: &String| (target.clone(), standard_library(world, target));
     targets.map(look).collect()
 }
 
-/// Where the standard library of a target is.
-pub(crate) fn standard_library(world: &World, target: &str) -> Found<String> {
+/// Whether the standard library of a target is there.
+pub(crate) fn standard_library(world: &World, target: &str) -> Found<()> {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let args = ["--print", "target-libdir", "--target", target];
     let Ok(place) = read(Tool::new(&rustc, &world.root, Spent::Cargo).args(args)) else {
@@ -27,9 +29,8 @@ pub(crate) fn standard_library(world: &World, target: &str) -> Found<String> {
             "correct `targets` under [release] in stagegate.toml; `rustc --print target-list` has all of them",
         ));
     };
-    let place = place.trim();
-    match Utf8Path::new(place).is_dir() {
-        true => Ok(place.to_owned()),
+    match Utf8Path::new(place.trim()).is_dir() {
+        true => Ok(()),
         false => Err(Blocker::new(
             format!("the standard library for {target} is not installed"),
             format!(

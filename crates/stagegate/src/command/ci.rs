@@ -51,7 +51,7 @@ fn entries(world: &World) -> anyhow::Result<(Utf8PathBuf, Vec<Entry>)> {
     Ok((top, entries))
 }
 
-fn write(world: &World, force: bool, format: Format) -> anyhow::Result<Exit> {
+pub(super) fn write(world: &World, force: bool, format: Format) -> anyhow::Result<Exit> {
     let (top, entries) = entries(world)?;
     let mut exit = Exit::Success;
     let mut said = Vec::new();

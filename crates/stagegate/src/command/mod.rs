@@ -7,6 +7,7 @@ mod doctor;
 mod history;
 mod host;
 mod hosts;
+mod init;
 mod logs;
 mod obey;
 mod prepare;
@@ -162,6 +163,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
             };
             obey::obey(&open()?, order, format)
         }
+        Task::Init(args) => init::init(&here, &args, &interrupt, format),
         Task::Check(args) => check::check(&open()?, args.gates, format),
         Task::Ci(task) => ci::ci(&open()?, task, format),
         Task::Status(environment) => status::status(&open()?, &environment.name, format),

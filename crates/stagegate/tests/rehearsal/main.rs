@@ -5,6 +5,7 @@
 //! GitHub, remote and host are the stand-ins of a rehearsal. Nothing here runs
 //! within a rehearsal: the test gate of a rehearsal must not rehearse again.
 
+mod adopt;
 mod aftermath;
 mod bad_input;
 mod bad_world;

@@ -1,0 +1,220 @@
+//! `init`: makes stagegate part of a workspace: the `xtask` member, the alias,
+//! `stagegate.toml` and the workflows.
+//!
+//! It shows what it would do, asks, and does that and nothing else. What is there is
+//! never overwritten: it is as it should be, or it is named and left alone.
+
+mod alias;
+mod member;
+mod text;
+
+use std::io::{BufRead, IsTerminal, Write};
+
+use anyhow::{Context, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+use stagegate_pipeline::{Interrupt, World, workspace_around};
+
+use super::{Usage, ci};
+use crate::ci::{DIRECTORY, Outline, workflows};
+use crate::cli::{Format, Init};
+use crate::exit::Exit;
+use crate::render::{Palette, line};
+
+/// What becomes of one file.
+#[derive(Debug, PartialEq)]
+enum Change {
+    /// It is as it should be.
+    Same,
+    /// It is made, or has this text afterwards.
+    Write(String),
+    /// It stays as it is; this is why, and what to do.
+    Refused(String),
+}
+
+/// One file, relative to the workspace's root, and what is said of it.
+struct Planned {
+    path: Utf8PathBuf,
+    what: &'static str,
+    change: Change,
+}
+
+/// Sets a workspace up.
+pub(super) fn init(
+    here: &Utf8Path,
+    args: &Init,
+    interrupt: &Interrupt,
+    format: Format,
+) -> anyhow::Result<Exit> {
+    let start = args.workspace.as_deref().unwrap_or(here);
+    let root = workspace_around(&here.join(start))?.root;
+    let world = World::open(&root, None, interrupt.clone())?;
+    let plan = plan(&world, args)?;
+    let flows: Vec<Utf8PathBuf> = workflows(&Outline::of(&world))
+        .iter()
+        .map(|flow| Utf8Path::new(DIRECTORY).join(flow.file))
+        .collect();
+    drop(world);
+    let palette = Palette::for_stdout();
+    line(&palette.strong(&format!("stagegate in {root}")));
+    let mut refused = false;
+    let mut writes = false;
+    for Planned { path, what, change } in &plan {
+        let (mark, said) = match change {
+            Change::Same => (palette.good("="), "is as it should be".to_owned()),
+            Change::Write(_) => (palette.good("+"), (*what).to_owned()),
+            Change::Refused(why) => (palette.bad("✗"), why.clone()),
+        };
+        refused |= matches!(change, Change::Refused(_));
+        writes |= matches!(change, Change::Write(_));
+        line(&format!("{mark} {path}: {said}"));
+    }
+    for flow in &flows {
+        line(&format!(
+            "{} {flow}: from stagegate.toml",
+            palette.good("+")
+        ));
+    }
+    line("  Cargo.lock: cargo adds what xtask depends on");
+    if refused {
+        line("nothing was changed: half of it would be none; do what is said above and try again");
+        return Ok(Exit::Blocked);
+    }
+    if args.dry_run {
+        return Ok(Exit::Success);
+    }
+    if writes && !args.yes && !agreed()? {
+        return Ok(Exit::Declined);
+    }
+    for Planned { path, change, .. } in &plan {
+        if let Change::Write(text) = change {
+            write(&root.join(path), text)?;
+        }
+    }
+    // Read again: cargo and the configuration are to see what was written.
+    let world = World::open(&root, None, interrupt.clone())
+        .context("what was written cannot be read; `git status` shows it")?;
+    lock(&world)?;
+    let exit = ci::write(&world, false, format)?;
+    line("next: commit it, then `cargo xtask doctor` and `cargo xtask rehearse`");
+    Ok(exit)
+}
+
+fn plan(world: &World, args: &Init) -> anyhow::Result<Vec<Planned>> {
+    let root = &world.root;
+    let read = |path: &str| match std::fs::read_to_string(root.join(path)) {
+        Ok(text) => Ok(Some(text)),
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(e).with_context(|| format!("reading {}", root.join(path))),
+    };
+    let source = match &args.from {
+        Some(path) => Some(path.canonicalize_utf8().with_context(|| {
+            format!("--from names the directory of the crate `stagegate`: following {path}")
+        })?),
+        None => None,
+    };
+    let manifest = read("Cargo.toml")?.unwrap_or_default();
+    let settings = read(alias::FILE)?;
+    let branch = world
+        .git()
+        .ask(["symbolic-ref", "--quiet", "--short", "HEAD"])?;
+    let fresh = |path: &str, text: String, found: Option<String>| match found {
+        None => Change::Write(text),
+        Some(found) if found == text => Change::Same,
+        Some(_) => Change::Refused(format!(
+            "is there already and not written by this; move {path} away, or add stagegate to it \
+             as the README says"
+        )),
+    };
+    let one = |path: &str, what, text| -> anyhow::Result<Planned> {
+        Ok(Planned {
+            change: fresh(path, text, read(path)?),
+            path: path.into(),
+            what,
+        })
+    };
+    let written = read("stagegate.toml")?.is_some();
+    Ok(vec![
+        Planned {
+            path: "Cargo.toml".into(),
+            what: "`xtask` becomes a member",
+            change: member::add(&manifest),
+        },
+        one(
+            "xtask/Cargo.toml",
+            "a package with one dependency",
+            text::manifest(source.as_deref()),
+        )?,
+        one(
+            "xtask/src/main.rs",
+            "one line of `main`",
+            text::MAIN.to_owned(),
+        )?,
+        Planned {
+            path: alias::FILE.into(),
+            what: "the alias that makes `cargo xtask`",
+            change: alias::add(settings.as_deref()),
+        },
+        Planned {
+            path: "stagegate.toml".into(),
+            what: "how this workspace is released; everything in it has a default",
+            change: if written {
+                // It is the team's own from its first line on.
+                Change::Same
+            } else {
+                Change::Write(text::settings(branch.as_deref()))
+            },
+        },
+    ])
+}
+
+/// Where the line of a byte ends, before its line ending.
+fn end_of_line(text: &str, from: usize) -> usize {
+    let rest = &text[from..];
+    let end = rest.find('\n').unwrap_or(rest.len());
+    from + rest[..end].trim_end_matches('\r').len()
+}
+
+fn write(path: &Utf8Path, text: &str) -> anyhow::Result<()> {
+    if let Some(directory) = path.parent() {
+        std::fs::create_dir_all(directory).with_context(|| format!("making {directory}"))?;
+    }
+    std::fs::write(path, text).with_context(|| format!("writing {path}"))
+}
+
+/// Cargo's own way to write what the new member needs; without it the first command
+/// with `--locked` fails.
+fn lock(world: &World) -> anyhow::Result<()> {
+    let output = std::process::Command::new(&world.cargo)
+        .args([
+            "metadata",
+            "--quiet",
+            "--format-version",
+            "1",
+            "--manifest-path",
+        ])
+        .arg(world.root.join("Cargo.toml"))
+        .output()
+        .context("starting cargo")?;
+    if !output.status.success() {
+        bail!(
+            "everything is written, and cargo cannot resolve it yet; mend what it says, then `cargo xtask ci write`:\n{}",
+            String::from_utf8_lossy(&output.stderr).trim()
+        );
+    }
+    Ok(())
+}
+
+fn agreed() -> Result<bool, Usage> {
+    if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
+        return Err(Usage(
+            "there is no terminal to ask on; read the plan with --dry-run, then pass --yes"
+                .to_owned(),
+        ));
+    }
+    let mut out = std::io::stdout();
+    let _ = write!(out, "\nDo this? [y/N] ");
+    let _ = out.flush();
+    let mut answer = String::new();
+    let read = std::io::stdin().lock().read_line(&mut answer);
+    Ok(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
+}

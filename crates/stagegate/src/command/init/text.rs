@@ -1,0 +1,47 @@
+//! The files that are made whole.
+
+use camino::Utf8Path;
+
+/// `xtask/src/main.rs`
+pub(super) const MAIN: &str = "\
+//! This workspace's own tasks; `cargo xtask help` lists them.
+
+fn main() -> std::process::ExitCode {
+    stagegate::main()
+}
+";
+
+/// `xtask/Cargo.toml`, with stagegate from crates.io or from a directory.
+pub(super) fn manifest(from: Option<&Utf8Path>) -> String {
+    let version = env!("CARGO_PKG_VERSION");
+    let source = match from {
+        None => format!("version = \"{version}\""),
+        Some(path) => format!("path = {}", toml_edit::Value::from(path.as_str())),
+    };
+    format!(
+        "[package]\nname = \"xtask\"\nversion = \"0.0.0\"\nedition = \"2024\"\npublish = false\n\n\
+         [dependencies]\nstagegate = {{ {source}, features = [\"rehearsal\"] }}\n"
+    )
+}
+
+/// `stagegate.toml`: what most teams look for first. An app is described, not guessed.
+pub(super) fn settings(branch: Option<&str>) -> String {
+    let branch = toml_edit::Value::from(branch.unwrap_or("main"));
+    format!(
+        "# How this workspace is released. Everything has a default; an unknown key is an error.\n\
+         [release]\n\
+         branch ={branch}\n\
+         # versioning = \"independent\"  # usually one version for all crates\n\
+         \n\
+         # [gates]                      # usually fmt, audit, links, secrets, clippy, test, doc\n\
+         # semver = \"warn\"\n\
+         \n\
+         # [app]                        # what runs somewhere, if anything does\n\
+         # name = \"guestbook\"\n\
+         # [app.backend]\n\
+         # package = \"guestbook-backend\"\n\
+         # port = 8080\n\
+         # [deploy.production]\n\
+         # hosts = [\"deploy@app1.example.org\"]\n"
+    )
+}

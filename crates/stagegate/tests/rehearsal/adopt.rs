@@ -1,0 +1,133 @@
+//! A workspace that knows nothing of stagegate takes it up, and nothing else changes.
+
+use std::collections::BTreeMap;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::process::{Ran, STAGEGATE, command, git, run, target_directory};
+use crate::within_a_rehearsal;
+
+/// A package as `cargo new` makes it, committed.
+fn fresh() -> (tempfile::TempDir, Utf8PathBuf) {
+    let directory = tempfile::tempdir().unwrap();
+    let place = Utf8Path::from_path(directory.path()).unwrap();
+    let place = place.canonicalize_utf8().unwrap();
+    let mut cargo = command("cargo", &place);
+    cargo.args(["new", "--quiet", "--lib", "--vcs", "none", "ours"]);
+    run(cargo).must_end_with(0);
+    let root = place.join("ours");
+    // What cargo has resolved for this workspace serves that one too.
+    let lock = concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock");
+    std::fs::copy(lock, root.join("Cargo.lock")).unwrap();
+    git(&root, &["init", "--quiet", "--initial-branch", "trunk"]);
+    for (name, value) in [("user.name", "A"), ("user.email", "a@example.org")] {
+        git(&root, &["config", name, value]);
+    }
+    git(&root, &["add", "--all"]);
+    git(&root, &["commit", "--quiet", "--message", "New"]);
+    (directory, root)
+}
+
+fn init(root: &Utf8Path, arguments: &[&str]) -> Ran {
+    let mut init = command(STAGEGATE, root);
+    init.arg("init").args(arguments);
+    init.args(["--from", env!("CARGO_MANIFEST_DIR")]);
+    run(init)
+}
+
+/// Every file outside of git's directory.
+fn files(root: &Utf8Path) -> BTreeMap<Utf8PathBuf, Vec<u8>> {
+    let list = git(
+        root,
+        &["ls-files", "--cached", "--others", "--exclude-standard"],
+    );
+    let read = |name: &str| (name.into(), std::fs::read(root.join(name)).unwrap());
+    list.lines().map(read).collect()
+}
+
+#[test]
+fn a_workspace_takes_stagegate_up_and_is_changed_in_nothing_else() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let (_keep, root) = fresh();
+    let before = files(&root);
+    let ran = init(&root, &["--dry-run"]).must_end_with(0);
+    for told in [
+        "+ Cargo.toml: `xtask` becomes a member",
+        "+ .cargo/config.toml: the alias",
+        "+ .github/workflows/release.yml: from stagegate.toml",
+    ] {
+        assert!(ran.stdout.contains(told), "{}", ran.stdout);
+    }
+    assert_eq!(files(&root), before);
+    let ran = init(&root, &[]).must_end_with(2);
+    assert!(ran.words().contains("--yes"), "{}", ran.words());
+    assert_eq!(files(&root), before);
+
+    init(&root, &["--yes"]).must_end_with(0);
+    let after = files(&root);
+    let new: Vec<&str> = after
+        .keys()
+        .filter(|path| !before.contains_key(*path))
+        .map(|path| path.as_str())
+        .collect();
+    assert_eq!(
+        new,
+        [
+            ".cargo/config.toml",
+            ".github/workflows/ci.yml",
+            ".github/workflows/release.yml",
+            "stagegate.toml",
+            "xtask/Cargo.toml",
+            "xtask/src/main.rs",
+        ]
+    );
+    let changed: Vec<&str> = before
+        .iter()
+        .filter(|(path, text)| after[*path] != **text)
+        .map(|(path, _)| path.as_str())
+        .collect();
+    assert_eq!(changed, ["Cargo.lock", "Cargo.toml"]);
+    let settings = std::fs::read_to_string(root.join("stagegate.toml")).unwrap();
+    assert!(settings.contains("branch = \"trunk\""), "{settings}");
+
+    // What was written holds: the workflows are those that stagegate.toml makes, and
+    // the program compiles.
+    let mut check = command(STAGEGATE, &root);
+    check.args(["ci", "check"]);
+    run(check).must_end_with(0);
+    let mut cargo = command("cargo", &root);
+    cargo
+        .args(["check", "--quiet", "--locked", "--package", "xtask"])
+        .env("CARGO_TARGET_DIR", target_directory("adopt"))
+        .env("CARGO_PROFILE_DEV_DEBUG", "0");
+    run(cargo).must_end_with(0);
+
+    // Once is enough.
+    init(&root, &["--yes"]).must_end_with(0);
+    assert_eq!(files(&root), after);
+}
+
+#[test]
+fn what_is_there_already_is_named_and_left_alone() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let (_keep, root) = fresh();
+    std::fs::create_dir_all(root.join("xtask/src")).unwrap();
+    std::fs::write(root.join("xtask/src/main.rs"), "fn main() {}\n").unwrap();
+    std::fs::create_dir_all(root.join(".cargo")).unwrap();
+    let own = "[alias]\nxtask = \"run --package tasks --\"\n";
+    std::fs::write(root.join(".cargo/config.toml"), own).unwrap();
+    let before = files(&root);
+    let ran = init(&root, &["--yes"]).must_end_with(3);
+    for told in [
+        "xtask/src/main.rs: is there already",
+        ".cargo/config.toml: has another `xtask` already",
+        "nothing was changed",
+    ] {
+        assert!(ran.stdout.contains(told), "{}", ran.stdout);
+    }
+    assert_eq!(files(&root), before);
+}
