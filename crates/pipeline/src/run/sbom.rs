@@ -2,9 +2,9 @@
 //! (<https://cyclonedx.org>).
 //!
 //! It lists what cargo builds into the released packages on this machine, and for the
-//! targets that are named, by the lockfile of the release commit: normal and build dependencies, none that only
-//! tests need. Its serial number and time are the plan's, so that making it
-//! again gives the same bytes.
+//! targets that are named, by the lockfile of the release commit: normal and build
+//! dependencies, none that only tests need. Its serial number and time are the plan's,
+//! so that making it again gives the same bytes.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
