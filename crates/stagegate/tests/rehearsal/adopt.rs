@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::process::{Ran, STAGEGATE, command, git, run, target_directory};
+use crate::process::{Ran, STAGEGATE, command, git, run};
 use crate::within_a_rehearsal;
 
 /// A package as `cargo new` makes it, committed.
@@ -78,6 +78,7 @@ fn a_workspace_takes_stagegate_up_and_is_changed_in_nothing_else() {
             ".cargo/config.toml",
             ".github/workflows/ci.yml",
             ".github/workflows/release.yml",
+            ".github/workflows/rollback.yml",
             "stagegate.toml",
             "xtask/Cargo.toml",
             "xtask/src/main.rs",
@@ -93,16 +94,21 @@ fn a_workspace_takes_stagegate_up_and_is_changed_in_nothing_else() {
     assert!(settings.contains("branch = \"trunk\""), "{settings}");
 
     // What was written holds: the workflows are those that stagegate.toml makes, and
-    // the program compiles.
+    // cargo finds the member, its dependency and its lock.
     let mut check = command(STAGEGATE, &root);
     check.args(["ci", "check"]);
     run(check).must_end_with(0);
     let mut cargo = command("cargo", &root);
-    cargo
-        .args(["check", "--quiet", "--locked", "--package", "xtask"])
-        .env("CARGO_TARGET_DIR", target_directory("adopt"))
-        .env("CARGO_PROFILE_DEV_DEBUG", "0");
-    run(cargo).must_end_with(0);
+    cargo.args(["metadata", "--format-version", "1", "--locked"]);
+    let metadata = run(cargo).must_end_with(0).stdout;
+    let metadata: serde_json::Value = serde_json::from_str(&metadata).unwrap();
+    let packages = metadata["packages"].as_array().unwrap();
+    let member = packages.iter().find(|p| p["name"] == "xtask").unwrap();
+    assert_eq!(member["dependencies"][0]["name"], "stagegate");
+    assert_eq!(
+        member["dependencies"][0]["features"],
+        serde_json::json!(["rehearsal"])
+    );
 
     // Once is enough.
     init(&root, &["--yes"]).must_end_with(0);

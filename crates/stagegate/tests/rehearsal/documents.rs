@@ -12,7 +12,7 @@ use crate::world::{NO_GATES, World};
 const DOCUMENTS: [&str; 3] = ["README.md", "RELEASE.md", "CONTRIBUTING.md"];
 
 /// Shown, and run by another test: by this one's own run, or with its own evidence.
-const ELSEWHERE: [(&str, &str); 7] = [
+const ELSEWHERE: [(&str, &str); 8] = [
     ("cargo test --workspace", "it is what runs this"),
     ("cargo xtask hosts up 2", "xtask/tests/hosts.rs"),
     ("cargo xtask hosts list", "xtask/tests/hosts.rs"),
@@ -23,6 +23,7 @@ const ELSEWHERE: [(&str, &str); 7] = [
         "cargo xtask rehearse --workspace ../your-workspace",
         "foreign.rs",
     ),
+    ("cargo xtask init --workspace ../your-workspace", "adopt.rs"),
 ];
 
 /// In this order, in one world: the command, what is added where there is no

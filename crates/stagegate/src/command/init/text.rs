@@ -30,7 +30,7 @@ pub(super) fn settings(branch: Option<&str>) -> String {
     format!(
         "# How this workspace is released. Everything has a default; an unknown key is an error.\n\
          [release]\n\
-         branch ={branch}\n\
+         branch = {branch}\n\
          # versioning = \"independent\"  # usually one version for all crates\n\
          \n\
          # [gates]                      # usually fmt, audit, links, secrets, clippy, test, doc\n\
