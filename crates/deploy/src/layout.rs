@@ -201,6 +201,11 @@ impl Layout {
         format!("{}-migrate.service", self.app)
     }
 
+    /// The transient unit that watches over a lease.
+    pub(crate) fn lease_unit(&self) -> String {
+        format!("{}-lease.service", self.app)
+    }
+
     /// The transient unit that empties and stops a slot.
     pub(crate) fn drain_unit(&self, slot: Slot) -> String {
         format!("{}-drain-{slot}.service", self.app)

@@ -47,14 +47,17 @@ mv -T "$1/lease.new" "$1/lease"
 printf 'taken\n'
 "#;
 
-/// `$1` directory of the app, `$2` owner.
+/// `$1` directory of the app, `$2` owner, `$3` the unit that watches over the lease, if any.
 const RELEASE: &str = r#"set -eu
 [ -d "$1" ] || exit 0
 exec 9>>"$1/.lock"
 flock -w 30 9
 [ -s "$1/lease" ] || exit 0
 read -r holder <"$1/lease"
-if [ "$holder" = "$2" ]; then rm -f "$1/lease"; fi
+[ "$holder" = "$2" ] || exit 0
+rm -f "$1/lease"
+# Its watcher would see that within a second; a deploy leaves nothing behind.
+if [ -n "$3" ] && systemctl is-active --quiet "$3"; then systemctl stop "$3" || true; fi
 "#;
 
 /// Takes the lease, or renews it.
@@ -92,7 +95,7 @@ pub(crate) fn hold(host: &Host, deploy: &Deploy) -> Result<(), DeployError> {
 pub(crate) fn release(host: &Host, deploy: &Deploy) -> Result<(), DeployError> {
     let layout = Layout::new(host.target(), &deploy.app);
     let command = Command::script(RELEASE)
-        .args([layout.base().as_str(), &deploy.owner])
+        .args([layout.base().as_str(), &deploy.owner, &layout.lease_unit()])
         .privileged();
     host.check(&command)?;
     Ok(())
@@ -126,9 +129,9 @@ mod tests {
         assert_eq!(run(TAKE, &[base, "one", "60"]), "taken");
         assert_eq!(run(TAKE, &[base, "two", "60"]), "held one");
         assert_eq!(run(TAKE, &[base, "one", "60"]), "taken");
-        run(RELEASE, &[base, "two"]);
+        run(RELEASE, &[base, "two", ""]);
         assert_eq!(run(TAKE, &[base, "two", "60"]), "held one");
-        run(RELEASE, &[base, "one"]);
+        run(RELEASE, &[base, "one", ""]);
         // A lease of no seconds has ended as soon as it is taken.
         assert_eq!(run(TAKE, &[base, "two", "0"]), "taken");
         assert_eq!(run(TAKE, &[base, "three", "60"]), "taken");
