@@ -11,7 +11,7 @@ use stagegate_deploy::{
     perform_frontend, probe_backend, probe_frontend,
 };
 use stagegate_rehearsal::host::HostFault;
-use stagegate_rehearsal::load::{Load, LoadPaths, LoadRate, Post};
+use stagegate_rehearsal::load::{Kind, Load, LoadPaths, LoadRate, Post};
 
 use super::machine::Machine;
 
@@ -279,9 +279,15 @@ impl Bench {
         head.starts_with("HTTP/1.1 200").then(|| body.to_owned())
     }
 
-    /// Whether a switch costs requests.
-    pub(crate) fn loses(&self) -> bool {
-        self.app.backend.as_ref().unwrap().switch == Method::Restart
+    /// Whether a switch may cost this request: by a restart any, behind a proxy one on a
+    /// kept connection, which its reload closes while the request arrives.
+    pub(crate) fn may_lose(&self, kind: Kind) -> bool {
+        let kept = matches!(kind, Kind::GetKept | Kind::PostKept);
+        match self.app.backend.as_ref().unwrap().switch {
+            Method::Nft => false,
+            Method::Template(_) => kept,
+            Method::Restart => true,
+        }
     }
 
     /// Load on the public port, until it is stopped.
