@@ -1,12 +1,11 @@
 //! `host`: whether hosts are fit for the app, and making them so.
 
-use std::io::{BufRead, IsTerminal, Write};
-
 use stagegate_deploy::{DeployError, Provision};
 use stagegate_pipeline::survey::{Scope, survey};
 use stagegate_pipeline::{World, checks};
 
-use super::{Usage, doctor, hosts};
+use super::question::agreed;
+use super::{doctor, hosts};
 use crate::cli::{Bootstrap, Format, HostTask};
 use crate::exit::Exit;
 use crate::render::{Palette, line};
@@ -74,19 +73,4 @@ fn bootstrap(world: &World, args: &Bootstrap, format: Format) -> anyhow::Result<
         }
     }
     check(world, environment, format)
-}
-
-fn agreed() -> Result<bool, Usage> {
-    if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
-        return Err(Usage(
-            "there is no terminal to ask on; read the plan with --dry-run, then pass --yes"
-                .to_owned(),
-        ));
-    }
-    let mut out = std::io::stdout();
-    let _ = write!(out, "\nDo this? [y/N] ");
-    let _ = out.flush();
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    Ok(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }

@@ -11,6 +11,7 @@ mod init;
 mod logs;
 mod obey;
 mod prepare;
+mod question;
 #[cfg(feature = "rehearsal")]
 pub(crate) mod rehearse;
 mod status;

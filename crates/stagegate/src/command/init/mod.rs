@@ -8,13 +8,12 @@ mod alias;
 mod member;
 mod text;
 
-use std::io::{BufRead, IsTerminal, Write};
-
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_pipeline::{Interrupt, World, workspace_around};
 
-use super::{Usage, ci};
+use super::ci;
+use super::question::agreed;
 use crate::ci::{DIRECTORY, Outline, workflows};
 use crate::cli::{Format, Init};
 use crate::exit::Exit;
@@ -202,19 +201,4 @@ fn lock(world: &World) -> anyhow::Result<()> {
         );
     }
     Ok(())
-}
-
-fn agreed() -> Result<bool, Usage> {
-    if !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
-        return Err(Usage(
-            "there is no terminal to ask on; read the plan with --dry-run, then pass --yes"
-                .to_owned(),
-        ));
-    }
-    let mut out = std::io::stdout();
-    let _ = write!(out, "\nDo this? [y/N] ");
-    let _ = out.flush();
-    let mut answer = String::new();
-    let read = std::io::stdin().lock().read_line(&mut answer);
-    Ok(read.is_ok() && matches!(answer.trim().to_lowercase().as_str(), "y" | "yes"))
 }
