@@ -195,6 +195,20 @@ fn actions_are_pinned_by_commit() {
     }
 }
 
+/// `whole_release` builds a copy of this workspace into the same target directory, and
+/// the copy's members bear the same names: a test program that ran after it would be the
+/// copy's, and look for files that are gone. Cargo runs them by package, then by name.
+#[test]
+fn nothing_runs_after_the_whole_release() {
+    let programs = std::fs::read_dir(root().join("xtask/tests")).unwrap();
+    let last = programs.map(|entry| entry.unwrap().file_name()).max();
+    assert_eq!(last.unwrap(), "whole_release.rs");
+    for manifest in files("/Cargo.toml") {
+        let member = manifest.strip_suffix("/Cargo.toml").unwrap();
+        assert!(member.rsplit('/').next().unwrap() <= "xtask", "{member}");
+    }
+}
+
 #[test]
 fn the_changelog_speaks_of_what_comes() {
     let text = read("CHANGELOG.md");

@@ -1,8 +1,8 @@
 //! The main job, as the README's first command runs it: this very workspace goes
 //! through a complete release, gates and all.
 //!
-//! It is the last of the test programs by its name: the copy's members are built
-//! into the same target directory, under the same names as the original's.
+//! It is the last of the test programs by its name, which `tidy` holds it to: the copy's
+//! members are built into the same target directory, under the same names as ours.
 
 use std::path::Path;
 use std::process::Command;
