@@ -202,7 +202,7 @@ fn an_upload_that_broke_off_goes_on() {
             let step = BackendStep::Upload;
             perform_backend(step, &host, &deploy, Some(&artifact), &mut give_up)
         }));
-        assert!(lost.is_err());
+        assert!(lost.is_err(), "{commit}: {lost:?}");
         let incoming = format!("opt/guestbook/releases/.incoming-{}", artifact.sha256);
         let begun = std::fs::read_dir(bench.on_host(&incoming)).unwrap();
         let begun = begun.last().unwrap().unwrap().path();
