@@ -190,7 +190,7 @@ fn an_upload_that_broke_off_goes_on() {
     std::fs::write(&path, noise(16_000_000)).unwrap();
     let artifact = Artifact::of_file(&path).unwrap();
     for (commit, spoiled) in [(FIRST, false), (SECOND, true)] {
-        let deploy = bench.deploy_by(commit, "the same run");
+        let deploy = bench.deploy_by(commit, "one-run");
         // A client that is lost when it has sent a half, with its connection.
         let mut give_up = |progress: Progress| {
             if progress.done > Some(8_000_000) {
