@@ -19,6 +19,10 @@ pub struct Artifact {
     pub path: Utf8PathBuf,
     /// SHA-256 in hexadecimal, of the file or of the directory's listing.
     pub sha256: String,
+    /// Where programs that were deployed from here are kept, a few of them: against one
+    /// that a host runs, a patch is sent. Without, the whole is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub earlier: Option<Utf8PathBuf>,
 }
 
 /// Why something is no [`Artifact`].
@@ -62,6 +66,7 @@ impl Artifact {
         Ok(Artifact {
             path: path.to_owned(),
             sha256: file_hash(path)?,
+            earlier: None,
         })
     }
 
@@ -86,7 +91,17 @@ impl Artifact {
         Ok(Artifact {
             path: path.to_owned(),
             sha256: hex(&listing.finalize()),
+            earlier: None,
         })
+    }
+
+    /// The same, with a directory of the programs that were deployed from here. It is made
+    /// and kept small by the uploads.
+    pub fn with_earlier(self, directory: impl Into<Utf8PathBuf>) -> Artifact {
+        Artifact {
+            earlier: Some(directory.into()),
+            ..self
+        }
     }
 }
 
@@ -137,6 +152,11 @@ fn file_hash(path: &Utf8Path) -> Result<String, ArtifactError> {
             read => hash.update(&buffer[..read]),
         }
     }
+}
+
+/// SHA-256 in hexadecimal.
+pub(crate) fn hash_of_bytes(bytes: &[u8]) -> String {
+    hex(&Sha256::digest(bytes))
 }
 
 fn hex(bytes: &[u8]) -> String {

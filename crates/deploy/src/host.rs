@@ -6,7 +6,7 @@
 //! per connection whether privileged commands need `sudo`, and never gives a password.
 
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::Duration;
 
 use camino::Utf8Path;
@@ -105,15 +105,17 @@ impl Host {
         self.expect_success(command, output)
     }
 
-    /// Uploads a local file into the input of a command, in large writes.
+    /// Uploads a local file into the input of a command, in large writes, from the byte
+    /// `begun` on.
     ///
-    /// `sent` hears the bytes sent so far, after each piece.
+    /// `sent` hears how far into the file it is, after each piece.
     ///
     /// # Errors
     /// When the file cannot be read, the connection breaks, or the command fails.
     pub fn upload(
         &self,
         file: &Utf8Path,
+        begun: u64,
         command: &Command,
         sent: &mut dyn FnMut(u64),
     ) -> Result<Output, RunError> {
@@ -123,10 +125,11 @@ impl Host {
             source,
         };
         let mut source = File::open(file).map_err(local)?;
+        source.seek(SeekFrom::Start(begun)).map_err(local)?;
         let mut failed_to_read = None;
         let output = self.run_feeding(command, |feed| {
             let mut piece = vec![0; PIECE];
-            let mut total = 0;
+            let mut total = begun;
             loop {
                 let length = match source.read(&mut piece) {
                     Ok(0) => return Ok(()),

@@ -101,7 +101,7 @@ fn removable(
 }
 
 /// Whether a directory's name is one that a deploy gives: `VERSION-HEX`.
-fn is_release_id(name: &str) -> bool {
+pub(crate) fn is_release_id(name: &str) -> bool {
     name.rsplit_once('-').is_some_and(|(version, commit)| {
         semver::Version::parse(version).is_ok()
             && (7..=12).contains(&commit.len())

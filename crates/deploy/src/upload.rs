@@ -8,17 +8,21 @@
 use std::io::Write as _;
 use std::time::{Duration, Instant};
 
+use camino::{Utf8Path, Utf8PathBuf};
+
 use crate::app::Deploy;
 use crate::artifact::{Artifact, files_below};
 use crate::command::Command;
+use crate::earlier;
 use crate::error::{DeployError, RunError};
 use crate::host::Host;
 use crate::layout::{Layout, Part};
 use crate::lease;
 use crate::step::{Probe, Progress};
+use crate::transfer::{Arrived, Transfer};
 
 /// Checksums of large files take a while on a small host.
-const PATIENCE: Duration = Duration::from_secs(300);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(300);
 /// The lease is renewed this often while bytes travel.
 const RENEWAL: Duration = Duration::from_secs(30);
 
@@ -45,14 +49,6 @@ umask 022
 mkdir -p "$1"
 rm -rf "$1"/.incoming-*
 mktemp -d "$1/.incoming-XXXXXXXX"
-"#;
-
-/// `$1` incoming directory: receives a program.
-const RECEIVE_FILE: &str = r#"set -eu
-umask 022
-cat >"$1/$2"
-chmod 0755 "$1/$2"
-chmod 0755 "$1"
 "#;
 
 /// `$1` incoming directory: receives a bundle.
@@ -131,47 +127,62 @@ pub(crate) fn perform(
         target: target.clone(),
         release: release.clone(),
     })?;
-    let layout = Layout::new(host.target(), &deploy.app);
-    let prepare = Command::script(PREPARE).arg(layout.releases()).privileged();
-    let incoming = host.check(&prepare)?.text().trim().to_owned();
-    let received = receive(host, deploy, part, artifact, &incoming, progress)
-        .and_then(|bytes| Ok((bytes, hash_of(host, deploy, part, &incoming)?)));
-    let (bytes, found) = match received {
-        Ok(received) => received,
+    let (incoming, arrived) = match part {
+        Part::Backend => {
+            let transfer = Transfer {
+                host,
+                deploy,
+                artifact,
+            };
+            (transfer.incoming(), transfer.bring(progress))
+        }
+        Part::Frontend => bundle(host, deploy, artifact, progress)?,
+    };
+    let Arrived { sha256, how } = match arrived {
+        Ok(arrived) => arrived,
+        // Over a line that is lost nothing can be removed; an upload goes on from there.
+        Err(error @ DeployError::Run(RunError::Lost { .. })) => return Err(error),
         Err(error) => {
             remove(host, &incoming);
             return Err(error);
         }
     };
-    if found != artifact.sha256 {
+    if sha256 != artifact.sha256 {
         remove(host, &incoming);
         return Err(DeployError::Conflict {
             target,
             what: format!(
-                "{} arrived as {found}, not as {}",
+                "{} arrived as {sha256}, not as {}",
                 artifact.path, artifact.sha256
             ),
             next: "the partial upload was removed; check that the file is not being written, and resume",
         });
     }
-    let place = layout.part(&release, part);
+    let place = Layout::new(host.target(), &deploy.app).part(&release, part);
     let publish = Command::script(PUBLISH)
-        .args([&incoming, place.as_str(), &found])
+        .args([incoming.as_str(), place.as_str(), &sha256])
         .privileged()
         .patience(PATIENCE);
     host.check(&publish)?;
-    Ok(format!(
-        "uploaded {release}, {bytes} bytes, SHA-256 {found}"
-    ))
+    let kept = match &artifact.earlier {
+        Some(directory) => earlier::keep(directory, artifact),
+        None => Ok(()),
+    };
+    let note = match kept {
+        Ok(()) => String::new(),
+        // The release is there all the same.
+        Err(error) => format!("; not kept here for a later patch: {error}"),
+    };
+    Ok(format!("uploaded {release}, {how}, SHA-256 {sha256}{note}"))
 }
 
 /// Removes a partial upload. The error that led here is the one to tell; what stays
 /// behind is cleared by the next upload.
-fn remove(host: &Host, incoming: &str) {
+fn remove(host: &Host, incoming: &Utf8Path) {
     drop(
         host.run(
             &Command::new("rm")
-                .args(["-rf", "--", incoming])
+                .args(["-rf", "--", incoming.as_str()])
                 .privileged(),
         ),
     );
@@ -186,7 +197,7 @@ fn hash_of(host: &Host, deploy: &Deploy, part: Part, place: &str) -> Result<Stri
     };
     let command = command.privileged().patience(PATIENCE);
     let hash = host.check(&command)?.text().trim().to_owned();
-    if hash.len() == 64 && hash.chars().all(|c| c.is_ascii_hexdigit()) {
+    if is_sha256(&hash) {
         return Ok(hash);
     }
     Err(host
@@ -194,58 +205,99 @@ fn hash_of(host: &Host, deploy: &Deploy, part: Part, place: &str) -> Result<Stri
         .into())
 }
 
+/// Whether a word is what `sha256sum` prints.
+pub(crate) fn is_sha256(word: &str) -> bool {
+    word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit())
+}
+
+/// Brings a bundle: where it arrives, and whether it did. It travels as one archive: a
+/// file each would cost a round trip each.
+fn bundle(
+    host: &Host,
+    deploy: &Deploy,
+    artifact: &Artifact,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<(Utf8PathBuf, Result<Arrived, DeployError>), DeployError> {
+    let layout = Layout::new(host.target(), &deploy.app);
+    let prepare = Command::script(PREPARE).arg(layout.releases()).privileged();
+    let incoming = Utf8PathBuf::from(host.check(&prepare)?.text().trim());
+    let arrived = receive(host, deploy, artifact, &incoming, progress);
+    Ok((incoming, arrived))
+}
+
 fn receive(
     host: &Host,
     deploy: &Deploy,
-    part: Part,
     artifact: &Artifact,
-    incoming: &str,
+    incoming: &Utf8Path,
     progress: &mut dyn FnMut(Progress),
-) -> Result<u64, DeployError> {
+) -> Result<Arrived, DeployError> {
     let local = |source| RunError::Local {
         target: host.target().to_string(),
         path: artifact.path.clone(),
         source,
     };
-    // A bundle travels as one archive: a file each would cost a round trip each.
-    let bundle = match part {
-        Part::Backend => None,
-        Part::Frontend => Some(pack(artifact)?),
-    };
-    let source = match &bundle {
-        None => artifact.path.clone(),
-        Some(file) => camino::Utf8PathBuf::try_from(file.path().to_owned())
-            .map_err(|error| local(error.into_io_error()))?,
-    };
+    let archive = pack(artifact)?;
+    let source = Utf8PathBuf::try_from(archive.path().to_owned())
+        .map_err(|error| local(error.into_io_error()))?;
     let total = source.metadata().map_err(local)?.len();
-    let command = match part {
-        Part::Backend => {
-            Command::script(RECEIVE_FILE).args([incoming, &deploy.app.backend()?.binary])
+    let command = Command::script(RECEIVE_TREE)
+        .arg(incoming)
+        .privileged()
+        .patience(PATIENCE);
+    let mut watch = Watch::new(host, deploy, total, progress);
+    host.upload(&source, 0, &command, &mut |sent| watch.hear(sent))?;
+    watch.end()?;
+    Ok(Arrived {
+        sha256: hash_of(host, deploy, Part::Frontend, incoming.as_str())?,
+        how: format!("{total} bytes"),
+    })
+}
+
+/// While bytes travel: tells how far they are, and keeps the lease.
+pub(crate) struct Watch<'a> {
+    host: &'a Host,
+    deploy: &'a Deploy,
+    total: u64,
+    progress: &'a mut dyn FnMut(Progress),
+    renewed: Instant,
+    lost_lease: Option<DeployError>,
+}
+
+impl<'a> Watch<'a> {
+    pub(crate) fn new(
+        host: &'a Host,
+        deploy: &'a Deploy,
+        total: u64,
+        progress: &'a mut dyn FnMut(Progress),
+    ) -> Watch<'a> {
+        Watch {
+            host,
+            deploy,
+            total,
+            progress,
+            renewed: Instant::now(),
+            lost_lease: None,
         }
-        Part::Frontend => Command::script(RECEIVE_TREE).arg(incoming),
-    };
-    let mut renewed = Instant::now();
-    let mut lost_lease = None;
-    let text = format!("uploading {}", deploy.release.id());
-    host.upload(
-        &source,
-        &command.privileged().patience(PATIENCE),
-        &mut |sent| {
-            progress(Progress {
-                text: text.clone(),
-                done: Some(sent),
-                total: Some(total),
-                probed: None,
-            });
-            if renewed.elapsed() > RENEWAL {
-                renewed = Instant::now();
-                lost_lease = lost_lease.take().or(lease::hold(host, deploy).err());
-            }
-        },
-    )?;
-    match lost_lease {
-        Some(error) => Err(error),
-        None => Ok(total),
+    }
+
+    /// So many bytes are sent.
+    pub(crate) fn hear(&mut self, sent: u64) {
+        let text = format!("uploading {}", self.deploy.release.id());
+        (self.progress)(Progress::counted(text, sent, self.total));
+        if self.renewed.elapsed() > RENEWAL {
+            self.renewed = Instant::now();
+            let held = lease::hold(self.host, self.deploy);
+            self.lost_lease = self.lost_lease.take().or(held.err());
+        }
+    }
+
+    /// An upload by somebody who no longer holds the lease does not count.
+    pub(crate) fn end(self) -> Result<(), DeployError> {
+        match self.lost_lease {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
     }
 }
 

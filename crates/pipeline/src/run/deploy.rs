@@ -77,7 +77,8 @@ fn answer(probe: stagegate_deploy::Probe) -> Probe {
 fn binary(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Option<Artifact>> {
     let backend = place.app.backend.as_ref().filter(|_| place.built);
     let artifact = backend.map(|backend| Artifact::of_file(build::binary(effect, &backend.binary)));
-    Ok(artifact.transpose()?)
+    let earlier = effect.world.output().join("deployed");
+    Ok(artifact.transpose()?.map(|it| it.with_earlier(earlier)))
 }
 
 /// The built bundle, unless it is on the host already.

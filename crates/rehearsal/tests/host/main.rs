@@ -23,6 +23,7 @@ mod refusals;
 mod switches;
 mod tally;
 mod traffic;
+mod transfers;
 mod ways_back;
 
 use std::process::ExitCode;
@@ -65,6 +66,7 @@ fn main() -> ExitCode {
     all.extend(refusals::SCENARIOS);
     all.extend(intrusions::SCENARIOS);
     all.extend(programs::SCENARIOS);
+    all.extend(transfers::SCENARIOS);
     if real::count() == 0 {
         all.extend(refusals::OF_THE_STAND_IN);
     } else {

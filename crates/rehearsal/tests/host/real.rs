@@ -30,7 +30,7 @@ rm -f /etc/systemd/system/guestbook-* /etc/systemd/system/*.wants/guestbook-*
 nft flush ruleset
 systemctl daemon-reload
 systemctl reset-failed
-rm -f /usr/local/bin/date
+rm -f /usr/local/bin/date /usr/local/bin/zstd
 systemctl start ssh.service
 "#;
 
