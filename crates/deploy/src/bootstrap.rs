@@ -224,6 +224,7 @@ mod tests {
             armed: None,
             foreign_ports: Vec::new(),
             proxy_problems: Vec::new(),
+            pending: Vec::new(),
         }
     }
 

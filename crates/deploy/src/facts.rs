@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::pending::PendingFile;
 use crate::switch::Switch;
 
 /// A release, its program and its predecessor fit into this.
@@ -96,6 +97,9 @@ pub struct HostFacts {
     /// What is not well with the proxy that users come through, each with its remedy.
     #[serde(default)]
     pub proxy_problems: Vec<String>,
+    /// Files of ours that a deploy would write; none of a host that cannot be asked.
+    #[serde(default)]
+    pub pending: Vec<PendingFile>,
 }
 
 impl HostFacts {
@@ -228,6 +232,7 @@ mod tests {
             armed: None,
             foreign_ports: Vec::new(),
             proxy_problems: Vec::new(),
+            pending: Vec::new(),
         }
     }
 

@@ -15,6 +15,7 @@ use crate::facts::{DirectoryFacts, EnvFileFacts, HostFacts, LeaseFacts, Sudo};
 use crate::host::Host;
 use crate::layout::{Layout, Slot};
 use crate::method::{Method, Watch};
+use crate::pending::pending;
 use crate::state::State;
 
 /// What the steps call.
@@ -88,10 +89,12 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
         value.ok_or_else(|| host.unreadable(&command, format!("there is no number `{name}`")))
     };
     let usable = sudo != Sudo::Refused && answer.one("systemd").is_some();
-    let state = if usable {
-        State::ask(host, app)?
+    let (state, pending) = if usable {
+        let state = State::ask(host, app)?;
+        let pending = pending(host, app, state.confirmed.as_ref())?;
+        (state, pending)
     } else {
-        State::default()
+        (State::default(), Vec::new())
     };
     Ok(HostFacts {
         target: host.target().to_string(),
@@ -109,6 +112,7 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
         lease: lease(&state),
         foreign_ports: foreign_ports(&answer, &state, app),
         proxy_problems: proxy_problems(&answer, app),
+        pending,
         running: state.confirmed,
         armed: state.armed,
     })

@@ -166,6 +166,7 @@ fn empty_plan(facts: &Facts, verb: &str, part: Part, environment: &str, version:
         notes: Vec::new(),
         steps: Vec::new(),
         way_back: Vec::new(),
+        host_files: Vec::new(),
         despite_freeze: None,
     }
 }

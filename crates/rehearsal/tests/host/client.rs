@@ -231,6 +231,7 @@ fn plan(deploy: &Deploy) -> Plan {
         notes: Vec::new(),
         steps: BackendStep::ALL.map(step).into(),
         way_back: Vec::new(),
+        host_files: Vec::new(),
         despite_freeze: None,
     }
 }
