@@ -7,9 +7,9 @@
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 use similar::TextDiff;
-use stagegate_deploy::{BackendStep, PendingFile, Target};
+use stagegate_deploy::{BackendStep, HostFacts, PendingFile, Target};
 
-use super::{Action, Step};
+use super::{Action, Place, Step};
 use crate::facts::Facts;
 
 /// A file that the plan's deploy writes, or writes otherwise.
@@ -29,13 +29,14 @@ pub(super) fn of(facts: &Facts, steps: &[Step]) -> Vec<HostFile> {
     let mut files: Vec<HostFile> = Vec::new();
     for survey in &facts.hosts {
         let Ok(found) = &survey.found else { continue };
-        if !steps.iter().any(|step| writes(step, &survey.target)) {
+        let started = steps.iter().find_map(|step| starts(step, &survey.target));
+        let Some(place) = started.filter(|place| !runs(place, found)) else {
             continue;
-        }
+        };
         for pending in &found.pending {
             let diff = diff(pending);
             let same = |file: &&mut HostFile| file.path == pending.path && file.diff == diff;
-            let host = survey.target.to_string();
+            let host = place.target.to_string();
             match files.iter_mut().find(same) {
                 Some(file) => file.hosts.push(host),
                 None => files.push(HostFile {
@@ -49,10 +50,21 @@ pub(super) fn of(facts: &Facts, steps: &[Step]) -> Vec<HostFile> {
     files
 }
 
-/// Whether a step writes a host's files.
-fn writes(step: &Step, host: &Target) -> bool {
-    let start = BackendStep::Start;
-    matches!(&step.action, Action::Backend { step, place } if *step == start && place.target == *host)
+/// What a step starts on that host, which is when the files are written.
+fn starts<'a>(step: &'a Step, host: &Target) -> Option<&'a Place> {
+    match &step.action {
+        Action::Backend { step, place } if *step == BackendStep::Start => Some(place),
+        _ => None,
+    }
+    .filter(|place| place.target == *host)
+}
+
+/// Whether it runs there already, so that nothing is started.
+fn runs(place: &Place, found: &HostFacts) -> bool {
+    let running = found.running.as_ref();
+    running.is_some_and(|running| {
+        running.version == place.version.to_string() && running.commit == place.revision
+    })
 }
 
 fn diff(pending: &PendingFile) -> Option<String> {

@@ -45,7 +45,7 @@ pub(crate) fn show(plan: &Plan, palette: &Palette, width: Option<usize>) -> Stri
         );
         lines.push(width.map_or(text.clone(), |width| cut(&text, width)));
     }
-    for files in plan.host_files.chunk_by(|one, next| alike(one, next)) {
+    for files in plan.host_files.chunk_by(alike) {
         lines.extend(host_files(files, palette, width));
     }
     for note in &plan.notes {
