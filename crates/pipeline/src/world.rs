@@ -54,14 +54,24 @@ impl World {
         overlay: Option<&Utf8Path>,
         interrupt: Interrupt,
     ) -> anyhow::Result<World> {
-        let workspace = workspace_around(start)?;
+        // Neither needs the other, and both take their time.
+        let (workspace, places) = std::thread::scope(|threads| {
+            let places = threads.spawn(|| Places::around(start));
+            let workspace = workspace_around(start);
+            (workspace, places.join().expect("asking does not panic"))
+        });
+        let workspace = workspace?;
         let root = workspace.root.clone();
         let config = Config::load(&root, overlay)?;
-        let git = Git::at(&root);
-        let top = git.read(["rev-parse", "--show-toplevel"]).with_context(|| {
+        let places = match root == start {
+            true => places,
+            // Another checkout may lie between the two.
+            false => Places::around(&root),
+        };
+        let Places { top, directory } = places.with_context(|| {
             format!("{root} is not in a git checkout; a release is made from a commit: run `git init` and commit")
         })?;
-        let top = Utf8Path::new(&top)
+        let top = top
             .canonicalize_utf8()
             .with_context(|| format!("following {top}"))?;
         let inside = root
@@ -71,7 +81,6 @@ impl World {
             .strip_prefix(&top)
             .unwrap_or(Utf8Path::new(""))
             .to_owned();
-        let directory = git.read(["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
         let tokens = TokenSource::new(
             &config.registry.name,
             config.registry.trusted_publishing,
@@ -81,7 +90,7 @@ impl World {
         Ok(World {
             root,
             subdirectory,
-            state: Utf8PathBuf::from(directory).join("stagegate"),
+            state: directory.join("stagegate"),
             target_directory: workspace.target_directory.clone(),
             workspace,
             config,
@@ -203,6 +212,33 @@ impl World {
     /// GitHub's client.
     pub fn github(&self, server: &Server) -> anyhow::Result<GitHub> {
         Ok(GitHub::new(server, github_token().as_ref())?)
+    }
+}
+
+/// Where git has things.
+struct Places {
+    /// The checkout.
+    top: Utf8PathBuf,
+    /// git's own directory, of all checkouts.
+    directory: Utf8PathBuf,
+}
+
+impl Places {
+    fn around(start: &Utf8Path) -> anyhow::Result<Places> {
+        let args = [
+            "rev-parse",
+            "--path-format=absolute",
+            "--show-toplevel",
+            "--git-common-dir",
+        ];
+        let text = Git::at(start).read(args)?;
+        let (top, directory) = text
+            .split_once('\n')
+            .with_context(|| format!("`git rev-parse` said `{text}` in {start}"))?;
+        Ok(Places {
+            top: top.into(),
+            directory: directory.into(),
+        })
     }
 }
 
