@@ -11,6 +11,8 @@ use crate::switch::Switch;
 
 /// A release, its program and its predecessor fit into this.
 const DISK_NEEDED_BYTES: u64 = 64 * 1024 * 1024;
+/// Sources, and what cargo makes of a small workspace on the way to a program.
+const DISK_NEEDED_TO_BUILD_BYTES: u64 = 1024 * 1024 * 1024;
 /// Journal times and leases are compared across this difference at most.
 const SKEW_BORNE_SECONDS: i64 = 30;
 /// Whether privileged commands can run.
@@ -96,6 +98,10 @@ pub struct HostFacts {
     /// What is not well with the proxy that users come through, each with its remedy.
     #[serde(default)]
     pub proxy_problems: Vec<String>,
+    /// What keeps the host from building the program, each with its remedy; absent where
+    /// it is not built there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_problems: Option<Vec<String>>,
 }
 
 impl HostFacts {
@@ -112,7 +118,7 @@ impl HostFacts {
         if !self.missing_tools.is_empty() {
             let tools = self.missing_tools.join(", ");
             say(format!(
-                "{tools} not found; install what brings it (systemd, iproute2, util-linux; nftables or the proxy for the switch)"
+                "{tools} not found; install what brings it (systemd, iproute2, util-linux; nftables or the proxy for the switch; git for a build)"
             ));
         }
         if let Some((user, false)) = &self.service_user {
@@ -129,9 +135,13 @@ impl HostFacts {
             }
         }
         self.env_file_problems(&mut say);
-        if self.disk_free_bytes < DISK_NEEDED_BYTES {
+        let need = match self.build_problems {
+            Some(_) => DISK_NEEDED_TO_BUILD_BYTES,
+            None => DISK_NEEDED_BYTES,
+        };
+        if self.disk_free_bytes < need {
             let free = self.disk_free_bytes / 1024 / 1024;
-            let need = DISK_NEEDED_BYTES / 1024 / 1024;
+            let need = need / 1024 / 1024;
             say(format!(
                 "{free} MiB free where releases go; make room for {need} MiB at least"
             ));
@@ -163,7 +173,11 @@ impl HostFacts {
                 "another program listens on port {port}; stop it, or choose another port"
             ));
         }
-        for problem in &self.proxy_problems {
+        for problem in self
+            .proxy_problems
+            .iter()
+            .chain(self.build_problems.iter().flatten())
+        {
             say(problem.clone());
         }
         problems
@@ -228,6 +242,7 @@ mod tests {
             armed: None,
             foreign_ports: Vec::new(),
             proxy_problems: Vec::new(),
+            build_problems: None,
         }
     }
 
@@ -271,6 +286,15 @@ mod tests {
         );
         check(&|f| f.disk_free_bytes = 0, &["make room"]);
         check(&|f| f.clock_skew_seconds = -31, &["time server"]);
+        check(
+            &|f| f.build_problems = Some(vec!["cargo is not found".into()]),
+            &["cargo is not found"],
+        );
+        let too_small_to_build = |f: &mut HostFacts| {
+            f.build_problems = Some(Vec::new());
+            f.disk_free_bytes = 1 << 29;
+        };
+        check(&too_small_to_build, &["room for 1024 MiB"]);
         check(&|f| f.foreign_ports = vec![8081], &["port 8081"]);
         let lease = |holder: &str| LeaseFacts {
             holder: holder.into(),

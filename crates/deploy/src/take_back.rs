@@ -68,12 +68,16 @@ pub fn take_back(
     })
 }
 
-/// The same run, with another release.
+/// The same run, with another release, which is on the host: nothing is built to go back.
 fn with(deploy: &Deploy, release: &Release) -> Deploy {
-    Deploy {
+    let mut back = Deploy {
         release: release.clone(),
         ..deploy.clone()
+    };
+    if let Some(backend) = &mut back.app.backend {
+        backend.build = None;
     }
+    back
 }
 
 fn backend(

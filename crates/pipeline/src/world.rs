@@ -14,6 +14,7 @@ use stagegate_manifest::Workspace;
 use stagegate_registry::{CargoConfig, Registry, TokenUse};
 
 use crate::command::Tool;
+use crate::config::Checkout;
 use crate::git::Git;
 use crate::run::Paces;
 use crate::token_source::{Confidant, Granted, TokenPlaces, TokenSource};
@@ -56,7 +57,7 @@ impl World {
     ) -> anyhow::Result<World> {
         let workspace = workspace_around(start)?;
         let root = workspace.root.clone();
-        let config = Config::load(&root, overlay)?;
+        let mut config = Config::load(&root, overlay)?;
         let git = Git::at(&root);
         let top = git.read(["rev-parse", "--show-toplevel"]).with_context(|| {
             format!("{root} is not in a git checkout; a release is made from a commit: run `git init` and commit")
@@ -71,6 +72,7 @@ impl World {
             .strip_prefix(&top)
             .unwrap_or(Utf8Path::new(""))
             .to_owned();
+        know_checkout(&mut config, &git, &subdirectory);
         let directory = git.read(["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
         let tokens = TokenSource::new(
             &config.registry.name,
@@ -204,6 +206,16 @@ impl World {
     pub fn github(&self, server: &Server) -> anyhow::Result<GitHub> {
         Ok(GitHub::new(server, github_token().as_ref())?)
     }
+}
+
+/// Hosts that build are told where the sources are, as far as only the checkout knows.
+fn know_checkout(config: &mut Config, git: &Git, subdirectory: &Utf8Path) {
+    let backend = config.app.as_mut().and_then(|app| app.backend.as_mut());
+    let Some(backend) = backend.filter(|backend| backend.is_built_on_hosts()) else {
+        return;
+    };
+    let remote = git.read(["remote", "get-url", &config.release.remote]);
+    backend.build.checkout = Checkout::of(remote.ok().as_deref(), subdirectory.to_owned());
 }
 
 fn github_token() -> Option<stagegate_github::Token> {
