@@ -17,7 +17,8 @@ pub(crate) const CLIENT: &str = "client";
 #[derive(Serialize, Deserialize)]
 struct Task {
     deploy: Deploy,
-    artifact: Artifact,
+    /// None: the host builds it.
+    artifact: Option<Artifact>,
 }
 
 /// Deploys as the file says: the program behind [`CLIENT`].
@@ -36,7 +37,7 @@ pub(crate) fn main(file: &str) -> ExitCode {
 
 fn go(step: BackendStep, task: &Task) -> Result<(), DeployError> {
     let host = Host::connect(&task.deploy.target)?;
-    let artifact = Some(&task.artifact);
+    let artifact = task.artifact.as_ref();
     if let Probe::Done(_) = probe_backend(step, &host, &task.deploy, artifact)? {
         return Ok(());
     }
@@ -51,10 +52,14 @@ pub(crate) struct Client {
 
 impl Client {
     /// Begins to deploy.
-    pub(crate) fn begin(bench: &Bench, deploy: &Deploy, artifact: &Artifact) -> Client {
+    pub(crate) fn begin<'a>(
+        bench: &Bench,
+        deploy: &Deploy,
+        artifact: impl Into<Option<&'a Artifact>>,
+    ) -> Client {
         let task = Task {
             deploy: deploy.clone(),
-            artifact: artifact.clone(),
+            artifact: artifact.into().cloned(),
         };
         let file = bench.file(&format!("task-{}.json", deploy.owner));
         std::fs::write(&file, serde_json::to_string(&task).unwrap()).unwrap();
