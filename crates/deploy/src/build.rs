@@ -91,6 +91,8 @@ pub struct HostBuild {
     /// What the build may take of the host.
     #[serde(default)]
     pub limits: Limits,
+    /// Free space that it is to find, in MiB.
+    pub disk_mib: u64,
     /// Seconds that it may take, the fetching included.
     pub limit_seconds: u64,
 }

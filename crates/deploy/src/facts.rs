@@ -11,8 +11,6 @@ use crate::switch::Switch;
 
 /// A release, its program and its predecessor fit into this.
 const DISK_NEEDED_BYTES: u64 = 64 * 1024 * 1024;
-/// Sources, and what cargo makes of a small workspace on the way to a program.
-const DISK_NEEDED_TO_BUILD_BYTES: u64 = 1024 * 1024 * 1024;
 /// Journal times and leases are compared across this difference at most.
 const SKEW_BORNE_SECONDS: i64 = 30;
 /// Whether privileged commands can run.
@@ -135,13 +133,9 @@ impl HostFacts {
             }
         }
         self.env_file_problems(&mut say);
-        let need = match self.build_problems {
-            Some(_) => DISK_NEEDED_TO_BUILD_BYTES,
-            None => DISK_NEEDED_BYTES,
-        };
-        if self.disk_free_bytes < need {
+        if self.disk_free_bytes < DISK_NEEDED_BYTES {
             let free = self.disk_free_bytes / 1024 / 1024;
-            let need = need / 1024 / 1024;
+            let need = DISK_NEEDED_BYTES / 1024 / 1024;
             say(format!(
                 "{free} MiB free where releases go; make room for {need} MiB at least"
             ));
@@ -290,11 +284,6 @@ mod tests {
             &|f| f.build_problems = Some(vec!["cargo is not found".into()]),
             &["cargo is not found"],
         );
-        let too_small_to_build = |f: &mut HostFacts| {
-            f.build_problems = Some(Vec::new());
-            f.disk_free_bytes = 1 << 29;
-        };
-        check(&too_small_to_build, &["room for 1024 MiB"]);
         check(&|f| f.foreign_ports = vec![8081], &["port 8081"]);
         let lease = |holder: &str| LeaseFacts {
             holder: holder.into(),

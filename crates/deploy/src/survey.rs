@@ -101,6 +101,7 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
     } else {
         State::default()
     };
+    let free = u64::try_from(number("disk_free_kib")?).unwrap_or(0) * 1024;
     Ok(HostFacts {
         target: host.target().to_string(),
         systemd: answer.one("systemd"),
@@ -112,12 +113,12 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
         directories: answer.directories(),
         env_file: env_path
             .map(|path| answer.env_file(path, backend.map_or(&[], |b| &b.require_env))),
-        disk_free_bytes: u64::try_from(number("disk_free_kib")?).unwrap_or(0) * 1024,
+        disk_free_bytes: free,
         clock_skew_seconds: number("now")? - now,
         lease: lease(&state),
         foreign_ports: foreign_ports(&answer, &state, app),
         proxy_problems: proxy_problems(&answer, app),
-        build_problems: build.map(|build| build_problems(&answer, build, &layout, backend)),
+        build_problems: build.map(|build| build_problems(&answer, build, &layout, backend, free)),
         running: state.confirmed,
         armed: state.armed,
     })
@@ -204,6 +205,7 @@ fn build_problems(
     build: &HostBuild,
     layout: &Layout,
     backend: Option<&Backend>,
+    free: u64,
 ) -> Vec<String> {
     let user = backend.map_or("root", |backend| &backend.service_user);
     let tool = build.run.first().map_or("", String::as_str);
@@ -223,7 +225,15 @@ fn build_problems(
             "{user} cannot write to {directory}, where the app is built; chown {user} {directory}"
         )),
     });
-    told.collect()
+    let mut problems: Vec<String> = told.collect();
+    let (free, need) = (free / 1024 / 1024, build.disk_mib);
+    if free < need {
+        problems.push(format!(
+            "{free} MiB free where the app is built; make room for {need} MiB, or correct \
+             `disk_mib` of the build"
+        ));
+    }
+    problems
 }
 
 /// The lines `name=value` that the host printed.

@@ -66,6 +66,7 @@ impl Scratch {
             program: "target/release/program".into(),
             env: BTreeMap::new(),
             limits: Limits::default(),
+            disk_mib: 1,
             limit_seconds: 60,
         }
     }

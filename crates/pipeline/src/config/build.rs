@@ -24,6 +24,8 @@ pub struct BuildConfig {
     pub env: BTreeMap<String, String>,
     /// What the build may take of the host.
     pub limits: Limits,
+    /// Free space that a host needs for it, in MiB.
+    pub disk_mib: u64,
     /// How long it may take.
     pub limit: SignedDuration,
     /// What the checkout says, where the configuration does not.
@@ -60,6 +62,7 @@ impl Default for BuildConfig {
             program: None,
             env: BTreeMap::new(),
             limits: Limits::default(),
+            disk_mib: 1024,
             limit: SignedDuration::from_hours(1),
             checkout: Checkout::default(),
         }
@@ -102,6 +105,7 @@ impl BuildConfig {
                 .unwrap_or_else(|| format!("target/release/{binary}").into()),
             env: self.env.clone(),
             limits: self.limits.clone(),
+            disk_mib: self.disk_mib,
             limit_seconds: u64::try_from(self.limit.as_secs()).unwrap_or(0),
         })
     }

@@ -61,6 +61,7 @@ fn builds() -> Builds {
         program: "target/release/program".into(),
         env: BTreeMap::from([("GUESTBOOK".to_owned(), guestbook.into_string())]),
         limits: Limits::default(),
+        disk_mib: 64,
         limit_seconds: 120,
     });
     let builds = Builds { bench };
@@ -135,6 +136,10 @@ impl Builds {
         let state = self.bench.connect().check(&state).unwrap().text();
         state.contains("activating")
     }
+}
+
+fn build_of(here: &mut Builds) -> &mut HostBuild {
+    here.bench.backend().build.as_mut().unwrap()
 }
 
 fn a_host_builds_what_it_runs() {
@@ -237,7 +242,7 @@ fn a_build_of_another_release_gives_way() {
 
 fn a_build_ends_at_its_limit() {
     let mut here = builds();
-    here.bench.backend().build.as_mut().unwrap().limit_seconds = 2;
+    build_of(&mut here).limit_seconds = 2;
     let deploy = here.commit("1", "sleep 600");
     let error = here.run(&deploy).unwrap_err();
     assert!(matches!(error, DeployError::BuildFailed { .. }), "{error}");
@@ -249,8 +254,7 @@ fn a_build_ends_at_its_limit() {
 
 fn what_a_build_lacks_is_known_before() {
     let mut here = builds();
-    let build = here.bench.backend().build.as_mut().unwrap();
-    build.run[0] = "no-such-tool".into();
+    build_of(&mut here).run[0] = "no-such-tool".into();
     let problems = |here: &Builds| {
         let facts = survey(&here.bench.connect(), &here.bench.app).unwrap();
         facts.problems("builds").join("\n")
@@ -258,9 +262,12 @@ fn what_a_build_lacks_is_known_before() {
     let told = problems(&here);
     assert!(told.contains("does not find no-such-tool"), "{told}");
     assert_eq!(told.lines().count(), 1, "{told}");
-    let build = here.bench.backend().build.as_mut().unwrap();
-    build.run[0] = "sh".into();
+    build_of(&mut here).run[0] = "sh".into();
     assert_eq!(problems(&here), "");
+    build_of(&mut here).disk_mib = u64::MAX;
+    let told = problems(&here);
+    assert!(told.contains("MiB free where the app is built"), "{told}");
+    build_of(&mut here).disk_mib = 64;
     if let Machine::Real(host) = &here.bench.host {
         host.inside("mkdir -p /opt/guestbook/build");
         let told = problems(&here);
