@@ -68,16 +68,18 @@ pub fn take_back(
     })
 }
 
-/// The same run, with another release, which is on the host: nothing is built to go back.
-fn with(deploy: &Deploy, release: &Release) -> Deploy {
+/// The same run, with the release that ran before it, if that is another one. It is on the
+/// host: nothing is built to go back.
+fn back(deploy: &Deploy, before: Option<Release>) -> Option<Deploy> {
+    let release = before.filter(|before| *before != deploy.release)?;
     let mut back = Deploy {
-        release: release.clone(),
+        release,
         ..deploy.clone()
     };
     if let Some(backend) = &mut back.app.backend {
         backend.build = None;
     }
-    back
+    Some(back)
 }
 
 fn backend(
@@ -86,17 +88,16 @@ fn backend(
     before: Option<Release>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<String>, DeployError> {
-    let Some(before) = before.filter(|before| *before != deploy.release) else {
+    let Some(back) = back(deploy, before) else {
         return Ok(Some(format!(
             "no other release is known to have run before {}, so it stays",
             deploy.release.id()
         )));
     };
-    let back = with(deploy, &before);
     for step in BackendStep::ALL {
         perform_backend(step, host, &back, None, progress)?;
     }
-    Ok(Some(format!("{} runs again", before.id())))
+    Ok(Some(format!("{} runs again", back.release.id())))
 }
 
 fn frontend(
@@ -105,12 +106,11 @@ fn frontend(
     before: Option<Release>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<String>, DeployError> {
-    let Some(before) = before.filter(|before| *before != deploy.release) else {
+    let Some(back) = back(deploy, before) else {
         return Ok(None);
     };
-    let back = with(deploy, &before);
     for step in FrontendStep::ALL {
         perform_frontend(step, host, &back, None, progress)?;
     }
-    Ok(Some(format!("the bundle of {} is back", before.id())))
+    Ok(Some(format!("the bundle of {} is back", back.release.id())))
 }

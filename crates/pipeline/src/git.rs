@@ -1,5 +1,7 @@
 //! git, asked through its plumbing: output that is made for programs.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 
@@ -66,9 +68,19 @@ impl Git {
             .with_context(|| format!("{revision} is gone"))
     }
 
-    /// A setting.
-    pub fn setting(&self, name: &str) -> anyhow::Result<Option<String>> {
-        self.ask(["config", "--get", name])
+    /// Those of the settings, by a regular expression of git's, that are on; in lower case.
+    pub fn switched_on(&self, names: &str) -> anyhow::Result<BTreeSet<String>> {
+        let args = ["config", "--type=bool", "--get-regexp", names];
+        let text = self.ask(args)?.unwrap_or_default();
+        // The last word on each counts, as for git.
+        let mut on = BTreeSet::new();
+        for (name, value) in text.lines().filter_map(|line| line.split_once(' ')) {
+            match value {
+                "true" => on.insert(name.to_owned()),
+                _ => on.remove(name),
+            };
+        }
+        Ok(on)
     }
 
     /// Whether `old` is `new` or lies before it. Unknown commits do not.

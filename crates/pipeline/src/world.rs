@@ -55,14 +55,24 @@ impl World {
         overlay: Option<&Utf8Path>,
         interrupt: Interrupt,
     ) -> anyhow::Result<World> {
-        let workspace = workspace_around(start)?;
+        // Neither needs the other, and both take their time.
+        let (workspace, places) = std::thread::scope(|threads| {
+            let places = threads.spawn(|| Places::around(start));
+            let workspace = workspace_around(start);
+            (workspace, places.join().expect("asking does not panic"))
+        });
+        let workspace = workspace?;
         let root = workspace.root.clone();
         let mut config = Config::load(&root, overlay)?;
-        let git = Git::at(&root);
-        let top = git.read(["rev-parse", "--show-toplevel"]).with_context(|| {
+        let places = match root == start {
+            true => places,
+            // Another checkout may lie between the two.
+            false => Places::around(&root),
+        };
+        let Places { top, directory } = places.with_context(|| {
             format!("{root} is not in a git checkout; a release is made from a commit: run `git init` and commit")
         })?;
-        let top = Utf8Path::new(&top)
+        let top = top
             .canonicalize_utf8()
             .with_context(|| format!("following {top}"))?;
         let inside = root
@@ -72,8 +82,7 @@ impl World {
             .strip_prefix(&top)
             .unwrap_or(Utf8Path::new(""))
             .to_owned();
-        know_checkout(&mut config, &git, &subdirectory);
-        let directory = git.read(["rev-parse", "--path-format=absolute", "--git-common-dir"])?;
+        know_checkout(&mut config, &root, &subdirectory);
         let tokens = TokenSource::new(
             &config.registry.name,
             config.registry.trusted_publishing,
@@ -83,7 +92,7 @@ impl World {
         Ok(World {
             root,
             subdirectory,
-            state: Utf8PathBuf::from(directory).join("stagegate"),
+            state: directory.join("stagegate"),
             target_directory: workspace.target_directory.clone(),
             workspace,
             config,
@@ -209,13 +218,40 @@ impl World {
 }
 
 /// Hosts that build are told where the sources are, as far as only the checkout knows.
-fn know_checkout(config: &mut Config, git: &Git, subdirectory: &Utf8Path) {
+fn know_checkout(config: &mut Config, root: &Utf8Path, subdirectory: &Utf8Path) {
     let backend = config.app.as_mut().and_then(|app| app.backend.as_mut());
     let Some(backend) = backend.filter(|backend| backend.is_built_on_hosts()) else {
         return;
     };
-    let remote = git.read(["remote", "get-url", &config.release.remote]);
+    let remote = Git::at(root).read(["remote", "get-url", &config.release.remote]);
     backend.build.checkout = Checkout::of(remote.ok().as_deref(), subdirectory.to_owned());
+}
+
+/// Where git has things.
+struct Places {
+    /// The checkout.
+    top: Utf8PathBuf,
+    /// git's own directory, of all checkouts.
+    directory: Utf8PathBuf,
+}
+
+impl Places {
+    fn around(start: &Utf8Path) -> anyhow::Result<Places> {
+        let args = [
+            "rev-parse",
+            "--path-format=absolute",
+            "--show-toplevel",
+            "--git-common-dir",
+        ];
+        let text = Git::at(start).read(args)?;
+        let (top, directory) = text
+            .split_once('\n')
+            .with_context(|| format!("`git rev-parse` said `{text}` in {start}"))?;
+        Ok(Places {
+            top: top.into(),
+            directory: directory.into(),
+        })
+    }
 }
 
 fn github_token() -> Option<stagegate_github::Token> {

@@ -16,6 +16,7 @@ mod cargo_config;
 mod config;
 mod error;
 mod index;
+mod names;
 mod new_crate;
 mod provider;
 mod registry;

@@ -10,11 +10,14 @@ use sha2::{Digest, Sha256};
 use ureq::Agent;
 use ureq::config::AutoHeaderValue;
 use ureq::tls::{RootCerts, TlsConfig};
+use ureq::unversioned::resolver::DefaultResolver;
+use ureq::unversioned::transport::DefaultConnector;
 
 use crate::api::{self, Failure};
 use crate::config::Config;
 use crate::error::RegistryError;
 use crate::index::{self, IndexVersion};
+use crate::names::Names;
 use crate::token::Token;
 
 /// crates.io refuses requests without one.
@@ -282,7 +285,11 @@ fn agent(base: &str, timeouts: Timeouts, reads: bool) -> Agent {
         // A proxy would look for this registry on its own machine.
         config = config.proxy(None);
     }
-    config.build().into()
+    Agent::with_parts(
+        config.build(),
+        DefaultConnector::default(),
+        Names::<DefaultResolver>::default(),
+    )
 }
 
 /// The certificates that the machine trusts, as for cargo, rather than a list

@@ -9,6 +9,7 @@ mod measure;
 mod memory;
 mod plan;
 mod publish;
+mod scratch;
 mod table;
 mod tool;
 mod workspace;

@@ -5,9 +5,9 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use camino::Utf8Path;
 use stagegate_rehearsal::registry::{RegistryOptions, StandInRegistry};
 
+use super::scratch::Scratch;
 use super::table::Table;
 use super::tool::{TOKEN, Tool, configuration, surround};
 use super::workspace::{self, Shape};
@@ -28,12 +28,8 @@ pub(crate) struct Options {
 
 /// Measures both in turn and prints the table.
 pub(crate) fn measure(options: &Options) -> anyhow::Result<()> {
-    let scratch = tempfile::Builder::new()
-        .prefix("stagegate-bench-")
-        .tempdir()
-        .context("making a directory to work in")?;
-    let place = Utf8Path::from_path(scratch.path())
-        .context("the temporary directory's name is not UTF-8")?;
+    let scratch = Scratch::make()?;
+    let place = scratch.path();
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()

@@ -8,11 +8,12 @@
 use std::time::Duration;
 
 use anyhow::{Context, bail};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use stagegate_pipeline::{Event, Stage};
 use stagegate_rehearsal::registry::{RegistryOptions, StandInRegistry};
 
 use super::measure::{Taken, measure as run};
+use super::scratch::Scratch;
 use super::table::Table;
 use super::tool::{TOKEN, Tool};
 use super::workspace::{self, Shape};
@@ -106,15 +107,10 @@ fn one(
     shape: Shape,
     options: &Options,
 ) -> anyhow::Result<(Taken, Vec<(&'static str, f64)>)> {
-    let scratch = tempfile::Builder::new()
-        .prefix("stagegate-bench-")
-        .tempdir()
-        .context("making a directory to work in")?;
+    let scratch = Scratch::make()?;
     let place = match &options.keep {
         Some(kept) => kept.join(format!("{tool:?}").to_lowercase()),
-        None => Utf8Path::from_path(scratch.path())
-            .context("the temporary directory's name is not UTF-8")?
-            .to_owned(),
+        None => scratch.path().to_owned(),
     };
     if place.exists() {
         std::fs::remove_dir_all(&place).with_context(|| format!("removing {place}"))?;

@@ -169,21 +169,25 @@ fn grouped(facts: &Facts, config: &Config) -> Facts {
     }
 }
 
-fn release(facts: &Facts, version: &str, skip: &[Stage]) -> Result<Plan, Blockers> {
-    let request = ReleaseRequest {
+/// `release` with these words for versions, to production, and nothing else asked for.
+fn wanted(words: &str, skip: &[Stage]) -> ReleaseRequest {
+    ReleaseRequest {
         tagged: false,
-        versions: version.split(' ').map(|v| v.parse().unwrap()).collect(),
+        versions: words.split(' ').map(|v| v.parse().unwrap()).collect(),
         pre: None,
         skip: skip.to_vec(),
         despite_freeze: None,
         environment: "production".to_owned(),
         handed_on: false,
-    };
-    plan(
-        &grouped(facts, &Config::default()),
-        &Config::default(),
-        &Request::Release(request),
-    )
+    }
+}
+
+fn planned(facts: &Facts, config: &Config, request: ReleaseRequest) -> Result<Plan, Blockers> {
+    plan(&grouped(facts, config), config, &Request::Release(request))
+}
+
+fn release(facts: &Facts, version: &str, skip: &[Stage]) -> Result<Plan, Blockers> {
+    planned(facts, &Config::default(), wanted(version, skip))
 }
 
 fn ids(plan: &Plan) -> Vec<&str> {

@@ -8,6 +8,9 @@ use crate::facts::{Found, GitFacts, Relation, RemoteFacts};
 use crate::git::Git;
 use crate::plan::{CommitIdentity, HOTFIXES};
 
+/// The settings that say what is signed.
+const SIGNING: &str = "^(commit|tag)\\.gpgsign$";
+
 pub(super) fn look(world: &World) -> Found<GitFacts> {
     let git = world.git();
     let Ok(Some(head)) = git.commit_of("HEAD") else {
@@ -19,30 +22,33 @@ pub(super) fn look(world: &World) -> Found<GitFacts> {
     let unread = |e: anyhow::Error| {
         Blocker::new(format!("git cannot be read: {e:#}"), "repair the checkout")
     };
-    let setting = |name: &str| git.setting(name).map_err(unread);
-    let on = |value: Option<String>| {
-        value.is_some_and(|v| matches!(v.as_str(), "true" | "1" | "yes" | "on"))
-    };
     let branch = git
         .ask(["symbolic-ref", "--quiet", "--short", "HEAD"])
         .map_err(unread)?;
     let hotfix = branch.as_deref().filter(|b| b.starts_with(HOTFIXES));
     let released_from = hotfix.unwrap_or(&world.config.release.branch);
     // The slowest two: one looks at every file, the other at another machine.
-    let (remote, dirty) = std::thread::scope(|threads| {
+    let (remote, dirty, rest) = std::thread::scope(|threads| {
         let remote = threads.spawn(|| remote(world, &git, &head, released_from));
-        let dirty = git.dirty();
-        (remote.join().expect("asking does not panic"), dirty)
+        let dirty = threads.spawn(|| git.dirty());
+        let rest = (identity(&git), git.switched_on(SIGNING), tags(&git));
+        (
+            remote.join().expect("asking does not panic"),
+            dirty.join().expect("asking does not panic"),
+            rest,
+        )
     });
+    let (identity, signing, tags) = rest;
+    let signing = signing.map_err(unread)?;
     Ok(GitFacts {
         remote,
         branch,
         head,
         dirty: dirty.map_err(unread)?,
-        identity: identity(&git),
-        sign_commits: on(setting("commit.gpgsign")?),
-        sign_tags: on(setting("tag.gpgsign")?),
-        tags: tags(&git).map_err(unread)?,
+        identity,
+        sign_commits: signing.contains("commit.gpgsign"),
+        sign_tags: signing.contains("tag.gpgsign"),
+        tags: tags.map_err(unread)?,
     })
 }
 

@@ -15,17 +15,7 @@ use crate::{Config, World};
 const AT_ONCE: usize = 16;
 
 pub(super) fn look(world: &World, scope: &Scope) -> Vec<HostSurvey> {
-    let Some((app, environment)) = scope
-        .environment
-        .as_ref()
-        .and_then(|name| Some((world.config.app.as_ref()?, world.config.deploy.get(name)?)))
-    else {
-        return Vec::new();
-    };
-    // An address that cannot be read is the planner's blocker, not a host.
-    let Ok(hosts) = hosts_of(app, environment) else {
-        return Vec::new();
-    };
+    let hosts = named(world, scope.environment.as_ref());
     each_at_once(AT_ONCE, &hosts, |(target, app)| {
         look_at(target.clone(), app)
     })
@@ -33,16 +23,7 @@ pub(super) fn look(world: &World, scope: &Scope) -> Vec<HostSurvey> {
 
 /// What runs where artefacts are taken from.
 pub(super) fn running(world: &World, scope: &Scope) -> Vec<RunningHost> {
-    let Some((app, environment)) = scope
-        .from
-        .as_ref()
-        .and_then(|name| Some((world.config.app.as_ref()?, world.config.deploy.get(name)?)))
-    else {
-        return Vec::new();
-    };
-    let Ok(hosts) = hosts_of(app, environment) else {
-        return Vec::new();
-    };
+    let hosts = named(world, scope.from.as_ref());
     each_at_once(AT_ONCE, &hosts, |(target, app)| {
         let found = Host::connect(target)
             .map_err(DeployError::from)
@@ -54,6 +35,15 @@ pub(super) fn running(world: &World, scope: &Scope) -> Vec<RunningHost> {
             found,
         }
     })
+}
+
+/// The hosts of the environment of this name. An address that cannot be read is the
+/// planner's blocker, not a host.
+fn named(world: &World, environment: Option<&String>) -> Vec<(Target, App)> {
+    environment
+        .and_then(|name| Some((world.config.app.as_ref()?, world.config.deploy.get(name)?)))
+        .and_then(|(app, environment)| hosts_of(app, environment).ok())
+        .unwrap_or_default()
 }
 
 fn look_at(target: Target, app: &App) -> HostSurvey {

@@ -14,8 +14,8 @@ mod site;
 mod watch;
 
 use anyhow::{Context, bail};
-use camino::Utf8Path;
 
+use super::scratch::Scratch;
 use super::table::Table;
 use crate::hosts::fleet::{Fleet, Listing};
 use peers::Peer;
@@ -71,13 +71,8 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<()> {
 }
 
 fn on(listing: &Listing, counts: &[u8], runs: u32) -> anyhow::Result<()> {
-    let scratch = tempfile::Builder::new()
-        .prefix("stagegate-bench-")
-        .tempdir()
-        .context("making a directory to work in")?;
-    let place = Utf8Path::from_path(scratch.path())
-        .context("the temporary directory's name is not UTF-8")?;
-    let mut site = Site::make(place)?;
+    let scratch = Scratch::make()?;
+    let mut site = Site::make(scratch.path())?;
     let mut rows: Vec<Row> = Vec::new();
     for count in counts {
         let Some(hosts) = listing.hosts.get(..usize::from(*count)) else {

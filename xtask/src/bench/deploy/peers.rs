@@ -12,6 +12,7 @@ use crate::hosts::machine::Machine;
 const SCRIPT: &str = r#"set -eu
 program=$1 release=$2
 shift 2
+all=
 for host; do
   (
     tar -C "$(dirname "$program")" -cz "$(basename "$program")" |
@@ -19,19 +20,31 @@ for host; do
     ssh "$host" "ln -s releases/$release /srv/script/current.new && mv -T /srv/script/current.new /srv/script/current"
     ssh "$host" "sudo -n systemctl restart script.service"
   ) &
+  all="$all $!"
 done
-wait
+for one in $all; do wait "$one"; done
 "#;
 
 /// `$1` the release before, then the hosts.
 const SCRIPT_BACK: &str = r#"set -eu
 release=$1
 shift
+all=
 for host; do
   ssh "$host" "ln -s releases/$release /srv/script/current.new && mv -T /srv/script/current.new /srv/script/current && sudo -n systemctl restart script.service" &
+  all="$all $!"
 done
-wait
+for one in $all; do wait "$one"; done
 "#;
+
+/// Who restarts a service more than five times in ten seconds is refused by systemd,
+/// which no deploy in earnest would meet.
+fn rested(hosts: &[Machine]) -> anyhow::Result<()> {
+    for host in hosts {
+        run(Command::new(host.directory.join("enter")).args(["systemctl", "reset-failed"]))?;
+    }
+    Ok(())
+}
 
 /// A tool.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -81,6 +94,7 @@ impl Peer {
             let old = before.clone().unwrap_or_default();
             back.args([SCRIPT_BACK, "script", &old]).args(&names);
         }
+        rested(hosts)?;
         let watch = Watch::begin(hosts, self.port(), &version);
         let sent = super::watch::sent(hosts)?;
         let began = Instant::now();
@@ -94,11 +108,13 @@ impl Peer {
         };
         // The first of all has nothing to go back to.
         if let Some(old) = before {
+            rested(hosts)?;
             let watch = Watch::begin(hosts, self.port(), &old);
             let decided = Instant::now();
             run(&mut back)?;
             taken.back = watch.end(decided)?;
             // Forth again, so that the next one begins where this one ended.
+            rested(hosts)?;
             run(&mut forth)?;
         }
         site.was(self.name(), &version);

@@ -7,21 +7,7 @@ use crate::plan::Step;
 fn gated(facts: &Facts, version: &str, gates: &str) -> Plan {
     let text = format!("[gates]\n{gates}");
     let config = Config::parse("stagegate.toml".into(), &text).unwrap();
-    let request = ReleaseRequest {
-        tagged: false,
-        versions: vec![version.parse().unwrap()],
-        pre: None,
-        skip: Vec::new(),
-        despite_freeze: None,
-        environment: "production".to_owned(),
-        handed_on: false,
-    };
-    plan(
-        &grouped(facts, &config),
-        &config,
-        &Request::Release(request),
-    )
-    .unwrap()
+    planned(facts, &config, wanted(version, &[])).unwrap()
 }
 
 fn steps(plan: &Plan) -> Vec<(&str, bool)> {

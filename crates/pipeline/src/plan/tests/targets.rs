@@ -9,20 +9,8 @@ const WANTED: [&str; 2] = ["aarch64-unknown-linux-gnu", "x86_64-unknown-linux-mu
 
 fn release(text: &str, facts: &Facts) -> Result<Plan, Blockers> {
     let config = Config::parse("stagegate.toml".into(), text).unwrap();
-    let request = ReleaseRequest {
-        tagged: false,
-        versions: vec!["1.1.0".parse().unwrap()],
-        pre: None,
-        skip: vec![Stage::DeployBackend, Stage::DeployFrontend],
-        despite_freeze: None,
-        environment: "production".to_owned(),
-        handed_on: false,
-    };
-    plan(
-        &grouped(facts, &config),
-        &config,
-        &Request::Release(request),
-    )
+    let skip = [Stage::DeployBackend, Stage::DeployFrontend];
+    planned(facts, &config, wanted("1.1.0", &skip))
 }
 
 #[test]

@@ -1,10 +1,9 @@
 //! Groups, what moves along, and what is refused.
 
-use super::{Config, Facts, Plan, Request, facts, grouped, ids};
+use super::{Config, Facts, Plan, facts, ids, planned, wanted};
 use crate::blocker::Blockers;
 use crate::facts::{CommitFacts, History, Interface};
 use crate::group::groups;
-use crate::plan::plan;
 use crate::request::ReleaseRequest;
 
 fn config(text: &str) -> Config {
@@ -17,15 +16,10 @@ fn release(facts: &Facts, config: &Config, words: &str) -> Result<Plan, Blockers
         None => (words, None),
     };
     let request = ReleaseRequest {
-        tagged: false,
-        versions: words.split(' ').map(|v| v.parse().unwrap()).collect(),
         pre,
-        skip: vec![crate::Stage::Changelog],
-        despite_freeze: None,
-        environment: "production".to_owned(),
-        handed_on: false,
+        ..wanted(words, &[crate::Stage::Changelog])
     };
-    plan(&grouped(facts, config), config, &Request::Release(request))
+    planned(facts, config, request)
 }
 
 /// Facts in which every crate is published as it stands.
