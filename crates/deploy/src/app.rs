@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
+use crate::build::HostBuild;
 use crate::error::DeployError;
 use crate::lease::LEASE_SECONDS;
 use crate::limits::Limits;
@@ -72,6 +73,9 @@ pub struct Backend {
     /// How the app's data follow a release.
     #[serde(default)]
     pub migrate: Option<Migration>,
+    /// How the host builds the program itself, where it is not brought there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build: Option<HostBuild>,
 }
 
 /// A change of the app's data. In every word `{version}` stands for the version, and
@@ -238,7 +242,9 @@ impl Backend {
             "ask for one pass at least, or users meet what never answered",
         )?;
         let proxy = self.switch.proxy().and_then(Proxy::problem);
-        if let Some((what, value, remedy)) = proxy.or_else(|| self.limits.problem()) {
+        let build = || self.build.as_ref().and_then(HostBuild::problem);
+        if let Some((what, value, remedy)) = proxy.or_else(|| self.limits.problem()).or_else(build)
+        {
             return Err(DeployError::Refused {
                 what,
                 value,
@@ -351,6 +357,7 @@ pub(crate) mod samples {
             switch: Method::Nft,
             limits: Limits::default(),
             migrate: None,
+            build: None,
         }
     }
 

@@ -86,7 +86,8 @@ fn package_of(tool: &str) -> &'static str {
         "caddy" => "caddy",
         "haproxy" => "haproxy",
         "ss" => "iproute2",
-        "flock" => "util-linux",
+        "git" => "git",
+        "flock" | "runuser" => "util-linux",
         "tar" => "tar",
         "xargs" => "findutils",
         "cmp" => "diffutils",
@@ -224,6 +225,7 @@ mod tests {
             armed: None,
             foreign_ports: Vec::new(),
             proxy_problems: Vec::new(),
+            build_problems: None,
             pending: Vec::new(),
         }
     }

@@ -229,6 +229,21 @@ pub enum DeployError {
         /// The unit's last journal lines.
         journal: Vec<String>,
     },
+    /// The host could not build the release; nothing was started.
+    #[error(
+        "{release} could not be built on {target}: {why}; nothing was started, and users are where \
+         they were. Mend it and resume: it is built again. Last journal lines:\n{}", journal.join("\n")
+    )]
+    BuildFailed {
+        /// `user@host:port`.
+        target: String,
+        /// The release.
+        release: String,
+        /// How it ended.
+        why: String,
+        /// The unit's last journal lines.
+        journal: Vec<String>,
+    },
     /// The switch was taken back.
     #[error(
         "{release} on {target} was rolled back: {reason}; now running: {}. Last journal lines:\n{}",

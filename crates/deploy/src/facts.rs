@@ -97,6 +97,10 @@ pub struct HostFacts {
     /// What is not well with the proxy that users come through, each with its remedy.
     #[serde(default)]
     pub proxy_problems: Vec<String>,
+    /// What keeps the host from building the program, each with its remedy; absent where
+    /// it is not built there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub build_problems: Option<Vec<String>>,
     /// Files of ours that a deploy would write; none of a host that cannot be asked.
     #[serde(default)]
     pub pending: Vec<PendingFile>,
@@ -116,7 +120,7 @@ impl HostFacts {
         if !self.missing_tools.is_empty() {
             let tools = self.missing_tools.join(", ");
             say(format!(
-                "{tools} not found; install what brings it (systemd, iproute2, util-linux; nftables or the proxy for the switch)"
+                "{tools} not found; install what brings it (systemd, iproute2, util-linux; nftables or the proxy for the switch; git for a build)"
             ));
         }
         if let Some((user, false)) = &self.service_user {
@@ -167,7 +171,11 @@ impl HostFacts {
                 "another program listens on port {port}; stop it, or choose another port"
             ));
         }
-        for problem in &self.proxy_problems {
+        for problem in self
+            .proxy_problems
+            .iter()
+            .chain(self.build_problems.iter().flatten())
+        {
             say(problem.clone());
         }
         problems
@@ -232,6 +240,7 @@ mod tests {
             armed: None,
             foreign_ports: Vec::new(),
             proxy_problems: Vec::new(),
+            build_problems: None,
             pending: Vec::new(),
         }
     }
@@ -276,6 +285,10 @@ mod tests {
         );
         check(&|f| f.disk_free_bytes = 0, &["make room"]);
         check(&|f| f.clock_skew_seconds = -31, &["time server"]);
+        check(
+            &|f| f.build_problems = Some(vec!["cargo is not found".into()]),
+            &["cargo is not found"],
+        );
         check(&|f| f.foreign_ports = vec![8081], &["port 8081"]);
         let lease = |holder: &str| LeaseFacts {
             holder: holder.into(),

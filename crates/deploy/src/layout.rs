@@ -8,6 +8,7 @@
 //!   switch/{settle,armed,confirmed}           which slot answers, and the script that settles it
 //!   frontend/current                          → frontend/served/VERSION-SHA
 //!   migrations/RELEASE.{migrated,backup}      what has changed the data, and what they were
+//!   build/{source,home}                       where the host builds, if it does; the service's own
 //!   deploys.jsonl                             what was deployed, and how it ended
 //!   lease, .lock                              who deploys now
 //! ```
@@ -164,6 +165,16 @@ impl Layout {
         self.base().join("migrations")
     }
 
+    /// The script that a build runs.
+    pub(crate) fn build_script(&self) -> Utf8PathBuf {
+        self.switch().join("build")
+    }
+
+    /// Sources and what is built of them; the service's own.
+    pub(crate) fn build(&self) -> Utf8PathBuf {
+        self.base().join("build")
+    }
+
     /// What lives as long as the host is up.
     pub(crate) fn run(&self) -> Utf8PathBuf {
         self.at(&format!("run/stagegate-{}", self.app))
@@ -199,6 +210,11 @@ impl Layout {
     /// The unit that migrates the data.
     pub(crate) fn migrate_unit(&self) -> String {
         format!("{}-migrate.service", self.app)
+    }
+
+    /// The unit that builds the program.
+    pub(crate) fn build_unit(&self) -> String {
+        format!("{}-build.service", self.app)
     }
 
     /// The transient unit that watches over a lease.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum BackendStep {
-    /// Take the lease and bring the release to the host.
+    /// Take the lease and bring the release to the host, or let the host build it.
     Upload,
     /// Start it in the idle slot.
     Start,

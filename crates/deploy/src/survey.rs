@@ -8,7 +8,8 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
-use crate::app::App;
+use crate::app::{App, Backend};
+use crate::build::HostBuild;
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::facts::{DirectoryFacts, EnvFileFacts, HostFacts, LeaseFacts, Sudo};
@@ -22,7 +23,7 @@ use crate::state::State;
 const TOOLS: &str = "systemctl systemd-run journalctl ss flock tar sha256sum mktemp xargs cmp";
 
 /// `$1` app directory, `$2` service user, `$3` env file, `$4` tools, `$5` ports,
-/// `$6` a proxy's file, `$7` its unit.
+/// `$6` a proxy's file, `$7` its unit, `$8` what the service user is asked of a build.
 const ASK: &str = r#"
 PATH=$PATH:/usr/sbin:/sbin
 printf 'now=%s\n' "$(date +%s)"
@@ -45,6 +46,11 @@ for port in $5; do
 done
 if [ -n "$6" ] && [ ! -d "$(dirname "$6")" ]; then printf 'proxy_problem=%s\n' "there is no directory $(dirname "$6") for the proxy's file; create it, and include the file in the proxy's configuration"; fi
 if [ -n "$7" ] && ! systemctl is-active --quiet "$7"; then printf 'proxy_problem=%s\n' "$7 does not run, and users come through it; start it: systemctl start $7"; fi
+if [ -n "$8" ]; then
+  me=$(id -u)
+  if [ "$(id -un)" = "$2" ]; then sh -c "$8" | sed 's/^/build_lacks=/'
+  elif [ "$me" = 0 ] && id -u "$2" >/dev/null 2>&1; then runuser -u "$2" -- sh -c "$8" | sed 's/^/build_lacks=/'; fi
+fi
 "#;
 
 /// Asks a host for everything that a deploy of the app needs.
@@ -64,9 +70,10 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
         let own = Slot::ALL.map(|slot| slot.port(backend.port).to_string());
         format!("{} {}", own.join(" "), backend.port)
     });
-    let tools = backend.map_or_else(|| TOOLS.to_owned(), |b| tools(&b.switch));
+    let tools = backend.map_or_else(|| TOOLS.to_owned(), tools);
     let proxy = backend.and_then(|backend| backend.switch.proxy());
     let proxy_file = proxy.map(|proxy| layout.host_path(&proxy.file));
+    let build = backend.and_then(|backend| backend.build.as_ref());
     let mut command = Command::script(ASK)
         .arg(layout.base())
         .arg(backend.map_or("", |backend| &backend.service_user))
@@ -77,7 +84,8 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
             proxy
                 .and_then(|proxy| proxy.unit.as_deref())
                 .unwrap_or_default(),
-        );
+        )
+        .arg(build.map_or_else(String::new, |build| build.question(&layout)));
     if sudo == Sudo::Works {
         command = command.privileged();
     }
@@ -96,6 +104,7 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
     } else {
         (State::default(), Vec::new())
     };
+    let free = u64::try_from(number("disk_free_kib")?).unwrap_or(0) * 1024;
     Ok(HostFacts {
         target: host.target().to_string(),
         systemd: answer.one("systemd"),
@@ -107,11 +116,12 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
         directories: answer.directories(),
         env_file: env_path
             .map(|path| answer.env_file(path, backend.map_or(&[], |b| &b.require_env))),
-        disk_free_bytes: u64::try_from(number("disk_free_kib")?).unwrap_or(0) * 1024,
+        disk_free_bytes: free,
         clock_skew_seconds: number("now")? - now,
         lease: lease(&state),
         foreign_ports: foreign_ports(&answer, &state, app),
         proxy_problems: proxy_problems(&answer, app),
+        build_problems: build.map(|build| build_problems(&answer, build, &layout, backend, free)),
         pending,
         running: state.confirmed,
         armed: state.armed,
@@ -142,9 +152,9 @@ fn lease(state: &State) -> Option<LeaseFacts> {
     })
 }
 
-/// What the steps and the way of switching call.
-fn tools(switch: &Method) -> String {
-    let more: Vec<&str> = match switch {
+/// What the steps, the way of switching and a build call.
+fn tools(backend: &Backend) -> String {
+    let mut more: Vec<&str> = match &backend.switch {
         Method::Nft => vec!["nft"],
         Method::Template(proxy) => [&proxy.check, &proxy.reload]
             .into_iter()
@@ -153,6 +163,9 @@ fn tools(switch: &Method) -> String {
             .collect(),
         Method::Restart => Vec::new(),
     };
+    if backend.build.is_some() {
+        more.extend(["git", "runuser"]);
+    }
     format!("{TOOLS} {}", more.join(" "))
 }
 
@@ -186,6 +199,42 @@ fn proxy_problems(answer: &Answer, app: &App) -> Vec<String> {
             "nothing listens on port {}, where the proxy shall answer plain HTTP; let it, or say \
              `watch = \"slot\"` in the app's `switch`",
             backend.port
+        ));
+    }
+    problems
+}
+
+fn build_problems(
+    answer: &Answer,
+    build: &HostBuild,
+    layout: &Layout,
+    backend: Option<&Backend>,
+    free: u64,
+) -> Vec<String> {
+    let user = backend.map_or("root", |backend| &backend.service_user);
+    let tool = build.run.first().map_or("", String::as_str);
+    let directory = layout.build();
+    let told = answer.all("build_lacks");
+    let told = told.iter().filter_map(|word| match word.as_str() {
+        // Where it is missing altogether, it is a missing tool.
+        "git" if answer.all("missing_tool").iter().any(|tool| tool == "git") => None,
+        "git" => Some(format!(
+            "{user} does not find git, which the build fetches with; put it on that account's path"
+        )),
+        "tool" => Some(format!(
+            "{user} does not find {tool}, which builds the app; install it for that account, or \
+             give the build a PATH in `env`"
+        )),
+        _ => Some(format!(
+            "{user} cannot write to {directory}, where the app is built; chown {user} {directory}"
+        )),
+    });
+    let mut problems: Vec<String> = told.collect();
+    let (free, need) = (free / 1024 / 1024, build.disk_mib);
+    if free < need {
+        problems.push(format!(
+            "{free} MiB free where the app is built; make room for {need} MiB, or correct \
+             `disk_mib` of the build"
         ));
     }
     problems
@@ -265,7 +314,7 @@ mod tests {
         std::fs::write(&file, text).unwrap();
         let output = std::process::Command::new("sh")
             .args(["-c", ASK, "stagegate", scratch.path().to_str().unwrap(), ""])
-            .args([file.to_str().unwrap(), "", "", "", ""])
+            .args([file.to_str().unwrap(), "", "", "", "", ""])
             .output()
             .unwrap();
         let text = String::from_utf8(output.stdout).unwrap();

@@ -68,13 +68,18 @@ pub fn take_back(
     })
 }
 
-/// The same run, with the release that ran before it, if that is another one.
+/// The same run, with the release that ran before it, if that is another one. It is on the
+/// host: nothing is built to go back.
 fn back(deploy: &Deploy, before: Option<Release>) -> Option<Deploy> {
     let release = before.filter(|before| *before != deploy.release)?;
-    Some(Deploy {
+    let mut back = Deploy {
         release,
         ..deploy.clone()
-    })
+    };
+    if let Some(backend) = &mut back.app.backend {
+        backend.build = None;
+    }
+    Some(back)
 }
 
 fn backend(

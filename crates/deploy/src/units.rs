@@ -5,7 +5,8 @@
 //! confirmed, leads users to it and starts it, so that there is a single
 //! truth about what runs after a reboot.
 
-use crate::app::Backend;
+use crate::app::{Backend, Deploy};
+use crate::build::HostBuild;
 use crate::command::quote;
 use crate::layout::{Layout, Slot};
 use crate::limits::Limits;
@@ -186,6 +187,38 @@ pub(crate) fn migrate_unit(
         release = unit_word(release),
         user = backend.service_user,
         script = exec_word(layout.migrate_script().as_str()),
+    )
+}
+
+/// The unit that builds a release from its sources, as the service's own account. Users
+/// are served from the same machine meanwhile, so it comes after them.
+pub(crate) fn build_unit(layout: &Layout, deploy: &Deploy, build: &HostBuild, key: &str) -> String {
+    let app = &deploy.app.name;
+    let Some(backend) = &deploy.app.backend else {
+        return String::new();
+    };
+    format!(
+        "[Unit]\n\
+         Description={app}: the build of {release}\n\
+         After=network.target\n\
+         \n\
+         [Service]\n\
+         Type=oneshot\n\
+         User={user}\n\
+         ExecStart={script} {key}\n\
+         TimeoutStartSec={limit}s\n\
+         Nice=10\n\
+         CPUWeight=20\n\
+         IOWeight=20\n\
+         NoNewPrivileges=yes\n\
+         ProtectSystem=full\n\
+         PrivateTmp=yes\n\
+         {limits}",
+        release = unit_word(&deploy.release.id()),
+        user = backend.service_user,
+        script = exec_word(layout.build_script().as_str()),
+        limit = build.limit_seconds,
+        limits = limit_lines(layout, &build.limits),
     )
 }
 

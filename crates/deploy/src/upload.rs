@@ -115,13 +115,8 @@ pub(crate) fn perform(
 ) -> Result<String, DeployError> {
     let release = deploy.release.id();
     let target = host.target().to_string();
-    match probe(host, deploy, part, artifact)? {
-        Probe::Done(evidence) => return Ok(evidence),
-        Probe::Conflict(what) => {
-            let next = "a release is immutable: nothing was uploaded";
-            return Err(DeployError::Conflict { target, what, next });
-        }
-        Probe::Absent => {}
+    if let Some(evidence) = already(host, deploy, part, artifact)? {
+        return Ok(evidence);
     }
     let artifact = artifact.ok_or_else(|| DeployError::Missing {
         target: target.clone(),
@@ -158,12 +153,7 @@ pub(crate) fn perform(
             next: "the partial upload was removed; check that the file is not being written, and resume",
         });
     }
-    let place = Layout::new(host.target(), &deploy.app).part(&release, part);
-    let publish = Command::script(PUBLISH)
-        .args([incoming.as_str(), place.as_str(), &sha256])
-        .privileged()
-        .patience(PATIENCE);
-    host.check(&publish)?;
+    publish(host, deploy, part, &incoming, &sha256)?;
     let kept = match &artifact.earlier {
         Some(directory) => earlier::keep(directory, artifact),
         None => Ok(()),
@@ -174,6 +164,44 @@ pub(crate) fn perform(
         Err(error) => format!("; not kept here for a later patch: {error}"),
     };
     Ok(format!("uploaded {release}, {how}, SHA-256 {sha256}{note}"))
+}
+
+/// What shows that the release is there; nothing if it is not.
+///
+/// # Errors
+/// A conflict: what is there is something else.
+pub(crate) fn already(
+    host: &Host,
+    deploy: &Deploy,
+    part: Part,
+    artifact: Option<&Artifact>,
+) -> Result<Option<String>, DeployError> {
+    match probe(host, deploy, part, artifact)? {
+        Probe::Done(evidence) => Ok(Some(evidence)),
+        Probe::Conflict(what) => {
+            let target = host.target().to_string();
+            let next = "a release is immutable: nothing was uploaded";
+            Err(DeployError::Conflict { target, what, next })
+        }
+        Probe::Absent => Ok(None),
+    }
+}
+
+/// Makes a whole and checked directory the release's own.
+pub(crate) fn publish(
+    host: &Host,
+    deploy: &Deploy,
+    part: Part,
+    incoming: &Utf8Path,
+    sha256: &str,
+) -> Result<(), DeployError> {
+    let place = Layout::new(host.target(), &deploy.app).part(&deploy.release.id(), part);
+    let publish = Command::script(PUBLISH)
+        .args([incoming.as_str(), place.as_str(), sha256])
+        .privileged()
+        .patience(PATIENCE);
+    host.check(&publish)?;
+    Ok(())
 }
 
 /// Removes a partial upload. The error that led here is the one to tell; what stays

@@ -14,6 +14,7 @@ use stagegate_manifest::Workspace;
 use stagegate_registry::{CargoConfig, Registry, TokenUse};
 
 use crate::command::Tool;
+use crate::config::Checkout;
 use crate::git::Git;
 use crate::run::Paces;
 use crate::token_source::{Confidant, Granted, TokenPlaces, TokenSource};
@@ -62,7 +63,7 @@ impl World {
         });
         let workspace = workspace?;
         let root = workspace.root.clone();
-        let config = Config::load(&root, overlay)?;
+        let mut config = Config::load(&root, overlay)?;
         let places = match root == start {
             true => places,
             // Another checkout may lie between the two.
@@ -81,6 +82,7 @@ impl World {
             .strip_prefix(&top)
             .unwrap_or(Utf8Path::new(""))
             .to_owned();
+        know_checkout(&mut config, &root, &subdirectory);
         let tokens = TokenSource::new(
             &config.registry.name,
             config.registry.trusted_publishing,
@@ -213,6 +215,16 @@ impl World {
     pub fn github(&self, server: &Server) -> anyhow::Result<GitHub> {
         Ok(GitHub::new(server, github_token().as_ref())?)
     }
+}
+
+/// Hosts that build are told where the sources are, as far as only the checkout knows.
+fn know_checkout(config: &mut Config, root: &Utf8Path, subdirectory: &Utf8Path) {
+    let backend = config.app.as_mut().and_then(|app| app.backend.as_mut());
+    let Some(backend) = backend.filter(|backend| backend.is_built_on_hosts()) else {
+        return;
+    };
+    let remote = Git::at(root).read(["remote", "get-url", &config.release.remote]);
+    backend.build.checkout = Checkout::of(remote.ok().as_deref(), subdirectory.to_owned());
 }
 
 /// Where git has things.

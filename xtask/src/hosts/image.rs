@@ -13,7 +13,7 @@ use super::program::run;
 /// The Debian release.
 const SUITE: &str = "bookworm";
 /// What is installed.
-const PACKAGES: &str = "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,nftables,iproute2,sudo,zstd,procps,nginx-light,haproxy";
+const PACKAGES: &str = "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,nftables,iproute2,sudo,zstd,procps,nginx-light,haproxy,git";
 
 /// Run as root within the new system. `deploy` may use sudo without a password; `limited`
 /// is asked for one, and has none; `guestbook` runs the app.

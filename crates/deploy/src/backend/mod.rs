@@ -4,6 +4,7 @@
 //! its place; when the host has reverted an unconfirmed switch meanwhile, Switch is
 //! absent again. Whatever ends a deploy is written to `deploys.jsonl` by the host.
 
+mod build;
 mod confirm;
 mod health;
 mod migrate;
@@ -106,12 +107,15 @@ pub fn perform_backend(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
     deploy.check()?;
-    deploy.app.backend()?;
+    let backend = deploy.app.backend()?;
     lease::hold(host, deploy)?;
     match step {
         BackendStep::Upload => {
-            let uploaded = upload::perform(host, deploy, Part::Backend, artifact, progress);
-            released_on_failure(host, deploy, uploaded)
+            let brought = match (artifact, &backend.build) {
+                (None, Some(build)) => build::perform(host, deploy, build, progress),
+                _ => upload::perform(host, deploy, Part::Backend, artifact, progress),
+            };
+            released_on_failure(host, deploy, brought)
         }
         BackendStep::Start => start::perform(host, deploy),
         BackendStep::Health => health::perform(host, deploy, progress),

@@ -127,6 +127,10 @@ impl Config {
             if let Some(message) = switch {
                 return wrong("switch =", message);
             }
+            let build = app.backend.as_ref().and_then(|b| b.build.problem());
+            if let Some(message) = build {
+                return wrong("build", message);
+            }
             let limits = app.backend.as_ref().and_then(|b| b.limits.problem());
             if let Some((what, value, remedy)) = limits {
                 return wrong("limits", format!("the {what} is {value:?}: {remedy}"));
@@ -247,6 +251,23 @@ mod tests {
         check(
             "[app]\nname = \"a\"\n[app.backend]\npackage = \"a\"\nport = 80\nlimits = { memry = \"1M\" }\n",
             &["stagegate.toml:6", "memry"],
+        );
+        let build = |text: &str| {
+            format!(
+                "[app]\nname = \"a\"\n[app.backend]\npackage = \"a\"\nport = 80\nbuild = {{ {text} }}\n"
+            )
+        };
+        check(
+            &build("run = [\"make\"]"),
+            &["stagegate.toml:6", "on = \"host\""],
+        );
+        check(
+            &build("on = \"host\", git = \"https://me:hunter2@example.org/a\""),
+            &["stagegate.toml:6", "leave the password out"],
+        );
+        check(
+            &build("on = \"host\", program = \"/bin/sh\""),
+            &["stagegate.toml:6", "built program"],
         );
         check("[[step]]\nafter = \"publish\"\nrun = []\n", &["`run`"]);
         check(

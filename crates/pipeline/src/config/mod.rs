@@ -7,6 +7,7 @@
 //!
 //! Refuses to hold secrets: it names environment variables and files only.
 
+mod build;
 mod ci;
 mod deploy;
 mod error;
@@ -28,6 +29,8 @@ use stagegate_deploy::Limits;
 use stagegate_github::Repository;
 use url::Url;
 
+pub(crate) use build::Checkout;
+pub use build::{BuildConfig, BuildOn};
 pub use ci::{CiConfig, CiJob};
 pub use deploy::{DifferentHost, EnvironmentConfig, HostConfig, OnFailure, Waves};
 pub use error::ConfigError;
@@ -322,6 +325,21 @@ pub struct BackendConfig {
     pub paths: Vec<PathPattern>,
     /// How the data follow a release.
     pub migrate: Option<MigrateConfig>,
+    /// Where it is built.
+    #[serde(default)]
+    pub build: BuildConfig,
+}
+
+impl BackendConfig {
+    /// Its binary's name.
+    pub fn binary_name(&self) -> &str {
+        self.binary.as_ref().unwrap_or(&self.package)
+    }
+
+    /// Whether the hosts build it themselves.
+    pub fn is_built_on_hosts(&self) -> bool {
+        self.build.on == BuildOn::Host
+    }
 }
 
 fn default_health() -> String {

@@ -10,10 +10,7 @@ impl AppConfig {
         let backend = self.backend.iter().filter(|_| part.backend());
         let binaries = backend.map(|backend| Binary {
             package: backend.package.clone(),
-            name: backend
-                .binary
-                .clone()
-                .unwrap_or_else(|| backend.package.clone()),
+            name: backend.binary_name().to_owned(),
         });
         let frontend = self.frontend.as_ref().filter(|_| part.frontend());
         let bundle = frontend.map(|frontend| FrontendBuild {
@@ -21,5 +18,12 @@ impl AppConfig {
             dist: frontend.dist.clone(),
         });
         (binaries.collect(), bundle)
+    }
+
+    /// The same without what the hosts build themselves.
+    pub(super) fn build_here_of(&self, part: Part) -> (Vec<Binary>, Option<FrontendBuild>) {
+        let (binaries, bundle) = self.build_of(part);
+        let elsewhere = self.backend.as_ref().is_some_and(|b| b.is_built_on_hosts());
+        (if elsewhere { Vec::new() } else { binaries }, bundle)
     }
 }

@@ -10,7 +10,7 @@ use super::{Plan, Step};
 use crate::blocker::Blocker;
 use crate::checks;
 use crate::config::{AppConfig, EnvironmentConfig};
-use crate::facts::Facts;
+use crate::facts::{Facts, GitFacts, Relation};
 use crate::request::{DeployRequest, Part, ReleaseRequest, RollbackRequest};
 use crate::survey;
 use crate::{Config, Stage};
@@ -217,29 +217,30 @@ pub(super) fn plan(
         &wanted.environment,
         version.clone(),
     );
-    plan.steps.push(match promotion {
-        Some(place) => promote::step(place, wanted.part),
-        None => {
-            let (binaries, frontend) = app.build_of(wanted.part);
-            let action = Action::Build {
-                revision: revision.clone(),
-                binaries,
-                frontend,
-                target: None,
-            };
-            let title = format!("build {} {version} for production", app.name);
-            Step::new("build", Stage::Build, title, action)
-        }
-    });
+    let promoted = promotion.is_some();
+    match promotion {
+        Some(place) => plan.steps.push(promote::step(place, wanted.part)),
+        None => plan
+            .steps
+            .extend(build_here(app, wanted.part, &version, &revision)),
+    }
+    if !promoted && wanted.version.is_none() && wanted.part.backend() {
+        blockers.extend(not_there_yet(app, git, config));
+    }
     frozen(
         (&wanted.environment, environment),
         wanted.despite_freeze.as_deref(),
         &mut plan,
         blockers,
     );
-    let hosts = hosts_of(app, environment)
+    let mut hosts = hosts_of(app, environment)
         .map_err(|blocker| blockers.push(blocker))
         .ok()?;
+    if promoted {
+        // They are sent what another environment runs, whoever built it there.
+        let backends = hosts.iter_mut().filter_map(|(_, app)| app.backend.as_mut());
+        backends.for_each(|backend| backend.build = None);
+    }
     let deploy = Deploy {
         hosts: &hosts,
         environment,
@@ -256,6 +257,40 @@ pub(super) fn plan(
         &revision,
     );
     Some(plan)
+}
+
+/// The step that builds what the hosts are sent, if they are sent anything.
+fn build_here(app: &AppConfig, part: Part, version: &Version, revision: &str) -> Option<Step> {
+    let (binaries, frontend) = app.build_here_of(part);
+    if binaries.is_empty() && frontend.is_none() {
+        return None;
+    }
+    let action = Action::Build {
+        revision: revision.to_owned(),
+        binaries,
+        frontend,
+        target: None,
+    };
+    let title = format!("build {} {version} for production", app.name);
+    Some(Step::new("build", Stage::Build, title, action))
+}
+
+/// Hosts that fetch what they build can only have what is pushed.
+fn not_there_yet(app: &AppConfig, git: &GitFacts, config: &Config) -> Option<Blocker> {
+    let backend = app.backend.as_ref()?;
+    let remote = git.remote.as_ref().ok()?;
+    let there = matches!(remote.relation, Relation::Same | Relation::Behind);
+    if there || !backend.build.fetches_remote() {
+        return None;
+    }
+    let (name, branch) = (&config.release.remote, git.release_branch(config));
+    Some(Blocker::new(
+        format!(
+            "the hosts build what they fetch, and {name} does not have {} yet",
+            git.head
+        ),
+        format!("`git push {name} {branch}`, then try again"),
+    ))
 }
 
 /// Looks at what users now see.

@@ -79,16 +79,22 @@ impl Release<'_> {
                 .push(Step::new("prove", Stage::Package, title, action));
         }
         if let Some(app) = self.config.app.as_ref().filter(|_| self.app().is_some()) {
-            let (binaries, frontend) = app.build_of(Part::Both);
-            let action = Action::Build {
-                revision: reference.to_owned(),
-                binaries,
-                frontend,
-                target: None,
+            // The GitHub release holds the binary, whoever builds what hosts run.
+            let (binaries, frontend) = match self.app().and_then(|one| self.release_ref(one)) {
+                Some(_) => app.build_of(Part::Both),
+                None => app.build_here_of(Part::Both),
             };
-            let title = format!("build {} for production", app.name);
-            plan.steps
-                .push(Step::new("build", Stage::Build, title, action));
+            if !binaries.is_empty() || frontend.is_some() {
+                let action = Action::Build {
+                    revision: reference.to_owned(),
+                    binaries,
+                    frontend,
+                    target: None,
+                };
+                let title = format!("build {} for production", app.name);
+                plan.steps
+                    .push(Step::new("build", Stage::Build, title, action));
+            }
         }
         for one in self.moves {
             self.builds_for_targets(plan, one, reference);

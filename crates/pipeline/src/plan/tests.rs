@@ -19,6 +19,7 @@ use crate::plan::{Action, CommitIdentity};
 use crate::request::{ReleaseRequest, Request, YankRequest};
 use crate::{Config, Stage, TokenPlaces};
 
+mod builds;
 mod gates;
 mod targets;
 mod versions;

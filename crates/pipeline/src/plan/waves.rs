@@ -143,6 +143,9 @@ impl Deploy<'_> {
         for (kind, stage, words) in BACKEND {
             let id = format!("backend.{}@{label}", name_of(&kind));
             let mut title = format!("{words} {}", place.target);
+            if kind == BackendStep::Upload && self.built && builds(&place.app) {
+                title = format!("build the release from git on {}", place.target);
+            }
             if kind == BackendStep::Switch {
                 title.push_str(switched_by(&place.app));
             }
@@ -234,6 +237,12 @@ fn switched_by(app: &App) -> &'static str {
         Some(Method::Restart) => ", by a restart: what users ask until it answers fails",
         Some(Method::Nft) | None => "",
     }
+}
+
+/// Whether the host builds the program itself.
+fn builds(app: &App) -> bool {
+    let backend = app.backend.as_ref();
+    backend.is_some_and(|backend| backend.build.is_some())
 }
 
 /// Whether what the app migrates can be taken back.

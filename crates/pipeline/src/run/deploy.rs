@@ -37,9 +37,14 @@ pub(super) fn went_back(error: &anyhow::Error) -> bool {
 fn deploy(effect: &Effect<'_>, place: &Place) -> Deploy {
     // A rollback goes by the host's own record; that commit need not be here.
     let known = effect.world.git().commit_of(&place.revision).ok().flatten();
+    let mut app = place.app.clone();
+    if let Some(backend) = app.backend.as_mut().filter(|_| !place.built) {
+        // What is on the host already is not built there again.
+        backend.build = None;
+    }
     Deploy {
         target: place.target.clone(),
-        app: place.app.clone(),
+        app,
         release: Release {
             version: place.version.clone(),
             commit: known.unwrap_or_else(|| place.revision.clone()),
@@ -73,9 +78,10 @@ fn answer(probe: stagegate_deploy::Probe) -> Probe {
     }
 }
 
-/// The built binary, unless it is on the host already.
+/// The built binary, unless it is on the host already, or will be built there.
 fn binary(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Option<Artifact>> {
     let backend = place.app.backend.as_ref().filter(|_| place.built);
+    let backend = backend.filter(|backend| backend.build.is_none());
     let artifact = backend.map(|backend| Artifact::of_file(build::binary(effect, &backend.binary)));
     let earlier = effect.world.output().join("deployed");
     Ok(artifact.transpose()?.map(|it| it.with_earlier(earlier)))

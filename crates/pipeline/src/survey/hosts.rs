@@ -131,10 +131,7 @@ fn app_of(app: &AppConfig, environment: &EnvironmentConfig, port: Option<u16>) -
     let backend = app.backend.as_ref().map(|backend| {
         let stabilise = seconds(environment.stabilise);
         Backend {
-            binary: backend
-                .binary
-                .clone()
-                .unwrap_or_else(|| backend.package.clone()),
+            binary: backend.binary_name().to_owned(),
             service_user: environment
                 .service_user
                 .clone()
@@ -165,6 +162,9 @@ fn app_of(app: &AppConfig, environment: &EnvironmentConfig, port: Option<u16>) -
                 undo: migrate.undo.clone(),
                 limit_seconds: seconds(migrate.limit),
             }),
+            build: backend
+                .build
+                .on_host(&backend.package, backend.binary_name()),
         }
     });
     let frontend = app.frontend.as_ref().map(|frontend| Frontend {

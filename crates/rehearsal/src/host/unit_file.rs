@@ -50,6 +50,9 @@ const NOT_ENFORCED: &[&str] = &[
     "TasksMax",
     "LimitNOFILE",
     "CPUQuota",
+    "CPUWeight",
+    "IOWeight",
+    "Nice",
 ];
 
 /// When systemd counts a service as started.

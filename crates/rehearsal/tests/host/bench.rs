@@ -96,6 +96,7 @@ impl Bench {
             switch: Method::Nft,
             limits: Limits::default(),
             migrate: None,
+            build: None,
         };
         let frontend = Frontend {
             url: None,

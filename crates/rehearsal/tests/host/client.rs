@@ -82,18 +82,24 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Begins to deploy, in a checkout of its own.
-    pub(crate) fn begin(bench: &Bench, deploy: &Deploy, artifact: &Artifact) -> Client {
+    /// Begins to deploy, in a checkout of its own. Without an artifact the host builds it.
+    pub(crate) fn begin<'a>(
+        bench: &Bench,
+        deploy: &Deploy,
+        artifact: impl Into<Option<&'a Artifact>>,
+    ) -> Client {
         let checkout = checkout(bench, &deploy.owner);
         let plan = plan(deploy);
         let text = serde_json::to_string(&plan).unwrap();
         std::fs::write(checkout.join("plan.json"), text).unwrap();
-        // What a build of this plan would have kept.
-        let built = checkout.join(".git/stagegate").join(&plan.target);
-        let built = built.join("built");
-        std::fs::create_dir_all(&built).unwrap();
-        let binary = &bench.app.backend.as_ref().unwrap().binary;
-        std::fs::copy(&artifact.path, built.join(binary)).unwrap();
+        if let Some(artifact) = artifact.into() {
+            // What a build of this plan would have kept.
+            let built = checkout.join(".git/stagegate").join(&plan.target);
+            let built = built.join("built");
+            std::fs::create_dir_all(&built).unwrap();
+            let binary = &bench.app.backend.as_ref().unwrap().binary;
+            std::fs::copy(&artifact.path, built.join(binary)).unwrap();
+        }
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args([CLIENT, checkout.as_str()])
             .stdin(Stdio::null())

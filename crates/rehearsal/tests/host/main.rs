@@ -6,6 +6,7 @@
 //! runs scenarios side by side, and takes words of their names as a filter.
 
 mod bench;
+mod builds;
 mod client;
 mod deploys;
 mod drift;
@@ -67,6 +68,7 @@ fn main() -> ExitCode {
     all.extend(intrusions::SCENARIOS);
     all.extend(programs::SCENARIOS);
     all.extend(transfers::SCENARIOS);
+    all.extend(builds::SCENARIOS);
     if real::count() == 0 {
         all.extend(refusals::OF_THE_STAND_IN);
     } else {
@@ -75,6 +77,7 @@ fn main() -> ExitCode {
         all.extend(lost::SCENARIOS);
         all.extend(intrusions::OF_REAL_HOSTS);
         all.extend(programs::OF_REAL_HOSTS);
+        all.extend(builds::OF_REAL_HOSTS);
         all.splice(0..0, loss::SCENARIOS.iter().copied());
     }
     if std::env::args().any(|word| word == "--list") {

@@ -9,6 +9,7 @@ mod adopt;
 mod aftermath;
 mod bad_input;
 mod bad_world;
+mod builds;
 mod cancel;
 mod changelogs;
 mod documents;

@@ -290,6 +290,7 @@ fn a_good_host(target: &str) -> HostFacts {
         armed: None,
         foreign_ports: Vec::new(),
         proxy_problems: Vec::new(),
+        build_problems: None,
         pending: Vec::new(),
     }
 }

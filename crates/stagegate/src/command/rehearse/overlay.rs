@@ -1,5 +1,7 @@
 //! The file that tells the client where its world is.
 
+use std::collections::BTreeMap;
+
 use anyhow::Context;
 use camino::Utf8Path;
 use stagegate_pipeline::Config;
@@ -54,10 +56,27 @@ pub(super) fn write(
         if through_a_proxy(config) {
             value["app"] = serde_json::json!({ "backend": { "switch": PlainSwitch::Nft } });
         }
+        if builds_on_hosts(config) {
+            value["app"]["backend"]["build"] = build_of(world);
+        }
         value["deploy"] = serde_json::json!({ "production": production });
     }
     let text = toml_edit::ser::to_string_pretty(&value).context("writing down the world")?;
     std::fs::write(path, text).with_context(|| format!("writing {path}"))
+}
+
+fn builds_on_hosts(config: &Config) -> bool {
+    let backend = config.app.as_ref().and_then(|app| app.backend.as_ref());
+    backend.is_some_and(|backend| backend.is_built_on_hosts())
+}
+
+/// The host of a rehearsal is this machine: it fetches from the rehearsal's own remote,
+/// and its toolchain is where ours is.
+fn build_of(world: &StandInWorld) -> serde_json::Value {
+    let places = ["CARGO_HOME", "RUSTUP_HOME"];
+    let known = places.map(|name| Some((name, std::env::var(name).ok()?)));
+    let env: BTreeMap<_, _> = known.into_iter().flatten().collect();
+    serde_json::json!({ "git": world.remote(), "env": env })
 }
 
 /// Whether users come through a proxy, which the stand-in host does not have: there its
