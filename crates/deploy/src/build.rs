@@ -151,9 +151,10 @@ impl HostBuild {
         .map(|(name, value)| format!("{name}={}\n", quote(value)))
         .concat();
         format!(
-            "#!/bin/sh\n# {} of {}, from its sources.\nset -eu\numask 022\n{}{head}{LAY}{}\n{KEEP}",
+            "#!/bin/sh\n# {} of {}, from its sources.\nset -eu\numask 022\necho {}\n{}{head}{LAY}{}\n{KEEP}",
             release.id(),
             layout.app(),
+            quote(&first_line(release)),
             self.surroundings(layout),
             words.collect::<Vec<_>>().join(" "),
         )
@@ -183,6 +184,11 @@ impl HostBuild {
         }
         text
     }
+}
+
+/// What a build says first, so that its lines are told from those of the one before.
+pub(crate) fn first_line(release: &Release) -> String {
+    format!("building {}", release.id())
 }
 
 /// Whether a relative path leads nowhere else.

@@ -12,7 +12,7 @@ use camino::Utf8Path;
 
 use crate::app::Deploy;
 use crate::artifact::hash_of_bytes;
-use crate::build::HostBuild;
+use crate::build::{HostBuild, first_line};
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::host::Host;
@@ -227,7 +227,11 @@ impl Work<'_> {
 
     /// Writes down what happened; users have met nothing.
     fn failed(&self, why: String) -> Result<String, DeployError> {
-        let journal = unit::journal_of(self.host, &self.layout.build_unit())?;
+        let mut journal = unit::journal_of(self.host, &self.layout.build_unit())?;
+        let first = first_line(&self.deploy.release);
+        if let Some(at) = journal.iter().rposition(|line| *line == first) {
+            journal.drain(..=at);
+        }
         let reason = format!("the build on the host failed: {why}");
         let (part, outcome) = (Part::Backend, Outcome::Unhealthy);
         record::append(self.host, self.deploy, part, None, outcome, Some(&reason))?;

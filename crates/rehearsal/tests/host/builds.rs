@@ -43,7 +43,8 @@ pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[(
 
 /// Leaves traces beside the program: who built, with what around, and how often.
 const BUILD: &str = "set -eu\nmkdir -p target/release\nid -u >target/who\nenv >target/env\n\
-                     echo once >>target/builds\ncat \"$GUESTBOOK\" text >target/release/program\n";
+                     echo once >>target/builds\n\
+                     echo the build before\ncat \"$GUESTBOOK\" text >target/release/program\n";
 
 /// A host whose app is built there.
 struct Builds {
@@ -193,6 +194,7 @@ fn a_failure_leaves_users_where_they_were() {
     };
     let text = error.to_string();
     assert!(text.contains("error[E0425]: no such thing"), "{text}");
+    assert!(!text.contains("the build before"), "{text}");
     assert_eq!(here.running(), Some(first.release.id()));
     assert!(!here.released(&second).exists());
     let last = here.bench.history().pop().unwrap();
