@@ -69,7 +69,7 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
         let own = Slot::ALL.map(|slot| slot.port(backend.port).to_string());
         format!("{} {}", own.join(" "), backend.port)
     });
-    let tools = backend.map_or_else(|| TOOLS.to_owned(), |b| tools(b));
+    let tools = backend.map_or_else(|| TOOLS.to_owned(), tools);
     let proxy = backend.and_then(|backend| backend.switch.proxy());
     let proxy_file = proxy.map(|proxy| layout.host_path(&proxy.file));
     let build = backend.and_then(|backend| backend.build.as_ref());

@@ -279,7 +279,7 @@ fn not_there_yet(app: &AppConfig, git: &GitFacts, config: &Config) -> Option<Blo
     let backend = app.backend.as_ref()?;
     let remote = git.remote.as_ref().ok()?;
     let there = matches!(remote.relation, Relation::Same | Relation::Behind);
-    if there || !backend.build.from_remote() {
+    if there || !backend.build.is_from_remote() {
         return None;
     }
     let (name, branch) = (&config.release.remote, git.release_branch(config));
