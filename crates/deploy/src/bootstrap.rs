@@ -226,6 +226,7 @@ mod tests {
             foreign_ports: Vec::new(),
             proxy_problems: Vec::new(),
             build_problems: None,
+            pending: Vec::new(),
         }
     }
 

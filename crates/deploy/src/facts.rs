@@ -7,6 +7,7 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::pending::PendingFile;
 use crate::switch::Switch;
 
 /// A release, its program and its predecessor fit into this.
@@ -100,6 +101,9 @@ pub struct HostFacts {
     /// it is not built there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub build_problems: Option<Vec<String>>,
+    /// Files of ours that a deploy would write; none of a host that cannot be asked.
+    #[serde(default)]
+    pub pending: Vec<PendingFile>,
 }
 
 impl HostFacts {
@@ -237,6 +241,7 @@ mod tests {
             foreign_ports: Vec::new(),
             proxy_problems: Vec::new(),
             build_problems: None,
+            pending: Vec::new(),
         }
     }
 

@@ -16,6 +16,7 @@ use crate::facts::{DirectoryFacts, EnvFileFacts, HostFacts, LeaseFacts, Sudo};
 use crate::host::Host;
 use crate::layout::{Layout, Slot};
 use crate::method::{Method, Watch};
+use crate::pending::pending;
 use crate::state::State;
 
 /// What the steps call.
@@ -96,10 +97,12 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
         value.ok_or_else(|| host.unreadable(&command, format!("there is no number `{name}`")))
     };
     let usable = sudo != Sudo::Refused && answer.one("systemd").is_some();
-    let state = if usable {
-        State::ask(host, app)?
+    let (state, pending) = if usable {
+        let state = State::ask(host, app)?;
+        let pending = pending(host, app, state.confirmed.as_ref())?;
+        (state, pending)
     } else {
-        State::default()
+        (State::default(), Vec::new())
     };
     let free = u64::try_from(number("disk_free_kib")?).unwrap_or(0) * 1024;
     Ok(HostFacts {
@@ -119,6 +122,7 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
         foreign_ports: foreign_ports(&answer, &state, app),
         proxy_problems: proxy_problems(&answer, app),
         build_problems: build.map(|build| build_problems(&answer, build, &layout, backend, free)),
+        pending,
         running: state.confirmed,
         armed: state.armed,
     })

@@ -18,6 +18,11 @@ use crate::units::HostFile;
 /// Between the head and the body.
 const END: &str = "# end\n";
 
+/// What follows the head of a switch's file.
+pub(crate) fn body(text: &str) -> &str {
+    text.split_once(END).map_or("", |(_, body)| body)
+}
+
 /// One switch of the users to a slot: what is armed, or confirmed.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct Switch {

@@ -160,11 +160,13 @@ fn limit_lines(layout: &Layout, limits: &Limits) -> String {
 }
 
 /// The unit that changes the data for one release, as the service's own account.
-pub(crate) fn migrate_unit(layout: &Layout, deploy: &Deploy, limit_seconds: u64) -> String {
-    let app = &deploy.app.name;
-    let Some(backend) = &deploy.app.backend else {
-        return String::new();
-    };
+pub(crate) fn migrate_unit(
+    layout: &Layout,
+    app: &str,
+    backend: &Backend,
+    release: &str,
+    limit_seconds: u64,
+) -> String {
     let env_file = env_file(layout, backend);
     format!(
         "[Unit]\n\
@@ -182,7 +184,7 @@ pub(crate) fn migrate_unit(layout: &Layout, deploy: &Deploy, limit_seconds: u64)
          ProtectSystem=full\n\
          ProtectHome=yes\n\
          PrivateTmp=yes\n",
-        release = unit_word(&deploy.release.id()),
+        release = unit_word(release),
         user = backend.service_user,
         script = exec_word(layout.migrate_script().as_str()),
     )

@@ -11,7 +11,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::app::{Deploy, Migration};
+use crate::app::{Backend, Deploy, Migration};
 use crate::command::{Command, quote};
 use crate::error::DeployError;
 use crate::host::Host;
@@ -90,7 +90,7 @@ pub fn migrate(
     }
     lease::hold(host, deploy)?;
     let layout = Layout::new(host.target(), &deploy.app);
-    let files = files(&layout, deploy, migration, direction);
+    let files = files(&layout, deploy, (backend, migration), direction);
     start::write_files(host, &files)?;
     let prepare = Command::script(PREPARE)
         .arg(layout.migrations())
@@ -195,10 +195,12 @@ fn failed(
 fn files(
     layout: &Layout,
     deploy: &Deploy,
-    migration: &Migration,
+    (backend, migration): (&Backend, &Migration),
     direction: Direction,
 ) -> [HostFile; 2] {
     let script = layout.migrate_script();
+    let (app, release) = (&deploy.app.name, deploy.release.id());
+    let limit = migration.limit_seconds;
     [
         HostFile {
             path: script.to_string(),
@@ -208,7 +210,7 @@ fn files(
         HostFile {
             path: layout.units().join(layout.migrate_unit()).into_string(),
             mode: "0644",
-            text: units::migrate_unit(layout, deploy, migration.limit_seconds),
+            text: units::migrate_unit(layout, app, backend, &release, limit),
         },
     ]
 }

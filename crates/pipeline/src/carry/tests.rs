@@ -91,6 +91,7 @@ fn plan(world: &World) -> Plan {
             Step::new("tag", Stage::Tag, "tag", tag),
         ],
         way_back: Vec::new(),
+        host_files: Vec::new(),
         despite_freeze: None,
     }
 }

@@ -111,7 +111,7 @@ impl BuildConfig {
     }
 
     /// Whether the hosts fetch from the remote that is pushed to.
-    pub(crate) fn is_from_remote(&self) -> bool {
+    pub(crate) fn fetches_remote(&self) -> bool {
         self.on == BuildOn::Host && self.git.is_none()
     }
 }

@@ -354,6 +354,7 @@ mod tests {
             then: None,
             notes: Vec::new(),
             way_back: Vec::new(),
+            host_files: Vec::new(),
             despite_freeze: None,
             steps: vec![Step::new("tag", Stage::Tag, "tag", action)],
         }

@@ -79,6 +79,7 @@ pub(super) fn plan(
         notes,
         steps: all,
         way_back: Vec::new(),
+        host_files: Vec::new(),
         despite_freeze: None,
     };
     let left_out = |step: &&Step| !wanted.gates.is_empty() && !wanted.gates.contains(&step.stage);

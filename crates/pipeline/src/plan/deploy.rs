@@ -166,6 +166,7 @@ fn empty_plan(facts: &Facts, verb: &str, part: Part, environment: &str, version:
         notes: Vec::new(),
         steps: Vec::new(),
         way_back: Vec::new(),
+        host_files: Vec::new(),
         despite_freeze: None,
     }
 }
@@ -279,7 +280,7 @@ fn not_there_yet(app: &AppConfig, git: &GitFacts, config: &Config) -> Option<Blo
     let backend = app.backend.as_ref()?;
     let remote = git.remote.as_ref().ok()?;
     let there = matches!(remote.relation, Relation::Same | Relation::Behind);
-    if there || !backend.build.is_from_remote() {
+    if there || !backend.build.fetches_remote() {
         return None;
     }
     let (name, branch) = (&config.release.remote, git.release_branch(config));

@@ -123,6 +123,7 @@ fn empty(
         notes: Vec::new(),
         steps: Vec::new(),
         way_back: Vec::new(),
+        host_files: Vec::new(),
         despite_freeze: None,
     }
 }

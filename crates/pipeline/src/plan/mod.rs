@@ -14,6 +14,7 @@ mod custom;
 mod deploy;
 mod edits;
 mod gates;
+mod host_files;
 mod hotfix;
 mod limits;
 mod local;
@@ -38,6 +39,7 @@ pub use action::{
     ReleaseRef, ResolveDepth,
 };
 pub use check::gates_that_are_on;
+pub use host_files::HostFile;
 pub(crate) use hotfix::BRANCHES as HOTFIXES;
 pub(crate) use prepare::BRANCHES as PREPARED;
 pub use version::{Kind, VersionRequest, Wanted};
@@ -78,6 +80,10 @@ pub struct Plan {
     /// what they ran before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub way_back: Vec<Step>,
+    /// Files beside the release that a deploy writes on hosts: what is new there, or
+    /// changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_files: Vec<HostFile>,
     /// Why it is done although deploys are frozen, where they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub despite_freeze: Option<String>,
@@ -214,7 +220,7 @@ pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, B
         Request::Check(wanted) => check::plan(facts, config, wanted, &mut blockers),
     };
     match plan {
-        Some(plan) if blockers.is_empty() => {
+        Some(mut plan) if blockers.is_empty() => {
             if let Some((stage, step)) = unplaced(&plan, config) {
                 return Err(Blockers(vec![Blocker::new(
                     format!(
@@ -223,6 +229,7 @@ pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, B
                     "place it at another stage in stagegate.toml, or leave it out",
                 )]));
             }
+            plan.host_files = host_files::of(facts, &plan.steps);
             Ok(plan)
         }
         _ => Err(Blockers(blockers)),
@@ -275,6 +282,7 @@ mod shape {
             then: None,
             notes: Vec::new(),
             way_back: Vec::new(),
+            host_files: Vec::new(),
             despite_freeze: None,
             steps: vec![
                 step("fmt", Stage::Fmt),

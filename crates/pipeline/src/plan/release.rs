@@ -125,6 +125,7 @@ pub(super) fn empty(facts: &Facts, config: &Config, moves: &[Move<'_>]) -> Optio
         notes: Vec::new(),
         steps: Vec::new(),
         way_back: Vec::new(),
+        host_files: Vec::new(),
         despite_freeze: None,
     })
 }

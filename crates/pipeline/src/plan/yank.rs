@@ -43,6 +43,7 @@ pub(super) fn plan(
         notes: Vec::new(),
         steps: Vec::new(),
         way_back: Vec::new(),
+        host_files: Vec::new(),
         despite_freeze: None,
     };
     let yanked = registry_steps(facts, group, wanted, verb, &mut plan, blockers);

@@ -46,6 +46,9 @@ const BUILD: &str = "set -eu\nmkdir -p target/release\nid -u >target/who\nenv >t
                      echo once >>target/builds\n\
                      echo the build before\ncat \"$GUESTBOOK\" text >target/release/program\n";
 
+/// Whose runs these are, by the name of their plan.
+const RUN: &str = "builds";
+
 /// A host whose app is built there.
 struct Builds {
     bench: Bench,
@@ -100,7 +103,9 @@ impl Builds {
             host.inside("chown -R guestbook /opt/sources");
         }
         let commit = self.git(&["rev-parse", "HEAD"]);
-        self.bench.deploy_by(&commit, "builds")
+        let deploy = self.bench.deploy_by(&commit, RUN);
+        let owner = Client::owner(&deploy);
+        Deploy { owner, ..deploy }
     }
 
     fn run(&self, deploy: &Deploy) -> Result<(), DeployError> {
@@ -225,7 +230,8 @@ fn a_build_outlives_a_killed_client() {
 
 /// A client that is killed while its host builds.
 fn killed(here: &Builds, deploy: &Deploy) {
-    let mut client = Client::begin(&here.bench, deploy, None);
+    let begun = here.bench.deploy_by(&deploy.release.commit, RUN);
+    let mut client = Client::begin(&here.bench, &begun, None);
     client.reaches(BackendStep::Upload);
     eventually("the build is under way", || here.trace("builds").is_some());
     client.kill();

@@ -1,47 +1,78 @@
 //! A client in a process of its own, so that it can be lost: this test program with
-//! another first word. It says which step it begins, and goes through all of them.
+//! another first word. It obeys a plan of the backend's steps as the command line does,
+//! with the pipeline's own run, journal and wish to stop, and says which step it begins
+//! and how its run ended.
 
-use std::io::{BufRead as _, BufReader, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::process::{Child, ChildStdout, Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
 
-use serde::{Deserialize, Serialize};
-use stagegate_deploy::{
-    Artifact, BackendStep, Deploy, DeployError, Host, Probe, perform_backend, probe_backend,
-};
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use rustix::process::{Pid, Signal, kill_process};
+use stagegate_deploy::{Artifact, BackendStep, Deploy};
+use stagegate_pipeline::plan::{Action, Place, Step};
+use stagegate_pipeline::run::{Wish, run};
+use stagegate_pipeline::{Event, Interrupt, Journal, Plan, Portion, RunEnd, Stage, World};
 
-use super::bench::{Bench, eventually};
+use super::bench::{Bench, VERSION, eventually};
 
 /// The word that makes this program a client.
 pub(crate) const CLIENT: &str = "client";
 
-#[derive(Serialize, Deserialize)]
-struct Task {
-    deploy: Deploy,
-    /// None: the host builds it.
-    artifact: Option<Artifact>,
-}
+/// Begins the line that says how the run ended.
+const ENDED: &str = "ended ";
 
-/// Deploys as the file says: the program behind [`CLIENT`].
-pub(crate) fn main(file: &str) -> ExitCode {
-    let task: Task = serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
-    for step in BackendStep::ALL {
-        // Whoever listened may have heard enough.
-        drop(writeln!(std::io::stdout(), "{step:?}"));
-        if let Err(error) = go(step, &task) {
-            eprintln!("{step:?}: {error}");
-            return ExitCode::FAILURE;
-        }
-    }
-    ExitCode::SUCCESS
-}
+/// From one signal of a cancelling runner to the next, and what it says with it.
+const CANCELLATION: [(Signal, Duration, &str); 3] = [
+    (
+        Signal::INT,
+        Duration::from_millis(7500),
+        "ended after SIGINT",
+    ),
+    (
+        Signal::TERM,
+        Duration::from_millis(2500),
+        "ended after SIGTERM",
+    ),
+    (Signal::KILL, Duration::from_secs(60), "was killed"),
+];
 
-fn go(step: BackendStep, task: &Task) -> Result<(), DeployError> {
-    let host = Host::connect(&task.deploy.target)?;
-    let artifact = task.artifact.as_ref();
-    if let Probe::Done(_) = probe_backend(step, &host, &task.deploy, artifact)? {
-        return Ok(());
+/// Obeys the plan that lies in the checkout: the program behind [`CLIENT`].
+pub(crate) fn main(checkout: &str) -> ExitCode {
+    let interrupt = Interrupt::from_signals().unwrap();
+    let checkout = Utf8Path::new(checkout);
+    let world = World::open(checkout, None, interrupt).unwrap();
+    std::fs::create_dir_all(world.output()).unwrap();
+    let plan = std::fs::read_to_string(checkout.join("plan.json")).unwrap();
+    let plan: Plan = serde_json::from_str(&plan).unwrap();
+    let journal = Journal::begin(&world.state, &plan, None).unwrap();
+    let wish = Wish {
+        portion: &Portion::Whole,
+        resume: "the test",
+    };
+    // Whoever listened may have heard enough.
+    let say = |line: &str| drop(writeln!(std::io::stdout(), "{line}"));
+    let ended = run(
+        &plan,
+        &world,
+        journal,
+        wish,
+        &mut |_, _| true,
+        &mut |event| match event {
+            Event::StepStarted { step, .. } => say(step),
+            Event::RunEnded { end, .. } => say(&format!("{ENDED}{end:?}")),
+            _ => {}
+        },
+    )
+    .unwrap();
+    if let Some((step, error)) = ended.failure {
+        eprintln!("{step}: {error:#}");
     }
-    perform_backend(step, &host, &task.deploy, artifact, &mut |_| {}).map(drop)
+    match ended.end {
+        RunEnd::Completed => ExitCode::SUCCESS,
+        _ => ExitCode::FAILURE,
+    }
 }
 
 /// A client at work.
@@ -51,20 +82,26 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Begins to deploy.
+    /// Begins to deploy, in a checkout of its own. Without an artifact the host builds it.
     pub(crate) fn begin<'a>(
         bench: &Bench,
         deploy: &Deploy,
         artifact: impl Into<Option<&'a Artifact>>,
     ) -> Client {
-        let task = Task {
-            deploy: deploy.clone(),
-            artifact: artifact.into().cloned(),
-        };
-        let file = bench.file(&format!("task-{}.json", deploy.owner));
-        std::fs::write(&file, serde_json::to_string(&task).unwrap()).unwrap();
+        let checkout = checkout(bench, &deploy.owner);
+        let plan = plan(deploy);
+        let text = serde_json::to_string(&plan).unwrap();
+        std::fs::write(checkout.join("plan.json"), text).unwrap();
+        if let Some(artifact) = artifact.into() {
+            // What a build of this plan would have kept.
+            let built = checkout.join(".git/stagegate").join(&plan.target);
+            let built = built.join("built");
+            std::fs::create_dir_all(&built).unwrap();
+            let binary = &bench.app.backend.as_ref().unwrap().binary;
+            std::fs::copy(&artifact.path, built.join(binary)).unwrap();
+        }
         let mut process = Command::new(std::env::current_exe().unwrap())
-            .args([CLIENT, file.as_str()])
+            .args([CLIENT, checkout.as_str()])
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -74,6 +111,12 @@ impl Client {
         Client { process, said }
     }
 
+    /// Whose run its deploy is, on the host.
+    pub(crate) fn owner(deploy: &Deploy) -> String {
+        let plan = plan(deploy);
+        format!("{}@{}", plan.target, plan.at.as_second())
+    }
+
     /// Waits until it begins that step.
     pub(crate) fn reaches(&mut self, step: BackendStep) {
         let mut line = String::new();
@@ -81,7 +124,8 @@ impl Client {
             line.clear();
             assert!(
                 self.said.read_line(&mut line).unwrap() > 0,
-                "it ended before {step:?}"
+                "it ended before {step:?}: {}",
+                self.complaints()
             );
         }
     }
@@ -91,25 +135,109 @@ impl Client {
         self.process.kill().unwrap();
     }
 
+    /// Cancels it as a runner does: each signal only if the one before did not end it.
+    /// Answers how it went, and how its run ended if it could still say so.
+    pub(crate) fn cancel(&mut self) -> (&'static str, Option<RunEnd>) {
+        let pid = Pid::from_child(&self.process);
+        let mut how = None;
+        for (signal, patience, words) in CANCELLATION {
+            // It may have ended meanwhile; then there is nobody to hear of it.
+            let _ = kill_process(pid, signal);
+            if self.ends_within(patience) {
+                how = Some(words);
+                break;
+            }
+        }
+        let mut said = String::new();
+        self.said.read_to_string(&mut said).unwrap();
+        let ended = said.lines().find_map(|line| line.strip_prefix(ENDED));
+        let ends = [RunEnd::Completed, RunEnd::Interrupted, RunEnd::Failed];
+        let ended = ended.map(|word| {
+            let known = ends.into_iter().find(|end| format!("{end:?}") == word);
+            known.unwrap_or_else(|| panic!("{word}: {}", self.complaints()))
+        });
+        (how.expect("nothing outlives SIGKILL"), ended)
+    }
+
+    fn ends_within(&mut self, patience: Duration) -> bool {
+        let began = Instant::now();
+        while self.process.try_wait().unwrap().is_none() {
+            if began.elapsed() > patience {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        true
+    }
+
     /// Waits until it has ended by itself; whether well, and what it complained about.
     pub(crate) fn end(mut self) -> (bool, String) {
-        use std::io::Read as _;
         let mut status = None;
         eventually("the client ends", || {
             status = self.process.try_wait().unwrap();
             status.is_some()
         });
+        (status.unwrap().success(), self.complaints())
+    }
+
+    fn complaints(&mut self) -> String {
         let mut text = String::new();
         let mut complaints = self.process.stderr.take().unwrap();
         complaints.read_to_string(&mut text).unwrap();
-        (status.unwrap().success(), text)
+        text
     }
 }
 
-impl Drop for Client {
-    fn drop(&mut self) {
-        // It may have ended.
-        drop(self.process.kill());
-        drop(self.process.wait());
+/// A workspace in a checkout, for the journal and what a run keeps.
+fn checkout(bench: &Bench, name: &str) -> Utf8PathBuf {
+    let place = bench.file(&format!("checkout-{name}"));
+    std::fs::create_dir_all(place.join("src")).unwrap();
+    let manifest = "[package]\nname = \"guestbook\"\nedition = \"2024\"\n[workspace]\n";
+    std::fs::write(place.join("Cargo.toml"), manifest).unwrap();
+    std::fs::write(place.join("src/lib.rs"), "").unwrap();
+    let git = Command::new("git")
+        .args(["init", "--quiet", place.as_str()])
+        .status();
+    assert!(git.unwrap().success());
+    place
+}
+
+/// The backend's steps, one after the other.
+fn plan(deploy: &Deploy) -> Plan {
+    let place = Place {
+        target: deploy.target.clone(),
+        app: deploy.app.clone(),
+        version: deploy.release.version.clone(),
+        revision: deploy.release.commit.clone(),
+        built: true,
+    };
+    let step = |step: BackendStep| Step {
+        id: format!("{step:?}"),
+        stage: Stage::DeployBackend,
+        title: format!("{step:?}"),
+        beside: false,
+        needs: Vec::new(),
+        after: Vec::new(),
+        bears: 0,
+        no_return: false,
+        action: Action::Backend {
+            step,
+            place: place.clone(),
+        },
+    };
+    Plan {
+        target: deploy.owner.clone(),
+        words: String::new(),
+        title: "deploy the guestbook".into(),
+        version: VERSION.parse().unwrap(),
+        versions: std::collections::BTreeMap::new(),
+        from: None,
+        at: Timestamp::UNIX_EPOCH,
+        then: None,
+        notes: Vec::new(),
+        steps: BackendStep::ALL.map(step).into(),
+        way_back: Vec::new(),
+        host_files: Vec::new(),
+        despite_freeze: None,
     }
 }

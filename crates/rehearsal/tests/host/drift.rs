@@ -2,7 +2,7 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use stagegate_deploy::{Command, status};
+use stagegate_deploy::{Command, status, survey};
 
 use super::bench::{Bench, FIRST};
 
@@ -14,6 +14,8 @@ fn what_is_changed_by_hand() {
     bench.deploy_backend(FIRST);
     let drift = || status(&bench.connect(), &bench.app).unwrap().drift;
     assert_eq!(drift(), Vec::<String>::new());
+    let pending = || survey(&bench.connect(), &bench.app).unwrap().pending;
+    assert_eq!(pending(), []);
     let mut parts = Vec::new();
     let mut expect = |part: &'static str| {
         parts.push(part);
@@ -27,6 +29,18 @@ fn what_is_changed_by_hand() {
     let text = std::fs::read_to_string(&unit).unwrap();
     std::fs::write(&unit, format!("{text}# by hand\n")).unwrap();
     expect("guestbook-backend@.service differs");
+    let [changed] = &pending()[..] else {
+        panic!("{:?}", pending());
+    };
+    assert!(
+        changed
+            .path
+            .as_str()
+            .ends_with("/guestbook-backend@.service")
+    );
+    // A comment may hold anything, so its words stay where they are.
+    assert_eq!(changed.there, Some(format!("{text}…\n")));
+    assert_eq!(changed.wanted, text);
     let env = bench.on_host("etc/guestbook/.env");
     std::fs::set_permissions(&env, std::fs::Permissions::from_mode(0o644)).unwrap();
     expect("mode 644");

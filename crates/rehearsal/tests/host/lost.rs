@@ -1,10 +1,11 @@
-//! Deploys that are lost on the way, at every step: the client killed, the network cut,
-//! the host's power cut. Each ends on a known release with nothing left under way, whether
-//! somebody goes on or not; and then somebody goes on.
+//! Deploys that are lost on the way, at every step: the client killed, or cancelled as a
+//! runner does it, the network cut, the host's power cut. Each ends on a known release with
+//! nothing left under way, whether somebody goes on or not; and then somebody goes on.
 
 use std::time::Duration;
 
 use stagegate_deploy::BackendStep;
+use stagegate_pipeline::RunEnd;
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
 use super::client::Client;
@@ -16,6 +17,10 @@ use super::tally;
 #[derive(Clone, Copy, Debug, PartialEq)]
 enum Blow {
     Kill,
+    /// SIGINT, and what a runner sends after it while the client has not ended.
+    Cancel,
+    /// The same, of a client that has more left to watch than it is given.
+    CancelALongWatch,
     Network,
     Power,
 }
@@ -34,6 +39,10 @@ pub(crate) const SCENARIOS: &[super::Scenario] = at_every_step![
     "a_client_killed_while_it_switches": Kill at Switch,
     "a_client_killed_while_it_watches": Kill at Stabilise,
     "a_client_killed_while_it_confirms": Kill at Confirm,
+    "a_client_cancelled_in_a_long_watch": CancelALongWatch at Stabilise,
+    "a_client_cancelled_while_it_uploads": Cancel at Upload,
+    "a_client_cancelled_before_it_switches": Cancel at Health,
+    "a_client_cancelled_while_it_watches": Cancel at Stabilise,
     "a_network_cut_while_uploading": Network at Upload,
     "a_network_cut_while_starting_a_slot": Network at Start,
     "a_network_cut_while_asking_for_health": Network at Health,
@@ -56,18 +65,22 @@ fn lost(blow: Blow, step: BackendStep) {
     bench.deploy_backend(FIRST);
     let patient = bench.app.clone();
     bench.app.lease_seconds = 6;
-    bench.backend().stabilise_seconds = 2;
-    bench.backend().revert_after_seconds = 6;
+    // Longer than a cancelled client has, so that nobody but the host can end it.
+    let long = u64::from(blow == Blow::CancelALongWatch) * 12;
+    bench.backend().stabilise_seconds = 2 + long;
+    bench.backend().revert_after_seconds = 6 + long;
     let mut client = Client::begin(&bench, &bench.deploy(SECOND), &bench.program());
     client.reaches(step);
     std::thread::sleep(INTO_THE_STEP);
     let host = real(&bench);
+    let mut how = None;
     match blow {
         Blow::Kill => client.kill(),
+        Blow::Cancel | Blow::CancelALongWatch => how = Some(cancelled(&mut client, blow)),
         Blow::Network => host.cut_network(),
         Blow::Power => host.cut_power(),
     }
-    if blow != Blow::Kill {
+    if matches!(blow, Blow::Network | Blow::Power) {
         // What is not over yet goes on while the client knows of nothing.
         std::thread::sleep(Duration::from_secs(8));
         host.mend_network();
@@ -78,17 +91,30 @@ fn lost(blow: Blow, step: BackendStep) {
     let ended = known(&bench);
     // The same run goes on from there.
     bench.app = patient;
+    let deploy = bench.deploy_by(SECOND, &Client::owner(&bench.deploy(SECOND)));
     bench
-        .run_backend(
-            &bench.deploy(SECOND),
-            Some(&bench.program()),
-            &BackendStep::ALL,
-        )
+        .run_backend(&deploy, Some(&bench.program()), &BackendStep::ALL)
         .unwrap();
     assert_eq!(bench.serving().as_deref(), Some("2"));
     assert_eq!(bench.outcomes().last().unwrap(), "2 confirmed");
     eventually("nothing is under way after it", || is_quiet(&bench));
-    tally::ended(ended);
+    match how {
+        Some(how) => tally::ended(format!("the client {how}; {ended}")),
+        None => tally::ended(ended),
+    }
+}
+
+/// Cancels the client; how it went, in words.
+fn cancelled(client: &mut Client, blow: Blow) -> &'static str {
+    let (how, ended) = client.cancel();
+    match ended {
+        // It finished the step that it was at, and began no other.
+        Some(RunEnd::Interrupted) => assert_eq!(blow, Blow::Cancel, "{how}"),
+        // On a slow machine a short step may take longer than a runner's patience.
+        None => assert_eq!(how, "was killed"),
+        Some(other) => panic!("it {how}, {other:?}"),
+    }
+    how
 }
 
 fn real(bench: &Bench) -> &RealHost {

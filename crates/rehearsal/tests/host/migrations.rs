@@ -76,6 +76,9 @@ fn data_follow_and_go_back() {
         .run_backend(&deploy, Some(&program), &BackendStep::ALL)
         .unwrap();
     assert_eq!(bench.serving().as_deref(), Some("2"));
+    // The migration's unit bears the release's name, and another one's is no change.
+    let facts = survey(&bench.connect(), &bench.app).unwrap();
+    assert_eq!(facts.pending, []);
     std::fs::write(bench.on_host("var/lib/guestbook/schema"), "2").unwrap();
     std::fs::write(entries(&bench), "changed").unwrap();
     let told = go(Direction::Back);

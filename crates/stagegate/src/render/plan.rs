@@ -1,8 +1,12 @@
 //! A plan, for people.
 
 use stagegate_pipeline::Plan;
+use stagegate_pipeline::plan::HostFile;
 
 use super::colour::{Palette, cut, wrap};
+
+/// Before what belongs to the line above.
+const INDENT: &str = "      ";
 
 /// The plan as text; long lines are cut at `width`.
 pub(crate) fn show(plan: &Plan, palette: &Palette, width: Option<usize>) -> String {
@@ -41,10 +45,42 @@ pub(crate) fn show(plan: &Plan, palette: &Palette, width: Option<usize>) -> Stri
         );
         lines.push(width.map_or(text.clone(), |width| cut(&text, width)));
     }
+    for files in plan.host_files.chunk_by(alike) {
+        lines.extend(host_files(files, palette, width));
+    }
     for note in &plan.notes {
-        lines.push(wrap(&format!("note: {note}"), width, "      "));
+        lines.push(wrap(&format!("note: {note}"), width, INDENT));
     }
     lines.join("\n")
+}
+
+/// New files of the same hosts stand below one line.
+fn alike(one: &HostFile, next: &HostFile) -> bool {
+    one.diff.is_none() && next.diff.is_none() && one.hosts == next.hosts
+}
+
+/// What becomes of files of ours, on hosts that have the same to expect.
+fn host_files(files: &[HostFile], palette: &Palette, width: Option<usize>) -> Vec<String> {
+    let hosts = files[0].hosts.join(", ");
+    let mut lines = Vec::new();
+    let Some(diff) = &files[0].diff else {
+        lines.push(wrap(&format!("new on {hosts}:"), width, INDENT));
+        lines.extend(files.iter().map(|file| format!("{INDENT}{}", file.path)));
+        return lines;
+    };
+    let head = format!("changed on {hosts}: {}", files[0].path);
+    lines.push(wrap(&head, width, INDENT));
+    // Whole, however wide: what is cut away could be what matters.
+    lines.extend(diff.lines().map(|line| {
+        let line = match line.chars().next() {
+            Some('+') => palette.good(line),
+            Some('-') => palette.bad(line),
+            Some('@') => palette.faint(line),
+            _ => line.to_owned(),
+        };
+        format!("{INDENT}{line}")
+    }));
+    lines
 }
 
 #[cfg(test)]
@@ -69,6 +105,11 @@ mod tests {
                 probe: None,
             },
         };
+        let host_file = |path: &str, hosts: &[&str], diff: Option<&str>| HostFile {
+            hosts: hosts.iter().map(|host| (*host).to_owned()).collect(),
+            path: path.into(),
+            diff: diff.map(str::to_owned),
+        };
         let plan = Plan {
             words: "1.0.0".to_owned(),
             target: "release-1.1.0".to_owned(),
@@ -80,6 +121,15 @@ mod tests {
             then: None,
             notes: vec!["mind the gap".to_owned()],
             way_back: Vec::new(),
+            host_files: vec![
+                host_file("/opt/a/settle", &["d@a:22", "d@b:22"], None),
+                host_file("/etc/a.service", &["d@a:22", "d@b:22"], None),
+                host_file(
+                    "/etc/a@.service",
+                    &["d@c:22"],
+                    Some("@@ -1,2 +1,2 @@\n a\n-MemoryMax=1G\n+MemoryMax=2G\n"),
+                ),
+            ],
             despite_freeze: None,
             steps: vec![
                 step("tag", Stage::Tag, false, false),
@@ -87,15 +137,18 @@ mod tests {
                 step("b", Stage::Publish, true, false),
             ],
         };
-        let want = "release 1.1.0 (from 1.0.0), 3 steps\n   1  tag       do tag\n  ──── point of no return: from here on, forward only ────\n   2  publish   do a\n   3          ∥ do b\nnote: mind the gap";
+        let want = "release 1.1.0 (from 1.0.0), 3 steps\n   1  tag       do tag\n  ──── point of no return: from here on, forward only ────\n   2  publish   do a\n   3          ∥ do b\n\
+                    new on d@a:22, d@b:22:\n      /opt/a/settle\n      /etc/a.service\n\
+                    changed on d@c:22: /etc/a@.service\n      @@ -1,2 +1,2 @@\n       a\n\
+                    \x20     -MemoryMax=1G\n      +MemoryMax=2G\nnote: mind the gap";
         assert_eq!(show(&plan, &Palette::none(), None), want);
+        let narrow = show(&plan, &Palette::none(), Some(12));
+        let steps = narrow.lines().take_while(|line| !line.contains("new on"));
         assert!(
-            show(&plan, &Palette::none(), Some(12))
-                .lines()
-                .all(|l| l.contains("──")
-                    || l.contains("note")
-                    || l.contains("steps")
-                    || l.chars().count() <= 12)
+            steps
+                .filter(|l| !l.contains("──") && !l.contains("steps"))
+                .all(|l| l.chars().count() <= 12),
+            "{narrow}"
         );
     }
 }

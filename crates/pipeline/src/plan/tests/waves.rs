@@ -1,7 +1,7 @@
 //! Deploys to many hosts: who waits for whom, what is planned for a failure, and
 //! when nothing is deployed at all.
 
-use stagegate_deploy::{HostFacts, PastDeploy, Release, Sudo};
+use stagegate_deploy::{HostFacts, PastDeploy, PendingFile, Release, Sudo};
 
 use super::*;
 use crate::facts::HostSurvey;
@@ -15,18 +15,21 @@ fn config(environment: &str) -> Config {
     Config::parse("stagegate.toml".into(), &text).unwrap()
 }
 
-fn deploy(config: &Config, despite: Option<&str>) -> Result<Plan, Blockers> {
-    let request = DeployRequest {
+fn request(despite: Option<&str>) -> DeployRequest {
+    DeployRequest {
         part: Part::Both,
         version: None,
         from: None,
         despite_freeze: despite.map(str::to_owned),
         environment: "production".to_owned(),
-    };
+    }
+}
+
+fn deploy(config: &Config, despite: Option<&str>) -> Result<Plan, Blockers> {
     plan(
         &grouped(&facts(), config),
         config,
-        &Request::Deploy(request),
+        &Request::Deploy(request(despite)),
     )
 }
 
@@ -288,5 +291,56 @@ fn a_good_host(target: &str) -> HostFacts {
         foreign_ports: Vec::new(),
         proxy_problems: Vec::new(),
         build_problems: None,
+        pending: Vec::new(),
     }
+}
+
+#[test]
+fn hosts_whose_files_change_alike_are_told_together() {
+    let config = config("hosts = [\"d@a\", \"d@b\", \"d@c\"]\n");
+    let hosts = crate::survey::hosts_of(config.app.as_ref().unwrap(), &config.deploy["production"]);
+    let pending = |there: Option<&str>| PendingFile {
+        path: "/etc/unit".into(),
+        there: there.map(str::to_owned),
+        wanted: "TasksMax=2\n".to_owned(),
+    };
+    let found = [Some("TasksMax=1\n"), None, Some("TasksMax=1\n")];
+    let hosts = hosts.unwrap().into_iter().zip(found);
+    let facts = Facts {
+        hosts: hosts
+            .map(|((target, _), there)| {
+                let mut found = a_good_host(&target.to_string());
+                found.pending = vec![pending(there)];
+                HostSurvey {
+                    found: Ok(found),
+                    target,
+                    previous: None,
+                }
+            })
+            .collect(),
+        ..facts()
+    };
+    let told = |part| {
+        let request = DeployRequest {
+            part,
+            ..request(None)
+        };
+        let made = plan(
+            &grouped(&facts, &config),
+            &config,
+            &Request::Deploy(request),
+        );
+        let files = made.unwrap().host_files.into_iter();
+        let told: Vec<_> = files.map(|file| (file.hosts, file.diff)).collect();
+        told
+    };
+    let host = |name: &str| format!("d@{name}:22");
+    let diff = "@@ -1 +1 @@\n-TasksMax=1\n+TasksMax=2\n".to_owned();
+    let both = vec![host("a"), host("c")];
+    assert_eq!(
+        told(Part::Both),
+        [(both, Some(diff)), (vec![host("b")], None)]
+    );
+    // A frontend is a bundle and nothing else.
+    assert_eq!(told(Part::Frontend), []);
 }

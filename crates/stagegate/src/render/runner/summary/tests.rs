@@ -59,6 +59,7 @@ fn plan() -> Plan {
         then: None,
         notes: Vec::new(),
         way_back: Vec::new(),
+        host_files: Vec::new(),
         despite_freeze: None,
         steps,
     };
