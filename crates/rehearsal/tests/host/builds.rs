@@ -149,7 +149,7 @@ fn build_of(here: &mut Builds) -> &mut HostBuild {
 }
 
 fn a_host_builds_what_it_runs() {
-    let here = builds();
+    let mut here = builds();
     let (first, second) = (here.commit("1", BUILD), here.commit("22", BUILD));
     let facts = survey(&here.bench.connect(), &here.bench.app).unwrap();
     assert_eq!(facts.problems("builds"), Vec::<String>::new());
@@ -187,6 +187,19 @@ fn a_host_builds_what_it_runs() {
     assert!(said.contains("is on the host"), "{said}");
     assert_eq!(here.trace("builds").unwrap(), "once\nonce\n");
     assert!(!here.is_building());
+    // What the next deploy would write is known, and another release is no news.
+    let pending = |here: &Builds| {
+        let facts = survey(&here.bench.connect(), &here.bench.app).unwrap();
+        let paths = facts.pending.into_iter().map(|file| file.path);
+        paths.collect::<Vec<_>>()
+    };
+    assert_eq!(pending(&here), [""; 0]);
+    build_of(&mut here).limits.memory = Some("1G".into());
+    let changed = pending(&here);
+    assert!(
+        changed.len() == 1 && changed[0].ends_with("guestbook-build.service"),
+        "{changed:?}"
+    );
 }
 
 fn a_failure_leaves_users_where_they_were() {
