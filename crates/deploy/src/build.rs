@@ -11,6 +11,7 @@ use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::app::Release;
+use crate::artifact::hash_of_bytes;
 use crate::command::quote;
 use crate::layout::Layout;
 use crate::limits::Limits;
@@ -24,7 +25,7 @@ GIT_SSH_COMMAND='ssh -o BatchMode=yes'
 export HOME PATH GIT_TERMINAL_PROMPT GIT_SSH_COMMAND
 "#;
 
-/// `$1` names the product. After it, in the checked-out directory, comes the command.
+/// After the head; then, in the checked-out directory, comes the command.
 const LAY: &str = r#"cd "$build"
 mkdir -p "$HOME"
 rm -f built-*
@@ -68,9 +69,9 @@ const KEEP: &str = r#"if [ ! -f "$program" ]; then
   echo "the command ended well, and left no $program" >&2
   exit 1
 fi
-cp -- "$program" "$build/built-$1.new"
-sync "$build/built-$1.new"
-mv -T "$build/built-$1.new" "$build/built-$1"
+cp -- "$program" "$product.new"
+sync "$product.new"
+mv -T "$product.new" "$product"
 "#;
 
 /// How a host builds the program from its sources.
@@ -135,8 +136,9 @@ impl HostBuild {
         self.limits.problem()
     }
 
-    /// The script that builds a release.
-    pub(crate) fn script(&self, layout: &Layout, release: &Release) -> String {
+    /// The script that builds a release, and where it leaves what it has built: named
+    /// after the script's own text, for another command makes another product.
+    pub(crate) fn script(&self, layout: &Layout, release: &Release) -> (String, Utf8PathBuf) {
         let version = release.version.to_string();
         let words = self
             .run
@@ -150,13 +152,21 @@ impl HostBuild {
         ]
         .map(|(name, value)| format!("{name}={}\n", quote(value)))
         .concat();
-        format!(
-            "#!/bin/sh\n# {} of {}, from its sources.\nset -eu\numask 022\n{}{head}{LAY}{}\n{KEEP}",
-            release.id(),
-            layout.app(),
+        let body = format!(
+            "set -eu\numask 022\necho {}\n{}{head}{LAY}{}\n{KEEP}",
+            quote(&first_line(release)),
             self.surroundings(layout),
             words.collect::<Vec<_>>().join(" "),
-        )
+        );
+        let key = &hash_of_bytes(body.as_bytes())[..16];
+        let product = layout.build().join(format!("built-{key}"));
+        let text = format!(
+            "#!/bin/sh\n# {} of {}, from its sources.\nproduct={}\n{body}",
+            release.id(),
+            layout.app(),
+            quote(product.as_str()),
+        );
+        (text, product)
     }
 
     /// The script that says what the account lacks, a word a line, as the build would
@@ -183,6 +193,11 @@ impl HostBuild {
         }
         text
     }
+}
+
+/// What a build says first, so that its lines are told from those of the one before.
+pub(crate) fn first_line(release: &Release) -> String {
+    format!("building {}", release.id())
 }
 
 /// Whether a relative path leads nowhere else.

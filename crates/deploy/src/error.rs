@@ -232,7 +232,8 @@ pub enum DeployError {
     /// The host could not build the release; nothing was started.
     #[error(
         "{release} could not be built on {target}: {why}; nothing was started, and users are where \
-         they were. Mend it and resume: it is built again. Last journal lines:\n{}", journal.join("\n")
+         they were. What is wrong with the host, mend and resume; for what is wrong with the \
+         sources, deploy another commit. Last journal lines:\n{}", journal.join("\n")
     )]
     BuildFailed {
         /// `user@host:port`.

@@ -62,6 +62,12 @@ pub(crate) fn pending(
         mode: "0644",
         text: units::migrate_unit(&layout, &app.name, backend, "", migration.limit_seconds),
     }));
+    let build = backend.build.as_ref();
+    wanted.extend(build.map(|build| HostFile {
+        path: layout.units().join(layout.build_unit()).into_string(),
+        mode: "0644",
+        text: units::build_unit(&layout, &app.name, backend, "", build),
+    }));
     let command = Command::script(ASK)
         .args(wanted.iter().map(|file| &file.path))
         .privileged();
@@ -99,8 +105,10 @@ fn compare(file: HostFile, there: Option<&str>, layout: &Layout) -> Option<Pendi
         Some(text) if file.path.ends_with("/confirmed") => Some(switch::body(text)),
         other => other,
     };
-    if file.path.ends_with(&layout.migrate_unit()) {
-        // Written for each release that migrates, under its name: no news by itself.
+    let of_a_release = [layout.migrate_unit(), layout.build_unit()];
+    if of_a_release.iter().any(|unit| file.path.ends_with(unit)) {
+        // Written for each release that migrates or is built, under its name: no news by
+        // itself.
         let named = there?.lines().find(|line| line.starts_with(DESCRIPTION));
         let ours = wanted.lines().find(|line| line.starts_with(DESCRIPTION));
         wanted = wanted.replacen(ours?, named?, 1);

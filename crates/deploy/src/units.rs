@@ -5,7 +5,7 @@
 //! confirmed, leads users to it and starts it, so that there is a single
 //! truth about what runs after a reboot.
 
-use crate::app::{Backend, Deploy};
+use crate::app::Backend;
 use crate::build::HostBuild;
 use crate::command::quote;
 use crate::layout::{Layout, Slot};
@@ -192,11 +192,13 @@ pub(crate) fn migrate_unit(
 
 /// The unit that builds a release from its sources, as the service's own account. Users
 /// are served from the same machine meanwhile, so it comes after them.
-pub(crate) fn build_unit(layout: &Layout, deploy: &Deploy, build: &HostBuild, key: &str) -> String {
-    let app = &deploy.app.name;
-    let Some(backend) = &deploy.app.backend else {
-        return String::new();
-    };
+pub(crate) fn build_unit(
+    layout: &Layout,
+    app: &str,
+    backend: &Backend,
+    release: &str,
+    build: &HostBuild,
+) -> String {
     format!(
         "[Unit]\n\
          Description={app}: the build of {release}\n\
@@ -205,7 +207,7 @@ pub(crate) fn build_unit(layout: &Layout, deploy: &Deploy, build: &HostBuild, ke
          [Service]\n\
          Type=oneshot\n\
          User={user}\n\
-         ExecStart={script} {key}\n\
+         ExecStart={script}\n\
          TimeoutStartSec={limit}s\n\
          Nice=10\n\
          CPUWeight=20\n\
@@ -214,7 +216,7 @@ pub(crate) fn build_unit(layout: &Layout, deploy: &Deploy, build: &HostBuild, ke
          ProtectSystem=full\n\
          PrivateTmp=yes\n\
          {limits}",
-        release = unit_word(&deploy.release.id()),
+        release = unit_word(release),
         user = backend.service_user,
         script = exec_word(layout.build_script().as_str()),
         limit = build.limit_seconds,

@@ -8,11 +8,10 @@
 
 use std::time::{Duration, Instant};
 
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::app::Deploy;
-use crate::artifact::hash_of_bytes;
-use crate::build::HostBuild;
+use crate::build::{HostBuild, first_line};
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::host::Host;
@@ -114,12 +113,12 @@ struct Work<'a> {
 
 impl Work<'_> {
     /// Starts the unit; where its product will be.
-    fn begin(&self) -> Result<String, DeployError> {
-        let script = self.build.script(&self.layout, &self.deploy.release);
-        // What is built, and how: another command makes another product.
-        let key = hash_of_bytes(script.as_bytes())[..16].to_owned();
-        let product = format!("{}/built-{key}", self.layout.build());
+    fn begin(&self) -> Result<Utf8PathBuf, DeployError> {
+        let Deploy { app, release, .. } = self.deploy;
+        let backend = app.backend()?;
+        let (script, product) = self.build.script(&self.layout, release);
         let unit = self.layout.build_unit();
+        let text = units::build_unit(&self.layout, &app.name, backend, &release.id(), self.build);
         let files = [
             HostFile {
                 path: self.layout.build_script().into_string(),
@@ -129,11 +128,10 @@ impl Work<'_> {
             HostFile {
                 path: self.layout.units().join(&unit).into_string(),
                 mode: "0644",
-                text: units::build_unit(&self.layout, self.deploy, self.build, &key),
+                text,
             },
         ];
         start::write_files(self.host, &files)?;
-        let backend = self.deploy.app.backend()?;
         let prepare = Command::script(PREPARE)
             .arg(self.layout.build())
             .arg(&backend.service_user);
@@ -141,7 +139,7 @@ impl Work<'_> {
         // Made for a client that was lost before it could take it.
         if !self.is_there(&product)? {
             let begin = Command::script(BEGIN)
-                .args([&unit, &key])
+                .args([unit.as_str(), product.as_str()])
                 .arg(self.layout.run().join("build"))
                 .patience(Duration::from_secs(120));
             self.host.check(&begin.privileged())?;
@@ -149,15 +147,17 @@ impl Work<'_> {
         Ok(product)
     }
 
-    fn is_there(&self, product: &str) -> Result<bool, DeployError> {
-        let test = Command::new("test").args(["-f", product]).privileged();
+    fn is_there(&self, product: &Utf8Path) -> Result<bool, DeployError> {
+        let test = Command::new("test")
+            .args(["-f", product.as_str()])
+            .privileged();
         Ok(self.host.run(&test)?.status == 0)
     }
 
     /// Waits for the unit's end; says why it did not end well.
     fn wait(
         &self,
-        product: &str,
+        product: &Utf8Path,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Option<String>, DeployError> {
         let unit = self.layout.build_unit();
@@ -204,11 +204,11 @@ impl Work<'_> {
     }
 
     /// Makes the product a release; its hash.
-    fn install(&self, product: &str) -> Result<String, DeployError> {
+    fn install(&self, product: &Utf8Path) -> Result<String, DeployError> {
         let backend = self.deploy.app.backend()?;
         let take = Command::script(TAKE)
             .arg(self.layout.releases())
-            .args([product, &backend.service_user, &backend.binary])
+            .args([product.as_str(), &backend.service_user, &backend.binary])
             .privileged()
             .patience(PATIENCE);
         let said = self.host.check(&take)?.text();
@@ -227,7 +227,11 @@ impl Work<'_> {
 
     /// Writes down what happened; users have met nothing.
     fn failed(&self, why: String) -> Result<String, DeployError> {
-        let journal = unit::journal_of(self.host, &self.layout.build_unit())?;
+        let mut journal = unit::journal_of(self.host, &self.layout.build_unit())?;
+        let first = first_line(&self.deploy.release);
+        if let Some(at) = journal.iter().rposition(|line| *line == first) {
+            journal.drain(..=at);
+        }
         let reason = format!("the build on the host failed: {why}");
         let (part, outcome) = (Part::Backend, Outcome::Unhealthy);
         record::append(self.host, self.deploy, part, None, outcome, Some(&reason))?;

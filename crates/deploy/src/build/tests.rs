@@ -78,16 +78,15 @@ impl Scratch {
             version: "2.0.0".parse().unwrap(),
             commit: commit.to_owned(),
         };
-        let script = build.script(&self.layout, &release);
+        let (script, product) = build.script(&self.layout, &release);
         let Output { status, stderr, .. } = Command::new("sh")
-            .args(["-c", &script, "build", "key"])
+            .args(["-c", &script])
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
             .output()
             .unwrap();
         if !status.success() {
             return Err(String::from_utf8(stderr).unwrap());
         }
-        let product = self.layout.build().join("built-key");
         Ok(std::fs::read_to_string(product).unwrap())
     }
 }

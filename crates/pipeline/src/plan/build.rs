@@ -1,7 +1,7 @@
 //! What is built for an app.
 
 use super::action::{Binary, FrontendBuild};
-use crate::config::AppConfig;
+use crate::config::{AppConfig, BackendConfig};
 use crate::request::Part;
 
 impl AppConfig {
@@ -23,7 +23,10 @@ impl AppConfig {
     /// The same without what the hosts build themselves.
     pub(super) fn build_here_of(&self, part: Part) -> (Vec<Binary>, Option<FrontendBuild>) {
         let (binaries, bundle) = self.build_of(part);
-        let elsewhere = self.backend.as_ref().is_some_and(|b| b.is_built_on_hosts());
+        let elsewhere = self
+            .backend
+            .as_ref()
+            .is_some_and(BackendConfig::is_built_on_hosts);
         (if elsewhere { Vec::new() } else { binaries }, bundle)
     }
 }

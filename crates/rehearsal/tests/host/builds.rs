@@ -43,7 +43,8 @@ pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[(
 
 /// Leaves traces beside the program: who built, with what around, and how often.
 const BUILD: &str = "set -eu\nmkdir -p target/release\nid -u >target/who\nenv >target/env\n\
-                     echo once >>target/builds\ncat \"$GUESTBOOK\" text >target/release/program\n";
+                     echo once >>target/builds\n\
+                     echo the build before\ncat \"$GUESTBOOK\" text >target/release/program\n";
 
 /// Whose runs these are, by the name of their plan.
 const RUN: &str = "builds";
@@ -148,7 +149,7 @@ fn build_of(here: &mut Builds) -> &mut HostBuild {
 }
 
 fn a_host_builds_what_it_runs() {
-    let here = builds();
+    let mut here = builds();
     let (first, second) = (here.commit("1", BUILD), here.commit("22", BUILD));
     let facts = survey(&here.bench.connect(), &here.bench.app).unwrap();
     assert_eq!(facts.problems("builds"), Vec::<String>::new());
@@ -186,6 +187,19 @@ fn a_host_builds_what_it_runs() {
     assert!(said.contains("is on the host"), "{said}");
     assert_eq!(here.trace("builds").unwrap(), "once\nonce\n");
     assert!(!here.is_building());
+    // What the next deploy would write is known, and another release is no news.
+    let pending = |here: &Builds| {
+        let facts = survey(&here.bench.connect(), &here.bench.app).unwrap();
+        let paths = facts.pending.into_iter().map(|file| file.path);
+        paths.collect::<Vec<_>>()
+    };
+    assert_eq!(pending(&here), [""; 0]);
+    build_of(&mut here).limits.memory = Some("1G".into());
+    let changed = pending(&here);
+    assert!(
+        changed.len() == 1 && changed[0].ends_with("guestbook-build.service"),
+        "{changed:?}"
+    );
 }
 
 fn a_failure_leaves_users_where_they_were() {
@@ -198,6 +212,7 @@ fn a_failure_leaves_users_where_they_were() {
     };
     let text = error.to_string();
     assert!(text.contains("error[E0425]: no such thing"), "{text}");
+    assert!(!text.contains("the build before"), "{text}");
     assert_eq!(here.running(), Some(first.release.id()));
     assert!(!here.released(&second).exists());
     let last = here.bench.history().pop().unwrap();

@@ -7,7 +7,7 @@ use crate::{web, within_a_rehearsal};
 /// The usual build, with this machine's toolchain: the host of a test is this machine.
 fn world() -> World {
     let world = World::start("builds");
-    let mut build = "\n[app.backend.build]\non = \"host\"\n".to_owned();
+    let mut build = "\n[app.backend.build]\non = \"host\"\ndisk_mib = 256\n".to_owned();
     for name in ["CARGO_HOME", "RUSTUP_HOME"] {
         if let Ok(place) = std::env::var(name) {
             build.push_str(&format!("env.{name} = {place:?}\n"));
@@ -58,4 +58,11 @@ fn hosts_build_what_is_pushed_and_nothing_is_built_here() {
         "{words}"
     );
     assert_eq!(web::get(&world.url("/version")).text().trim(), "0.1.0");
+
+    // Another commit is another deploy; this one is given up as it says itself.
+    let journal = ".git/stagegate/deploy-production.jsonl";
+    std::fs::remove_file(world.root().join(journal)).unwrap();
+    git(world.root(), &["revert", "--no-edit", "HEAD"]);
+    git(world.root(), &["push", "--quiet", "origin", "main"]);
+    world.run(&["deploy", "backend", "--yes"]).must_end_with(0);
 }
