@@ -85,3 +85,21 @@ fn hosts_come_up_are_listed_and_leave_nothing() {
     let none = on(&["list"]).unwrap();
     assert!(none.starts_with("no hosts are up"), "{none}");
 }
+
+/// None of its figures is looked at: timing never decides a test.
+#[test]
+fn a_deploy_is_measured_beside_a_script() {
+    let Some(said) = run(&["bench", "deploy", "--hosts", "1", "--runs", "1"]) else {
+        return;
+    };
+    let row = |tool: &str| {
+        let begins = |line: &&str| line.starts_with("| 1") && line.contains(tool);
+        let line = said.lines().find(begins);
+        let line = line.unwrap_or_else(|| panic!("no row of {tool} in:\n{said}"));
+        line.split('|').map(|cell| cell.trim().to_owned()).collect()
+    };
+    let ours: Vec<String> = row("stagegate");
+    assert!(ours.iter().any(|cell| cell.ends_with('%')), "{ours:?}");
+    let script: Vec<String> = row("script");
+    assert_eq!(ours.len(), script.len(), "{said}");
+}

@@ -16,6 +16,7 @@ pub mod carry;
 pub mod checks;
 mod command;
 pub mod config;
+mod connections;
 mod event;
 pub mod facts;
 mod git;

@@ -15,6 +15,7 @@ use stagegate_registry::{CargoConfig, Registry, TokenUse};
 
 use crate::command::Tool;
 use crate::config::Checkout;
+use crate::connections::Connections;
 use crate::git::Git;
 use crate::run::Paces;
 use crate::token_source::{Confidant, Granted, TokenPlaces, TokenSource};
@@ -46,6 +47,8 @@ pub struct World {
     tokens: Arc<TokenSource>,
     /// The pace that the registry asks for.
     pub(crate) paces: Arc<Paces>,
+    /// Connections to hosts that wait for their next use.
+    pub(crate) connections: Arc<Connections>,
 }
 
 impl World {
@@ -102,6 +105,7 @@ impl World {
             cargo_config: OnceLock::new(),
             tokens: Arc::new(tokens),
             paces: Arc::default(),
+            connections: Arc::default(),
         })
     }
 

@@ -5,7 +5,10 @@
 
 use std::time::Duration;
 
+use camino::Utf8Path;
+
 use crate::app::Deploy;
+use crate::artifact::hash_of_bytes;
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::host::Host;
@@ -15,6 +18,13 @@ use crate::state::{Place, State};
 use crate::units::{self, HostFile};
 
 use super::health;
+
+/// `$1` the program, checksums and paths of our files on standard input: prints `absent`
+/// without the program, else whether all files are the `same`, or some `differ`.
+const LOOK: &str = r#"
+if ! [ -x "$1" ]; then echo absent; exit 0; fi
+if sha256sum --check --status --strict 2>/dev/null; then echo same; else echo differ; fi
+"#;
 
 /// `$1` path, `$2` mode, the text on standard input; prints whether it differed.
 const WRITE: &str = r#"set -eu
@@ -30,6 +40,7 @@ echo written
 
 /// `$1` slot link, `$2` what it shall name, `$3` unit, `$4` drain unit, `$5` boot unit.
 const RUN: &str = r#"set -eu
+systemctl --quiet is-enabled "$5" || systemctl --quiet enable "$5"
 if systemctl is-active --quiet "$4"; then systemctl stop "$4"; fi
 systemctl stop "$3"
 ln -s "$2" "$1.new.$$"
@@ -62,24 +73,18 @@ pub(super) fn perform(host: &Host, deploy: &Deploy) -> Result<String, DeployErro
         }
     };
     let binary = layout.part(&release, Part::Backend).join(&backend.binary);
-    if host
-        .run(
-            &Command::new("test")
-                .args(["-x", binary.as_str()])
-                .privileged(),
-        )?
-        .status
-        != 0
-    {
+    let files = units::files(&layout, &deploy.app.name, backend);
+    let Some(as_wanted) = look(host, &binary, &files)? else {
         let target = host.target().to_string();
         return Err(DeployError::Missing { target, release });
-    }
-    let written = write_files(host, &units::files(&layout, &deploy.app.name, backend))?;
+    };
+    let written = match as_wanted {
+        true => 0,
+        false => write_files(host, &files)?,
+    };
     if written > 0 {
         host.check(&Command::new("systemctl").arg("daemon-reload").privileged())?;
     }
-    let enable = Command::new("systemctl").args(["--quiet", "enable", &layout.boot_unit()]);
-    host.check(&enable.privileged())?;
     let begin = Command::new(layout.settle().as_str())
         .arg("begin")
         .input(record::members(deploy, Part::Backend, Some(slot)))
@@ -91,6 +96,23 @@ pub(super) fn perform(host: &Host, deploy: &Deploy) -> Result<String, DeployErro
     Ok(format!(
         "started {release} in slot {slot}, {written} files written"
     ))
+}
+
+/// Whether every file is there as it should be; `None`: the release's program is not.
+fn look(host: &Host, binary: &Utf8Path, files: &[HostFile]) -> Result<Option<bool>, DeployError> {
+    let mut sums = String::new();
+    for file in files {
+        let sum = hash_of_bytes(file.text.as_bytes());
+        sums.push_str(&format!("{sum}  {}\n", file.path));
+    }
+    let command = Command::script(LOOK).arg(binary).input(sums).privileged();
+    let said = host.check(&command)?.text();
+    match said.trim() {
+        "absent" => Ok(None),
+        "same" => Ok(Some(true)),
+        "differ" => Ok(Some(false)),
+        other => Err(host.unreadable(&command, other).into()),
+    }
 }
 
 pub(super) fn write_files(host: &Host, files: &[HostFile]) -> Result<usize, DeployError> {

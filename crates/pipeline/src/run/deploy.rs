@@ -4,10 +4,10 @@ use anyhow::Context;
 use camino::Utf8Path;
 use stagegate_deploy::{
     Artifact, BackendStep, Deploy, DeployError, Direction, FrontendStep, Host, Progress, Release,
-    fetch as fetch_from_host, migrate as migrate_data, perform_backend as perform_on_host,
-    perform_frontend as flip_on_host, probe_backend as probe_on_host,
-    probe_frontend as probe_bundle_on_host, probe_migration as probe_data,
-    take_back as take_back_on_host,
+    RunError, fetch as fetch_from_host, migrate as migrate_data,
+    perform_backend as perform_on_host, perform_frontend as flip_on_host,
+    probe_backend as probe_on_host, probe_frontend as probe_bundle_on_host,
+    probe_migration as probe_data, take_back as take_back_on_host,
 };
 
 use super::{Effect, Probe, build};
@@ -101,10 +101,22 @@ pub(super) fn probe_backend(
     place: &Place,
 ) -> anyhow::Result<Probe> {
     let (deploy, binary) = (deploy(effect, place), binary(effect, place)?);
-    let host = Host::connect(&place.target)?;
-    let probed = probe_on_host(step, &host, &deploy, binary.as_ref())?;
+    let ask = |host: Host| match probe_on_host(step, &host, &deploy, binary.as_ref()) {
+        // Lost while it was kept: this is asked again over a new one.
+        Err(DeployError::Run(RunError::Lost { .. })) => None,
+        probed => Some((host, probed)),
+    };
+    let kept = effect.world.connections.take(&place.target);
+    let (host, probed) = match kept.filter(|_| step != BackendStep::Confirm).and_then(ask) {
+        Some(answered) => answered,
+        None => {
+            let host = Host::connect(&place.target)?;
+            let probed = probe_on_host(step, &host, &deploy, binary.as_ref());
+            (host, probed)
+        }
+    };
     effect.host = Some(host);
-    Ok(answer(probed))
+    Ok(answer(probed?))
 }
 
 pub(super) fn perform_backend(
@@ -113,8 +125,7 @@ pub(super) fn perform_backend(
     place: &Place,
 ) -> anyhow::Result<String> {
     let (deploy, binary) = (deploy(effect, place), binary(effect, place)?);
-    // The connection of this very step: what confirms a switch must not be one that was
-    // open before it.
+    // The one that was asked just now: what confirms a switch is never one that was kept.
     let host = match effect.host.take() {
         Some(host) => host,
         None => Host::connect(&place.target)?,
@@ -130,7 +141,9 @@ pub(super) fn perform_backend(
     ) {
         effect.account.book(Spent::Waiting, start.elapsed());
     }
-    Ok(result?)
+    let done = result?;
+    effect.world.connections.keep(host);
+    Ok(done)
 }
 
 /// What another host runs, kept where a build would have put it.

@@ -17,7 +17,7 @@ const AT_ONCE: usize = 16;
 pub(super) fn look(world: &World, scope: &Scope) -> Vec<HostSurvey> {
     let hosts = named(world, scope.environment.as_ref());
     each_at_once(AT_ONCE, &hosts, |(target, app)| {
-        look_at(target.clone(), app)
+        look_at(world, target.clone(), app)
     })
 }
 
@@ -46,14 +46,16 @@ fn named(world: &World, environment: Option<&String>) -> Vec<(Target, App)> {
         .unwrap_or_default()
 }
 
-fn look_at(target: Target, app: &App) -> HostSurvey {
+fn look_at(world: &World, target: Target, app: &App) -> HostSurvey {
     let looked = Host::connect(&target)
         .map_err(DeployError::from)
         .and_then(|host| {
-            Ok((
+            let looked = (
                 stagegate_deploy::survey(&host, app)?,
                 stagegate_deploy::previous_known_good(&host, app)?,
-            ))
+            );
+            world.connections.keep(host);
+            Ok(looked)
         });
     match looked {
         Ok((facts, previous)) => HostSurvey {

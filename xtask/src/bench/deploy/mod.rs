@@ -44,8 +44,10 @@ struct Taken {
     switch: f64,
     /// Seconds from the decision until the last host's users were on the old release.
     back: f64,
-    /// Bytes that went to the host that got most, all of SSH included.
+    /// Bytes that went to the host that got most, all of SSH and of the watch included.
     bytes: u64,
+    /// What of the program travelled, as a share of all of it compressed (`gzip`).
+    share: f64,
 }
 
 /// One row: how many hosts, which tool, and what it took.
@@ -114,6 +116,7 @@ fn repeat(runs: u32, mut deploy: impl FnMut() -> anyhow::Result<Taken>) -> anyho
         switch: middle(&|taken| taken.switch),
         back: middle(&|taken| taken.back),
         bytes: bytes[bytes.len() / 2],
+        share: middle(&|taken| taken.share),
     })
 }
 
@@ -138,6 +141,7 @@ fn show(rows: &[Row], runs: u32) {
         "switch, ms",
         "way back, ms",
         "KB to a host",
+        "of the program",
     ]);
     let ratio = |ours: f64, theirs: Option<f64>| {
         theirs.map_or("-".to_owned(), |theirs| format!("{:.2}", ours / theirs))
@@ -161,6 +165,7 @@ fn show(rows: &[Row], runs: u32) {
             given(taken.switch, format!("{:.0}", taken.switch * 1000.0)),
             given(taken.back, format!("{:.0}", taken.back * 1000.0)),
             format!("{:.0}", taken.bytes as f64 / 1000.0),
+            given(taken.share, format!("{:.1} %", taken.share * 100.0)),
         ]);
     }
     table.print();

@@ -18,7 +18,7 @@ use crate::hosts::machine::Machine;
 
 /// One edit, brought to the hosts.
 pub(super) fn deploy(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<Taken> {
-    let (_, version) = site.edit()?;
+    let (program, version) = site.edit()?;
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
     command
         .args(["deploy", "backend", "--yes", "--format", "json", "--config"])
@@ -49,13 +49,25 @@ pub(super) fn deploy(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<Taken
         of.fold(0.0, f64::max)
     };
     let health = longest("backend.health@");
+    let travelled = events.iter().filter_map(|event| match event {
+        Event::Progress { step, total, .. } if step.starts_with("backend.upload@") => *total,
+        _ => None,
+    });
+    let travelled = travelled.max().context("no upload told of its bytes")?;
     Ok(Taken {
         to_traffic: answered - longest("build") - health,
         health,
         switch: longest("backend.switch@"),
         bytes: super::most(&before, &super::watch::sent(hosts)?),
         back: 0.0,
+        share: travelled as f64 / compressed(&program)? as f64,
     })
+}
+
+/// Bytes of a file as `gzip` leaves them.
+fn compressed(file: &Utf8Path) -> anyhow::Result<usize> {
+    let output = Command::new("gzip").args(["-c", file.as_str()]).output();
+    Ok(output.context("starting gzip")?.stdout.len())
 }
 
 /// Seconds of the way back, from the decision to users on the release of before: what

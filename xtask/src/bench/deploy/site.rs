@@ -140,7 +140,9 @@ impl Site {
     }
 
     /// Prepares the hosts, and says where they are.
-    pub(super) fn prepare(&self, hosts: &[Machine]) -> anyhow::Result<()> {
+    pub(super) fn prepare(&mut self, hosts: &[Machine]) -> anyhow::Result<()> {
+        // Not all of them have what was brought to some.
+        self.brought.clear();
         let (mut listed, mut known, mut names) = (String::new(), String::new(), Vec::new());
         let mut ssh = format!(
             "UserKnownHostsFile {}\nBatchMode yes\nControlMaster auto\nControlPersist 60\nControlPath {}/%h\n",
