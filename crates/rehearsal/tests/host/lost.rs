@@ -33,13 +33,13 @@ macro_rules! at_every_step {
 
 /// On real hosts.
 pub(crate) const SCENARIOS: &[super::Scenario] = at_every_step![
+    "a_client_cancelled_in_a_long_watch": CancelALongWatch at Stabilise,
     "a_client_killed_while_it_uploads": Kill at Upload,
     "a_client_killed_while_it_starts_a_slot": Kill at Start,
     "a_client_killed_while_it_asks_for_health": Kill at Health,
     "a_client_killed_while_it_switches": Kill at Switch,
     "a_client_killed_while_it_watches": Kill at Stabilise,
     "a_client_killed_while_it_confirms": Kill at Confirm,
-    "a_client_cancelled_in_a_long_watch": CancelALongWatch at Stabilise,
     "a_client_cancelled_while_it_uploads": Cancel at Upload,
     "a_client_cancelled_before_it_switches": Cancel at Health,
     "a_client_cancelled_while_it_watches": Cancel at Stabilise,
@@ -64,11 +64,14 @@ fn lost(blow: Blow, step: BackendStep) {
     let mut bench = Bench::new(Vec::new());
     bench.deploy_backend(FIRST);
     let patient = bench.app.clone();
-    bench.app.lease_seconds = 6;
-    // Longer than a cancelled client has, so that nobody but the host can end it.
-    let long = u64::from(blow == Blow::CancelALongWatch) * 12;
-    bench.backend().stabilise_seconds = 2 + long;
-    bench.backend().revert_after_seconds = 6 + long;
+    bench.app.lease_seconds = 10;
+    bench.backend().stabilise_seconds = 2;
+    bench.backend().revert_after_seconds = 10;
+    if blow == Blow::CancelALongWatch {
+        // Twice what a cancelled client has.
+        bench.backend().stabilise_seconds = 20;
+        bench.backend().revert_after_seconds = 22;
+    }
     let mut client = Client::begin(&bench, &bench.deploy(SECOND), &bench.program());
     client.reaches(step);
     std::thread::sleep(INTO_THE_STEP);
@@ -82,7 +85,7 @@ fn lost(blow: Blow, step: BackendStep) {
     }
     if matches!(blow, Blow::Network | Blow::Power) {
         // What is not over yet goes on while the client knows of nothing.
-        std::thread::sleep(Duration::from_secs(8));
+        std::thread::sleep(Duration::from_secs(12));
         host.mend_network();
         drop(client.end());
     }
