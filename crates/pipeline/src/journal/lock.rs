@@ -9,8 +9,16 @@ use super::JournalError;
 /// The one who may write journals in this checkout.
 #[derive(Debug)]
 pub struct Lock {
-    // The lock lasts as long as the open file.
-    _file: File,
+    file: File,
+}
+
+impl Drop for Lock {
+    /// Closing the file alone would not do: a child that another thread is just starting
+    /// has it open too, until its own program runs.
+    fn drop(&mut self) {
+        // It is given back with the file at the latest.
+        drop(self.file.unlock());
+    }
 }
 
 impl Lock {
@@ -29,7 +37,7 @@ impl Lock {
             .open(&path)
             .map_err(io)?;
         match file.try_lock() {
-            Ok(()) => Ok(Lock { _file: file }),
+            Ok(()) => Ok(Lock { file }),
             Err(std::fs::TryLockError::WouldBlock) => Err(JournalError::Locked { lock: path }),
             Err(std::fs::TryLockError::Error(source)) => Err(io(source)),
         }
