@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use stagegate_manifest::Workspace;
 
 use crate::blocker::Blocker;
-use crate::command::Tool;
+use crate::command::{Tool, read};
 use crate::facts::{Found, History, Interface};
 use crate::group::Group;
 use crate::{Interrupt, World};
@@ -45,6 +45,15 @@ fn interface(world: &World, tag: &str, libraries: &[&str]) -> Found<Interface> {
     if libraries.is_empty() {
         return Ok(Interface::Absent);
     }
+    let cannot = |why: anyhow::Error| {
+        Blocker::new(
+            format!("the public interfaces cannot be compared with {tag}: {why:#}"),
+            "install the tool (`cargo install cargo-semver-checks --locked`), or name the version",
+        )
+    };
+    // Without it cargo itself says no, as to an interface that has changed.
+    let there = ["semver-checks", "--version"];
+    read(world.cargo_in(&world.root).args(there)).map_err(cannot)?;
     let passes = |kind: &str| -> Found<bool> {
         let mut args = vec![
             "semver-checks",
@@ -61,12 +70,7 @@ fn interface(world: &World, tag: &str, libraries: &[&str]) -> Found<Interface> {
             .cargo_in(&world.root)
             .args(args)
             .env("CARGO_TARGET_DIR", target.as_str());
-        passed(tool).map_err(|e| {
-            Blocker::new(
-                format!("the public interfaces cannot be compared with {tag}: {e:#}"),
-                "install the tool (`cargo install cargo-semver-checks --locked`), or name the version",
-            )
-        })
+        passed(tool).map_err(cannot)
     };
     Ok(if passes("patch")? {
         Interface::Same

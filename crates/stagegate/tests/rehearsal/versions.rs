@@ -277,7 +277,8 @@ fn commits_and_interfaces_decide_together() {
             "feat: lamps",
             "/// Light.\npub fn light() {}",
         );
-        assert!(world.run(&auto).must_end_with(3).words().contains(says));
+        let words = world.run(&auto).must_end_with(3).words();
+        assert!(words.contains(says), "{words}");
         println!(
             "skipped: cargo-semver-checks is not installed (`cargo install cargo-semver-checks --locked`)"
         );
