@@ -46,7 +46,7 @@ pub fn serve(listener: &TcpListener, guestbook: Guestbook) -> std::io::Result<()
     }
 }
 
-fn converse(stream: &TcpStream, guestbook: &Guestbook) {
+pub(crate) fn converse(stream: &TcpStream, guestbook: &Guestbook) {
     let options = stream
         .set_nodelay(true)
         .and(stream.set_read_timeout(Some(LONGEST_SILENCE)));

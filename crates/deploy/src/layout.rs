@@ -6,6 +6,7 @@
 //!   slots/{blue,green}                        → a release; slots/SLOT.env has its port,
 //!                                             SLOT.public the public one after a restart
 //!   switch/{settle,armed,confirmed}           which slot answers, and the script that settles it
+//!   switch/listener.conf                      what a slot's unit is told when it inherits a listener
 //!   frontend/current                          → frontend/served/VERSION-SHA
 //!   migrations/RELEASE.{migrated,backup}      what has changed the data, and what they were
 //!   build/{source,home}                       where the host builds, if it does; the service's own
@@ -155,6 +156,17 @@ impl Layout {
         self.switch().join("settle")
     }
 
+    /// What a slot's unit is told when it is to inherit the listener that systemd holds.
+    pub(crate) fn listener_settings(&self) -> Utf8PathBuf {
+        self.switch().join("listener.conf")
+    }
+
+    /// Where the settling script puts that, for one slot.
+    pub(crate) fn listener_drop_in(&self, slot: Slot) -> Utf8PathBuf {
+        self.units()
+            .join(format!("{}.d/listener.conf", self.unit(slot)))
+    }
+
     /// The script that a migration runs.
     pub(crate) fn migrate_script(&self) -> Utf8PathBuf {
         self.switch().join("migrate")
@@ -205,6 +217,12 @@ impl Layout {
     /// The unit that restores the switch after a reboot.
     pub(crate) fn boot_unit(&self) -> String {
         format!("{}-switch.service", self.app)
+    }
+
+    /// The units of the listener on the public port: its socket, and what holds it while no
+    /// slot does. Without their suffix.
+    pub(crate) fn listener(&self) -> String {
+        format!("{}-listener", self.app)
     }
 
     /// The unit that migrates the data.

@@ -11,6 +11,7 @@ lead() {
   case $(field method "$1") in
     nft) nft -f "$1" ;;
     template) lead_proxy "$1" && forget_rules ;;
+    socket) lead_listener "$1" && forget_rules ;;
     restart) lead_service "$1" && forget_rules ;;
     *) fail 2 "settle does not know the method of $1" ;;
   esac
@@ -26,7 +27,14 @@ lead_at_boot() {
         reload_if_up
       fi
       ;;
+    socket)
+      rm -f "$base/slots/blue.public" "$base/slots/green.public"
+      slot=$(field slot "$1")
+      give_listener "$slot"
+      if ! runs "$unit@$(other "$slot").service"; then withhold_listener "$(other "$slot")"; fi
+      ;;
     restart)
+      withhold_from_stopped
       slot=$(field slot "$1")
       rm -f "$base/slots/$(other "$slot").public"
       take_public "$slot"
@@ -50,6 +58,8 @@ lead_nowhere() {
       rm -f "$base/switch/theirs"
       reload_if_up
       ;;
+    # A slot that still runs with the listener is drained, and the listener closed after it.
+    socket) withhold_from_stopped ;;
     restart)
       for slot in blue green; do
         if [ -e "$base/slots/$slot.public" ]; then
@@ -115,6 +125,7 @@ take_public() {
 
 # What answers on the public port is stopped, then the slot is started on it.
 lead_service() {
+  close_listener || return 1
   slot=$(field slot "$1")
   old=$(other "$slot")
   if [ -e "$base/slots/$old.public" ]; then

@@ -33,6 +33,7 @@ mod known_hosts;
 mod layout;
 mod lease;
 mod limits;
+mod listener;
 mod logs;
 mod method;
 mod pack;

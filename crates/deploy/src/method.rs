@@ -1,4 +1,5 @@
-//! By what users are led to a slot: rules of the kernel, a proxy's file, or a restart.
+//! By what users are led to a slot: rules of the kernel, a proxy's file, a listener that
+//! systemd holds, or a restart.
 //!
 //! A [`Method`] is data; the settling script on the host carries each out, and reads in
 //! a switch's own head which one that switch used. So an app can change from one to
@@ -18,6 +19,10 @@ pub enum Method {
     Nft,
     /// A proxy that owns the public port is told by a file, and reloads it.
     Template(Proxy),
+    /// systemd holds the public port, and the slot's program is started again with that
+    /// listener (`LISTEN_FDS`). The one of before, told to end, accepts nothing more and
+    /// answers what it has accepted.
+    Socket,
     /// The slot's program is started again on the public port itself, after the other
     /// one was stopped: what users ask meanwhile fails.
     Restart,
@@ -31,6 +36,8 @@ pub enum By {
     Nft,
     /// A proxy's file.
     Template,
+    /// A listener that systemd holds.
+    Socket,
     /// A restart.
     Restart,
 }
@@ -41,13 +48,14 @@ impl By {
         match self {
             By::Nft => "nft",
             By::Template => "template",
+            By::Socket => "socket",
             By::Restart => "restart",
         }
     }
 
     /// The one of that name.
     pub fn named(name: &str) -> Option<By> {
-        [By::Nft, By::Template, By::Restart]
+        [By::Nft, By::Template, By::Socket, By::Restart]
             .into_iter()
             .find(|by| by.name() == name)
     }
@@ -59,6 +67,7 @@ impl Method {
         match self {
             Method::Nft => By::Nft,
             Method::Template(_) => By::Template,
+            Method::Socket => By::Socket,
             Method::Restart => By::Restart,
         }
     }
@@ -67,7 +76,7 @@ impl Method {
     pub fn proxy(&self) -> Option<&Proxy> {
         match self {
             Method::Template(proxy) => Some(proxy),
-            Method::Nft | Method::Restart => None,
+            Method::Nft | Method::Socket | Method::Restart => None,
         }
     }
 }

@@ -31,6 +31,10 @@ lock() {
   flock -w 30 9 || fail 4 "another process has held $base/.lock for 30 s; look who with fuser"
 }
 
+unlock() {
+  flock -u 9
+}
+
 field() {
   sed -n "s/^# $1 //p" "$2" | head -n 1
 }
@@ -160,6 +164,11 @@ do_switch() {
   if ! lead "$armed"; then
     # What a refused switch has changed is changed back.
     case $(field method "$armed") in
+      socket)
+        restore
+        slot=$(field slot "$armed")
+        if ! stays "$slot"; then withhold_listener "$slot"; fi
+        ;;
       restart) restore ;;
     esac
     rm -f "$armed" "$marker"
@@ -172,6 +181,12 @@ do_switch() {
 do_rearm() {
   [ -e "$armed" ] && [ -e "$marker" ] && [ "$(field owner "$armed")" = "$1" ] || fail 3 'no switch of this run is armed'
   start_timer "$2" "$1"
+}
+
+# retire OWNER: the slot that was switched to answers, and takes users over alone.
+do_retire() {
+  [ -e "$armed" ] && [ -e "$marker" ] && [ "$(field owner "$armed")" = "$1" ] || fail 3 'no switch of this run is armed'
+  retire
 }
 
 # confirm OWNER
@@ -228,6 +243,10 @@ do_boot() {
 # what was seen empty several times in a row: a connection may just be opening, and the
 # kernel's table can pass one over while it is read.
 do_drain() {
+  if has_listener "$1"; then
+    drain_listener "$1"
+    return
+  fi
   port=$(listens_on "$1")
   # A proxy's old workers open connections until they have heard of the reload.
   if [ "$method" = template ]; then sleep 2; fi
@@ -288,6 +307,7 @@ case ${1-} in
   watch) do_watch ;;
   switch) lock; do_switch "$2" "$3" ;;
   rearm) lock; do_rearm "$2" "$3" ;;
+  retire) lock; do_retire "$2" ;;
   confirm) lock; do_confirm "$2" ;;
   revert) lock; do_revert "$2" "$3" ;;
   boot) lock; do_boot ;;

@@ -50,6 +50,12 @@ impl SlotState {
     pub(crate) fn runs(&self) -> bool {
         matches!(self.active.as_str(), "active" | "activating" | "reloading")
     }
+
+    /// Whether nothing of it is left: a unit that was told to end may still answer what it
+    /// has accepted.
+    pub(crate) fn has_ended(&self) -> bool {
+        !self.runs() && self.active != "deactivating"
+    }
 }
 
 /// What the host says about the app.

@@ -12,6 +12,7 @@ use crate::drift::drift;
 use crate::error::DeployError;
 use crate::host::{Host, Reply};
 use crate::layout::{Layout, Part, Slot};
+use crate::method::By;
 use crate::record::{self, DeployRecord, PastDeploy, known_good_pairs};
 use crate::state::State;
 use crate::switch::Switch;
@@ -41,6 +42,9 @@ pub struct HostStatus {
     pub commit: Option<String>,
     /// Its slot.
     pub slot: Option<Slot>,
+    /// By what users are led there.
+    #[serde(default)]
+    pub by_what: Option<By>,
     /// Since when its unit runs, in systemd's words.
     pub since: Option<String>,
     /// systemd's `ActiveState` of its unit.
@@ -93,7 +97,8 @@ pub fn status(host: &Host, app: &App) -> Result<HostStatus, DeployError> {
         release: current.as_ref().map(|switch| switch.release.clone()),
         version: current.as_ref().map(|switch| switch.version.clone()),
         commit: current.as_ref().map(|switch| switch.commit.clone()),
-        slot: current.map(|switch| switch.slot),
+        slot: current.as_ref().map(|switch| switch.slot),
+        by_what: current.map(|switch| switch.by_what),
         since: slot_state.as_ref().and_then(|slot| slot.since.clone()),
         unit: slot_state.map(|slot| slot.active),
         health,

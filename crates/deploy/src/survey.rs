@@ -15,7 +15,7 @@ use crate::error::DeployError;
 use crate::facts::{DirectoryFacts, EnvFileFacts, HostFacts, LeaseFacts, Sudo};
 use crate::host::Host;
 use crate::layout::{Layout, Slot};
-use crate::method::{Method, Watch};
+use crate::method::{By, Method, Watch};
 use crate::pending::pending;
 use crate::state::State;
 
@@ -161,7 +161,7 @@ fn tools(backend: &Backend) -> String {
             .filter_map(|command| command.first().map(String::as_str))
             .filter(|program| !program.contains(char::is_whitespace))
             .collect(),
-        Method::Restart => Vec::new(),
+        Method::Socket | Method::Restart => Vec::new(),
     };
     if backend.build.is_some() {
         more.extend(["git", "runuser"]);
@@ -182,6 +182,14 @@ fn foreign_ports(answer: &Answer, state: &State, app: &App) -> Vec<u16> {
     // A restart needs the public port itself; rules pass by whoever listens there, and a
     // proxy is the one that shall.
     if backend.switch == Method::Restart && !Slot::ALL.iter().any(|slot| state.slot(*slot).runs()) {
+        ports.push(backend.port);
+    }
+    // So does a listener; only a slot or listener of ours may be there already.
+    let ours = [&state.armed, &state.confirmed]
+        .into_iter()
+        .flatten()
+        .any(|switch| matches!(switch.by_what, By::Socket | By::Restart));
+    if backend.switch == Method::Socket && !ours {
         ports.push(backend.port);
     }
     ports.retain(|port| listening.contains(&port.to_string()));

@@ -65,7 +65,7 @@ impl Switch {
         let body = match &backend.switch {
             Method::Nft => firewall::ruleset(&layout.table(), backend.port, port),
             Method::Template(proxy) => proxy.render(layout.app(), self.slot, port),
-            Method::Restart => String::new(),
+            Method::Socket | Method::Restart => String::new(),
         };
         format!("{head}{END}{body}")
     }
@@ -84,7 +84,7 @@ impl Switch {
     /// The port on which the slot that users are led to listens.
     pub(crate) fn port(&self, public: u16) -> u16 {
         match self.by_what {
-            By::Restart => public,
+            By::Socket | By::Restart => public,
             By::Nft | By::Template => self.slot.port(public),
         }
     }
@@ -196,6 +196,10 @@ mod tests {
         );
         let text = file(&by(By::Restart), Method::Restart);
         assert!(text.ends_with(END), "{text}");
+        assert_eq!(Switch::read(&text).unwrap().port(8080), 8080);
+        let text = file(&by(By::Socket), Method::Socket);
+        assert!(text.ends_with(END), "{text}");
+        assert_eq!(Switch::read(&text).unwrap(), Switch { by: "A. Nobody add table inet evil".into(), ..by(By::Socket) });
         assert_eq!(Switch::read(&text).unwrap().port(8080), 8080);
     }
 

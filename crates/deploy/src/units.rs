@@ -10,9 +10,17 @@ use crate::build::HostBuild;
 use crate::command::quote;
 use crate::layout::{Layout, Slot};
 use crate::limits::Limits;
+use crate::listener;
+use crate::method::Method;
 
 /// The script's body; its head is made by [`settle`].
-const SETTLE: &str = concat!(include_str!("lead.sh"), "\n", include_str!("settle.sh"));
+const SETTLE: &str = concat!(
+    include_str!("lead.sh"),
+    "\n",
+    include_str!("listener.sh"),
+    "\n",
+    include_str!("settle.sh")
+);
 
 /// A file the host must have, with its mode.
 #[derive(Clone, Debug, PartialEq)]
@@ -49,6 +57,9 @@ pub(crate) fn files(layout: &Layout, app: &str, backend: &Backend) -> Vec<HostFi
             text: format!("PORT={}\n", slot.port(backend.port)),
         });
     }
+    if backend.switch == Method::Socket {
+        files.extend(listener::files(layout, app, backend));
+    }
     files
 }
 
@@ -57,6 +68,7 @@ fn settle(layout: &Layout, app: &str, backend: &Backend) -> String {
         ("app", app.to_owned()),
         ("base", layout.base().into_string()),
         ("run", layout.run().into_string()),
+        ("units", layout.units().into_string()),
         ("table", layout.table()),
         ("blue", Slot::Blue.port(backend.port).to_string()),
         ("green", Slot::Green.port(backend.port).to_string()),
@@ -90,7 +102,7 @@ fn proxy_lines(layout: &Layout, backend: &Backend) -> String {
 }
 
 /// One word of a unit file: `%` is systemd's own sign.
-fn unit_word(path: &str) -> String {
+pub(crate) fn unit_word(path: &str) -> String {
     path.replace('%', "%%")
 }
 
@@ -278,7 +290,7 @@ mod tests {
             assert!(file.path.starts_with("/scratch/50%/"), "{}", file.path);
             let settings = file.text.lines().filter(|line| {
                 line.split_once('=').is_some_and(|(name, _)| {
-                    let in_script = ["base", "run"].contains(&name);
+                    let in_script = ["base", "run", "units"].contains(&name);
                     in_script || name.starts_with(|c: char| c.is_ascii_uppercase())
                 })
             });

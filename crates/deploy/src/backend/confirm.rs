@@ -82,7 +82,7 @@ fn drain(
     let began = Instant::now();
     let mut renewed = began;
     loop {
-        if !State::ask(host, &deploy.app)?.slot(old).runs() {
+        if State::ask(host, &deploy.app)?.slot(old).has_ended() {
             return Ok(format!("slot {old} is empty"));
         }
         if began.elapsed() > limit + STOP_LIMIT {

@@ -6,6 +6,7 @@
 
 mod build;
 mod confirm;
+mod handover;
 mod health;
 mod migrate;
 mod stabilise;

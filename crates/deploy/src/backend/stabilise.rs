@@ -17,7 +17,7 @@ use crate::state::{Place, State};
 use crate::step::{Probed, Progress};
 
 use super::health::{RENEWAL, probe};
-use super::{out_of_order, reverted_meanwhile, switch, unit};
+use super::{handover, out_of_order, reverted_meanwhile, switch, unit};
 
 /// Between two observations.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -46,6 +46,10 @@ pub(super) fn perform(
     };
     let since = state.armed.as_ref().map_or(state.now, |armed| armed.at);
     rearm(host, deploy, backend)?;
+    // Where it was cut off before the slot of before was told to end, users meet both.
+    if let Err(reason) = handover::perform(host, deploy, backend)? {
+        return roll_back(host, deploy, slot, reason);
+    }
     match watch(host, deploy, slot, since, progress)? {
         Ok(probes) => Ok(format!(
             "{release} held for {} s: {probes} probes passed, no restart, no error in the journal",

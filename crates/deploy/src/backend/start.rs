@@ -38,14 +38,19 @@ mv -T "$1.new" "$1"
 echo written
 "#;
 
-/// `$1` slot link, `$2` what it shall name, `$3` unit, `$4` drain unit, `$5` boot unit.
+/// `$1` slot link, `$2` what it shall name, `$3` unit, `$4` drain unit, `$5` boot unit, `$6`
+/// what gives it the listener, `$7` `idle` where users are not led to this slot: then it
+/// listens on its own port.
 const RUN: &str = r#"set -eu
 systemctl --quiet is-enabled "$5" || systemctl --quiet enable "$5"
 if systemctl is-active --quiet "$4"; then systemctl stop "$4"; fi
 systemctl stop "$3"
 ln -s "$2" "$1.new.$$"
 mv -T "$1.new.$$" "$1"
-rm -f "$1.public"
+if [ "$7" = idle ]; then
+  rm -f "$1.public"
+  if [ -e "$6" ]; then rm -f "$6"; systemctl daemon-reload; fi
+fi
 sync "$(dirname "$1")"
 if ! systemctl is-active --quiet "$5"; then systemctl start "$5"; fi
 systemctl reset-failed "$3" || true
@@ -58,7 +63,8 @@ pub(super) fn perform(host: &Host, deploy: &Deploy) -> Result<String, DeployErro
     let backend = deploy.app.backend()?;
     let release = deploy.release.id();
     let state = State::ask(host, &deploy.app)?;
-    let slot = match state.place(&release) {
+    let place = state.place(&release);
+    let slot = match place {
         Place::Started(slot) => return Ok(format!("{release} runs in slot {slot}")),
         Place::Confirmed(slot) | Place::Armed(slot) if state.slot(slot).runs() => {
             return Ok(format!("{release} runs in slot {slot}"));
@@ -72,6 +78,7 @@ pub(super) fn perform(host: &Host, deploy: &Deploy) -> Result<String, DeployErro
             });
         }
     };
+    let is_idle = matches!(place, Place::Nowhere(_));
     let binary = layout.part(&release, Part::Backend).join(&backend.binary);
     let files = units::files(&layout, &deploy.app.name, backend);
     let Some(as_wanted) = look(host, &binary, &files)? else {
@@ -90,7 +97,7 @@ pub(super) fn perform(host: &Host, deploy: &Deploy) -> Result<String, DeployErro
         .input(record::members(deploy, Part::Backend, Some(slot)))
         .privileged();
     host.check(&begin)?;
-    if let Some(why) = run(host, &layout, slot, &release)? {
+    if let Some(why) = run(host, &layout, slot, &release, is_idle)? {
         return health::unhealthy(host, deploy, slot, format!("it did not start: {why}"));
     }
     Ok(format!(
@@ -135,6 +142,7 @@ fn run(
     layout: &Layout,
     slot: Slot,
     release: &str,
+    is_idle: bool,
 ) -> Result<Option<String>, DeployError> {
     let command = Command::script(RUN)
         .arg(layout.slot(slot))
@@ -143,7 +151,9 @@ fn run(
             layout.unit(slot),
             layout.drain_unit(slot),
             layout.boot_unit(),
+            layout.listener_drop_in(slot).into_string(),
         ])
+        .arg(if is_idle { "idle" } else { "users" })
         .privileged()
         .patience(Duration::from_secs(180));
     let output = host.run(&command)?;

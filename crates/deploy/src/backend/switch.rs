@@ -17,7 +17,7 @@ use crate::record;
 use crate::state::{Place, State};
 use crate::switch::Switch;
 
-use super::{health, out_of_order};
+use super::{handover, health, out_of_order};
 
 /// A proxy checks and reloads, and a service may take systemd's 90 s until it is killed.
 const PATIENCE: Duration = Duration::from_secs(180);
@@ -70,6 +70,13 @@ pub(super) fn perform(host: &Host, deploy: &Deploy) -> Result<String, DeployErro
             let file = &proxy.file;
             format!("{file} leads to slot {slot} with {release}, and the proxy has reloaded it")
         }
+        Method::Socket => match handover::perform(host, deploy, backend)? {
+            Ok(()) => format!(
+                "slot {slot} with {release} takes all that comes to port {port} from its listener"
+            ),
+            // For the stabilisation to find, as with any method; nobody was told to end.
+            Err(why) => format!("slot {slot} with {release} has the listener, but {why}"),
+        },
         Method::Restart => {
             await_restart(host, deploy, backend)?;
             format!("slot {slot} with {release} was started on port {port}, after the old one")

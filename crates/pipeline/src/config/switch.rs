@@ -8,7 +8,7 @@ use stagegate_deploy::{Method, Preset, Proxy, Watch};
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(
     untagged,
-    expecting = "`switch` is \"nft\", \"restart\", or a table for a proxy: `{ preset = \"nginx\" | \"caddy\" | \"haproxy\", file = \"/etc/…\" }` or `{ template = \"path/in/the/workspace\", file = \"/etc/…\", check = [\"…\"], reload = [\"…\"] }`, and `watch = \"public\" | \"slot\"`"
+    expecting = "`switch` is \"nft\", \"socket\", \"restart\", or a table for a proxy: `{ preset = \"nginx\" | \"caddy\" | \"haproxy\", file = \"/etc/…\" }` or `{ template = \"path/in/the/workspace\", file = \"/etc/…\", check = [\"…\"], reload = [\"…\"] }`, and `watch = \"public\" | \"slot\"`"
 )]
 pub enum SwitchConfig {
     /// One that needs nothing else said.
@@ -29,6 +29,8 @@ impl Default for SwitchConfig {
 pub enum PlainSwitch {
     /// The kernel redirects the public port.
     Nft,
+    /// systemd holds the public port, and the new release is started with that listener.
+    Socket,
     /// The new release is started on the public port when the old one has stopped.
     Restart,
 }
@@ -100,6 +102,7 @@ impl SwitchConfig {
     pub(crate) fn method(&self) -> Method {
         match self {
             SwitchConfig::Plain(PlainSwitch::Nft) => Method::Nft,
+            SwitchConfig::Plain(PlainSwitch::Socket) => Method::Socket,
             SwitchConfig::Plain(PlainSwitch::Restart) => Method::Restart,
             SwitchConfig::Proxy(proxy) => Method::Template(proxy.method()),
         }
@@ -147,6 +150,7 @@ mod tests {
     #[test]
     fn each_way_is_understood() {
         assert_eq!(parse("\"nft\"").unwrap().method(), Method::Nft);
+        assert_eq!(parse("\"socket\"").unwrap().method(), Method::Socket);
         assert_eq!(parse("\"restart\"").unwrap().method(), Method::Restart);
         let nginx = "{ preset = \"nginx\", file = \"/etc/nginx/conf.d/a.conf\", watch = \"slot\" }";
         let method = parse(nginx).unwrap().method();

@@ -230,10 +230,11 @@ impl Deploy<'_> {
     }
 }
 
-/// How users come over, where it is not the kernel's own way, which loses nothing.
+/// How users come over, where it is not by the kernel's rules.
 fn switched_by(app: &App) -> &'static str {
     match app.backend.as_ref().map(|backend| &backend.switch) {
         Some(Method::Template(_)) => ", by its proxy",
+        Some(Method::Socket) => ", by the listener that systemd holds",
         Some(Method::Restart) => ", by a restart: what users ask until it answers fails",
         Some(Method::Nft) | None => "",
     }

@@ -123,6 +123,12 @@ impl Supervisor {
             Some((file, instance)) => (file, Some(instance)),
             None => (name.to_owned(), None),
         };
+        for with_drop_ins in [name, &file] {
+            let directory = self.unit_directory().join(format!("{with_drop_ins}.d"));
+            if directory.exists() {
+                return Err((1, format!("{directory}: drop-ins are not understood here")));
+            }
+        }
         let path = self.unit_directory().join(file);
         let text =
             std::fs::read_to_string(&path).map_err(|_| (5, format!("Unit {name} not found.")))?;

@@ -118,8 +118,12 @@ async fn stop(host: &Arc<Supervisor>, call: &Call<'_>) -> Outcome {
             continue;
         }
         let known = host.world().units.contains_key(unit);
-        if !known && host.read_unit(unit).is_err() {
-            return Err((5, format!("Failed to stop {unit}: Unit {unit} not loaded.")));
+        match host.read_unit(unit) {
+            Err((5, _)) if !known => {
+                return Err((5, format!("Failed to stop {unit}: Unit {unit} not loaded.")));
+            }
+            Err(why) if !known => return Err(why),
+            _ => {}
         }
         host.stop(unit).await;
     }

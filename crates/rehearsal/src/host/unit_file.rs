@@ -128,6 +128,9 @@ impl Service {
                 .strip_prefix('[')
                 .and_then(|rest| rest.strip_suffix(']'))
             {
+                if name == "Socket" {
+                    return Err(at("a stand-in host hands no listener on; a real one does".into()));
+                }
                 section = ["Unit", "Service", "Install"]
                     .into_iter()
                     .find(|known| *known == name)
@@ -394,7 +397,8 @@ mod tests {
         check("Restart=sometimes", "`sometimes`");
         check("RestartSec=1fortnight", "`fortnight`");
         check("Environment=A", "no assignment");
-        check("[Socket]", "unknown section");
+        check("[Socket]", "hands no listener on");
+        check("[Timer]", "unknown section");
         check("nonsense", "no assignment");
         let read = |exec: &str| Service::read(&format!("[Service]\nExecStart={exec}\n"), None);
         assert!(read("-/bin/true").unwrap_err().contains("prefixes"));

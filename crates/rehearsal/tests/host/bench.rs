@@ -285,7 +285,7 @@ impl Bench {
     pub(crate) fn may_lose(&self, kind: Kind) -> bool {
         let kept = matches!(kind, Kind::GetKept | Kind::PostKept);
         match self.app.backend.as_ref().unwrap().switch {
-            Method::Nft => false,
+            Method::Nft | Method::Socket => false,
             Method::Template(_) => kept,
             Method::Restart => true,
         }

@@ -1,6 +1,6 @@
 //! The zero-loss matrix, on real hosts: every way of asking, from another host and from
 //! the host itself, during many deploys and as many ways back. No request may fail where
-//! the kernel or a proxy switches; what a restart loses is counted beside it.
+//! the kernel, a listener or a proxy switches; what a restart loses is counted beside it.
 //!
 //! `STAGEGATE_DEPLOYS` says how many deploys. The table is printed as Markdown.
 
@@ -18,6 +18,9 @@ use super::traffic::{Counts, Traffic};
 pub(crate) const SCENARIOS: &[super::Scenario] = &[
     ("no_request_fails_in_any_cell_of_the_matrix", || {
         without_loss("nft", |_| {});
+    }),
+    ("by_a_listener_no_request_fails_either", || {
+        without_loss("socket", |bench| bench.backend().switch = Method::Socket);
     }),
     ("behind_haproxy_no_request_fails_either", || {
         without_loss("haproxy", |bench| bench.behind(Preset::Haproxy));

@@ -23,10 +23,10 @@ pub(crate) const PUBLIC_PORT: u16 = 8080;
 
 /// Makes a host as if fresh.
 const RESET: &str = r#"set -eu
-for unit in timer service; do systemctl stop "guestbook-*.$unit"; done
+for unit in timer socket service; do systemctl stop "guestbook-*.$unit"; done
 systemctl stop 'fault-*.service'
 rm -rf /opt/* /opt/.filler /etc/guestbook /var/lib/guestbook /run/stagegate-guestbook
-rm -f /etc/systemd/system/guestbook-* /etc/systemd/system/*.wants/guestbook-*
+rm -rf /etc/systemd/system/guestbook-* /etc/systemd/system/*.wants/guestbook-*
 nft flush ruleset
 systemctl daemon-reload
 systemctl reset-failed
@@ -359,7 +359,8 @@ fn cut_power(directory: &Utf8Path) {
     }
 }
 
-/// The slot that the host's rules name, or its proxy's file, or that is on the public port.
+/// The slot that the host's rules name, or its proxy's file, or that is on the public port,
+/// or has the listener.
 fn serving_slot(directory: &Utf8Path) -> Option<&'static str> {
     let root = directory.join("root");
     let proxy = std::fs::read_to_string(root.join("etc/nginx/conf.d/guestbook.conf"));
@@ -375,6 +376,9 @@ fn serving_slot(directory: &Utf8Path) -> Option<&'static str> {
             .exists()
     };
     if let Some(slot) = ["blue", "green"].into_iter().find(|slot| public(slot)) {
+        return Some(slot);
+    }
+    if let Some(slot) = slot_with_listener(&root) {
         return Some(slot);
     }
     let table = [
@@ -393,6 +397,17 @@ fn serving_slot(directory: &Utf8Path) -> Option<&'static str> {
     } else {
         None
     }
+}
+
+/// The slot that was last given the listener, which both may have for a while.
+fn slot_with_listener(root: &Utf8Path) -> Option<&'static str> {
+    let units = root.join("etc/systemd/system");
+    let given = |slot: &str| {
+        let directory = units.join(format!("guestbook-backend@{slot}.service.d"));
+        std::fs::metadata(directory.join("listener.conf")).and_then(|file| file.modified())
+    };
+    let given = ["blue", "green"].map(|slot| given(slot).ok().map(|at| (at, slot)));
+    given.into_iter().flatten().max().map(|(_, slot)| slot)
 }
 
 /// Runs a command inside a host; its output, or what went wrong.

@@ -2,11 +2,13 @@
 //! words, and whatever the stand-in does not understand.
 
 use stagegate_deploy::{
-    BackendStep, Command, ConnectError, DeployError, Host, RunError, perform_backend, survey,
+    BackendStep, Command, ConnectError, DeployError, Host, Method, RunError, perform_backend,
+    survey,
 };
 use stagegate_rehearsal::host::HostFault;
 
 use super::bench::{Bench, FIRST, SECOND};
+use super::faults::UNTIL_SWITCH;
 
 pub(crate) const SCENARIOS: &[super::Scenario] = &[
     (
@@ -33,10 +35,16 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
 ];
 
 /// A real host understands more.
-pub(crate) const OF_THE_STAND_IN: &[super::Scenario] = &[(
-    "what_is_not_understood_is_an_error",
-    what_is_not_understood_is_an_error,
-)];
+pub(crate) const OF_THE_STAND_IN: &[super::Scenario] = &[
+    (
+        "what_is_not_understood_is_an_error",
+        what_is_not_understood_is_an_error,
+    ),
+    (
+        "a_listener_is_refused_and_nothing_is_switched",
+        a_listener_is_refused_and_nothing_is_switched,
+    ),
+];
 
 fn refused(bench: &Bench) -> ConnectError {
     Host::connect(&bench.target()).unwrap_err()
@@ -219,4 +227,23 @@ fn what_is_not_understood_is_an_error() {
     let unit = bench.on_host("etc/systemd/system/foreign.service");
     std::fs::write(unit, "[Service]\nUser=somebody-else\nExecStart=/bin/true\n").unwrap();
     check("systemctl start foreign", "User=somebody-else");
+    let drop_in = bench.on_host("etc/systemd/system/plain.service.d");
+    std::fs::create_dir(drop_in).unwrap();
+    check("systemctl start plain", "drop-ins are not understood");
+}
+
+fn a_listener_is_refused_and_nothing_is_switched() {
+    let mut bench = Bench::new(Vec::new());
+    bench.deploy_backend(FIRST);
+    bench.backend().switch = Method::Socket;
+    let program = bench.program();
+    let error = bench
+        .run_backend(&bench.deploy(SECOND), Some(&program), UNTIL_SWITCH)
+        .unwrap_err()
+        .to_string();
+    for part in ["hands no listener on", "nothing was switched"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert_eq!(bench.serving().as_deref(), Some("1"));
+    assert_eq!(bench.host.timers(), Vec::<String>::new());
 }

@@ -4,7 +4,7 @@
 use stagegate_deploy::{BackendStep, Method, Preset, Watch, survey};
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
-use super::faults::{UNTIL_SWITCH, check_settled};
+use super::faults::{UNTIL_SWITCH, check_settled, rolled_back};
 use super::ways_back;
 
 /// On every host.
@@ -36,6 +36,33 @@ pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[
     ("by_restart_a_power_cut_restores_the_old", || {
         ways_back::reboot_before(&mut restart());
     }),
+    ("by_socket_a_crash_rolls_back", || {
+        ways_back::crash(&mut socket());
+    }),
+    ("by_socket_a_lost_client_is_reverted", || {
+        ways_back::lost_client(&mut socket());
+    }),
+    ("by_socket_a_lost_first_deploy_leaves_nothing", || {
+        let mut bench = socket();
+        ways_back::lost_first_deploy(&mut bench);
+    }),
+    ("by_socket_a_revert_is_at_once", || {
+        ways_back::revert_now(&mut socket());
+    }),
+    ("by_socket_a_reboot_keeps_the_new", || {
+        ways_back::reboot_after(&mut socket());
+    }),
+    ("by_socket_a_power_cut_restores_the_old", || {
+        ways_back::reboot_before(&mut socket());
+    }),
+    (
+        "a_change_to_a_listener_goes_both_ways",
+        a_change_to_a_listener_goes_both_ways,
+    ),
+    (
+        "who_does_not_take_its_listener_replaces_nobody",
+        who_does_not_take_its_listener_replaces_nobody,
+    ),
     ("behind_nginx_a_crash_rolls_back", || {
         ways_back::crash(&mut nginx());
     }),
@@ -71,6 +98,12 @@ fn restart() -> Bench {
     bench
 }
 
+fn socket() -> Bench {
+    let mut bench = Bench::new(Vec::new());
+    bench.backend().switch = Method::Socket;
+    bench
+}
+
 fn nginx() -> Bench {
     let mut bench = Bench::new(Vec::new());
     bench.behind(Preset::Nginx);
@@ -102,6 +135,67 @@ fn a_change_of_method_goes_both_ways() {
     eventually("it answers again", || bench.get("/health").is_some());
     check_settled(&bench, FIRST, &outcomes);
 }
+
+/// From rules to a listener, back, and again; then to a program that listens by itself.
+fn a_change_to_a_listener_goes_both_ways() {
+    let mut bench = Bench::new(Vec::new());
+    bench.deploy_backend(FIRST);
+    let load = bench.load();
+    bench.backend().switch = Method::Socket;
+    bench.backend().revert_after_seconds = 2;
+    bench
+        .run_backend(&bench.deploy(SECOND), Some(&bench.program()), UNTIL_SWITCH)
+        .unwrap();
+    assert_eq!(bench.serving().as_deref(), Some("2"));
+    let outcomes = ["1 confirmed", "2 reverted"];
+    eventually("the host reverts", || bench.outcomes() == outcomes);
+    check_settled(&bench, FIRST, &outcomes);
+    std::fs::remove_file(bench.on_host("opt/guestbook/lease")).unwrap();
+    bench.backend().revert_after_seconds = 120;
+    bench.deploy_backend(SECOND);
+    bench.backend().switch = Method::Nft;
+    bench.deploy_backend(FIRST);
+    let outcomes = ["1 confirmed", "2 reverted", "2 confirmed", "1 confirmed"];
+    check_settled(&bench, FIRST, &outcomes);
+    let samples = load.stop();
+    assert!(samples.iter().all(|sample| !sample.failed()), "{samples:?}");
+    // The listener was closed with the last slot that had it, so the port is free.
+    bench.backend().switch = Method::Socket;
+    bench.deploy_backend(SECOND);
+    bench.backend().switch = Method::Restart;
+    bench.deploy_backend(FIRST);
+    bench.host.reboot().unwrap();
+    eventually("it answers again", || bench.get("/health").is_some());
+    let outcomes = [&outcomes[..], &["2 confirmed", "1 confirmed"]].concat();
+    check_settled(&bench, FIRST, &outcomes);
+}
+
+/// It is well on its own port, and listens there still when it is given a listener: the old
+/// release goes on, since nobody answers for the new one.
+fn who_does_not_take_its_listener_replaces_nobody() {
+    let mut bench = socket();
+    bench.deploy_backend(FIRST);
+    bench.backend().health_deadline_seconds = 2;
+    let load = bench.load();
+    let program = bench.script(LISTENS_BY_ITSELF);
+    let mut deploy = bench.deploy(SECOND);
+    deploy.release.version = "9.9.9".parse().unwrap();
+    let outcome = bench.run_backend(&deploy, Some(&program), &BackendStep::ALL);
+    rolled_back(outcome, "with the listener");
+    let samples = load.stop();
+    assert!(samples.iter().all(|sample| !sample.failed()), "{samples:?}");
+    check_settled(&bench, FIRST, &["1 confirmed", "2 reverted"]);
+}
+
+/// Says that it is well, on the port that it is told.
+const LISTENS_BY_ITSELF: &str = r#"exec perl -MIO::Socket::INET -e '
+my $listener = IO::Socket::INET->new(LocalPort => $ENV{PORT}, Listen => 20, ReuseAddr => 1) or die;
+my $said = "{\"version\":\"9.9.9\"}";
+while (my $client = $listener->accept) {
+  while (my $line = <$client>) { last if $line =~ /^\r?\n/ }
+  print $client "HTTP/1.1 200 OK\r\nContent-Length: ", length $said, "\r\nConnection: close\r\n\r\n", $said;
+  close $client;
+}'"#;
 
 fn what_nginx_refuses_is_not_switched() {
     let mut bench = nginx();

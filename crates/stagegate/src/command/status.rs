@@ -1,6 +1,6 @@
 //! `status`: what is half done, and what runs where.
 
-use stagegate_deploy::Health;
+use stagegate_deploy::{By, Health};
 use stagegate_pipeline::{Journal, World};
 
 use super::hosts;
@@ -90,6 +90,12 @@ fn words(status: &stagegate_deploy::HostStatus) -> String {
     let slot = status
         .slot
         .map_or_else(String::new, |slot| format!(" in slot {}", slot.name()));
+    let led = match status.by_what {
+        Some(By::Nft) | None => "",
+        Some(By::Template) => ", users led by a proxy",
+        Some(By::Socket) => ", users led by the listener that systemd holds",
+        Some(By::Restart) => ", on the public port itself",
+    };
     let since = status
         .since
         .as_ref()
@@ -107,5 +113,5 @@ fn words(status: &stagegate_deploy::HostStatus) -> String {
         .armed
         .as_ref()
         .map_or("", |_| ", switch not confirmed yet");
-    format!("runs {release}{slot}{since}, {health}{frontend}{armed}")
+    format!("runs {release}{slot}{since}, {health}{led}{frontend}{armed}")
 }

@@ -53,7 +53,7 @@ pub(super) fn write(
         {
             production["url"] = format!("http://127.0.0.1:{}/", host.public_port()).into();
         }
-        if through_a_proxy(config) {
+        if not_by_the_firewall(config).is_some() {
             value["app"] = serde_json::json!({ "backend": { "switch": PlainSwitch::Nft } });
         }
         if builds_on_hosts(config) {
@@ -79,9 +79,13 @@ fn build_of(world: &StandInWorld) -> serde_json::Value {
     serde_json::json!({ "git": world.remote(), "env": env })
 }
 
-/// Whether users come through a proxy, which the stand-in host does not have: there its
-/// firewall leads them, and the report says so.
-pub(super) fn through_a_proxy(config: &Config) -> bool {
+/// How users come, where the stand-in host cannot do it: it has no proxy, and hands no
+/// listener on. There its firewall leads them, and the report says so.
+pub(super) fn not_by_the_firewall(config: &Config) -> Option<&'static str> {
     let backend = config.app.as_ref().and_then(|app| app.backend.as_ref());
-    backend.is_some_and(|backend| matches!(backend.switch, SwitchConfig::Proxy(_)))
+    match backend?.switch {
+        SwitchConfig::Proxy(_) => Some("a proxy"),
+        SwitchConfig::Plain(PlainSwitch::Socket) => Some("a listener"),
+        SwitchConfig::Plain(PlainSwitch::Nft | PlainSwitch::Restart) => None,
+    }
 }

@@ -105,9 +105,9 @@ pub(super) fn look(
             .collect();
         seen.timers = host.timers();
         seen.not_enforced = host.not_enforced();
-        if super::overlay::through_a_proxy(config) {
-            let instead = "the switch by a proxy (the firewall led users instead)";
-            seen.not_enforced.push(instead.to_owned());
+        if let Some(by) = super::overlay::not_by_the_firewall(config) {
+            let instead = format!("the switch by {by} (the firewall led users instead)");
+            seen.not_enforced.push(instead);
         }
         let name = config
             .app
