@@ -56,9 +56,8 @@ pub fn serve(
         };
         stream.set_nonblocking(false)?;
         let guestbook = Arc::clone(&guestbook);
-        conversations.retain(|conversation: &std::thread::JoinHandle<()>| {
-            !conversation.is_finished()
-        });
+        conversations
+            .retain(|conversation: &std::thread::JoinHandle<()>| !conversation.is_finished());
         conversations
             .push(std::thread::Builder::new().spawn(move || converse(&stream, &guestbook))?);
     }
@@ -137,7 +136,9 @@ mod tests {
         let own = listener.try_clone().unwrap();
         let serving = std::thread::spawn(move || serve(&own, &told, guestbook));
         let mut accepted = TcpStream::connect(address).unwrap();
-        accepted.write_all(b"GET /version HTTP/1.1\r\n\r\n").unwrap();
+        accepted
+            .write_all(b"GET /version HTTP/1.1\r\n\r\n")
+            .unwrap();
         // It answers, so it was accepted.
         assert_eq!(accepted.read(&mut [0; 1]).unwrap(), 1);
         tell.write_all(b"x").unwrap();

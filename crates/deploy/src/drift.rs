@@ -15,6 +15,7 @@ use crate::error::DeployError;
 use crate::facts::private;
 use crate::host::Host;
 use crate::layout::{Layout, Part};
+use crate::listener;
 use crate::method::By;
 use crate::switch::Switch;
 use crate::units;
@@ -47,6 +48,7 @@ pub(crate) fn drift(host: &Host, app: &App, current: &Switch) -> Result<Vec<Stri
     let env_file = backend.env_file.as_ref().map(|f| layout.host_path(f));
     let mut files = units::files(&layout, &app.name, backend);
     files.extend(current.proxy_file(&layout, backend));
+    files.extend(listener::handed_on(&layout, backend, current));
     let command = Command::script(ASK)
         .arg(&place)
         .arg(place.join(&backend.binary))

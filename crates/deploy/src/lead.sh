@@ -30,7 +30,7 @@ lead_at_boot() {
     socket)
       rm -f "$base/slots/blue.public" "$base/slots/green.public"
       slot=$(field slot "$1")
-      give_listener "$slot"
+      if ! cmp -s "$base/switch/listener.conf" "$(drop_in "$slot")"; then give_listener "$slot"; fi
       if ! runs "$unit@$(other "$slot").service"; then withhold_listener "$(other "$slot")"; fi
       ;;
     restart)

@@ -8,6 +8,8 @@
 
 use crate::app::Backend;
 use crate::layout::Layout;
+use crate::method::{By, Method};
+use crate::switch::Switch;
 use crate::units::{HostFile, unit_word};
 
 /// The files of an app whose users are led by a listener.
@@ -23,6 +25,16 @@ pub(crate) fn files(layout: &Layout, app: &str, backend: &Backend) -> [HostFile;
         file(units.join(format!("{name}.service")), holder(app, backend)),
         file(layout.listener_settings(), settings(&name, backend)),
     ]
+}
+
+/// What the slot that users are led to was handed it by.
+pub(crate) fn handed_on(layout: &Layout, backend: &Backend, current: &Switch) -> Option<HostFile> {
+    let by_listener = current.by_what == By::Socket && backend.switch == Method::Socket;
+    by_listener.then(|| HostFile {
+        path: layout.listener_drop_in(current.slot).into_string(),
+        mode: "0644",
+        text: settings(&layout.listener(), backend),
+    })
 }
 
 /// A slot that crashes lets systemd look at the listener again, so such looks are not
@@ -87,11 +99,12 @@ mod tests {
     fn whoever_inherits_the_listener_keeps_it_as_it_is() {
         let layout = Layout::new(&Target::parse("root@host").unwrap(), &app());
         let [socket, holder, settings] = files(&layout, "guestbook", &backend());
-        assert_eq!(
-            socket.path,
-            "/etc/systemd/system/guestbook-listener.socket"
+        assert_eq!(socket.path, "/etc/systemd/system/guestbook-listener.socket");
+        assert!(
+            socket.text.contains("\nListenStream=8080\n"),
+            "{}",
+            socket.text
         );
-        assert!(socket.text.contains("\nListenStream=8080\n"), "{}", socket.text);
         assert_eq!(settings.path, "/opt/guestbook/switch/listener.conf");
         let inherits = "\nSockets=guestbook-listener.socket\n";
         assert!(settings.text.contains(inherits), "{}", settings.text);

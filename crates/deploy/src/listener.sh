@@ -21,10 +21,16 @@ stays() {
   esac
 }
 
+# Whether what runs in a slot was started with the listener.
+inherited() {
+  pid=$(systemctl show -p MainPID "$unit@$1.service")
+  pid=${pid#MainPID=}
+  [ "${pid:-0}" != 0 ] && tr '\0' '\n' <"/proc/$pid/environ" | grep -q '^LISTEN_FDS='
+}
+
 # From its next start on, a slot inherits the listener.
 give_listener() {
   file=$(drop_in "$1")
-  if cmp -s "$base/switch/listener.conf" "$file"; then return 0; fi
   mkdir -p "$(dirname "$file")" || return 1
   write_beside "$file" <"$base/switch/listener.conf" || return 1
   systemctl daemon-reload
@@ -36,9 +42,10 @@ withhold_listener() {
   file=$(drop_in "$1")
   [ -e "$file" ] || return 0
   rm -f "$file"
-  # What else is in there is somebody else's.
-  rmdir "$(dirname "$file")" 2>/dev/null || true
   systemctl daemon-reload
+  # An empty directory would say that systemd has not heard of it yet; what else is in
+  # there is somebody else's.
+  rmdir "$(dirname "$file")" 2>/dev/null || true
   if ! has_listener blue && ! has_listener green; then
     systemctl stop "$app-listener.socket" "$app-listener.service"
   fi
@@ -73,7 +80,7 @@ lead_listener() {
       rm -f "$base/slots/$each.public"
     fi
   done
-  if has_listener "$slot" && stays "$slot"; then return 0; fi
+  if stays "$slot" && inherited "$slot"; then return 0; fi
   systemctl start "$app-listener.socket" || return 1
   give_listener "$slot" || return 1
   # On a way back the slot may still answer what it had accepted. Where nobody accepts

@@ -132,7 +132,10 @@ fn told(path: &Utf8PathBuf, text: &str, wanted: &str) -> String {
     let ours: Vec<&str> = wanted.lines().collect();
     let settings: Vec<&str> = ours.iter().filter_map(|line| name(line)).collect();
     let is_known = |name: &str| settings.contains(&name) || Limits::SETTINGS.contains(&name);
-    let of_settings = matches!(path.extension(), Some("service" | "socket" | "conf" | "env"));
+    let of_settings = matches!(
+        path.extension(),
+        Some("service" | "socket" | "conf" | "env")
+    );
     let mut out = String::new();
     for line in text.lines() {
         let line = match name(line) {

@@ -112,6 +112,8 @@ drain_later() {
       systemctl stop "$app-drain-$1.service"
     fi
     systemd-run --quiet --collect --unit="$app-drain-$1" -- "$base/switch/settle" drain "$1"
+  else
+    withhold_listener "$1"
   fi
 }
 

@@ -199,7 +199,13 @@ mod tests {
         assert_eq!(Switch::read(&text).unwrap().port(8080), 8080);
         let text = file(&by(By::Socket), Method::Socket);
         assert!(text.ends_with(END), "{text}");
-        assert_eq!(Switch::read(&text).unwrap(), Switch { by: "A. Nobody add table inet evil".into(), ..by(By::Socket) });
+        assert_eq!(
+            Switch::read(&text).unwrap(),
+            Switch {
+                by: "A. Nobody add table inet evil".into(),
+                ..by(By::Socket)
+            }
+        );
         assert_eq!(Switch::read(&text).unwrap().port(8080), 8080);
     }
 

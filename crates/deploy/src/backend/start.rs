@@ -49,7 +49,12 @@ ln -s "$2" "$1.new.$$"
 mv -T "$1.new.$$" "$1"
 if [ "$7" = idle ]; then
   rm -f "$1.public"
-  if [ -e "$6" ]; then rm -f "$6"; systemctl daemon-reload; fi
+  given=$(dirname "$6")
+  if [ -d "$given" ]; then
+    rm -f "$6"
+    systemctl daemon-reload
+    rmdir "$given" 2>/dev/null || true
+  fi
 fi
 sync "$(dirname "$1")"
 if ! systemctl is-active --quiet "$5"; then systemctl start "$5"; fi

@@ -123,7 +123,7 @@ impl Supervisor {
             Some((file, instance)) => (file, Some(instance)),
             None => (name.to_owned(), None),
         };
-        for with_drop_ins in [name, &file] {
+        for with_drop_ins in [name, file.as_str()] {
             let directory = self.unit_directory().join(format!("{with_drop_ins}.d"));
             if directory.exists() {
                 return Err((1, format!("{directory}: drop-ins are not understood here")));

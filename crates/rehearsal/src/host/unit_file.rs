@@ -129,7 +129,9 @@ impl Service {
                 .and_then(|rest| rest.strip_suffix(']'))
             {
                 if name == "Socket" {
-                    return Err(at("a stand-in host hands no listener on; a real one does".into()));
+                    return Err(at(
+                        "a stand-in host hands no listener on; a real one does".into()
+                    ));
                 }
                 section = ["Unit", "Service", "Install"]
                     .into_iter()
