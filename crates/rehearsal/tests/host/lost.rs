@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use stagegate_deploy::BackendStep;
+use stagegate_deploy::{BackendStep, Method};
 use stagegate_pipeline::RunEnd;
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
@@ -26,13 +26,13 @@ enum Blow {
 }
 
 macro_rules! at_every_step {
-    ($($name:literal: $blow:ident at $step:ident,)*) => {
-        &[$(($name, || lost(Blow::$blow, BackendStep::$step))),*]
+    ($method:ident; $($name:literal: $blow:ident at $step:ident,)*) => {
+        &[$(($name, || lost(Method::$method, Blow::$blow, BackendStep::$step))),*]
     };
 }
 
 /// On real hosts.
-pub(crate) const SCENARIOS: &[super::Scenario] = at_every_step![
+pub(crate) const SCENARIOS: &[super::Scenario] = at_every_step![Nft;
     "a_client_cancelled_in_a_long_watch": CancelALongWatch at Stabilise,
     "a_client_killed_while_it_uploads": Kill at Upload,
     "a_client_killed_while_it_starts_a_slot": Kill at Start,
@@ -57,11 +57,21 @@ pub(crate) const SCENARIOS: &[super::Scenario] = at_every_step![
     "a_power_cut_while_confirming": Power at Confirm,
 ];
 
+/// Where a listener is handed on, more than one thing happens between two slots.
+pub(crate) const BY_A_LISTENER: &[super::Scenario] = at_every_step![Socket;
+    "by_socket_a_client_killed_while_it_switches": Kill at Switch,
+    "by_socket_a_client_killed_while_it_watches": Kill at Stabilise,
+    "by_socket_a_client_killed_while_it_confirms": Kill at Confirm,
+    "by_socket_a_power_cut_while_switching": Power at Switch,
+    "by_socket_a_power_cut_while_confirming": Power at Confirm,
+];
+
 /// From the step's beginning to the blow; steps take some hundred milliseconds.
 const INTO_THE_STEP: Duration = Duration::from_millis(60);
 
-fn lost(blow: Blow, step: BackendStep) {
+fn lost(method: Method, blow: Blow, step: BackendStep) {
     let mut bench = Bench::new(Vec::new());
+    bench.backend().switch = method;
     bench.deploy_backend(FIRST);
     let patient = bench.app.clone();
     bench.app.lease_seconds = 10;
@@ -130,7 +140,7 @@ fn real(bench: &Bench) -> &RealHost {
 /// One backend, and nothing that could change this by itself.
 fn is_quiet(bench: &Bench) -> bool {
     let own = "systemctl list-units --all --plain --no-legend 'guestbook-*' | \
-        grep -v -e 'guestbook-backend@' -e guestbook-switch.service || true";
+        grep -v -e 'guestbook-backend@' -e guestbook-switch.service -e 'guestbook-listener[.]' || true";
     let host = real(bench);
     host.try_inside(own).is_ok_and(|units| units.is_empty())
         && host.processes().len() == 1

@@ -75,6 +75,7 @@ fn main() -> ExitCode {
         // The longest first, so that it does not run alone at the end.
         all.extend(switches::OF_REAL_HOSTS);
         all.extend(lost::SCENARIOS);
+        all.extend(lost::BY_A_LISTENER);
         all.extend(intrusions::OF_REAL_HOSTS);
         all.extend(programs::OF_REAL_HOSTS);
         all.extend(builds::OF_REAL_HOSTS);

@@ -1,7 +1,7 @@
 //! The ways of switching beside the kernel's: a restart, and proxies. Every way back that
 //! holds for one holds for all; what a proxy refuses changes nothing.
 
-use stagegate_deploy::{BackendStep, Method, Preset, Watch, survey};
+use stagegate_deploy::{BackendStep, By, Method, Preset, Watch, status, survey};
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
 use super::faults::{UNTIL_SWITCH, check_settled, rolled_back};
@@ -58,6 +58,10 @@ pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[
     (
         "a_change_to_a_listener_goes_both_ways",
         a_change_to_a_listener_goes_both_ways,
+    ),
+    (
+        "a_listener_is_announced_and_then_watched",
+        a_listener_is_announced_and_then_watched,
     ),
     (
         "who_does_not_take_its_listener_replaces_nobody",
@@ -168,6 +172,27 @@ fn a_change_to_a_listener_goes_both_ways() {
     eventually("it answers again", || bench.get("/health").is_some());
     let outcomes = [&outcomes[..], &["2 confirmed", "1 confirmed"]].concat();
     check_settled(&bench, FIRST, &outcomes);
+}
+
+fn a_listener_is_announced_and_then_watched() {
+    let bench = socket();
+    let unit = "/etc/systemd/system/guestbook-listener.socket";
+    let pending = survey(&bench.connect(), &bench.app).unwrap().pending;
+    let announced = pending.iter().find(|file| file.path == unit).unwrap();
+    assert_eq!(announced.there, None);
+    assert!(
+        announced.wanted.contains("ListenStream=8080"),
+        "{announced:?}"
+    );
+    bench.deploy_backend(FIRST);
+    let told = || status(&bench.connect(), &bench.app).unwrap();
+    assert_eq!(told().by_what, Some(By::Socket));
+    assert_eq!(told().drift, Vec::<String>::new());
+    assert_eq!(survey(&bench.connect(), &bench.app).unwrap().pending, []);
+    let drop_in = "etc/systemd/system/guestbook-backend@blue.service.d/listener.conf";
+    std::fs::remove_file(bench.on_host(drop_in)).unwrap();
+    let drift = told().drift;
+    assert!(drift.len() == 1 && drift[0].contains(drop_in), "{drift:?}");
 }
 
 /// It is well on its own port, and listens there still when it is given a listener: the old
