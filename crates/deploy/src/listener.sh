@@ -58,6 +58,12 @@ withhold_from_stopped() {
   done
 }
 
+# A holder that was left alone would keep the socket from starting.
+open_listener() {
+  systemctl start "$app-listener.socket" ||
+    { systemctl stop "$app-listener.service" && systemctl start "$app-listener.socket"; }
+}
+
 # The port is freed for a program that listens on it by itself.
 close_listener() {
   for each in blue green; do
@@ -81,7 +87,7 @@ lead_listener() {
     fi
   done
   if stays "$slot" && inherited "$slot"; then return 0; fi
-  systemctl start "$app-listener.socket" || return 1
+  open_listener || return 1
   give_listener "$slot" || return 1
   # On a way back the slot may still answer what it had accepted. Where nobody accepts
   # meanwhile, those who wait are not left to wait for that.
