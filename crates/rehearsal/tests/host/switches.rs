@@ -2,6 +2,7 @@
 //! holds for one holds for all; what a proxy refuses changes nothing.
 
 use stagegate_deploy::{BackendStep, By, Method, Preset, Watch, status, survey};
+use stagegate_rehearsal::load::{Load, Sample};
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
 use super::faults::{UNTIL_SWITCH, check_settled, rolled_back};
@@ -140,6 +141,12 @@ fn a_change_of_method_goes_both_ways() {
     check_settled(&bench, FIRST, &outcomes);
 }
 
+fn nothing_failed(load: Load) {
+    let failed = load.stop().into_iter().filter(Sample::failed);
+    let failed: Vec<Sample> = failed.collect();
+    assert!(failed.is_empty(), "{failed:?}");
+}
+
 /// From rules to a listener, back, and again; then to a program that listens by itself.
 fn a_change_to_a_listener_goes_both_ways() {
     let mut bench = Bench::new(Vec::new());
@@ -161,8 +168,7 @@ fn a_change_to_a_listener_goes_both_ways() {
     bench.deploy_backend(FIRST);
     let outcomes = ["1 confirmed", "2 reverted", "2 confirmed", "1 confirmed"];
     check_settled(&bench, FIRST, &outcomes);
-    let samples = load.stop();
-    assert!(samples.iter().all(|sample| !sample.failed()), "{samples:?}");
+    nothing_failed(load);
     // The listener was closed with the last slot that had it, so the port is free.
     bench.backend().switch = Method::Socket;
     bench.deploy_backend(SECOND);
@@ -207,8 +213,7 @@ fn who_does_not_take_its_listener_replaces_nobody() {
     deploy.release.version = "9.9.9".parse().unwrap();
     let outcome = bench.run_backend(&deploy, Some(&program), &BackendStep::ALL);
     rolled_back(outcome, "with the listener");
-    let samples = load.stop();
-    assert!(samples.iter().all(|sample| !sample.failed()), "{samples:?}");
+    nothing_failed(load);
     check_settled(&bench, FIRST, &["1 confirmed", "2 reverted"]);
 }
 
@@ -238,8 +243,7 @@ fn what_nginx_refuses_is_not_switched() {
         .run_backend(&deploy, Some(&program), UNTIL_SWITCH)
         .unwrap_err()
         .to_string();
-    let samples = load.stop();
-    assert!(samples.iter().all(|sample| !sample.failed()), "{samples:?}");
+    nothing_failed(load);
     // What the proxy said is told, and what was done about it.
     for part in ["nginx", "nonsense", "nothing was switched"] {
         assert!(error.contains(part), "{error}");
