@@ -378,7 +378,7 @@ fn serving_slot(directory: &Utf8Path) -> Option<&'static str> {
     if let Some(slot) = ["blue", "green"].into_iter().find(|slot| public(slot)) {
         return Some(slot);
     }
-    if let Some(slot) = slot_with_listener(&root) {
+    if let Some(slot) = slot_with_listener(directory) {
         return Some(slot);
     }
     let table = [
@@ -399,15 +399,27 @@ fn serving_slot(directory: &Utf8Path) -> Option<&'static str> {
     }
 }
 
-/// The slot that was last given the listener, which both may have for a while.
-fn slot_with_listener(root: &Utf8Path) -> Option<&'static str> {
-    let units = root.join("etc/systemd/system");
-    let given = |slot: &str| {
-        let directory = units.join(format!("guestbook-backend@{slot}.service.d"));
-        std::fs::metadata(directory.join("listener.conf")).and_then(|file| file.modified())
+/// Prints the slot that users were led to last, if it runs with the listener; else the one
+/// before it.
+const WITH_LISTENER: &str = r#"
+for switch in /opt/guestbook/switch/armed /opt/guestbook/switch/confirmed; do
+  slot=$(sed -n 's/^# slot //p' "$switch" 2>/dev/null)
+  pid=$(systemctl show --value -p MainPID "guestbook-backend@$slot.service")
+  if tr '\0' '\n' <"/proc/$pid/environ" | grep -q '^LISTEN_FDS='; then echo "$slot"; exit; fi
+done
+"#;
+
+/// The slot that users are led to by a listener.
+fn slot_with_listener(directory: &Utf8Path) -> Option<&'static str> {
+    let units = directory.join("root/etc/systemd/system");
+    let given = |slot: &&str| {
+        units
+            .join(format!("guestbook-backend@{slot}.service.d"))
+            .exists()
     };
-    let given = ["blue", "green"].map(|slot| given(slot).ok().map(|at| (at, slot)));
-    given.into_iter().flatten().max().map(|(_, slot)| slot)
+    ["blue", "green"].iter().find(|slot| given(slot))?;
+    let said = enter(directory, &["sh", "-c", WITH_LISTENER]).ok()?;
+    ["blue", "green"].into_iter().find(|slot| *slot == said)
 }
 
 /// Runs a command inside a host; its output, or what went wrong.
