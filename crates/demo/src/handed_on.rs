@@ -94,7 +94,7 @@ mod tests {
         stream.write_all(request).unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
-        text
+        text.trim_end().to_owned()
     }
 
     /// One release takes over from another, a hundred times, while it is asked.
