@@ -33,6 +33,11 @@ fn deploy(config: &Config, despite: Option<&str>) -> Result<Plan, Blockers> {
     )
 }
 
+/// The plan of a deploy to these hosts.
+pub(crate) fn backends(hosts: &[&str]) -> Plan {
+    deploy(&config(&format!("hosts = {hosts:?}\n")), None).unwrap()
+}
+
 fn step<'a>(plan: &'a Plan, id: &str) -> &'a crate::plan::Step {
     let found = plan.steps.iter().find(|step| step.id == id);
     found.unwrap_or_else(|| panic!("there is no {id} in {:#?}", plan.steps))
