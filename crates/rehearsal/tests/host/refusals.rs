@@ -2,7 +2,7 @@
 //! words, and whatever the stand-in does not understand.
 
 use stagegate_deploy::{
-    BackendStep, Command, ConnectError, DeployError, Host, RunError, perform_backend, survey,
+    BackendStep, Command, ConnectError, DeployError, Host, Part, RunError, perform_service, survey,
 };
 use stagegate_rehearsal::host::HostFault;
 
@@ -104,7 +104,15 @@ fn a_held_lease_is_respected() {
         .unwrap();
     let host = bench.connect();
     let upload = BackendStep::Upload;
-    let error = perform_backend(upload, &host, &other, Some(&program), &mut |_| {}).unwrap_err();
+    let error = perform_service(
+        Part::Backend,
+        upload,
+        &host,
+        &other,
+        Some(&program),
+        &mut |_| {},
+    )
+    .unwrap_err();
     match error {
         DeployError::LeaseHeld {
             holder,

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::Context;
 use camino::Utf8Path;
 use stagegate_pipeline::Config;
-use stagegate_pipeline::config::{FreshProject, PlainSwitch, SwitchConfig};
+use stagegate_pipeline::config::{BackendConfig, FreshProject, PlainSwitch, SwitchConfig};
 use stagegate_rehearsal::world::StandInWorld;
 
 /// Writes the file that lies over stagegate.toml.
@@ -53,8 +53,16 @@ pub(super) fn write(
         {
             production["url"] = format!("http://127.0.0.1:{}/", host.public_port()).into();
         }
-        if through_a_proxy(config) {
-            value["app"] = serde_json::json!({ "backend": { "switch": PlainSwitch::Nft } });
+        if let Some(service) = frontend_service(config) {
+            let port = host.frontend_port();
+            production["frontend_port"] = port.into();
+            production["url"] = format!("http://127.0.0.1:{port}{}", service.health).into();
+            if is_proxied(service) {
+                value["app"]["frontend"]["service"]["switch"] = serde_json::json!(PlainSwitch::Nft);
+            }
+        }
+        if backend(config).is_some_and(is_proxied) {
+            value["app"]["backend"]["switch"] = serde_json::json!(PlainSwitch::Nft);
         }
         if builds_on_hosts(config) {
             value["app"]["backend"]["build"] = build_of(world);
@@ -66,8 +74,15 @@ pub(super) fn write(
 }
 
 fn builds_on_hosts(config: &Config) -> bool {
-    let backend = config.app.as_ref().and_then(|app| app.backend.as_ref());
-    backend.is_some_and(|backend| backend.is_built_on_hosts())
+    backend(config).is_some_and(BackendConfig::is_built_on_hosts)
+}
+
+fn backend(config: &Config) -> Option<&BackendConfig> {
+    config.app.as_ref()?.backend.as_ref()
+}
+
+fn frontend_service(config: &Config) -> Option<&BackendConfig> {
+    config.app.as_ref()?.frontend_service()
 }
 
 /// The host of a rehearsal is this machine: it fetches from the rehearsal's own remote,
@@ -82,6 +97,9 @@ fn build_of(world: &StandInWorld) -> serde_json::Value {
 /// Whether users come through a proxy, which the stand-in host does not have: there its
 /// firewall leads them, and the report says so.
 pub(super) fn through_a_proxy(config: &Config) -> bool {
-    let backend = config.app.as_ref().and_then(|app| app.backend.as_ref());
-    backend.is_some_and(|backend| matches!(backend.switch, SwitchConfig::Proxy(_)))
+    backend(config).is_some_and(is_proxied) || frontend_service(config).is_some_and(is_proxied)
+}
+
+fn is_proxied(service: &BackendConfig) -> bool {
+    matches!(service.switch, SwitchConfig::Proxy(_))
 }
