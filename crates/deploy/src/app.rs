@@ -1,28 +1,26 @@
 //! What is deployed: the app's two parts, one release of it, and one deploy. Pure data.
-//!
-//! Names that reach unit files, nft rules and paths are checked here, in one place, and
-//! refused rather than escaped: systemd, nft and the shell each quote differently.
+
+mod check;
 
 use camino::Utf8PathBuf;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 
 use crate::build::HostBuild;
-use crate::error::DeployError;
 use crate::lease::LEASE_SECONDS;
 use crate::limits::Limits;
-use crate::method::{Method, Proxy};
-use crate::target::{Target, is_account};
+use crate::method::Method;
+use crate::target::Target;
 
 /// An app as its hosts know it.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct App {
     /// Names the directory, the units and the nft table: lower-case letters, digits, `-`.
     pub name: String,
-    /// The part that listens.
+    /// The service behind it.
     #[serde(default)]
     pub backend: Option<Backend>,
-    /// The part that is files.
+    /// The part that users see: files, or a service of its own.
     #[serde(default)]
     pub frontend: Option<Frontend>,
     /// Seconds after which a deploy whose client says nothing more counts as lost. Clients
@@ -95,9 +93,37 @@ pub struct Migration {
     pub limit_seconds: u64,
 }
 
+/// What users see.
+#[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
+#[serde(untagged)]
+pub enum Frontend {
+    /// A service that is deployed like the backend, after it.
+    Service(Box<Backend>),
+    /// Files.
+    Bundle(Bundle),
+}
+
+impl Frontend {
+    /// The service, if it is one.
+    pub fn service(&self) -> Option<&Backend> {
+        match self {
+            Frontend::Service(service) => Some(service),
+            Frontend::Bundle(_) => None,
+        }
+    }
+
+    /// The service, to be changed.
+    pub fn service_mut(&mut self) -> Option<&mut Backend> {
+        match self {
+            Frontend::Service(service) => Some(service),
+            Frontend::Bundle(_) => None,
+        }
+    }
+}
+
 /// A static bundle.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
-pub struct Frontend {
+pub struct Bundle {
     /// Where users see it, for reports.
     #[serde(default)]
     pub url: Option<String>,
@@ -140,201 +166,6 @@ pub struct Deploy {
     pub by: String,
 }
 
-impl App {
-    /// Refuses names that could mean something else to systemd, nft or a path.
-    ///
-    /// # Errors
-    /// [`DeployError::Refused`], naming the value.
-    pub fn check(&self) -> Result<(), DeployError> {
-        let name = self.name.as_str();
-        let well_formed = name.starts_with(|c: char| c.is_ascii_lowercase())
-            && !name.ends_with('-')
-            && name.len() <= 32
-            && name
-                .chars()
-                .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-');
-        refuse_unless(
-            well_formed,
-            "app name",
-            name,
-            "use up to 32 lower-case letters, digits and `-`, beginning with a letter",
-        )?;
-        self.backend.as_ref().map_or(Ok(()), Backend::check)
-    }
-
-    /// The backend, or why there is none to deploy.
-    pub(crate) fn backend(&self) -> Result<&Backend, DeployError> {
-        self.backend
-            .as_ref()
-            .ok_or(DeployError::NoSuchPart { part: "backend" })
-    }
-
-    /// The frontend, or why there is none to deploy.
-    pub(crate) fn frontend(&self) -> Result<&Frontend, DeployError> {
-        self.frontend
-            .as_ref()
-            .ok_or(DeployError::NoSuchPart { part: "frontend" })
-    }
-}
-
-impl Backend {
-    fn check(&self) -> Result<(), DeployError> {
-        let file_name = self.binary.starts_with(|c: char| c.is_ascii_alphanumeric())
-            && self
-                .binary
-                .chars()
-                .all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-        refuse_unless(
-            file_name,
-            "binary",
-            &self.binary,
-            "use letters, digits, `.`, `_`, `-`",
-        )?;
-        let user = &self.service_user;
-        refuse_unless(
-            is_account(user),
-            "service user",
-            user,
-            "name an account of the host",
-        )?;
-        let port = self.port.to_string();
-        refuse_unless(
-            (1..=u16::MAX - 2).contains(&self.port),
-            "port",
-            &port,
-            "leave room for the two slots' ports above it",
-        )?;
-        let path = self.health.starts_with('/')
-            && self
-                .health
-                .chars()
-                .all(|c| c.is_ascii_graphic() && c != '#');
-        refuse_unless(
-            path,
-            "health path",
-            &self.health,
-            "give the path of a URL, from its `/` on",
-        )?;
-        if let Some(file) = &self.env_file {
-            let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@".contains(c);
-            refuse_unless(
-                file.is_absolute() && file.as_str().chars().all(plain),
-                "env file",
-                file.as_str(),
-                "give an absolute path of letters, digits and `/._-+@`",
-            )?;
-        }
-        for name in &self.require_env {
-            let well_formed = !name.is_empty()
-                && !name.starts_with(|c: char| c.is_ascii_digit())
-                && name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
-            refuse_unless(
-                well_formed,
-                "required variable",
-                name,
-                "give the name of a variable",
-            )?;
-        }
-        refuse_unless(
-            self.health_passes > 0,
-            "health_passes",
-            "0",
-            "ask for one pass at least, or users meet what never answered",
-        )?;
-        let proxy = self.switch.proxy().and_then(Proxy::problem);
-        let build = || self.build.as_ref().and_then(HostBuild::problem);
-        if let Some((what, value, remedy)) = proxy.or_else(|| self.limits.problem()).or_else(build)
-        {
-            return Err(DeployError::Refused {
-                what,
-                value,
-                remedy,
-            });
-        }
-        self.migrate.as_ref().map_or(Ok(()), Migration::check)?;
-        let revert = self.revert_after_seconds;
-        refuse_unless(
-            revert > self.stabilise_seconds,
-            "revert_after_seconds",
-            &revert.to_string(),
-            "it must exceed stabilise_seconds, or the host reverts what is still observed",
-        )
-    }
-}
-
-impl Migration {
-    fn check(&self) -> Result<(), DeployError> {
-        for words in [Some(&self.run), self.backup.as_ref(), self.undo.as_ref()] {
-            let Some(words) = words else { continue };
-            let sound = words.first().is_some_and(|program| !program.is_empty())
-                && words.iter().all(|word| !word.contains('\0'));
-            refuse_unless(
-                sound,
-                "migration",
-                &words.join(" "),
-                "give a program and its arguments",
-            )?;
-        }
-        Ok(())
-    }
-}
-
-impl Release {
-    /// Refuses what is no commit; a version is well-formed by its type.
-    ///
-    /// # Errors
-    /// [`DeployError::Refused`], naming the value.
-    pub fn check(&self) -> Result<(), DeployError> {
-        let hex = (7..=64).contains(&self.commit.len())
-            && self
-                .commit
-                .chars()
-                .all(|c| c.is_ascii_digit() || matches!(c, 'a'..='f'));
-        refuse_unless(
-            hex,
-            "commit",
-            &self.commit,
-            "give 7 to 64 lower-case hexadecimal digits",
-        )
-    }
-}
-
-impl Deploy {
-    /// Refuses a deploy whose names or numbers cannot be carried out safely.
-    ///
-    /// # Errors
-    /// [`DeployError::Refused`], naming the value.
-    pub fn check(&self) -> Result<(), DeployError> {
-        self.app.check()?;
-        self.release.check()?;
-        let word = |c: char| c.is_ascii_graphic() && !"'\"\\".contains(c);
-        let owner =
-            !self.owner.is_empty() && self.owner.len() <= 100 && self.owner.chars().all(word);
-        refuse_unless(
-            owner,
-            "run id",
-            &self.owner,
-            "use one printable word without quotes",
-        )
-    }
-}
-
-fn refuse_unless(
-    holds: bool,
-    what: &'static str,
-    value: &str,
-    remedy: &'static str,
-) -> Result<(), DeployError> {
-    if holds {
-        return Ok(());
-    }
-    Err(DeployError::Refused {
-        what,
-        value: value.to_owned(),
-        remedy,
-    })
-}
-
 #[cfg(test)]
 pub(crate) mod samples {
     use super::*;
@@ -366,11 +197,23 @@ pub(crate) mod samples {
         App {
             name: "guestbook".into(),
             backend: Some(backend()),
-            frontend: Some(Frontend {
+            frontend: Some(Frontend::Bundle(Bundle {
                 url: None,
                 keep_releases: 3,
-            }),
+            })),
             lease_seconds: LEASE_SECONDS,
+        }
+    }
+
+    /// An app whose frontend is a service, too.
+    pub(crate) fn two_services() -> App {
+        App {
+            frontend: Some(Frontend::Service(Box::new(Backend {
+                binary: "guestbook-frontend".into(),
+                port: 9090,
+                ..backend()
+            }))),
+            ..app()
         }
     }
 
@@ -379,81 +222,6 @@ pub(crate) mod samples {
         Release {
             version: version.parse().unwrap(),
             commit: "0123456789abcdef0123".into(),
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::samples::{app, release};
-    use super::*;
-    use proptest::prelude::*;
-
-    fn deploy() -> Deploy {
-        Deploy {
-            target: Target::parse("deploy@app1").unwrap(),
-            app: app(),
-            release: release("1.4.0-rc.1+build"),
-            owner: "run-1".into(),
-            by: "someone".into(),
-        }
-    }
-
-    #[test]
-    fn a_release_is_named_by_version_and_commit() {
-        assert_eq!(release("1.4.0").id(), "1.4.0-0123456789ab");
-        let short = Release {
-            commit: "0123456".into(),
-            ..release("1.4.0")
-        };
-        assert_eq!(short.id(), "1.4.0-0123456");
-        deploy().check().unwrap();
-    }
-
-    #[test]
-    fn each_unsafe_value_is_refused_by_name() {
-        let check = |part: &str, spoil: &dyn Fn(&mut Deploy)| {
-            let mut deploy = deploy();
-            spoil(&mut deploy);
-            let error = deploy.check().unwrap_err().to_string();
-            assert!(error.contains(part), "{error}");
-        };
-        let backend = |spoil: fn(&mut Backend)| {
-            move |deploy: &mut Deploy| spoil(deploy.app.backend.as_mut().unwrap())
-        };
-        check("app name", &|d| d.app.name = "../etc".into());
-        check("app name", &|d| d.app.name = String::new());
-        check("binary", &backend(|b| b.binary = "-x".into()));
-        check("service user", &backend(|b| b.service_user = "a b".into()));
-        check("port", &backend(|b| b.port = 65_534));
-        check(
-            "health path",
-            &backend(|b| b.health = "/a\r\nHost: b".into()),
-        );
-        check(
-            "env file",
-            &backend(|b| b.env_file = Some("/etc/%i".into())),
-        );
-        check("env file", &backend(|b| b.env_file = Some("etc/x".into())));
-        check(
-            "required variable",
-            &backend(|b| b.require_env = vec!["A B".into()]),
-        );
-        check("health_passes", &backend(|b| b.health_passes = 0));
-        let memory = |b: &mut Backend| b.limits.memory = Some("64M\nUser=root".into());
-        check("memory limit", &backend(memory));
-        check("commit", &|d| d.release.commit = "$(id)abcd".into());
-        check("run id", &|d| d.owner = "a\nb".into());
-    }
-
-    proptest! {
-        #[test]
-        fn what_passes_is_one_plain_word(name in "[^\\x00]{0,40}") {
-            let mut deploy = deploy();
-            deploy.app.name = name.clone();
-            if deploy.check().is_ok() {
-                prop_assert_eq!(crate::command::quote(&name), name);
-            }
         }
     }
 }

@@ -16,6 +16,7 @@ use crate::error::DeployError;
 use crate::facts::{HostFacts, private};
 use crate::host::Host;
 use crate::layout::Layout;
+use crate::service::Service;
 use crate::survey::survey;
 
 /// One thing that a host lacks.
@@ -111,9 +112,7 @@ fn provisions(layout: &Layout, app: &App, facts: &HostFacts) -> Vec<Provision> {
     if !packages.is_empty() {
         wanted.push(Provision::Packages(packages));
     }
-    let backend = app.backend.as_ref();
-    let user = backend.map(|backend| backend.service_user.clone());
-    if let Some((name, false)) = &facts.service_user {
+    for (name, _) in facts.service_users.iter().filter(|(_, there)| !there) {
         wanted.push(Provision::Account(name.clone()));
     }
     let base = layout.base();
@@ -128,7 +127,18 @@ fn provisions(layout: &Layout, app: &App, facts: &HostFacts) -> Vec<Provision> {
             });
         }
     }
-    if let (Some(file), Some(user)) = (&facts.env_file, user) {
+    for file in &facts.env_files {
+        let of_it = |service: &Service<'_>| {
+            let settings = &service.settings.env_file;
+            settings
+                .as_ref()
+                .is_some_and(|path| layout.host_path(path) == file.path)
+        };
+        // Services that share a file share it as the first one's.
+        let Some(service) = app.services().find(of_it) else {
+            continue;
+        };
+        let user = service.settings.service_user.clone();
         if !file.exists {
             if let Some(directory) = file.path.parent() {
                 wanted.push(Provision::Private {
@@ -209,20 +219,22 @@ mod tests {
             nft: None,
             missing_tools: vec!["nft".into(), "ss".into()],
             sudo: Sudo::NotNeeded,
-            service_user: Some(("guestbook".into(), false)),
+            service_users: vec![("guestbook".into(), false)],
             directories: Vec::new(),
-            env_file: Some(EnvFileFacts {
+            env_files: vec![EnvFileFacts {
                 path: "/etc/guestbook/.env".into(),
                 exists: false,
                 owner: String::new(),
                 mode: String::new(),
                 missing: vec!["DATABASE_URL".into()],
-            }),
+            }],
             disk_free_bytes: 1 << 30,
             clock_skew_seconds: 0,
             lease: None,
             running: None,
             armed: None,
+            running_frontend: None,
+            armed_frontend: None,
             foreign_ports: Vec::new(),
             proxy_problems: Vec::new(),
             build_problems: None,
@@ -255,18 +267,18 @@ mod tests {
     fn a_prepared_host_lacks_nothing_but_what_is_too_open() {
         let mut facts = bare();
         facts.missing_tools.clear();
-        facts.service_user = Some(("guestbook".into(), true));
+        facts.service_users = vec![("guestbook".into(), true)];
         let directory = |mode: &str| DirectoryFacts {
             path: "/opt/guestbook".into(),
             owner: "root".into(),
             mode: mode.into(),
         };
         facts.directories = vec![directory("755")];
-        let file = facts.env_file.as_mut().unwrap();
+        let file = &mut facts.env_files[0];
         file.exists = true;
         file.mode = "600".into();
         assert_eq!(told(&facts), [""; 0]);
-        facts.env_file.as_mut().unwrap().mode = "644".into();
+        facts.env_files[0].mode = "644".into();
         facts.directories = vec![directory("777")];
         let expected = [
             "chmod go-w /opt/guestbook",

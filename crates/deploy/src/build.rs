@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::app::Release;
 use crate::artifact::hash_of_bytes;
 use crate::command::quote;
-use crate::layout::Layout;
+use crate::layout::ServiceLayout;
 use crate::limits::Limits;
 
 /// After the head's `build` and `home`: who builds, and what is found on the path.
@@ -138,7 +138,11 @@ impl HostBuild {
 
     /// The script that builds a release, and where it leaves what it has built: named
     /// after the script's own text, for another command makes another product.
-    pub(crate) fn script(&self, layout: &Layout, release: &Release) -> (String, Utf8PathBuf) {
+    pub(crate) fn script(
+        &self,
+        layout: &ServiceLayout,
+        release: &Release,
+    ) -> (String, Utf8PathBuf) {
         let version = release.version.to_string();
         let words = self
             .run
@@ -163,7 +167,7 @@ impl HostBuild {
         let text = format!(
             "#!/bin/sh\n# {} of {}, from its sources.\nproduct={}\n{body}",
             release.id(),
-            layout.app(),
+            layout.name(),
             quote(product.as_str()),
         );
         (text, product)
@@ -171,7 +175,7 @@ impl HostBuild {
 
     /// The script that says what the account lacks, a word a line, as the build would
     /// meet it.
-    pub(crate) fn question(&self, layout: &Layout) -> String {
+    pub(crate) fn question(&self, layout: &ServiceLayout) -> String {
         let tool = match self.run.first().map(String::as_str) {
             // One of the sources themselves.
             Some(tool) if tool.contains('/') && !tool.starts_with('/') => "sh",
@@ -186,7 +190,7 @@ impl HostBuild {
         )
     }
 
-    fn surroundings(&self, layout: &Layout) -> String {
+    fn surroundings(&self, layout: &ServiceLayout) -> String {
         let mut text = format!("build={}\n{SURROUNDINGS}", quote(layout.build().as_str()));
         for (name, value) in &self.env {
             text.push_str(&format!("{name}={}\nexport {name}\n", quote(value)));

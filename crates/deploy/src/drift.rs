@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::app::{App, Backend};
+use crate::app::Backend;
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::facts::private;
 use crate::host::Host;
-use crate::layout::{Layout, Part};
 use crate::listener;
 use crate::method::By;
+use crate::service::Service;
 use crate::switch::Switch;
 use crate::units;
 
@@ -39,19 +39,21 @@ done
 "#;
 
 /// What differs from the release that users are meant to meet.
-pub(crate) fn drift(host: &Host, app: &App, current: &Switch) -> Result<Vec<String>, DeployError> {
-    let Some(backend) = &app.backend else {
-        return Ok(Vec::new());
-    };
-    let layout = Layout::new(host.target(), app);
-    let place = layout.part(&current.release, Part::Backend);
-    let env_file = backend.env_file.as_ref().map(|f| layout.host_path(f));
-    let mut files = units::files(&layout, &app.name, backend);
-    files.extend(current.proxy_file(&layout, backend));
-    files.extend(listener::handed_on(&layout, backend, current));
+pub(crate) fn drift(
+    host: &Host,
+    service: &Service<'_>,
+    current: &Switch,
+) -> Result<Vec<String>, DeployError> {
+    let layout = service.layout(host.target());
+    let settings = service.settings;
+    let place = layout.release(&current.release);
+    let env_file = settings.env_file.as_ref().map(|f| layout.host_path(f));
+    let mut files = units::files(&layout, settings);
+    files.extend(current.proxy_file(&layout, settings));
+    files.extend(listener::handed_on(&layout, settings, current));
     let command = Command::script(ASK)
         .arg(&place)
-        .arg(place.join(&backend.binary))
+        .arg(place.join(&settings.binary))
         .arg(layout.unit(current.slot))
         .arg(layout.table())
         .arg(env_file.as_ref().map_or("", |file| file.as_str()))
@@ -62,12 +64,12 @@ pub(crate) fn drift(host: &Host, app: &App, current: &Switch) -> Result<Vec<Stri
         .into_iter()
         .map(|file| (file.path, hex(&Sha256::digest(file.text))))
         .collect();
-    Ok(differences(&text, backend, current, &wanted))
+    Ok(differences(&text, settings, current, &wanted))
 }
 
 fn differences(
     text: &str,
-    backend: &Backend,
+    service: &Backend,
     current: &Switch,
     wanted: &[(String, String)],
 ) -> Vec<String> {
@@ -113,7 +115,7 @@ fn differences(
             Some(_) => {}
         }
     }
-    let (public, slot) = (backend.port, current.slot);
+    let (public, slot) = (service.port, current.slot);
     let lead = format!("dport {public} redirect to :{}", slot.port(public));
     let rules = answer.get("rule").map_or(&[][..], Vec::as_slice);
     let ruled = current.by_what == By::Nft;

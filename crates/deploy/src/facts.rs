@@ -76,22 +76,28 @@ pub struct HostFacts {
     pub missing_tools: Vec<String>,
     /// Whether privileged commands can run.
     pub sudo: Sudo,
-    /// The backend's account, and whether it is there.
-    pub service_user: Option<(String, bool)>,
+    /// The services' accounts, and whether they are there.
+    pub service_users: Vec<(String, bool)>,
     /// Those directories of the layout that are there.
     pub directories: Vec<DirectoryFacts>,
-    /// The backend's environment file.
-    pub env_file: Option<EnvFileFacts>,
+    /// The services' environment files.
+    pub env_files: Vec<EnvFileFacts>,
     /// Free space where releases go, in bytes.
     pub disk_free_bytes: u64,
     /// The host's clock minus ours, in seconds.
     pub clock_skew_seconds: i64,
     /// A lease that has not ended.
     pub lease: Option<LeaseFacts>,
-    /// What users are meant to meet, and where.
+    /// What users are meant to meet of the backend, and where.
     pub running: Option<Switch>,
     /// A switch that nobody has confirmed yet.
     pub armed: Option<Switch>,
+    /// What users are meant to meet of a frontend that is a service.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub running_frontend: Option<Switch>,
+    /// A switch of the frontend that nobody has confirmed yet.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub armed_frontend: Option<Switch>,
     /// Slot ports that something listens on although no slot of the app runs there.
     pub foreign_ports: Vec<u16>,
     /// What is not well with the proxy that users come through, each with its remedy.
@@ -107,6 +113,38 @@ pub struct HostFacts {
 }
 
 impl HostFacts {
+    /// Adds what the same host offers to another service of the app.
+    pub(crate) fn join(&mut self, other: HostFacts) {
+        for tool in other.missing_tools {
+            if !self.missing_tools.contains(&tool) {
+                self.missing_tools.push(tool);
+            }
+        }
+        for user in other.service_users {
+            if !self.service_users.contains(&user) {
+                self.service_users.push(user);
+            }
+        }
+        for file in other.env_files {
+            match self.env_files.iter_mut().find(|own| own.path == file.path) {
+                Some(own) => {
+                    let more = file.missing.into_iter();
+                    let more: Vec<String> = more.filter(|it| !own.missing.contains(it)).collect();
+                    own.missing.extend(more);
+                }
+                None => self.env_files.push(file),
+            }
+        }
+        self.foreign_ports.extend(other.foreign_ports);
+        self.proxy_problems.extend(other.proxy_problems);
+        if let Some(problems) = other.build_problems {
+            self.build_problems.get_or_insert_default().extend(problems);
+        }
+        self.pending.extend(other.pending);
+        self.running_frontend = other.running_frontend;
+        self.armed_frontend = other.armed_frontend;
+    }
+
     /// Everything that stands in the way of a deploy by the run `owner`, with its remedy.
     pub fn problems(&self, owner: &str) -> Vec<String> {
         let mut problems = Vec::new();
@@ -123,7 +161,7 @@ impl HostFacts {
                 "{tools} not found; install what brings it (systemd, iproute2, util-linux; nftables or the proxy for the switch; git for a build)"
             ));
         }
-        if let Some((user, false)) = &self.service_user {
+        for (user, _) in self.service_users.iter().filter(|(_, there)| !there) {
             say(format!(
                 "there is no account {user}; create it: useradd --system {user}"
             ));
@@ -136,7 +174,9 @@ impl HostFacts {
                 ));
             }
         }
-        self.env_file_problems(&mut say);
+        for file in &self.env_files {
+            file.problems(&mut say);
+        }
         if self.disk_free_bytes < DISK_NEEDED_BYTES {
             let free = self.disk_free_bytes / 1024 / 1024;
             let need = DISK_NEEDED_BYTES / 1024 / 1024;
@@ -160,7 +200,12 @@ impl HostFacts {
                 "{holder} deploys to it since {since}; wait, until {until} at most"
             ));
         }
-        if let Some(armed) = self.armed.as_ref().filter(|armed| armed.owner != owner) {
+        let armed = [&self.armed, &self.armed_frontend];
+        for armed in armed
+            .into_iter()
+            .flatten()
+            .filter(|armed| armed.owner != owner)
+        {
             let Switch { release, owner, .. } = armed;
             say(format!(
                 "{owner} has not confirmed {release} yet; resume that run, or let the host revert it"
@@ -180,20 +225,21 @@ impl HostFacts {
         }
         problems
     }
+}
 
-    fn env_file_problems(&self, say: &mut dyn FnMut(String)) {
-        let Some(file) = &self.env_file else { return };
-        let path = &file.path;
-        if !file.exists {
+impl EnvFileFacts {
+    fn problems(&self, say: &mut dyn FnMut(String)) {
+        let path = &self.path;
+        if !self.exists {
             say(format!(
                 "{path} is not there; create it with mode 0600 and the required names"
             ));
             return;
         }
-        if !private(&file.mode) {
-            say(format!("{path} has mode {}; chmod 0600 {path}", file.mode));
+        if !private(&self.mode) {
+            say(format!("{path} has mode {}; chmod 0600 {path}", self.mode));
         }
-        for name in &file.missing {
+        for name in &self.missing {
             say(format!("{path} gives {name} no value; add it there"));
         }
     }
@@ -220,24 +266,26 @@ mod tests {
             nft: Some("nftables v1.0.6".into()),
             missing_tools: Vec::new(),
             sudo: Sudo::Works,
-            service_user: Some(("guestbook".into(), true)),
+            service_users: vec![("guestbook".into(), true)],
             directories: vec![DirectoryFacts {
                 path: "/opt/guestbook".into(),
                 owner: "root".into(),
                 mode: "755".into(),
             }],
-            env_file: Some(EnvFileFacts {
+            env_files: vec![EnvFileFacts {
                 path: "/etc/guestbook/.env".into(),
                 exists: true,
                 owner: "guestbook".into(),
                 mode: "600".into(),
                 missing: Vec::new(),
-            }),
+            }],
             disk_free_bytes: 1 << 30,
             clock_skew_seconds: -1,
             lease: None,
             running: None,
             armed: None,
+            running_frontend: None,
+            armed_frontend: None,
             foreign_ports: Vec::new(),
             proxy_problems: Vec::new(),
             build_problems: None,
@@ -267,20 +315,14 @@ mod tests {
         check(&|f| f.sudo = Sudo::Refused, &["passwordless sudo"]);
         check(&|f| f.missing_tools = vec!["nft".into()], &["install"]);
         check(
-            &|f| f.service_user = Some(("guestbook".into(), false)),
+            &|f| f.service_users = vec![("guestbook".into(), false)],
             &["useradd"],
         );
         check(&|f| f.directories[0].mode = "775".into(), &["chmod go-w"]);
+        check(&|f| f.env_files[0].exists = false, &["create it"]);
+        check(&|f| f.env_files[0].mode = "644".into(), &["chmod 0600"]);
         check(
-            &|f| f.env_file.as_mut().unwrap().exists = false,
-            &["create it"],
-        );
-        check(
-            &|f| f.env_file.as_mut().unwrap().mode = "644".into(),
-            &["chmod 0600"],
-        );
-        check(
-            &|f| f.env_file.as_mut().unwrap().missing = vec!["A".into(), "B".into()],
+            &|f| f.env_files[0].missing = vec!["A".into(), "B".into()],
             &["gives A no value", "gives B no value"],
         );
         check(&|f| f.disk_free_bytes = 0, &["make room"]);

@@ -16,6 +16,7 @@ use crate::command::Command;
 use crate::error::DeployError;
 use crate::host::Host;
 use crate::layout::{Layout, Part};
+use crate::service::Form;
 use crate::step::Progress;
 
 /// Bytes of one answer.
@@ -29,8 +30,8 @@ const READ: &str = r#"tail -c "+$2" -- "$1" | head -c "$3""#;
 /// `$1` directory: its files, relative to it.
 const LIST: &str = r#"cd -- "$1" && find . -type f -printf '%s %P\n'"#;
 
-/// Fetches one part of a release into `to`: the backend's program as that file, the
-/// frontend's bundle as that directory, which must not be there yet.
+/// Fetches one part of a release into `to`: a service's program as that file, a bundle
+/// as that directory, which must not be there yet.
 ///
 /// # Errors
 /// When the host does not have it, it was changed there since its upload, or the local
@@ -59,16 +60,16 @@ pub fn fetch(
             release: release.id(),
         });
     }
-    let artifact = match part {
-        Part::Backend => {
-            let program = place.join(&app.backend()?.binary);
+    let artifact = match app.form(part)? {
+        Form::Service(service) => {
+            let program = place.join(&service.settings.binary);
             let size = Command::new("stat").args(["-c", "%s", "--", program.as_str()]);
             let size = host.check(&size.privileged())?.text();
             let size = size.trim().parse().unwrap_or(0);
             file(host, &program, size, to, progress)?;
             Artifact::of_file(to)?
         }
-        Part::Frontend => {
+        Form::Bundle(_) => {
             let list = Command::script(LIST).arg(&place).privileged();
             for line in host.check(&list)?.text().lines() {
                 let Some((size, name)) = line.split_once(' ') else {

@@ -57,17 +57,23 @@ pub fn probe_frontend(
     artifact: Option<&Artifact>,
 ) -> Result<Probe, DeployError> {
     deploy.check()?;
-    deploy.app.frontend()?;
+    deploy.app.bundle(Part::Frontend)?;
     match step {
         FrontendStep::Upload => upload::probe(host, deploy, Part::Frontend, artifact),
         FrontendStep::Flip => probe_flip(host, deploy),
     }
 }
 
+/// What the host says about the bundle, and who holds the lease.
+fn ask(host: &Host, deploy: &Deploy) -> Result<State, DeployError> {
+    let layout = Layout::new(host.target(), &deploy.app);
+    State::ask(host, &layout.service(Part::Frontend))
+}
+
 /// Flipped and written down: a kill between the two must not lose the record.
 fn probe_flip(host: &Host, deploy: &Deploy) -> Result<Probe, DeployError> {
     let release = deploy.release.id();
-    let state = State::ask(host, &deploy.app)?;
+    let state = ask(host, deploy)?;
     if state.frontend.as_deref() != Some(release.as_str()) || !recorded(host, deploy)? {
         return Ok(Probe::Absent);
     }
@@ -100,7 +106,7 @@ pub fn perform_frontend(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
     deploy.check()?;
-    deploy.app.frontend()?;
+    deploy.app.bundle(Part::Frontend)?;
     lease::hold(host, deploy)?;
     let outcome = match step {
         FrontendStep::Upload => upload::perform(host, deploy, Part::Frontend, artifact, progress),
@@ -116,7 +122,7 @@ fn flip(host: &Host, deploy: &Deploy) -> Result<String, DeployError> {
         let target = host.target().to_string();
         return Err(DeployError::Missing { target, release });
     }
-    let previous = State::ask(host, &deploy.app)?.frontend;
+    let previous = ask(host, deploy)?.frontend;
     if previous.as_deref() != Some(release.as_str()) {
         let command = Command::script(FLIP)
             .args([
@@ -132,7 +138,7 @@ fn flip(host: &Host, deploy: &Deploy) -> Result<String, DeployError> {
     if !recorded(host, deploy)? {
         record::append(host, deploy, Part::Frontend, None, Outcome::Confirmed, None)?;
     }
-    let keep = deploy.app.frontend()?.keep_releases;
+    let keep = deploy.app.bundle(Part::Frontend)?.keep_releases;
     let removed = retention::apply(host, deploy, Part::Frontend, keep)?;
     lease::release(host, deploy)?;
     let before = previous.filter(|previous| *previous != release);

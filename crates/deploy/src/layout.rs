@@ -10,18 +10,23 @@
 //!   frontend/current                          → frontend/served/VERSION-SHA
 //!   migrations/RELEASE.{migrated,backup}      what has changed the data, and what they were
 //!   build/{source,home}                       where the host builds, if it does; the service's own
+//!   frontend/{slots,switch,migrations,build}  the same of a frontend that is a service
 //!   deploys.jsonl                             what was deployed, and how it ended
 //!   lease, .lock                              who deploys now
 //! ```
 //! Every path is made here, through the target's prefix; nothing else joins paths.
 
+mod service;
+
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
+
+pub(crate) use service::ServiceLayout;
 
 use crate::app::App;
 use crate::target::Target;
 
-/// One of the two places where a backend runs.
+/// One of the two places where a service runs.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Slot {
@@ -75,13 +80,24 @@ impl std::fmt::Display for Slot {
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "lowercase")]
 pub enum Part {
-    /// The service.
+    /// The service behind what users see.
     Backend,
-    /// The static bundle.
+    /// What users see: a static bundle, or a service.
     Frontend,
 }
 
 impl Part {
+    /// Both, in the order in which they are deployed.
+    pub const ALL: [Part; 2] = [Part::Backend, Part::Frontend];
+
+    /// The one beside it.
+    pub fn other(self) -> Part {
+        match self {
+            Part::Backend => Part::Frontend,
+            Part::Frontend => Part::Backend,
+        }
+    }
+
     /// Its name in paths and records.
     pub fn name(self) -> &'static str {
         match self {
@@ -91,7 +107,7 @@ impl Part {
     }
 }
 
-/// The paths and names of one app on one host.
+/// The paths and names of one app on one host, as far as its parts share them.
 #[derive(Clone, Debug)]
 pub(crate) struct Layout {
     prefix: Utf8PathBuf,
@@ -109,6 +125,11 @@ impl Layout {
     /// The app's name.
     pub(crate) fn app(&self) -> &str {
         &self.app
+    }
+
+    /// One of the app's services.
+    pub(crate) fn service(&self, part: Part) -> ServiceLayout {
+        ServiceLayout::new(self.clone(), part)
     }
 
     fn at(&self, path: &str) -> Utf8PathBuf {
@@ -133,65 +154,6 @@ impl Layout {
         self.releases().join(release).join(part.name())
     }
 
-    pub(crate) fn slots(&self) -> Utf8PathBuf {
-        self.base().join("slots")
-    }
-
-    /// The link of a slot to its release.
-    pub(crate) fn slot(&self, slot: Slot) -> Utf8PathBuf {
-        self.slots().join(slot.name())
-    }
-
-    /// The file that gives a slot its port.
-    pub(crate) fn slot_env(&self, slot: Slot) -> Utf8PathBuf {
-        self.slots().join(format!("{slot}.env"))
-    }
-
-    pub(crate) fn switch(&self) -> Utf8PathBuf {
-        self.base().join("switch")
-    }
-
-    /// The script that makes every change of the switch.
-    pub(crate) fn settle(&self) -> Utf8PathBuf {
-        self.switch().join("settle")
-    }
-
-    /// What a slot's unit is told when it is to inherit the listener that systemd holds.
-    pub(crate) fn listener_settings(&self) -> Utf8PathBuf {
-        self.switch().join("listener.conf")
-    }
-
-    /// Where the settling script puts that, for one slot.
-    pub(crate) fn listener_drop_in(&self, slot: Slot) -> Utf8PathBuf {
-        self.units()
-            .join(format!("{}.d/listener.conf", self.unit(slot)))
-    }
-
-    /// The script that a migration runs.
-    pub(crate) fn migrate_script(&self) -> Utf8PathBuf {
-        self.switch().join("migrate")
-    }
-
-    /// Marks of migrations, and backups; the service's own.
-    pub(crate) fn migrations(&self) -> Utf8PathBuf {
-        self.base().join("migrations")
-    }
-
-    /// The script that a build runs.
-    pub(crate) fn build_script(&self) -> Utf8PathBuf {
-        self.switch().join("build")
-    }
-
-    /// Sources and what is built of them; the service's own.
-    pub(crate) fn build(&self) -> Utf8PathBuf {
-        self.base().join("build")
-    }
-
-    /// What lives as long as the host is up.
-    pub(crate) fn run(&self) -> Utf8PathBuf {
-        self.at(&format!("run/stagegate-{}", self.app))
-    }
-
     pub(crate) fn frontend(&self) -> Utf8PathBuf {
         self.base().join("frontend")
     }
@@ -204,49 +166,8 @@ impl Layout {
         self.at("etc/systemd/system")
     }
 
-    /// The template unit, without the slot.
-    pub(crate) fn template_unit(&self) -> String {
-        format!("{}-backend@.service", self.app)
-    }
-
-    /// The unit of one slot.
-    pub(crate) fn unit(&self, slot: Slot) -> String {
-        format!("{}-backend@{slot}.service", self.app)
-    }
-
-    /// The unit that restores the switch after a reboot.
-    pub(crate) fn boot_unit(&self) -> String {
-        format!("{}-switch.service", self.app)
-    }
-
-    /// The units of the listener on the public port: its socket, and what holds it while no
-    /// slot does. Without their suffix.
-    pub(crate) fn listener(&self) -> String {
-        format!("{}-listener", self.app)
-    }
-
-    /// The unit that migrates the data.
-    pub(crate) fn migrate_unit(&self) -> String {
-        format!("{}-migrate.service", self.app)
-    }
-
-    /// The unit that builds the program.
-    pub(crate) fn build_unit(&self) -> String {
-        format!("{}-build.service", self.app)
-    }
-
-    /// The transient unit that watches over a lease.
+    /// The transient unit that watches over a lease, which is the app's, of all its parts.
     pub(crate) fn lease_unit(&self) -> String {
         format!("{}-lease.service", self.app)
-    }
-
-    /// The transient unit that empties and stops a slot.
-    pub(crate) fn drain_unit(&self, slot: Slot) -> String {
-        format!("{}-drain-{slot}.service", self.app)
-    }
-
-    /// The nft table; nft's names have no `-`.
-    pub(crate) fn table(&self) -> String {
-        format!("stagegate_{}", self.app.replace('-', "_"))
     }
 }

@@ -28,15 +28,15 @@ lead_at_boot() {
       fi
       ;;
     socket)
-      rm -f "$base/slots/blue.public" "$base/slots/green.public"
+      rm -f "$here/slots/blue.public" "$here/slots/green.public"
       slot=$(field slot "$1")
-      if ! cmp -s "$base/switch/listener.conf" "$(drop_in "$slot")"; then give_listener "$slot"; fi
+      if ! cmp -s "$here/switch/listener.conf" "$(drop_in "$slot")"; then give_listener "$slot"; fi
       if ! runs "$unit@$(other "$slot").service"; then withhold_listener "$(other "$slot")"; fi
       ;;
     restart)
       withhold_from_stopped
       slot=$(field slot "$1")
-      rm -f "$base/slots/$(other "$slot").public"
+      rm -f "$here/slots/$(other "$slot").public"
       take_public "$slot"
       ;;
     *) lead "$1" ;;
@@ -49,21 +49,21 @@ lead_nowhere() {
     nft) drop_rules ;;
     template)
       # Without a switch the file is the owner's, and stays as it is.
-      [ -e "$base/switch/theirs" ] || return 0
-      if [ -s "$base/switch/theirs" ]; then
-        write_beside "$proxy_file" <"$base/switch/theirs"
+      [ -e "$here/switch/theirs" ] || return 0
+      if [ -s "$here/switch/theirs" ]; then
+        write_beside "$proxy_file" <"$here/switch/theirs"
       else
         rm -f "$proxy_file"
       fi
-      rm -f "$base/switch/theirs"
+      rm -f "$here/switch/theirs"
       reload_if_up
       ;;
     # A slot that still runs with the listener is drained, and the listener closed after it.
     socket) withhold_from_stopped ;;
     restart)
       for slot in blue green; do
-        if [ -e "$base/slots/$slot.public" ]; then
-          rm -f "$base/slots/$slot.public"
+        if [ -e "$here/slots/$slot.public" ]; then
+          rm -f "$here/slots/$slot.public"
           systemctl --no-block stop "$unit@$slot.service"
         fi
       done
@@ -102,11 +102,11 @@ reload_if_up() {
 lead_proxy() {
   # A switch of before, by a method that the app has given up: the file still says it.
   [ -n "$proxy_file" ] || return 0
-  before=$base/switch/before
+  before=$here/switch/before
   if [ -e "$proxy_file" ]; then cp "$proxy_file" "$before"; else : >"$before"; fi
   # The first switch keeps what the owner had there; empty stands for nothing.
-  if [ ! -e "$confirmed" ] && [ ! -e "$base/switch/theirs" ]; then
-    cp "$before" "$base/switch/theirs" || return 1
+  if [ ! -e "$confirmed" ] && [ ! -e "$here/switch/theirs" ]; then
+    cp "$before" "$here/switch/theirs" || return 1
   fi
   body "$1" | write_beside "$proxy_file" || return 1
   if sh -c "$proxy_check" 9>&- && sh -c "$proxy_reload" 9>&-; then
@@ -120,7 +120,7 @@ lead_proxy() {
 
 # The slot's program is told the public port from now on.
 take_public() {
-  printf 'PORT=%s\n' "$public" | write_beside "$base/slots/$1.public"
+  printf 'PORT=%s\n' "$public" | write_beside "$here/slots/$1.public"
 }
 
 # What answers on the public port is stopped, then the slot is started on it.
@@ -128,11 +128,11 @@ lead_service() {
   close_listener || return 1
   slot=$(field slot "$1")
   old=$(other "$slot")
-  if [ -e "$base/slots/$old.public" ]; then
+  if [ -e "$here/slots/$old.public" ]; then
     systemctl stop "$unit@$old.service" || return 1
-    rm -f "$base/slots/$old.public"
+    rm -f "$here/slots/$old.public"
   fi
-  if [ ! -e "$base/slots/$slot.public" ] || ! runs "$unit@$slot.service"; then
+  if [ ! -e "$here/slots/$slot.public" ] || ! runs "$unit@$slot.service"; then
     take_public "$slot" || return 1
     systemctl restart "$unit@$slot.service" || return 1
   fi

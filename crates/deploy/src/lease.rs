@@ -3,7 +3,7 @@
 //! The file is replaced atomically under `flock`, by the host's own clock, so two clients
 //! with different clocks agree. Each step takes or renews it; a client that is gone
 //! holds it no longer than the app's `lease_seconds`; the settling script then stops what
-//! it has started and nobody has met. An unconfirmed switch of another run
+//! it has started and nobody has met. An unconfirmed switch of another run, of any part,
 //! counts as held too, because only its own run may confirm it.
 
 use jiff::Timestamp;
@@ -12,38 +12,43 @@ use crate::app::Deploy;
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::host::Host;
-use crate::layout::Layout;
+use crate::layout::{Layout, Part};
 
 /// How long a lease outlives its last renewal, unless the app says otherwise.
 pub const LEASE_SECONDS: u64 = 120;
 
-/// `$1` directory of the app, `$2` owner, `$3` seconds. Prints `taken`, or who holds it.
+/// `$1` directory of the app, `$2` owner, `$3` seconds, then the switches that somebody
+/// may have armed. Prints `taken`, or who holds it.
 const TAKE: &str = r#"set -eu
 umask 022
-mkdir -p "$1"
-exec 9>>"$1/.lock"
+base=$1
+me=$2
+seconds=$3
+shift 3
+mkdir -p "$base"
+exec 9>>"$base/.lock"
 flock -w 30 9
 now=$(date +%s)
 since=$now
-armed=$1/switch/armed
-if [ -e "$armed" ]; then
+for armed; do
+  [ -e "$armed" ] || continue
   owner=$(sed -n 's/^# owner //p' "$armed" | head -n 1)
-  if [ "$owner" != "$2" ]; then
+  if [ "$owner" != "$me" ]; then
     at=$(sed -n 's/^# at //p' "$armed" | head -n 1)
     printf 'held\n%s\n%s\n%s\n' "$owner" "$at" "$now"
     exit 0
   fi
-fi
-if [ -s "$1/lease" ]; then
-  { read -r holder; read -r begun; read -r until; } <"$1/lease"
-  if [ "$holder" = "$2" ]; then since=$begun
+done
+if [ -s "$base/lease" ]; then
+  { read -r holder; read -r begun; read -r until; } <"$base/lease"
+  if [ "$holder" = "$me" ]; then since=$begun
   elif [ "$until" -gt "$now" ]; then
     printf 'held\n%s\n%s\n%s\n' "$holder" "$begun" "$until"
     exit 0
   fi
 fi
-printf '%s\n%s\n%s\n' "$2" "$since" "$((now + $3))" >"$1/lease.new"
-mv -T "$1/lease.new" "$1/lease"
+printf '%s\n%s\n%s\n' "$me" "$since" "$((now + seconds))" >"$base/lease.new"
+mv -T "$base/lease.new" "$base/lease"
 printf 'taken\n'
 "#;
 
@@ -69,6 +74,7 @@ pub(crate) fn hold(host: &Host, deploy: &Deploy) -> Result<(), DeployError> {
             &deploy.owner,
             &deploy.app.lease_seconds.to_string(),
         ])
+        .args(Part::ALL.map(|part| layout.service(part).armed()))
         .privileged();
     let output = host.check(&command)?.text();
     let lines: Vec<&str> = output.lines().collect();
@@ -135,10 +141,11 @@ mod tests {
         // A lease of no seconds has ended as soon as it is taken.
         assert_eq!(run(TAKE, &[base, "two", "0"]), "taken");
         assert_eq!(run(TAKE, &[base, "three", "60"]), "taken");
-        let armed = format!("{base}/switch");
-        std::fs::create_dir_all(&armed).unwrap();
-        std::fs::write(format!("{armed}/armed"), "# owner four\n# at 1700000000\n").unwrap();
-        assert_eq!(run(TAKE, &[base, "three", "60"]), "held four");
-        assert_eq!(run(TAKE, &[base, "four", "60"]), "held three");
+        let armed = ["one's switch", "the other's"].map(|name| format!("{base}/{name}"));
+        let [none, armed] = armed.each_ref().map(String::as_str);
+        std::fs::write(armed, "# owner four\n# at 1700000000\n").unwrap();
+        assert_eq!(run(TAKE, &[base, "three", "60", none, armed]), "held four");
+        assert_eq!(run(TAKE, &[base, "four", "60", none, armed]), "held three");
+        assert_eq!(run(TAKE, &[base, "three", "60", none]), "taken");
     }
 }

@@ -1,8 +1,8 @@
 //! Deploys over SSH that no user notices: slots, switch, health gate, dead man's switch.
 //!
-//! One deploy to one host is a transaction. [`probe_backend`] and [`perform_backend`] go
-//! through [`BackendStep`]s, [`probe_frontend`] and [`perform_frontend`] through
-//! [`FrontendStep`]s; [`survey`] asks for every precondition first, [`status`] and
+//! One deploy to one host is a transaction. [`probe_service`] and [`perform_service`] go
+//! through the [`BackendStep`]s of a part that listens, [`probe_frontend`] and
+//! [`perform_frontend`] through the [`FrontendStep`]s of a bundle; [`survey`] asks for every precondition first, [`status`] and
 //! [`previous_known_good`] look afterwards. A client that is lost on the way leaves a
 //! host that completes or reverts by itself, and says so in `deploys.jsonl`.
 //!
@@ -41,6 +41,7 @@ mod pending;
 mod proxy;
 mod record;
 mod retention;
+mod service;
 mod ssh_config;
 mod state;
 mod status;
@@ -53,9 +54,9 @@ mod transfer;
 mod units;
 mod upload;
 
-pub use app::{App, Backend, Deploy, Frontend, Migration, Release};
+pub use app::{App, Backend, Bundle, Deploy, Frontend, Migration, Release};
 pub use artifact::{Artifact, ArtifactError};
-pub use backend::{migrate, perform_backend, probe_backend, probe_migration, revert};
+pub use backend::{migrate, perform_service, probe_migration, probe_service, revert};
 pub use bootstrap::{Provision, missing, provide};
 pub use build::HostBuild;
 pub use command::{Command, Output, quote};

@@ -7,55 +7,60 @@
 //! is the settling script's.
 
 use crate::app::Backend;
-use crate::layout::Layout;
+use crate::layout::ServiceLayout;
 use crate::method::{By, Method};
 use crate::switch::Switch;
 use crate::units::{HostFile, unit_word};
 
 /// The files of an app whose users are led by a listener.
-pub(crate) fn files(layout: &Layout, app: &str, backend: &Backend) -> [HostFile; 3] {
+pub(crate) fn files(layout: &ServiceLayout, service: &Backend) -> [HostFile; 3] {
     let (name, units) = (layout.listener(), layout.units());
+    let whose = layout.name();
     let file = |path: camino::Utf8PathBuf, text| HostFile {
         path: path.into_string(),
         mode: "0644",
         text,
     };
     [
-        file(units.join(format!("{name}.socket")), socket(app, backend)),
-        file(units.join(format!("{name}.service")), holder(app, backend)),
-        file(layout.listener_settings(), settings(&name, backend)),
+        file(units.join(format!("{name}.socket")), socket(&whose, service)),
+        file(units.join(format!("{name}.service")), holder(&whose, service)),
+        file(layout.listener_settings(), settings(&name, service)),
     ]
 }
 
 /// What the slot that users are led to was handed it by.
-pub(crate) fn handed_on(layout: &Layout, backend: &Backend, current: &Switch) -> Option<HostFile> {
-    let by_listener = current.by_what == By::Socket && backend.switch == Method::Socket;
+pub(crate) fn handed_on(
+    layout: &ServiceLayout,
+    service: &Backend,
+    current: &Switch,
+) -> Option<HostFile> {
+    let by_listener = current.by_what == By::Socket && service.switch == Method::Socket;
     by_listener.then(|| HostFile {
         path: layout.listener_drop_in(current.slot).into_string(),
         mode: "0644",
-        text: settings(&layout.listener(), backend),
+        text: settings(&layout.listener(), service),
     })
 }
 
 /// A slot that crashes lets systemd look at the listener again, so such looks are not
 /// counted: they would close it.
-fn socket(app: &str, backend: &Backend) -> String {
+fn socket(whose: &str, service: &Backend) -> String {
     format!(
         "[Unit]\n\
-         Description={app}: the listener on port {port}\n\
+         Description={whose}: the listener on port {port}\n\
          \n\
          [Socket]\n\
          ListenStream={port}\n\
          TriggerLimitIntervalSec=0\n",
-        port = backend.port
+        port = service.port
     )
 }
 
 /// It inherits the listener as well, and leaves it alone.
-fn holder(app: &str, backend: &Backend) -> String {
+fn holder(whose: &str, service: &Backend) -> String {
     format!(
         "[Unit]\n\
-         Description={app}: holds the listener while no slot does\n\
+         Description={whose}: holds the listener while no slot does\n\
          StartLimitIntervalSec=0\n\
          \n\
          [Service]\n\
@@ -67,14 +72,14 @@ fn holder(app: &str, backend: &Backend) -> String {
          ProtectSystem=strict\n\
          ProtectHome=yes\n\
          PrivateTmp=yes\n",
-        user = backend.service_user
+        user = service.service_user
     )
 }
 
 /// A unit that is not started again for its start limit takes the socket with it, so there
 /// is none. That accepting does not block is a property of the listener, and not of who
 /// inherits it: a start that said otherwise would say it for the slot that accepts now.
-fn settings(name: &str, backend: &Backend) -> String {
+fn settings(name: &str, service: &Backend) -> String {
     format!(
         "[Unit]\n\
          StartLimitIntervalSec=0\n\
@@ -84,7 +89,7 @@ fn settings(name: &str, backend: &Backend) -> String {
          NonBlocking=yes\n\
          TimeoutStopSec={seconds}s\n",
         name = unit_word(name),
-        seconds = backend.drain_seconds
+        seconds = service.drain_seconds
     )
 }
 
@@ -92,13 +97,14 @@ fn settings(name: &str, backend: &Backend) -> String {
 mod tests {
     use super::*;
     use crate::app::samples::{app, backend};
-    use crate::layout::Slot;
+    use crate::layout::{Layout, Part, Slot};
     use crate::target::Target;
 
     #[test]
     fn whoever_inherits_the_listener_keeps_it_as_it_is() {
-        let layout = Layout::new(&Target::parse("root@host").unwrap(), &app());
-        let [socket, holder, settings] = files(&layout, "guestbook", &backend());
+        let target = Target::parse("root@host").unwrap();
+        let layout = Layout::new(&target, &app()).service(Part::Backend);
+        let [socket, holder, settings] = files(&layout, &backend());
         assert_eq!(socket.path, "/etc/systemd/system/guestbook-listener.socket");
         assert!(
             socket.text.contains("\nListenStream=8080\n"),

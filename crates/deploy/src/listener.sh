@@ -32,7 +32,7 @@ inherited() {
 give_listener() {
   file=$(drop_in "$1")
   mkdir -p "$(dirname "$file")" || return 1
-  write_beside "$file" <"$base/switch/listener.conf" || return 1
+  write_beside "$file" <"$here/switch/listener.conf" || return 1
   systemctl daemon-reload
 }
 
@@ -47,7 +47,7 @@ withhold_listener() {
   # there is somebody else's.
   rmdir "$(dirname "$file")" 2>/dev/null || true
   if ! has_listener blue && ! has_listener green; then
-    systemctl stop "$app-listener.socket" "$app-listener.service"
+    systemctl stop "$service-listener.socket" "$service-listener.service"
   fi
 }
 
@@ -60,8 +60,8 @@ withhold_from_stopped() {
 
 # A holder that was left alone would keep the socket from starting.
 open_listener() {
-  systemctl start "$app-listener.socket" ||
-    { systemctl stop "$app-listener.service" && systemctl start "$app-listener.socket"; }
+  systemctl start "$service-listener.socket" ||
+    { systemctl stop "$service-listener.service" && systemctl start "$service-listener.socket"; }
 }
 
 # The port is freed for a program that listens on it by itself.
@@ -81,9 +81,9 @@ lead_listener() {
   old=$(other "$slot")
   # By a restart of before, a program listens on the public port itself.
   for each in "$slot" "$old"; do
-    if [ -e "$base/slots/$each.public" ]; then
+    if [ -e "$here/slots/$each.public" ]; then
       systemctl stop "$unit@$each.service" || return 1
-      rm -f "$base/slots/$each.public"
+      rm -f "$here/slots/$each.public"
     fi
   done
   if stays "$slot" && inherited "$slot"; then return 0; fi

@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::host::Host;
-use crate::layout::{Layout, Slot};
+use crate::layout::Slot;
 
 /// How journalctl ends its output when it is asked for a cursor.
 const CURSOR: &str = "-- cursor: ";
@@ -32,18 +32,25 @@ pub fn logs(
     after: Option<&str>,
 ) -> Result<Logs, DeployError> {
     app.check()?;
-    let layout = Layout::new(host.target(), app);
-    let mut command = Command::new("journalctl").args([
-        "--quiet",
-        "--no-pager",
-        "--output=short-iso",
-        "--show-cursor",
-    ]);
-    for slot in Slot::ALL {
-        command = command.args(["-u", &layout.unit(slot)]);
+    let layouts = app.services().map(|service| service.layout(host.target()));
+    let units = layouts.flat_map(|layout| {
+        let slots = Slot::ALL.map(|slot| layout.unit(slot));
+        slots.into_iter().chain([layout.migrate_unit()])
+    });
+    let units: Vec<String> = units.flat_map(|unit| ["-u".to_owned(), unit]).collect();
+    if units.is_empty() {
+        // Without a unit, journalctl would show what all others say.
+        return Ok(Logs::default());
     }
-    command = command.args(["-u", &layout.migrate_unit()]);
-    command = match after {
+    let command = Command::new("journalctl")
+        .args([
+            "--quiet",
+            "--no-pager",
+            "--output=short-iso",
+            "--show-cursor",
+        ])
+        .args(units);
+    let command = match after {
         Some(cursor) => command.arg(format!("--after-cursor={cursor}")),
         None => command.args(["-n", &count.to_string()]),
     };

@@ -10,14 +10,15 @@ use base64::engine::general_purpose::STANDARD;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use crate::app::{App, Backend};
+use crate::app::Backend;
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::firewall;
 use crate::host::Host;
-use crate::layout::Layout;
+use crate::layout::{Part, ServiceLayout};
 use crate::limits::Limits;
 use crate::method::{By, Method};
+use crate::service::Service;
 use crate::switch::{self, Switch};
 use crate::units::{self, HostFile};
 
@@ -34,6 +35,9 @@ const UNTOLD: &str = "…";
 /// A file that a deploy would write on a host.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct PendingFile {
+    /// The part that it is written for.
+    #[serde(default = "backend")]
+    pub part: Part,
     /// Its path on the host.
     pub path: Utf8PathBuf,
     /// What is in it now, without the values of what is not ours; absent: it is new.
@@ -42,31 +46,33 @@ pub struct PendingFile {
     pub wanted: String,
 }
 
+fn backend() -> Part {
+    Part::Backend
+}
+
 /// Asks for them. `current` is the switch that users are meant to follow.
 pub(crate) fn pending(
     host: &Host,
-    app: &App,
+    service: &Service<'_>,
     current: Option<&Switch>,
 ) -> Result<Vec<PendingFile>, DeployError> {
-    let Some(backend) = &app.backend else {
-        return Ok(Vec::new());
-    };
-    let layout = Layout::new(host.target(), app);
-    let mut wanted = units::files(&layout, &app.name, backend);
+    let layout = service.layout(host.target());
+    let settings = service.settings;
+    let mut wanted = units::files(&layout, settings);
     // What is in place for the slot of now is compared: another slot is no change.
-    let rules = current.and_then(|current| rules(&layout, backend, current));
+    let rules = current.and_then(|current| rules(&layout, settings, current));
     wanted.extend(rules);
-    let migrates = backend.migrate.as_ref();
+    let migrates = settings.migrate.as_ref();
     wanted.extend(migrates.map(|migration| HostFile {
         path: layout.units().join(layout.migrate_unit()).into_string(),
         mode: "0644",
-        text: units::migrate_unit(&layout, &app.name, backend, "", migration.limit_seconds),
+        text: units::migrate_unit(&layout, settings, "", migration.limit_seconds),
     }));
-    let build = backend.build.as_ref();
+    let build = settings.build.as_ref();
     wanted.extend(build.map(|build| HostFile {
         path: layout.units().join(layout.build_unit()).into_string(),
         mode: "0644",
-        text: units::build_unit(&layout, &app.name, backend, "", build),
+        text: units::build_unit(&layout, settings, "", build),
     }));
     let command = Command::script(ASK)
         .args(wanted.iter().map(|file| &file.path))
@@ -81,13 +87,13 @@ pub(crate) fn pending(
 }
 
 /// The kernel's rules as the switch in place would hold them.
-fn rules(layout: &Layout, backend: &Backend, current: &Switch) -> Option<HostFile> {
-    let ruled = current.by_what == By::Nft && backend.switch == Method::Nft;
-    let port = current.slot.port(backend.port);
+fn rules(layout: &ServiceLayout, service: &Backend, current: &Switch) -> Option<HostFile> {
+    let ruled = current.by_what == By::Nft && service.switch == Method::Nft;
+    let port = current.slot.port(service.port);
     ruled.then(|| HostFile {
-        path: layout.switch().join("confirmed").into_string(),
+        path: layout.confirmed().into_string(),
         mode: "0644",
-        text: firewall::ruleset(&layout.table(), backend.port, port),
+        text: firewall::ruleset(&layout.table(), service.port, port),
     })
 }
 
@@ -99,7 +105,7 @@ fn read(line: &str) -> Option<(&str, String)> {
 }
 
 /// The file, if a deploy would write it.
-fn compare(file: HostFile, there: Option<&str>, layout: &Layout) -> Option<PendingFile> {
+fn compare(file: HostFile, there: Option<&str>, layout: &ServiceLayout) -> Option<PendingFile> {
     let mut wanted = file.text;
     let there = match there {
         Some(text) if file.path.ends_with("/confirmed") => Some(switch::body(text)),
@@ -119,6 +125,7 @@ fn compare(file: HostFile, there: Option<&str>, layout: &Layout) -> Option<Pendi
     let path: Utf8PathBuf = file.path.into();
     let there = there.map(|text| told(&path, text, &wanted));
     Some(PendingFile {
+        part: layout.part(),
         path,
         there,
         wanted,
@@ -173,16 +180,16 @@ fn is_heading(line: &str) -> bool {
 mod tests {
     use super::*;
     use crate::app::samples::{app, backend};
-    use crate::layout::Slot;
+    use crate::layout::{Layout, Slot};
     use crate::switch::samples::switch;
     use crate::target::Target;
 
-    fn layout() -> Layout {
-        Layout::new(&Target::parse("root@host").unwrap(), &app())
+    fn layout() -> ServiceLayout {
+        Layout::new(&Target::parse("root@host").unwrap(), &app()).service(Part::Backend)
     }
 
     fn file(part: &str) -> HostFile {
-        let files = units::files(&layout(), "guestbook", &backend());
+        let files = units::files(&layout(), &backend());
         let found = files.into_iter().find(|file| file.path.contains(part));
         found.unwrap()
     }
@@ -234,9 +241,9 @@ mod tests {
         let wanted = |seconds| HostFile {
             path: format!("/etc/systemd/system/{}", layout.migrate_unit()),
             mode: "0644",
-            text: units::migrate_unit(&layout, "guestbook", &backend(), "", seconds),
+            text: units::migrate_unit(&layout, &backend(), "", seconds),
         };
-        let there = units::migrate_unit(&layout, "guestbook", &backend(), "1.0.0-x", 60);
+        let there = units::migrate_unit(&layout, &backend(), "1.0.0-x", 60);
         assert_eq!(compare(wanted(60), Some(&there), &layout), None);
         assert_eq!(compare(wanted(60), None, &layout), None);
         let found = compare(wanted(90), Some(&there), &layout).unwrap();

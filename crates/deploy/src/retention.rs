@@ -8,9 +8,9 @@ use crate::app::Deploy;
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::host::Host;
-use crate::layout::{Layout, Part};
+use crate::layout::{Layout, Part, ServiceLayout};
 use crate::record::{self, DeployRecord, Outcome, known_good_pairs};
-use crate::state::State;
+use crate::state::{SlotState, State};
 
 /// `$1` releases, `$2` part: the releases that have this part.
 const LIST: &str = r#"cd -- "$1" || exit 1
@@ -43,22 +43,12 @@ pub(crate) fn apply(
         .privileged();
     let present = host.check(&list)?.text();
     let present: Vec<&str> = present.lines().collect();
-    let state = State::ask(host, &deploy.app)?;
     let records = record::read(host, &layout)?;
     let mut in_use: Vec<String> = vec![deploy.release.id()];
-    in_use.extend(
-        [&state.armed, &state.confirmed]
-            .into_iter()
-            .flatten()
-            .map(|s| s.release.clone()),
-    );
-    in_use.extend(
-        [&state.blue, &state.green]
-            .into_iter()
-            .filter(|slot| slot.runs())
-            .filter_map(|slot| slot.release.clone()),
-    );
-    in_use.extend(state.frontend.clone());
+    // Also of a frontend that is a bundle now: as a service it may still run.
+    for part in Part::ALL {
+        in_use.extend(used_by(host, &layout.service(part))?);
+    }
     let gone = removable(&present, &records, part, &in_use, keep);
     if !gone.is_empty() {
         let remove = Command::script(REMOVE)
@@ -67,6 +57,17 @@ pub(crate) fn apply(
         host.check(&remove.privileged())?;
     }
     Ok(gone.len())
+}
+
+/// The releases that a service runs or is switched to, and the bundle's.
+fn used_by(host: &Host, layout: &ServiceLayout) -> Result<Vec<String>, DeployError> {
+    let state = State::ask(host, layout)?;
+    let switches = [state.armed, state.confirmed];
+    let switched_to = switches.into_iter().flatten().map(|switch| switch.release);
+    let slots = [state.blue, state.green];
+    let running = slots.into_iter().filter(SlotState::runs);
+    let running = running.filter_map(|slot| slot.release);
+    Ok(switched_to.chain(running).chain(state.frontend).collect())
 }
 
 /// The releases that may go.

@@ -1,4 +1,5 @@
-# Settles which slot of one app users are led to.
+# Settles which slot of one service users are led to. `base` is the app's directory, which
+# all its services share, and `here` the service's own.
 #
 # Every change of the switch goes through here, under one lock, whoever asks for it: the
 # deploying client, the dead man's switch, a reboot. What is true is in two files:
@@ -9,8 +10,8 @@ umask 022
 # nft lives in sbin, which an account's own path may lack.
 PATH=$PATH:/usr/sbin:/sbin
 
-armed=$base/switch/armed
-confirmed=$base/switch/confirmed
+armed=$here/switch/armed
+confirmed=$here/switch/confirmed
 log=$base/deploys.jsonl
 # Gone after a reboot, and so the sign that an armed switch belongs to this boot.
 marker=$run/armed
@@ -19,7 +20,6 @@ timer=$run/timer
 # the slot that it has started.
 begun=$run/begun
 lease=$base/lease
-unit=$app-backend
 
 fail() {
   printf '%s\n' "$2" >&2
@@ -44,7 +44,7 @@ place() {
   cat >"$1.new"
   sync "$1.new"
   mv -T "$1.new" "$1"
-  sync "$base/switch"
+  sync "$here/switch"
 }
 
 # record MEMBERS OUTCOME REASON
@@ -74,7 +74,7 @@ other() {
 
 # Where a slot's program listens.
 listens_on() {
-  if [ -e "$base/slots/$1.public" ]; then printf '%s\n' "$public"; else port_of "$1"; fi
+  if [ -e "$here/slots/$1.public" ]; then printf '%s\n' "$public"; else port_of "$1"; fi
 }
 
 connections() {
@@ -91,9 +91,9 @@ stop_timer() {
 
 # The new timer runs before the old one is stopped: the switch is never without one.
 start_timer() {
-  name=$app-revert-$(date +%s%N)
+  name=$service-revert-$(date +%s%N)
   systemd-run --quiet --collect --unit="$name" --on-active="${1}s" \
-    --timer-property=AccuracySec=100ms -- "$base/switch/settle" revert "$2" timer
+    --timer-property=AccuracySec=100ms -- "$here/switch/settle" revert "$2" timer
   stop_timer
   printf '%s\n' "$name" >"$timer"
 }
@@ -108,10 +108,10 @@ runs() {
 # Emptying a slot is the host's own work, so that it ends without a client.
 drain_later() {
   if runs "$unit@$1.service"; then
-    if systemctl is-active --quiet "$app-drain-$1.service"; then
-      systemctl stop "$app-drain-$1.service"
+    if systemctl is-active --quiet "$service-drain-$1.service"; then
+      systemctl stop "$service-drain-$1.service"
     fi
-    systemd-run --quiet --collect --unit="$app-drain-$1" -- "$base/switch/settle" drain "$1"
+    systemd-run --quiet --collect --unit="$service-drain-$1" -- "$here/switch/settle" drain "$1"
   else
     withhold_listener "$1"
   fi
@@ -140,7 +140,7 @@ restore() {
 finish_confirmed() {
   slot=$(field slot "$armed")
   record "$(field record "$armed")" confirmed null
-  rm -f "$armed" "$marker" "$base/switch/theirs"
+  rm -f "$armed" "$marker" "$here/switch/theirs"
   stop_timer
   drain_later "$(other "$slot")"
 }
@@ -261,7 +261,7 @@ do_drain() {
   lock
   if is_current "$1"; then exit 0; fi
   systemctl stop "$unit@$1.service"
-  rm -f "$base/slots/$1.public"
+  rm -f "$here/slots/$1.public"
 }
 
 # begin: a slot is about to be started, by the deploy whose record is on standard input.
@@ -269,7 +269,7 @@ do_begin() {
   mkdir -p "$run"
   cat >"$begun"
   if ! systemctl is-active --quiet "$app-lease.service"; then
-    systemd-run --quiet --collect --unit="$app-lease" -- "$base/switch/settle" watch
+    systemd-run --quiet --collect --unit="$app-lease" -- "$here/switch/settle" watch
   fi
 }
 
@@ -279,7 +279,8 @@ lease_has_ended() {
 }
 
 # watch: as long as somebody deploys. A client that renews its lease no more has been lost,
-# and what it has started and never switched to is stopped.
+# and what it has started and never switched to is stopped. The lease is the app's, so
+# whichever service began to watch does so for the one beside it as well.
 do_watch() {
   while [ -s "$lease" ]; do
     if lease_has_ended; then
@@ -292,8 +293,15 @@ do_watch() {
 }
 
 give_up() {
+  do_abandon
+  if [ -x "$beside" ]; then "$beside" abandon 9>&- || true; fi
+  rm -f "$lease"
+}
+
+# abandon: for the watch of the service beside this one, which holds the lock.
+do_abandon() {
   for slot in blue green; do
-    if is_current "$slot" || systemctl is-active --quiet "$app-drain-$slot.service"; then continue; fi
+    if is_current "$slot" || systemctl is-active --quiet "$service-drain-$slot.service"; then continue; fi
     if runs "$unit@$slot.service"; then
       if [ -s "$begun" ]; then
         record "$(cat "$begun")" reverted '"given up by the host: the deploy was lost before its switch"'
@@ -301,12 +309,13 @@ give_up() {
       systemctl --no-block stop "$unit@$slot.service"
     fi
   done
-  rm -f "$lease" "$begun"
+  rm -f "$begun"
 }
 
 case ${1-} in
   begin) lock; do_begin ;;
   watch) do_watch ;;
+  abandon) do_abandon ;;
   switch) lock; do_switch "$2" "$3" ;;
   rearm) lock; do_rearm "$2" "$3" ;;
   retire) lock; do_retire "$2" ;;

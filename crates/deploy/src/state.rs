@@ -1,18 +1,18 @@
-//! What a host says about an app, in one question; and where a release stands in it.
+//! What a host says about a service, in one question; and where a release stands in it.
 //!
 //! The question only reads. The answer is turned into a [`Place`] by a pure function, so
 //! that a resumed run finds its step from the world and from nothing else.
 
 use std::collections::BTreeMap;
 
-use crate::app::App;
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::host::Host;
-use crate::layout::{Layout, Slot};
+use crate::layout::{ServiceLayout, Slot};
 use crate::switch::Switch;
 
-/// `$1` directory of the app, `$2` blue's unit, `$3` green's unit. Section by section.
+/// `$1` directory of the service, `$2` blue's unit, `$3` green's unit, `$4` directory of
+/// the app. Section by section.
 const ASK: &str = r#"
 section() { printf '@%s\n' "$1"; }
 section now; date +%s
@@ -27,9 +27,9 @@ for slot in blue green; do
   systemctl show -p ActiveState,NRestarts,ActiveEnterTimestamp "$unit"
 done
 section lease
-if [ -s "$1/lease" ]; then cat "$1/lease"; fi
+if [ -s "$4/lease" ]; then cat "$4/lease"; fi
 section frontend
-if [ -L "$1/frontend/current" ]; then basename "$(readlink "$1/frontend/current")"; fi
+if [ -L "$4/frontend/current" ]; then basename "$(readlink "$4/frontend/current")"; fi
 "#;
 
 /// One slot as the host sees it.
@@ -58,7 +58,7 @@ impl SlotState {
     }
 }
 
-/// What the host says about the app.
+/// What the host says about the service, and about its app.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct State {
     /// The host's clock, in seconds since 1970.
@@ -92,11 +92,11 @@ pub(crate) enum Place {
 
 impl State {
     /// Asks the host.
-    pub(crate) fn ask(host: &Host, app: &App) -> Result<State, DeployError> {
-        let layout = Layout::new(host.target(), app);
+    pub(crate) fn ask(host: &Host, layout: &ServiceLayout) -> Result<State, DeployError> {
         let command = Command::script(ASK)
-            .arg(layout.base())
+            .arg(layout.directory())
             .args([layout.unit(Slot::Blue), layout.unit(Slot::Green)])
+            .arg(layout.whole().base())
             .privileged();
         let text = host.check(&command)?.text();
         State::read(&text).map_err(|what| host.unreadable(&command, what).into())

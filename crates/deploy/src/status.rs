@@ -14,6 +14,7 @@ use crate::host::{Host, Reply};
 use crate::layout::{Layout, Part, Slot};
 use crate::method::By;
 use crate::record::{self, DeployRecord, PastDeploy, known_good_pairs};
+use crate::service::Service;
 use crate::state::State;
 use crate::switch::Switch;
 
@@ -27,6 +28,10 @@ pub enum Health {
     Failing(String),
     /// There is no backend to ask.
     NotAsked,
+}
+
+fn not_asked() -> Health {
+    Health::NotAsked
 }
 
 /// One app on one host.
@@ -55,6 +60,9 @@ pub struct HostStatus {
     pub last: Option<DeployRecord>,
     /// `VERSION-SHA12` of the frontend.
     pub frontend: Option<String>,
+    /// How a frontend that is a service answers.
+    #[serde(default = "not_asked")]
+    pub frontend_health: Health,
     /// A switch that nobody has confirmed yet.
     pub armed: Option<Switch>,
     /// Where the host differs, by content, from what was deployed to it.
@@ -69,29 +77,26 @@ pub struct HostStatus {
 pub fn status(host: &Host, app: &App) -> Result<HostStatus, DeployError> {
     app.check()?;
     let layout = Layout::new(host.target(), app);
-    let state = State::ask(host, app)?;
+    let state = State::ask(host, &layout.service(Part::Backend))?;
+    let backend = app.service(Part::Backend).ok();
+    let frontend = app.service(Part::Frontend).ok();
     let current = state.armed.as_ref().or(state.confirmed.as_ref()).cloned();
     let slot_state = current
         .as_ref()
         .map(|switch| state.slot(switch.slot).clone());
-    let health = match (&app.backend, &current) {
-        (Some(backend), Some(switch)) => {
-            let port = switch.port(backend.port);
-            match host.http_get(port, &backend.health, Duration::from_secs(5))? {
-                Reply::Answer(answer) if answer.status == 200 => {
-                    Health::Passing(answer.json_field("version"))
-                }
-                Reply::Answer(answer) => Health::Failing(format!("it answers {}", answer.status)),
-                Reply::Silence(why) => Health::Failing(why),
-            }
-        }
-        _ => Health::NotAsked,
-    };
+    let (health, mut differs) = look(host, backend.as_ref(), current.as_ref())?;
+    let (mut armed, mut shown) = (state.armed, state.frontend);
+    let mut frontend_health = Health::NotAsked;
+    if let Some(frontend) = &frontend {
+        let state = State::ask(host, &layout.service(Part::Frontend))?;
+        let current = state.armed.as_ref().or(state.confirmed.as_ref());
+        let (health, more) = look(host, Some(frontend), current)?;
+        frontend_health = health;
+        differs.extend(more);
+        shown = current.map(|switch| switch.release.clone());
+        armed = armed.or(state.armed);
+    }
     let last = record::read(host, &layout)?.pop();
-    let drift = match &current {
-        Some(switch) => drift(host, app, switch)?,
-        None => Vec::new(),
-    };
     Ok(HostStatus {
         target: host.target().to_string(),
         release: current.as_ref().map(|switch| switch.release.clone()),
@@ -103,10 +108,33 @@ pub fn status(host: &Host, app: &App) -> Result<HostStatus, DeployError> {
         unit: slot_state.map(|slot| slot.active),
         health,
         last,
-        frontend: state.frontend,
-        armed: state.armed,
-        drift,
+        frontend: shown,
+        frontend_health,
+        armed,
+        drift: differs,
     })
+}
+
+/// How what users are led to answers, and where it differs from what was deployed.
+fn look(
+    host: &Host,
+    service: Option<&Service<'_>>,
+    current: Option<&Switch>,
+) -> Result<(Health, Vec<String>), DeployError> {
+    let (Some(service), Some(switch)) = (service, current) else {
+        return Ok((Health::NotAsked, Vec::new()));
+    };
+    let settings = service.settings;
+    let port = switch.port(settings.port);
+    let asked = host.http_get(port, &settings.health, Duration::from_secs(5))?;
+    let health = match asked {
+        Reply::Answer(answer) if answer.status == 200 => {
+            Health::Passing(answer.json_field("version"))
+        }
+        Reply::Answer(answer) => Health::Failing(format!("it answers {}", answer.status)),
+        Reply::Silence(why) => Health::Failing(why),
+    };
+    Ok((health, drift(host, service, switch)?))
 }
 
 /// All of `deploys.jsonl`, oldest first.

@@ -9,14 +9,14 @@ use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
 use crate::app::{App, Backend};
-use crate::build::HostBuild;
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::facts::{DirectoryFacts, EnvFileFacts, HostFacts, LeaseFacts, Sudo};
 use crate::host::Host;
-use crate::layout::{Layout, Slot};
+use crate::layout::{Layout, Part, ServiceLayout, Slot};
 use crate::method::{By, Method, Watch};
 use crate::pending::pending;
+use crate::service::Service;
 use crate::state::State;
 
 /// What the steps call.
@@ -62,30 +62,45 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
     app.check()?;
     let layout = Layout::new(host.target(), app);
     let sudo = sudo(host)?;
-    let backend = app.backend.as_ref();
-    let env_path = backend
-        .and_then(|b| b.env_file.as_ref())
+    let mut services = app.services();
+    // The first question is about the host as well, so it is asked in any case.
+    let mut facts = look(host, &layout, services.next().as_ref(), sudo)?;
+    for service in services {
+        facts.join(look(host, &layout, Some(&service), sudo)?);
+    }
+    Ok(facts)
+}
+
+/// The host, and what it offers to one service.
+fn look(
+    host: &Host,
+    layout: &Layout,
+    service: Option<&Service<'_>>,
+    sudo: Sudo,
+) -> Result<HostFacts, DeployError> {
+    let settings = service.map(|service| service.settings);
+    let part = service.map_or(Part::Backend, |service| service.part);
+    let of_service = layout.service(part);
+    let env_path = settings
+        .and_then(|it| it.env_file.as_ref())
         .map(|file| layout.host_path(file));
-    let ports = backend.map_or_else(String::new, |backend| {
-        let own = Slot::ALL.map(|slot| slot.port(backend.port).to_string());
-        format!("{} {}", own.join(" "), backend.port)
+    let ports = settings.map_or_else(String::new, |it| {
+        let own = Slot::ALL.map(|slot| slot.port(it.port).to_string());
+        format!("{} {}", own.join(" "), it.port)
     });
-    let tools = backend.map_or_else(|| TOOLS.to_owned(), tools);
-    let proxy = backend.and_then(|backend| backend.switch.proxy());
+    let tools = settings.map_or_else(|| TOOLS.to_owned(), tools);
+    let proxy = settings.and_then(|it| it.switch.proxy());
     let proxy_file = proxy.map(|proxy| layout.host_path(&proxy.file));
-    let build = backend.and_then(|backend| backend.build.as_ref());
+    let proxy_unit = proxy.and_then(|proxy| proxy.unit.as_deref());
+    let build = settings.and_then(|it| it.build.as_ref());
     let mut command = Command::script(ASK)
         .arg(layout.base())
-        .arg(backend.map_or("", |backend| &backend.service_user))
+        .arg(settings.map_or("", |it| &it.service_user))
         .arg(env_path.as_ref().map_or("", |path| path.as_str()))
         .args([&tools, &ports])
         .arg(proxy_file.as_ref().map_or("", |path| path.as_str()))
-        .arg(
-            proxy
-                .and_then(|proxy| proxy.unit.as_deref())
-                .unwrap_or_default(),
-        )
-        .arg(build.map_or_else(String::new, |build| build.question(&layout)));
+        .arg(proxy_unit.unwrap_or_default())
+        .arg(build.map_or_else(String::new, |build| build.question(&of_service)));
     if sudo == Sudo::Works {
         command = command.privileged();
     }
@@ -98,34 +113,53 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
     };
     let usable = sudo != Sudo::Refused && answer.one("systemd").is_some();
     let (state, pending) = if usable {
-        let state = State::ask(host, app)?;
-        let pending = pending(host, app, state.confirmed.as_ref())?;
+        let state = State::ask(host, &of_service)?;
+        let pending = match service {
+            Some(service) => pending(host, service, state.confirmed.as_ref())?,
+            None => Vec::new(),
+        };
         (state, pending)
     } else {
         (State::default(), Vec::new())
     };
     let free = u64::try_from(number("disk_free_kib")?).unwrap_or(0) * 1024;
-    Ok(HostFacts {
+    let account = |it: &Backend| {
+        let there = answer.one("service_user").is_some();
+        (it.service_user.clone(), there)
+    };
+    let env_file = env_path.zip(settings);
+    let mut facts = HostFacts {
         target: host.target().to_string(),
         systemd: answer.one("systemd"),
         nft: answer.one("nft"),
         missing_tools: answer.all("missing_tool"),
         sudo,
-        service_user: backend
-            .map(|b| (b.service_user.clone(), answer.one("service_user").is_some())),
+        service_users: settings.map(account).into_iter().collect(),
         directories: answer.directories(),
-        env_file: env_path
-            .map(|path| answer.env_file(path, backend.map_or(&[], |b| &b.require_env))),
+        env_files: env_file
+            .map(|(path, it)| answer.env_file(path, &it.require_env))
+            .into_iter()
+            .collect(),
         disk_free_bytes: free,
         clock_skew_seconds: number("now")? - now,
         lease: lease(&state),
-        foreign_ports: foreign_ports(&answer, &state, app),
-        proxy_problems: proxy_problems(&answer, app),
-        build_problems: build.map(|build| build_problems(&answer, build, &layout, backend, free)),
+        foreign_ports: settings.map_or_else(Vec::new, |it| foreign_ports(&answer, &state, it)),
+        proxy_problems: settings.map_or_else(Vec::new, |it| proxy_problems(&answer, it)),
+        build_problems: service
+            .and_then(|service| build_problems(&answer, service, &of_service, free)),
         pending,
-        running: state.confirmed,
-        armed: state.armed,
-    })
+        running: None,
+        armed: None,
+        running_frontend: None,
+        armed_frontend: None,
+    };
+    match part {
+        Part::Backend => (facts.running, facts.armed) = (state.confirmed, state.armed),
+        Part::Frontend => {
+            (facts.running_frontend, facts.armed_frontend) = (state.confirmed, state.armed);
+        }
+    }
+    Ok(facts)
 }
 
 fn sudo(host: &Host) -> Result<Sudo, DeployError> {
@@ -153,8 +187,8 @@ fn lease(state: &State) -> Option<LeaseFacts> {
 }
 
 /// What the steps, the way of switching and a build call.
-fn tools(backend: &Backend) -> String {
-    let mut more: Vec<&str> = match &backend.switch {
+fn tools(settings: &Backend) -> String {
+    let mut more: Vec<&str> = match &settings.switch {
         Method::Nft => vec!["nft"],
         Method::Template(proxy) => [&proxy.check, &proxy.reload]
             .into_iter()
@@ -163,50 +197,47 @@ fn tools(backend: &Backend) -> String {
             .collect(),
         Method::Socket | Method::Restart => Vec::new(),
     };
-    if backend.build.is_some() {
+    if settings.build.is_some() {
         more.extend(["git", "runuser"]);
     }
     format!("{TOOLS} {}", more.join(" "))
 }
 
-fn foreign_ports(answer: &Answer, state: &State, app: &App) -> Vec<u16> {
-    let Some(backend) = &app.backend else {
-        return Vec::new();
-    };
+fn foreign_ports(answer: &Answer, state: &State, settings: &Backend) -> Vec<u16> {
     let listening = answer.all("listening");
     let mut ports: Vec<u16> = Slot::ALL
         .into_iter()
         .filter(|slot| !state.slot(*slot).runs())
-        .map(|slot| slot.port(backend.port))
+        .map(|slot| slot.port(settings.port))
         .collect();
     // A restart needs the public port itself; rules pass by whoever listens there, and a
     // proxy is the one that shall.
-    if backend.switch == Method::Restart && !Slot::ALL.iter().any(|slot| state.slot(*slot).runs()) {
-        ports.push(backend.port);
+    if settings.switch == Method::Restart && !Slot::ALL.iter().any(|slot| state.slot(*slot).runs())
+    {
+        ports.push(settings.port);
     }
     // So does a listener; only a slot or listener of ours may be there already.
     let ours = [&state.armed, &state.confirmed]
         .into_iter()
         .flatten()
         .any(|switch| matches!(switch.by_what, By::Socket | By::Restart));
-    if backend.switch == Method::Socket && !ours {
-        ports.push(backend.port);
+    if settings.switch == Method::Socket && !ours {
+        ports.push(settings.port);
     }
     ports.retain(|port| listening.contains(&port.to_string()));
     ports
 }
 
-fn proxy_problems(answer: &Answer, app: &App) -> Vec<String> {
+fn proxy_problems(answer: &Answer, settings: &Backend) -> Vec<String> {
     let mut problems = answer.all("proxy_problem");
-    if let Some(backend) = &app.backend
-        && let Some(proxy) = backend.switch.proxy()
+    if let Some(proxy) = settings.switch.proxy()
         && proxy.watch == Watch::Public
-        && !answer.all("listening").contains(&backend.port.to_string())
+        && !answer.all("listening").contains(&settings.port.to_string())
     {
         problems.push(format!(
             "nothing listens on port {}, where the proxy shall answer plain HTTP; let it, or say \
              `watch = \"slot\"` in the app's `switch`",
-            backend.port
+            settings.port
         ));
     }
     problems
@@ -214,12 +245,12 @@ fn proxy_problems(answer: &Answer, app: &App) -> Vec<String> {
 
 fn build_problems(
     answer: &Answer,
-    build: &HostBuild,
-    layout: &Layout,
-    backend: Option<&Backend>,
+    service: &Service<'_>,
+    layout: &ServiceLayout,
     free: u64,
-) -> Vec<String> {
-    let user = backend.map_or("root", |backend| &backend.service_user);
+) -> Option<Vec<String>> {
+    let build = service.settings.build.as_ref()?;
+    let user = &service.settings.service_user;
     let tool = build.run.first().map_or("", String::as_str);
     let directory = layout.build();
     let told = answer.all("build_lacks");
@@ -245,7 +276,7 @@ fn build_problems(
              `disk_mib` of the build"
         ));
     }
-    problems
+    Some(problems)
 }
 
 /// The lines `name=value` that the host printed.

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::app::Backend;
 use crate::firewall;
-use crate::layout::{Layout, Slot};
+use crate::layout::{ServiceLayout, Slot};
 use crate::method::{By, Method};
 use crate::units::HostFile;
 
@@ -47,7 +47,7 @@ pub struct Switch {
 impl Switch {
     /// The whole file; `record` is the inner text of the JSON record that the host writes
     /// when this switch is confirmed or reverted.
-    pub(crate) fn file(&self, layout: &Layout, backend: &Backend, record: &str) -> String {
+    pub(crate) fn file(&self, layout: &ServiceLayout, service: &Backend, record: &str) -> String {
         let head = [
             ("slot", self.slot.name()),
             ("method", self.by_what.name()),
@@ -61,19 +61,20 @@ impl Switch {
         ]
         .map(|(key, value)| format!("# {key} {value}\n"))
         .concat();
-        let port = self.slot.port(backend.port);
-        let body = match &backend.switch {
-            Method::Nft => firewall::ruleset(&layout.table(), backend.port, port),
-            Method::Template(proxy) => proxy.render(layout.app(), self.slot, port),
+        let port = self.slot.port(service.port);
+        let body = match &service.switch {
+            Method::Nft => firewall::ruleset(&layout.table(), service.port, port),
+            Method::Template(proxy) => proxy.render(&layout.name(), self.slot, port),
             Method::Socket | Method::Restart => String::new(),
         };
         format!("{head}{END}{body}")
     }
 
     /// The file by which a proxy is told of it.
-    pub(crate) fn proxy_file(&self, layout: &Layout, backend: &Backend) -> Option<HostFile> {
-        let proxy = backend.switch.proxy()?;
-        let text = proxy.render(layout.app(), self.slot, self.slot.port(backend.port));
+    pub(crate) fn proxy_file(&self, layout: &ServiceLayout, service: &Backend) -> Option<HostFile> {
+        let proxy = service.switch.proxy()?;
+        let port = self.slot.port(service.port);
+        let text = proxy.render(&layout.name(), self.slot, port);
         (self.by_what == By::Template).then(|| HostFile {
             path: layout.host_path(&proxy.file).into_string(),
             mode: "0644",
@@ -147,16 +148,18 @@ pub(crate) mod samples {
 mod tests {
     use super::*;
     use crate::app::samples::{app, backend};
+    use crate::layout::{Layout, Part};
     use crate::method::{Preset, Proxy};
     use crate::target::Target;
 
     fn file(switch: &Switch, method: Method) -> String {
         let layout = Layout::new(&Target::parse("root@host").unwrap(), &app());
-        let backend = Backend {
+        let service = Backend {
             switch: method,
             ..backend()
         };
-        switch.file(&layout, &backend, "\"app\":\"guestbook\"")
+        let layout = layout.service(Part::Backend);
+        switch.file(&layout, &service, "\"app\":\"guestbook\"")
     }
 
     #[test]

@@ -6,13 +6,14 @@
 //! that was lost on the way can do it again: nothing is done twice.
 
 use crate::app::{Deploy, Release};
-use crate::backend::{abandon, perform_backend, revert};
+use crate::backend::Work;
 use crate::error::DeployError;
 use crate::frontend::perform_frontend;
 use crate::host::Host;
-use crate::layout::Layout;
+use crate::layout::{Layout, Part};
 use crate::lease;
 use crate::record::{self, PastDeploy, known_good_pairs};
+use crate::service::Form;
 use crate::state::{Place, State};
 use crate::step::{BackendStep, FrontendStep, Progress};
 
@@ -27,7 +28,6 @@ pub fn take_back(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
     deploy.check()?;
-    let release = deploy.release.id();
     let layout = Layout::new(host.target(), &deploy.app);
     let records = record::read(host, &layout)?;
     let others: Vec<_> = records
@@ -40,25 +40,16 @@ pub fn take_back(
         frontend: None,
     });
     let mut done = Vec::new();
-    let state = State::ask(host, &deploy.app)?;
-    // The bundle first: it must never stand on a backend that is older than it.
-    if state.frontend.as_deref() == Some(release.as_str()) && deploy.app.frontend.is_some() {
-        done.extend(frontend(host, deploy, before.frontend, progress)?);
-    }
-    if deploy.app.backend.is_some() {
-        match state.place(&release) {
-            Place::Armed(slot) => {
-                revert(host, deploy, "another host failed")?;
-                done.push(format!("the switch to slot {slot} is taken back"));
-            }
-            Place::Started(slot) => {
-                abandon(host, deploy, slot)?;
-                done.push(format!("slot {slot} is stopped"));
-            }
-            Place::Confirmed(_) | Place::Blocked => {
-                done.extend(backend(host, deploy, before.backend, progress)?);
-            }
-            Place::Nowhere(_) => {}
+    // The frontend first: it must never stand on a backend that is older than it.
+    for (part, before) in [
+        (Part::Frontend, before.frontend),
+        (Part::Backend, before.backend),
+    ] {
+        match deploy.app.form(part) {
+            Ok(Form::Bundle(_)) => done.extend(bundle(host, deploy, before, progress)?),
+            Ok(Form::Service(_)) => done.extend(service(part, host, deploy, before, progress)?),
+            // An app without this part has nothing of it to take back.
+            Err(_) => {}
         }
     }
     lease::release(host, deploy)?;
@@ -76,36 +67,58 @@ fn back(deploy: &Deploy, before: Option<Release>) -> Option<Deploy> {
         release,
         ..deploy.clone()
     };
-    if let Some(backend) = &mut back.app.backend {
-        backend.build = None;
-    }
+    back.app
+        .services_mut()
+        .for_each(|service| service.build = None);
     Some(back)
 }
 
-fn backend(
+fn service(
+    part: Part,
     host: &Host,
     deploy: &Deploy,
     before: Option<Release>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<String>, DeployError> {
-    let Some(back) = back(deploy, before) else {
-        return Ok(Some(format!(
-            "no other release is known to have run before {}, so it stays",
-            deploy.release.id()
-        )));
-    };
-    for step in BackendStep::ALL {
-        perform_backend(step, host, &back, None, progress)?;
-    }
-    Ok(Some(format!("{} runs again", back.release.id())))
+    let work = Work::of(part, host, deploy)?;
+    Ok(match work.place()? {
+        Place::Armed(slot) => {
+            work.revert("another host failed")?;
+            Some(format!("the switch to slot {slot} is taken back"))
+        }
+        Place::Started(slot) => {
+            work.abandon(slot)?;
+            Some(format!("slot {slot} is stopped"))
+        }
+        Place::Confirmed(_) | Place::Blocked => {
+            let Some(back) = back(deploy, before) else {
+                return Ok(Some(format!(
+                    "no other release is known to have run before {}, so it stays",
+                    deploy.release.id()
+                )));
+            };
+            back.check()?;
+            let work = Work::of(part, host, &back)?;
+            for step in BackendStep::ALL {
+                work.perform(step, None, progress)?;
+            }
+            Some(format!("{} runs again", back.release.id()))
+        }
+        Place::Nowhere(_) => None,
+    })
 }
 
-fn frontend(
+fn bundle(
     host: &Host,
     deploy: &Deploy,
     before: Option<Release>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<String>, DeployError> {
+    let layout = Layout::new(host.target(), &deploy.app).service(Part::Frontend);
+    let current = State::ask(host, &layout)?.frontend;
+    if current.as_deref() != Some(deploy.release.id().as_str()) {
+        return Ok(None);
+    }
     let Some(back) = back(deploy, before) else {
         return Ok(None);
     };

@@ -18,14 +18,15 @@ use crate::artifact::{Artifact, ArtifactError};
 use crate::command::Command;
 use crate::error::{DeployError, RunError};
 use crate::host::Host;
-use crate::layout::{Layout, Part};
+use crate::layout::ServiceLayout;
 use crate::pack::{self, Packed};
 use crate::retention::is_release_id;
+use crate::service::Service;
 use crate::step::Progress;
 use crate::upload::{PATIENCE, Watch, is_sha256};
 
-/// `$1` releases, `$2` incoming directory, `$3` the confirmed switch: makes room, and says
-/// what is there: `zstd`; `base RELEASE SHA256`; `sent NAME LENGTH`.
+/// `$1` releases, `$2` incoming directory, `$3` the confirmed switch, `$4` the part: makes
+/// room, and says what is there: `zstd`; `base RELEASE SHA256`; `sent NAME LENGTH`.
 const PREPARE: &str = r#"set -eu
 umask 022
 mkdir -p "$1"
@@ -36,7 +37,7 @@ mkdir -p -m 0700 "$2"
 if zstd --version >/dev/null 2>&1; then echo zstd; fi
 if [ -e "$3" ]; then
   release=$(sed -n '/^# end$/q; s/^# release //p' "$3")
-  kept=$1/$release/backend.sha256
+  kept=$1/$release/$4.sha256
   if [ -e "$kept" ]; then printf 'base %s %s\n' "$release" "$(cat "$kept")"; fi
 fi
 for sent in "$2"/sent-*; do
@@ -106,6 +107,7 @@ struct Sent {
 pub(crate) struct Transfer<'a> {
     pub(crate) host: &'a Host,
     pub(crate) deploy: &'a Deploy,
+    pub(crate) service: Service<'a>,
     pub(crate) artifact: &'a Artifact,
 }
 
@@ -116,8 +118,8 @@ impl Transfer<'_> {
         self.layout().releases().join(name)
     }
 
-    fn layout(&self) -> Layout {
-        Layout::new(self.host.target(), &self.deploy.app)
+    fn layout(&self) -> ServiceLayout {
+        self.service.layout(self.host.target())
     }
 
     /// Brings the program, in as few bytes as can be.
@@ -162,7 +164,8 @@ impl Transfer<'_> {
         let layout = self.layout();
         let prepare = Command::script(PREPARE)
             .args([layout.releases(), self.incoming()])
-            .arg(layout.switch().join("confirmed"))
+            .arg(layout.confirmed())
+            .arg(self.service.part.name())
             .privileged()
             .patience(PATIENCE);
         let said = self.host.check(&prepare)?.text();
@@ -216,14 +219,14 @@ impl Transfer<'_> {
         self.host
             .upload(&file, begun, &receive, &mut |sent| watch.hear(sent))?;
         watch.end()?;
-        let binary = &self.deploy.app.backend()?.binary;
+        let binary = &self.service.settings.binary;
         let restore = Command::script(RESTORE).args([incoming.as_str(), &name, binary]);
         let restore = match load {
             Load::Plain { .. } => restore.arg("plain"),
             Load::Compressed(_) => restore.arg("compressed"),
             Load::Patch(packed, base) => restore
                 .args(["patch", &packed.window_log.to_string()])
-                .arg(self.layout().part(base, Part::Backend).join(binary)),
+                .arg(self.layout().release(base).join(binary)),
         };
         let restore = restore.privileged().patience(PATIENCE);
         let hash = self.host.check(&restore)?.text().trim().to_owned();

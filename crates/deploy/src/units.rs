@@ -8,7 +8,7 @@
 use crate::app::Backend;
 use crate::build::HostBuild;
 use crate::command::quote;
-use crate::layout::{Layout, Slot};
+use crate::layout::{ServiceLayout, Slot};
 use crate::limits::Limits;
 use crate::listener;
 use crate::method::Method;
@@ -30,61 +30,65 @@ pub(crate) struct HostFile {
     pub(crate) text: String,
 }
 
-/// All files of an app's backend on a host.
-pub(crate) fn files(layout: &Layout, app: &str, backend: &Backend) -> Vec<HostFile> {
+/// All files of a service on a host.
+pub(crate) fn files(layout: &ServiceLayout, service: &Backend) -> Vec<HostFile> {
     let units = layout.units();
     let mut files = vec![
         HostFile {
             path: layout.settle().into_string(),
             mode: "0755",
-            text: settle(layout, app, backend),
+            text: settle(layout, service),
         },
         HostFile {
             path: units.join(layout.template_unit()).into_string(),
             mode: "0644",
-            text: template_unit(layout, app, backend),
+            text: template_unit(layout, service),
         },
         HostFile {
             path: units.join(layout.boot_unit()).into_string(),
             mode: "0644",
-            text: boot_unit(layout, app, backend),
+            text: boot_unit(layout, service),
         },
     ];
     for slot in Slot::ALL {
         files.push(HostFile {
             path: layout.slot_env(slot).into_string(),
             mode: "0644",
-            text: format!("PORT={}\n", slot.port(backend.port)),
+            text: format!("PORT={}\n", slot.port(service.port)),
         });
     }
-    if backend.switch == Method::Socket {
-        files.extend(listener::files(layout, app, backend));
+    if service.switch == Method::Socket {
+        files.extend(listener::files(layout, service));
     }
     files
 }
 
-fn settle(layout: &Layout, app: &str, backend: &Backend) -> String {
+fn settle(layout: &ServiceLayout, service: &Backend) -> String {
     let head = [
-        ("app", app.to_owned()),
-        ("base", layout.base().into_string()),
+        ("app", layout.whole().app().to_owned()),
+        ("service", layout.name()),
+        ("unit", layout.unit_prefix()),
+        ("base", layout.whole().base().into_string()),
+        ("here", layout.directory().into_string()),
+        ("beside", layout.beside().settle().into_string()),
         ("run", layout.run().into_string()),
         ("units", layout.units().into_string()),
         ("table", layout.table()),
-        ("blue", Slot::Blue.port(backend.port).to_string()),
-        ("green", Slot::Green.port(backend.port).to_string()),
-        ("drain", backend.drain_seconds.to_string()),
-        ("public", backend.port.to_string()),
-        ("method", backend.switch.by().name().to_owned()),
+        ("blue", Slot::Blue.port(service.port).to_string()),
+        ("green", Slot::Green.port(service.port).to_string()),
+        ("drain", service.drain_seconds.to_string()),
+        ("public", service.port.to_string()),
+        ("method", service.switch.by().name().to_owned()),
     ]
     .map(|(name, value)| format!("{name}={}\n", quote(&value)))
     .concat();
-    let proxy = proxy_lines(layout, backend);
+    let proxy = proxy_lines(layout, service);
     format!("#!/bin/sh\n{head}{proxy}\n{SETTLE}")
 }
 
 /// What the script knows of a proxy; of none, so much that it is none.
-fn proxy_lines(layout: &Layout, backend: &Backend) -> String {
-    let Some(proxy) = backend.switch.proxy() else {
+fn proxy_lines(layout: &ServiceLayout, service: &Backend) -> String {
+    let Some(proxy) = service.switch.proxy() else {
         return "proxy_file=\n".to_owned();
     };
     let line = |command: &[String]| {
@@ -118,21 +122,22 @@ fn exec_word(path: &str) -> String {
     format!("\"{}\"", unit_word(&escaped))
 }
 
-fn template_unit(layout: &Layout, app: &str, backend: &Backend) -> String {
+fn template_unit(layout: &ServiceLayout, service: &Backend) -> String {
     let slots = unit_word(layout.slots().as_str());
-    let env_file = env_file(layout, backend);
+    let part = layout.part().name();
+    let env_file = env_file(layout, service);
     // `%i` is the instance only where it is not escaped, so the path before it is done alone.
     let program = exec_word(&format!(
-        "{}/SLOT/backend/{}",
+        "{}/SLOT/{part}/{}",
         layout.slots(),
-        backend.binary
+        service.binary
     ))
     .replace("/SLOT/", "/%i/");
     // The slot's files come last: their port wins over one in the app's own file, and the
     // public one, which is there after a restart on it, over the slot's.
     format!(
         "[Unit]\n\
-         Description={app} backend, slot %i\n\
+         Description={app} {part}, slot %i\n\
          After=network.target\n\
          \n\
          [Service]\n\
@@ -141,22 +146,24 @@ fn template_unit(layout: &Layout, app: &str, backend: &Backend) -> String {
          {env_file}\
          EnvironmentFile={slots}/%i.env\n\
          EnvironmentFile=-{slots}/%i.public\n\
-         WorkingDirectory={slots}/%i/backend\n\
+         WorkingDirectory={slots}/%i/{part}\n\
          ExecStart={program}\n\
          Restart=on-failure\n\
          RestartSec=1s\n\
-         StateDirectory={app}\n\
+         StateDirectory={name}\n\
          NoNewPrivileges=yes\n\
          ProtectSystem=strict\n\
          ProtectHome=yes\n\
          PrivateTmp=yes\n\
          {limits}",
-        user = backend.service_user,
-        limits = limit_lines(layout, &backend.limits),
+        app = layout.whole().app(),
+        name = layout.name(),
+        user = service.service_user,
+        limits = limit_lines(layout, &service.limits),
     )
 }
 
-fn limit_lines(layout: &Layout, limits: &Limits) -> String {
+fn limit_lines(layout: &ServiceLayout, limits: &Limits) -> String {
     let memory = limits
         .memory
         .iter()
@@ -173,16 +180,15 @@ fn limit_lines(layout: &Layout, limits: &Limits) -> String {
 
 /// The unit that changes the data for one release, as the service's own account.
 pub(crate) fn migrate_unit(
-    layout: &Layout,
-    app: &str,
-    backend: &Backend,
+    layout: &ServiceLayout,
+    service: &Backend,
     release: &str,
     limit_seconds: u64,
 ) -> String {
-    let env_file = env_file(layout, backend);
+    let env_file = env_file(layout, service);
     format!(
         "[Unit]\n\
-         Description={app}: the data, for {release}\n\
+         Description={name}: the data, for {release}\n\
          After=network.target\n\
          \n\
          [Service]\n\
@@ -191,13 +197,14 @@ pub(crate) fn migrate_unit(
          {env_file}\
          ExecStart={script}\n\
          TimeoutStartSec={limit_seconds}s\n\
-         StateDirectory={app}\n\
+         StateDirectory={name}\n\
          NoNewPrivileges=yes\n\
          ProtectSystem=full\n\
          ProtectHome=yes\n\
          PrivateTmp=yes\n",
+        name = layout.name(),
         release = unit_word(release),
-        user = backend.service_user,
+        user = service.service_user,
         script = exec_word(layout.migrate_script().as_str()),
     )
 }
@@ -205,15 +212,14 @@ pub(crate) fn migrate_unit(
 /// The unit that builds a release from its sources, as the service's own account. Users
 /// are served from the same machine meanwhile, so it comes after them.
 pub(crate) fn build_unit(
-    layout: &Layout,
-    app: &str,
-    backend: &Backend,
+    layout: &ServiceLayout,
+    service: &Backend,
     release: &str,
     build: &HostBuild,
 ) -> String {
     format!(
         "[Unit]\n\
-         Description={app}: the build of {release}\n\
+         Description={name}: the build of {release}\n\
          After=network.target\n\
          \n\
          [Service]\n\
@@ -228,16 +234,17 @@ pub(crate) fn build_unit(
          ProtectSystem=full\n\
          PrivateTmp=yes\n\
          {limits}",
+        name = layout.name(),
         release = unit_word(release),
-        user = backend.service_user,
+        user = service.service_user,
         script = exec_word(layout.build_script().as_str()),
         limit = build.limit_seconds,
         limits = limit_lines(layout, &build.limits),
     )
 }
 
-fn env_file(layout: &Layout, backend: &Backend) -> String {
-    backend.env_file.as_ref().map_or_else(String::new, |file| {
+fn env_file(layout: &ServiceLayout, service: &Backend) -> String {
+    service.env_file.as_ref().map_or_else(String::new, |file| {
         format!(
             "EnvironmentFile={}\n",
             unit_word(layout.host_path(file).as_str())
@@ -245,15 +252,15 @@ fn env_file(layout: &Layout, backend: &Backend) -> String {
     })
 }
 
-fn boot_unit(layout: &Layout, app: &str, backend: &Backend) -> String {
+fn boot_unit(layout: &ServiceLayout, service: &Backend) -> String {
     let settle = exec_word(layout.settle().as_str());
     // nftables.service flushes every table when it starts or reloads; this unit follows.
     // A proxy that starts after it reads the right file.
-    let proxy = backend.switch.proxy().and_then(|proxy| proxy.unit.as_ref());
+    let proxy = service.switch.proxy().and_then(|proxy| proxy.unit.as_ref());
     let before = proxy.map_or_else(String::new, |unit| format!("Before={unit}\n"));
     format!(
         "[Unit]\n\
-         Description={app}: which slot answers on the public port\n\
+         Description={name}: which slot answers on the public port\n\
          After=nftables.service\n\
          {before}\
          PartOf=nftables.service\n\
@@ -266,7 +273,8 @@ fn boot_unit(layout: &Layout, app: &str, backend: &Backend) -> String {
          ExecReload={settle} boot\n\
          \n\
          [Install]\n\
-         WantedBy=multi-user.target\n"
+         WantedBy=multi-user.target\n",
+        name = layout.name(),
     )
 }
 
@@ -274,6 +282,7 @@ fn boot_unit(layout: &Layout, app: &str, backend: &Backend) -> String {
 mod tests {
     use super::*;
     use crate::app::samples::{app, backend};
+    use crate::layout::{Layout, Part};
     use crate::target::Target;
 
     fn all(prefix: &str) -> Vec<HostFile> {
@@ -281,7 +290,8 @@ mod tests {
             prefix: prefix.into(),
             ..Target::parse("root@host").unwrap()
         };
-        files(&Layout::new(&target, &app()), "guestbook", &backend())
+        let layout = Layout::new(&target, &app()).service(Part::Backend);
+        files(&layout, &backend())
     }
 
     #[test]
@@ -290,7 +300,7 @@ mod tests {
             assert!(file.path.starts_with("/scratch/50%/"), "{}", file.path);
             let settings = file.text.lines().filter(|line| {
                 line.split_once('=').is_some_and(|(name, _)| {
-                    let in_script = ["base", "run", "units"].contains(&name);
+                    let in_script = ["base", "here", "beside", "run", "units"].contains(&name);
                     in_script || name.starts_with(|c: char| c.is_ascii_uppercase())
                 })
             });
@@ -335,11 +345,11 @@ mod tests {
             write_paths: vec!["/srv/guestbook".into()],
         };
         let layout = Layout::new(&Target::parse("root@host").unwrap(), &app());
-        let backend = Backend {
+        let service = Backend {
             limits,
             ..backend()
         };
-        let unit = template_unit(&layout, "guestbook", &backend);
+        let unit = template_unit(&layout.service(Part::Backend), &service);
         let expected = "MemoryMax=512M\nTasksMax=64\nReadWritePaths=/srv/guestbook\n";
         assert!(unit.ends_with(expected), "{unit}");
     }

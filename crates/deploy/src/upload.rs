@@ -18,6 +18,7 @@ use crate::error::{DeployError, RunError};
 use crate::host::Host;
 use crate::layout::{Layout, Part};
 use crate::lease;
+use crate::service::Form;
 use crate::step::{Probe, Progress};
 use crate::transfer::{Arrived, Transfer};
 
@@ -86,7 +87,7 @@ pub(crate) fn probe(
     if kept == "absent" {
         return Ok(Probe::Absent);
     }
-    let found = hash_of(host, deploy, part, place.as_str())?;
+    let found = hash_of(host, deploy.app.form(part)?, place.as_str())?;
     if kept != "none" && kept != found {
         return Ok(Probe::Conflict(format!(
             "{release} was changed on the host since its upload (it was {kept}, it is {found}); \
@@ -122,16 +123,17 @@ pub(crate) fn perform(
         target: target.clone(),
         release: release.clone(),
     })?;
-    let (incoming, arrived) = match part {
-        Part::Backend => {
+    let (incoming, arrived) = match deploy.app.form(part)? {
+        Form::Service(service) => {
             let transfer = Transfer {
                 host,
                 deploy,
+                service,
                 artifact,
             };
             (transfer.incoming(), transfer.bring(progress))
         }
-        Part::Frontend => bundle(host, deploy, artifact, progress)?,
+        Form::Bundle(_) => bundle(host, deploy, artifact, progress)?,
     };
     let Arrived { sha256, how } = match arrived {
         Ok(arrived) => arrived,
@@ -216,13 +218,21 @@ fn remove(host: &Host, incoming: &Utf8Path) {
     );
 }
 
-fn hash_of(host: &Host, deploy: &Deploy, part: Part, place: &str) -> Result<String, DeployError> {
-    let command = match part {
-        Part::Backend => {
-            Command::script(FILE_HASH).arg(format!("{place}/{}", deploy.app.backend()?.binary))
+fn hash_of(host: &Host, form: Form<'_>, place: &str) -> Result<String, DeployError> {
+    match form {
+        Form::Service(service) => {
+            let program = format!("{place}/{}", service.settings.binary);
+            hash_by(host, Command::script(FILE_HASH).arg(program))
         }
-        Part::Frontend => Command::script(TREE_HASH).arg(place),
-    };
+        Form::Bundle(_) => tree_hash(host, place),
+    }
+}
+
+fn tree_hash(host: &Host, place: &str) -> Result<String, DeployError> {
+    hash_by(host, Command::script(TREE_HASH).arg(place))
+}
+
+fn hash_by(host: &Host, command: Command) -> Result<String, DeployError> {
     let command = command.privileged().patience(PATIENCE);
     let hash = host.check(&command)?.text().trim().to_owned();
     if is_sha256(&hash) {
@@ -277,7 +287,7 @@ fn receive(
     host.upload(&source, 0, &command, &mut |sent| watch.hear(sent))?;
     watch.end()?;
     Ok(Arrived {
-        sha256: hash_of(host, deploy, Part::Frontend, incoming.as_str())?,
+        sha256: tree_hash(host, incoming.as_str())?,
         how: format!("{total} bytes"),
     })
 }

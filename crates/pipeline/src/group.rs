@@ -189,10 +189,13 @@ fn rest_of(
     rest: Vec<&Package>,
 ) -> Vec<Group> {
     let usual = GroupConfig::default();
-    let backend = config.app.as_ref().and_then(|app| app.backend.as_ref());
-    let released = |p: &&Package| {
-        p.publishable_to(&config.registry.name) || backend.is_some_and(|b| b.package == p.name)
-    };
+    let app = config.app.as_ref();
+    let services = [
+        app.and_then(|app| app.backend.as_ref()),
+        app.and_then(|app| app.frontend_service()),
+    ];
+    let deployed = |p: &Package| services.iter().flatten().any(|it| it.package == p.name);
+    let released = |p: &&Package| p.publishable_to(&config.registry.name) || deployed(p);
     match config.release.versioning {
         Versioning::Lockstep => {
             let current = current(config, &rest);

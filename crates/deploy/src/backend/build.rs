@@ -10,20 +10,15 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::app::Deploy;
 use crate::build::{HostBuild, first_line};
 use crate::command::Command;
 use crate::error::DeployError;
-use crate::host::Host;
-use crate::layout::{Layout, Part};
-use crate::lease;
-use crate::record::{self, Outcome};
 use crate::step::Progress;
 use crate::units::{self, HostFile};
 use crate::upload::{self, PATIENCE, is_sha256};
 
 use super::health::RENEWAL;
-use super::{start, unit};
+use super::{Work, start, unit};
 
 /// Between two looks at the unit.
 const INTERVAL: Duration = Duration::from_millis(500);
@@ -69,80 +64,73 @@ printf '%s\n%s\n' "$incoming" "$(sha256sum -- "$incoming/$4" | cut -d ' ' -f 1)"
 
 /// Builds the release on the host, unless it is there.
 pub(super) fn perform(
-    host: &Host,
-    deploy: &Deploy,
+    work: &Work<'_>,
     build: &HostBuild,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
-    if let Some(evidence) = upload::already(host, deploy, Part::Backend, None)? {
+    let part = work.service.part;
+    if let Some(evidence) = upload::already(work.host, work.deploy, part, None)? {
         return Ok(evidence);
     }
-    if deploy.release.commit.len() < 40 {
+    let commit = &work.deploy.release.commit;
+    if commit.len() < 40 {
         return Err(DeployError::Refused {
             what: "commit",
-            value: deploy.release.commit.clone(),
+            value: commit.clone(),
             remedy: "give all digits of it: a host fetches a commit by its id",
         });
     }
     let began = Instant::now();
-    let work = Work {
-        host,
-        deploy,
-        build,
-        layout: Layout::new(host.target(), &deploy.app),
-    };
-    let product = work.begin()?;
-    if let Some(why) = work.wait(&product, progress)? {
-        return work.failed(why);
+    let building = Building { work, build };
+    let product = building.begin()?;
+    if let Some(why) = building.wait(&product, progress)? {
+        return building.failed(why);
     }
-    let sha256 = work.install(&product)?;
+    let sha256 = building.install(&product)?;
     Ok(format!(
         "built {} on the host in {:.1} s, SHA-256 {sha256}",
-        deploy.release.id(),
+        work.release(),
         began.elapsed().as_secs_f64()
     ))
 }
 
 /// One build on one host.
-struct Work<'a> {
-    host: &'a Host,
-    deploy: &'a Deploy,
+struct Building<'a> {
+    work: &'a Work<'a>,
     build: &'a HostBuild,
-    layout: Layout,
 }
 
-impl Work<'_> {
+impl Building<'_> {
     /// Starts the unit; where its product will be.
     fn begin(&self) -> Result<Utf8PathBuf, DeployError> {
-        let Deploy { app, release, .. } = self.deploy;
-        let backend = app.backend()?;
-        let (script, product) = self.build.script(&self.layout, release);
-        let unit = self.layout.build_unit();
-        let text = units::build_unit(&self.layout, &app.name, backend, &release.id(), self.build);
+        let (layout, settings) = (&self.work.layout, self.work.settings());
+        let (script, product) = self.build.script(layout, &self.work.deploy.release);
+        let unit = layout.build_unit();
+        let text = units::build_unit(layout, settings, &self.work.release(), self.build);
         let files = [
             HostFile {
-                path: self.layout.build_script().into_string(),
+                path: layout.build_script().into_string(),
                 mode: "0755",
                 text: script,
             },
             HostFile {
-                path: self.layout.units().join(&unit).into_string(),
+                path: layout.units().join(&unit).into_string(),
                 mode: "0644",
                 text,
             },
         ];
-        start::write_files(self.host, &files)?;
+        start::write_files(self.work.host, &files)?;
         let prepare = Command::script(PREPARE)
-            .arg(self.layout.build())
-            .arg(&backend.service_user);
-        self.host.check(&prepare.privileged())?;
+            .arg(layout.build())
+            .arg(&settings.service_user);
+        self.work.host.check(&prepare.privileged())?;
         // Made for a client that was lost before it could take it.
         if !self.is_there(&product)? {
             let begin = Command::script(BEGIN)
                 .args([unit.as_str(), product.as_str()])
-                .arg(self.layout.run().join("build"))
+                .arg(layout.run().join("build"))
                 .patience(Duration::from_secs(120));
-            self.host.check(&begin.privileged())?;
+            self.work.host.check(&begin.privileged())?;
         }
         Ok(product)
     }
@@ -151,7 +139,7 @@ impl Work<'_> {
         let test = Command::new("test")
             .args(["-f", product.as_str()])
             .privileged();
-        Ok(self.host.run(&test)?.status == 0)
+        Ok(self.work.host.run(&test)?.status == 0)
     }
 
     /// Waits for the unit's end; says why it did not end well.
@@ -160,12 +148,12 @@ impl Work<'_> {
         product: &Utf8Path,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Option<String>, DeployError> {
-        let unit = self.layout.build_unit();
+        let unit = self.work.layout.build_unit();
         let limit = Duration::from_secs(self.build.limit_seconds);
         let began = Instant::now();
         let mut renewed = began;
         loop {
-            let state = unit::state_of(self.host, &unit)?.active;
+            let state = unit::state_of(self.work.host, &unit)?.active;
             match state.as_str() {
                 "activating" | "deactivating" => {}
                 "failed" if began.elapsed() >= limit => {
@@ -181,18 +169,19 @@ impl Work<'_> {
             // systemd ends it at its own limit; this is for a host that does not.
             if began.elapsed() > limit + BEGINS_WITHIN {
                 let stop = Command::new("systemctl").args(["stop", &unit]);
-                self.host
+                self.work
+                    .host
                     .check(&stop.privileged().patience(Duration::from_secs(120)))?;
                 return Ok(Some(format!("it was not done within {limit:?}")));
             }
             if renewed.elapsed() > RENEWAL {
                 renewed = Instant::now();
-                lease::hold(self.host, self.deploy)?;
+                self.work.hold()?;
             }
             progress(Progress {
                 text: format!(
                     "{} is being built on the host, {} s",
-                    self.deploy.release.id(),
+                    self.work.release(),
                     began.elapsed().as_secs()
                 ),
                 done: None,
@@ -205,39 +194,39 @@ impl Work<'_> {
 
     /// Makes the product a release; its hash.
     fn install(&self, product: &Utf8Path) -> Result<String, DeployError> {
-        let backend = self.deploy.app.backend()?;
+        let settings = self.work.settings();
         let take = Command::script(TAKE)
-            .arg(self.layout.releases())
-            .args([product.as_str(), &backend.service_user, &backend.binary])
+            .arg(self.work.layout.releases())
+            .args([product.as_str(), &settings.service_user, &settings.binary])
             .privileged()
             .patience(PATIENCE);
-        let said = self.host.check(&take)?.text();
+        let said = self.work.host.check(&take)?.text();
         let mut lines = said.lines();
         let (Some(incoming), Some(sha256)) = (lines.next(), lines.next()) else {
-            return Err(self.host.unreadable(&take, said.clone()).into());
+            return Err(self.work.host.unreadable(&take, said.clone()).into());
         };
         if !is_sha256(sha256) {
             let what = format!("{sha256:?} is no SHA-256");
-            return Err(self.host.unreadable(&take, what).into());
+            return Err(self.work.host.unreadable(&take, what).into());
         }
         let incoming = Utf8Path::new(incoming);
-        upload::publish(self.host, self.deploy, Part::Backend, incoming, sha256)?;
+        let Work { host, deploy, .. } = self.work;
+        upload::publish(host, deploy, self.work.service.part, incoming, sha256)?;
         Ok(sha256.to_owned())
     }
 
     /// Writes down what happened; users have met nothing.
     fn failed(&self, why: String) -> Result<String, DeployError> {
-        let mut journal = unit::journal_of(self.host, &self.layout.build_unit())?;
-        let first = first_line(&self.deploy.release);
+        let mut journal = unit::journal_of(self.work.host, &self.work.layout.build_unit())?;
+        let first = first_line(&self.work.deploy.release);
         if let Some(at) = journal.iter().rposition(|line| *line == first) {
             journal.drain(..=at);
         }
         let reason = format!("the build on the host failed: {why}");
-        let (part, outcome) = (Part::Backend, Outcome::Unhealthy);
-        record::append(self.host, self.deploy, part, None, outcome, Some(&reason))?;
+        self.work.append_unhealthy(None, &reason)?;
         Err(DeployError::BuildFailed {
-            target: self.host.target().to_string(),
-            release: self.deploy.release.id(),
+            target: self.work.target(),
+            release: self.work.release(),
             why,
             journal,
         })

@@ -6,17 +6,14 @@
 
 use std::time::{Duration, Instant};
 
-use crate::app::Deploy;
 use crate::command::Command;
 use crate::error::DeployError;
-use crate::host::Host;
-use crate::layout::{Layout, Part, Slot};
-use crate::lease;
+use crate::layout::Slot;
 use crate::retention;
 use crate::state::{Place, State};
 use crate::step::Progress;
 
-use super::{out_of_order, reverted_meanwhile, unit};
+use super::{Work, unit};
 
 /// Between two looks at the slot that is drained.
 const INTERVAL: Duration = Duration::from_millis(300);
@@ -25,41 +22,32 @@ const STOP_LIMIT: Duration = Duration::from_secs(100);
 
 /// Confirms the release, and tidies up after it.
 pub(super) fn perform(
-    host: &Host,
-    deploy: &Deploy,
+    work: &Work<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
-    let layout = Layout::new(host.target(), &deploy.app);
-    let backend = deploy.app.backend()?;
-    let release = deploy.release.id();
-    let slot = match State::ask(host, &deploy.app)?.place(&release) {
+    let (host, release) = (work.host, work.release());
+    let slot = match work.state()?.place(&release) {
         Place::Armed(slot) | Place::Confirmed(slot) => slot,
-        Place::Started(_) | Place::Nowhere(_) => return Err(reverted_meanwhile(host, deploy)?),
+        Place::Started(_) | Place::Nowhere(_) => return Err(work.reverted_meanwhile()?),
         Place::Blocked => {
-            return Err(out_of_order(
-                host,
-                deploy,
-                "confirm",
-                "another release is switched to",
-            ));
+            return Err(work.out_of_order("confirm", "another release is switched to"));
         }
     };
-    let command = Command::new(layout.settle().as_str())
-        .args(["confirm", &deploy.owner])
-        .privileged();
+    let command = work.settle("confirm").arg(&work.deploy.owner);
     let output = host.run(&command)?;
     // 3: this run has no switch. That is well only if the release is confirmed anyway.
     let confirmed = match output.status {
         0 => true,
-        3 => is_confirmed(&State::ask(host, &deploy.app)?, &release),
+        3 => is_confirmed(&work.state()?, &release),
         _ => return Err(host.failed(&command, &output).into()),
     };
     if !confirmed {
-        return Err(reverted_meanwhile(host, deploy)?);
+        return Err(work.reverted_meanwhile()?);
     }
-    let drained = drain(host, deploy, slot.other(), progress)?;
-    let removed = retention::apply(host, deploy, Part::Backend, backend.keep_releases)?;
-    lease::release(host, deploy)?;
+    let drained = drain(work, slot.other(), progress)?;
+    let keep = work.settings().keep_releases;
+    let removed = retention::apply(host, work.deploy, work.service.part, keep)?;
+    work.give_back()?;
     Ok(format!(
         "{release} is confirmed in slot {slot}; {drained}; {removed} old releases removed"
     ))
@@ -72,22 +60,20 @@ fn is_confirmed(state: &State, release: &str) -> bool {
 
 /// Waits until the host has emptied and stopped the old slot.
 fn drain(
-    host: &Host,
-    deploy: &Deploy,
+    work: &Work<'_>,
     old: Slot,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
-    let layout = Layout::new(host.target(), &deploy.app);
-    let limit = Duration::from_secs(deploy.app.backend()?.drain_seconds);
+    let limit = Duration::from_secs(work.settings().drain_seconds);
     let began = Instant::now();
     let mut renewed = began;
     loop {
-        if State::ask(host, &deploy.app)?.slot(old).has_ended() {
+        if work.state()?.slot(old).has_ended() {
             return Ok(format!("slot {old} is empty"));
         }
         if began.elapsed() > limit + STOP_LIMIT {
             return Err(DeployError::Conflict {
-                target: host.target().to_string(),
+                target: work.target(),
                 what: format!(
                     "slot {old} still runs {:?} after its drain limit",
                     STOP_LIMIT
@@ -95,8 +81,8 @@ fn drain(
                 next: "the new release is confirmed; stop the old unit by hand, then resume",
             });
         }
-        if let Some(restart) = drain_is_gone(host, &layout, old)? {
-            host.check(&restart)?;
+        if let Some(restart) = drain_is_gone(work, old)? {
+            work.host.check(&restart)?;
         }
         let (done, total) = (began.elapsed().min(limit).as_secs(), limit.as_secs());
         progress(Progress::counted(
@@ -106,7 +92,7 @@ fn drain(
         ));
         if renewed.elapsed() > super::health::RENEWAL {
             renewed = Instant::now();
-            lease::hold(host, deploy)?;
+            work.hold()?;
         }
         std::thread::sleep(INTERVAL);
     }
@@ -114,12 +100,13 @@ fn drain(
 
 /// The command that drains the slot, where the host has lost its own drain (a reboot, or
 /// a confirmation that was cut off).
-fn drain_is_gone(host: &Host, layout: &Layout, old: Slot) -> Result<Option<Command>, DeployError> {
+fn drain_is_gone(work: &Work<'_>, old: Slot) -> Result<Option<Command>, DeployError> {
+    let layout = &work.layout;
     let unit = layout.drain_unit(old);
     let ask = Command::new("systemctl")
         .args(["is-active", "--quiet", &unit])
         .privileged();
-    if host.run(&ask)?.status == 0 || !runs(host, layout, old)? {
+    if work.host.run(&ask)?.status == 0 || !runs(work, old)? {
         return Ok(None);
     }
     let settle = layout.settle();
@@ -133,7 +120,7 @@ fn drain_is_gone(host: &Host, layout: &Layout, old: Slot) -> Result<Option<Comma
     Ok(Some(command.privileged()))
 }
 
-fn runs(host: &Host, layout: &Layout, slot: Slot) -> Result<bool, DeployError> {
-    let active = unit::state(host, layout, slot)?.active;
+fn runs(work: &Work<'_>, slot: Slot) -> Result<bool, DeployError> {
+    let active = unit::state(work.host, &work.layout, slot)?.active;
     Ok(!matches!(active.as_str(), "inactive" | "failed"))
 }

@@ -9,58 +9,42 @@
 
 use std::time::{Duration, Instant};
 
-use crate::app::{Backend, Deploy};
-use crate::command::Command;
 use crate::error::DeployError;
-use crate::host::Host;
-use crate::layout::Layout;
 use crate::method::Method;
 
-use super::{health, reverted_meanwhile};
+use super::{Work, health};
 
 /// Between two looks at the public port.
 const LOOK: Duration = Duration::from_millis(50);
 
 /// Lets the release be alone with the listener. The inner error says how it does not
 /// answer; then the one of before goes on. Idempotent, and nothing by other methods.
-pub(super) fn perform(
-    host: &Host,
-    deploy: &Deploy,
-    backend: &Backend,
-) -> Result<Result<(), String>, DeployError> {
-    if backend.switch != Method::Socket {
+pub(super) fn perform(work: &Work<'_>) -> Result<Result<(), String>, DeployError> {
+    if work.settings().switch != Method::Socket {
         return Ok(Ok(()));
     }
-    if let Err(why) = answers(host, deploy, backend, 1)? {
+    if let Err(why) = answers(work, 1)? {
         return Ok(Err(why));
     }
-    let layout = Layout::new(host.target(), &deploy.app);
-    let command = Command::new(layout.settle().as_str())
-        .args(["retire", &deploy.owner])
-        .privileged();
-    let output = host.run(&command)?;
+    let command = work.settle("retire").arg(&work.deploy.owner);
+    let output = work.host.run(&command)?;
     match output.status {
         0 => {}
         // The settling script's word for "reverted meanwhile".
-        3 => return Err(reverted_meanwhile(host, deploy)?),
-        _ => return Err(host.failed(&command, &output).into()),
+        3 => return Err(work.reverted_meanwhile()?),
+        _ => return Err(work.host.failed(&command, &output).into()),
     }
     // Until the other one has heard of it, it may still accept.
-    answers(host, deploy, backend, backend.health_passes)
+    answers(work, work.settings().health_passes)
 }
 
 /// Waits until the public port answers as the release does, so often in a row.
-fn answers(
-    host: &Host,
-    deploy: &Deploy,
-    backend: &Backend,
-    passes: u32,
-) -> Result<Result<(), String>, DeployError> {
-    let limit = Duration::from_secs(backend.health_deadline_seconds);
+fn answers(work: &Work<'_>, passes: u32) -> Result<Result<(), String>, DeployError> {
+    let limit = Duration::from_secs(work.settings().health_deadline_seconds);
     let began = Instant::now();
     let mut passed = 0;
     while passed < passes {
-        match health::probe(host, deploy, backend, backend.port)? {
+        match health::probe(work, work.settings().port)? {
             Ok(()) => passed += 1,
             Err(why) if began.elapsed() >= limit => {
                 return Ok(Err(format!("{why}, for {limit:?} with the listener")));

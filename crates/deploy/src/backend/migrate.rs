@@ -11,18 +11,16 @@
 
 use std::time::{Duration, Instant};
 
-use crate::app::{Backend, Deploy, Migration};
+use crate::app::{Deploy, Migration};
 use crate::command::{Command, quote};
 use crate::error::DeployError;
 use crate::host::Host;
-use crate::layout::{Layout, Part};
-use crate::lease;
-use crate::record::{self, Outcome};
+use crate::layout::{Part, ServiceLayout};
 use crate::step::{Direction, Probe, Progress};
 use crate::units::{self, HostFile};
 
 use super::health::RENEWAL;
-use super::{start, unit};
+use super::{Work, start, unit};
 
 /// Between two looks at the unit.
 const INTERVAL: Duration = Duration::from_millis(300);
@@ -61,12 +59,7 @@ pub fn probe_migration(
     deploy: &Deploy,
 ) -> Result<Probe, DeployError> {
     deploy.check()?;
-    let release = deploy.release.id();
-    Ok(match (direction, is_marked(host, deploy)?) {
-        (Direction::Forward, true) => Probe::Done(format!("{release} has migrated the data")),
-        (Direction::Back, false) => Probe::Done(format!("{release} has migrated nothing")),
-        _ => Probe::Absent,
-    })
+    probe(direction, &Work::of(Part::Backend, host, deploy)?)
 }
 
 /// Migrates the data, or takes a migration back; a short sentence says what was done.
@@ -80,28 +73,26 @@ pub fn migrate(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
     deploy.check()?;
-    let backend = deploy.app.backend()?;
-    let release = deploy.release.id();
-    let Some(migration) = &backend.migrate else {
+    let work = Work::of(Part::Backend, host, deploy)?;
+    let Some(migration) = &work.settings().migrate else {
         return Ok("the app has no migration".to_owned());
     };
-    if let Probe::Done(evidence) = probe_migration(direction, host, deploy)? {
+    if let Probe::Done(evidence) = probe(direction, &work)? {
         return Ok(evidence);
     }
-    lease::hold(host, deploy)?;
-    let layout = Layout::new(host.target(), &deploy.app);
-    let files = files(&layout, deploy, (backend, migration), direction);
-    start::write_files(host, &files)?;
+    work.hold()?;
+    let (layout, release) = (&work.layout, work.release());
+    start::write_files(host, &files(&work, migration, direction))?;
     let prepare = Command::script(PREPARE)
         .arg(layout.migrations())
-        .arg(&backend.service_user)
+        .arg(&work.settings().service_user)
         .arg(layout.releases());
     host.check(&prepare.privileged())?;
     let begin = Command::script(BEGIN).arg(layout.migrate_unit());
     host.check(&begin.privileged())?;
     let began = Instant::now();
-    if let Some(why) = wait(direction, host, deploy, migration, progress)? {
-        return failed(direction, host, deploy, why);
+    if let Some(why) = wait(direction, &work, migration, progress)? {
+        return failed(direction, &work, why);
     }
     let took = began.elapsed().as_secs_f64();
     Ok(match direction {
@@ -110,36 +101,38 @@ pub fn migrate(
     })
 }
 
-fn is_marked(host: &Host, deploy: &Deploy) -> Result<bool, DeployError> {
-    let layout = Layout::new(host.target(), &deploy.app);
-    let mark = mark(&layout, &deploy.release.id());
-    let command = Command::new("test").args(["-e", &mark]).privileged();
-    Ok(host.run(&command)?.status == 0)
+fn probe(direction: Direction, work: &Work<'_>) -> Result<Probe, DeployError> {
+    let release = work.release();
+    Ok(match (direction, is_marked(work)?) {
+        (Direction::Forward, true) => Probe::Done(format!("{release} has migrated the data")),
+        (Direction::Back, false) => Probe::Done(format!("{release} has migrated nothing")),
+        _ => Probe::Absent,
+    })
 }
 
-fn mark(layout: &Layout, release: &str) -> String {
-    format!("{}/{release}.migrated", layout.migrations())
+fn is_marked(work: &Work<'_>) -> Result<bool, DeployError> {
+    let mark = format!("{}/{}.migrated", work.layout.migrations(), work.release());
+    let command = Command::new("test").args(["-e", &mark]).privileged();
+    Ok(work.host.run(&command)?.status == 0)
 }
 
 /// Waits for the unit's end; says why it did not end well.
 fn wait(
     direction: Direction,
-    host: &Host,
-    deploy: &Deploy,
+    work: &Work<'_>,
     migration: &Migration,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<String>, DeployError> {
-    let layout = Layout::new(host.target(), &deploy.app);
     let wanted = direction == Direction::Forward;
     let limit = Duration::from_secs(migration.limit_seconds);
     let began = Instant::now();
     let mut renewed = began;
     loop {
-        let state = unit::state_of(host, &layout.migrate_unit())?.active;
+        let state = unit::state_of(work.host, &work.layout.migrate_unit())?.active;
         match state.as_str() {
             "activating" | "deactivating" => {}
             "failed" => return Ok(Some("the command failed".to_owned())),
-            _ if is_marked(host, deploy)? == wanted => return Ok(None),
+            _ if is_marked(work)? == wanted => return Ok(None),
             _ if began.elapsed() > BEGINS_WITHIN => {
                 return Ok(Some(format!("its unit is {state}, and nothing is marked")));
             }
@@ -151,7 +144,7 @@ fn wait(
         }
         if renewed.elapsed() > RENEWAL {
             renewed = Instant::now();
-            lease::hold(host, deploy)?;
+            work.hold()?;
         }
         progress(Progress {
             text: format!("the migration runs, {} s", began.elapsed().as_secs()),
@@ -164,27 +157,19 @@ fn wait(
 }
 
 /// Writes down what happened, and gives the lease back: users have met nothing.
-fn failed(
-    direction: Direction,
-    host: &Host,
-    deploy: &Deploy,
-    why: String,
-) -> Result<String, DeployError> {
-    let layout = Layout::new(host.target(), &deploy.app);
-    let journal = unit::journal_of(host, &layout.migrate_unit())?;
+fn failed(direction: Direction, work: &Work<'_>, why: String) -> Result<String, DeployError> {
+    let journal = unit::journal_of(work.host, &work.layout.migrate_unit())?;
     let what = match direction {
         Direction::Forward => "migration",
         Direction::Back => "way back of the migration",
     };
     if direction == Direction::Forward {
-        let reason = format!("the migration failed: {why}");
-        let outcome = Outcome::Unhealthy;
-        record::append(host, deploy, Part::Backend, None, outcome, Some(&reason))?;
+        work.append_unhealthy(None, &format!("the migration failed: {why}"))?;
     }
-    lease::release(host, deploy)?;
+    work.give_back()?;
     Err(DeployError::MigrationFailed {
-        target: host.target().to_string(),
-        release: deploy.release.id(),
+        target: work.target(),
+        release: work.release(),
         what,
         why,
         journal,
@@ -192,38 +177,33 @@ fn failed(
 }
 
 /// The unit, and the script that it runs.
-fn files(
-    layout: &Layout,
-    deploy: &Deploy,
-    (backend, migration): (&Backend, &Migration),
-    direction: Direction,
-) -> [HostFile; 2] {
+fn files(work: &Work<'_>, migration: &Migration, direction: Direction) -> [HostFile; 2] {
+    let (layout, settings) = (&work.layout, work.settings());
     let script = layout.migrate_script();
-    let (app, release) = (&deploy.app.name, deploy.release.id());
     let limit = migration.limit_seconds;
     [
         HostFile {
             path: script.to_string(),
             mode: "0755",
-            text: script_of(layout, deploy, migration, direction),
+            text: script_of(layout, work.deploy, migration, direction),
         },
         HostFile {
             path: layout.units().join(layout.migrate_unit()).into_string(),
             mode: "0644",
-            text: units::migrate_unit(layout, app, backend, &release, limit),
+            text: units::migrate_unit(layout, settings, &work.release(), limit),
         },
     ]
 }
 
 fn script_of(
-    layout: &Layout,
+    layout: &ServiceLayout,
     deploy: &Deploy,
     migration: &Migration,
     direction: Direction,
 ) -> String {
     let release = deploy.release.id();
     let version = deploy.release.version.to_string();
-    let there = layout.part(&release, Part::Backend);
+    let there = layout.release(&release);
     let saved = format!("{}/{release}", layout.migrations());
     let line = |words: &[String], backup: &str| {
         let word = |word: &String| {
@@ -239,7 +219,7 @@ fn script_of(
     let mut text = format!(
         "#!/bin/sh\n# The data of {}, for {release}.\nset -eu\numask 077\nPATH={}:$PATH\nexport PATH\n\
          cd {}\nsaved={}\n",
-        deploy.app.name,
+        layout.name(),
         quote(there.as_str()),
         quote(there.as_str()),
         quote(&saved),
@@ -271,12 +251,13 @@ fn script_of(
 mod tests {
     use super::*;
     use crate::app::samples::{app, release};
+    use crate::layout::Layout;
     use crate::target::Target;
 
     struct Scratch {
         _directory: tempfile::TempDir,
         deploy: Deploy,
-        layout: Layout,
+        layout: ServiceLayout,
     }
 
     /// A directory that stands for a host's, with a release of that version in it.
@@ -293,8 +274,8 @@ mod tests {
             owner: "me".into(),
             by: "someone".into(),
         };
-        let layout = Layout::new(&deploy.target, &deploy.app);
-        let there = layout.part(&deploy.release.id(), Part::Backend);
+        let layout = Layout::new(&deploy.target, &deploy.app).service(Part::Backend);
+        let there = layout.release(&deploy.release.id());
         std::fs::create_dir_all(there).unwrap();
         std::fs::create_dir_all(layout.migrations()).unwrap();
         Scratch {
@@ -321,7 +302,7 @@ mod tests {
     #[test]
     fn a_second_attempt_keeps_the_first_backup() {
         let scratch = scratch("2.0.0");
-        let data = scratch.layout.base().join("data");
+        let data = scratch.layout.directory().join("data");
         std::fs::write(&data, "old").unwrap();
         let id = scratch.deploy.release.id();
         let change = |last: &str| Migration {
@@ -353,9 +334,7 @@ mod tests {
             limit_seconds: 10,
         };
         assert!(!run(&scratch, &migration, Direction::Forward));
-        let there = scratch
-            .layout
-            .part(&scratch.deploy.release.id(), Part::Backend);
+        let there = scratch.layout.release(&scratch.deploy.release.id());
         assert!(!there.join("changed").exists());
     }
 
@@ -370,9 +349,7 @@ mod tests {
             limit_seconds: 10,
         };
         assert!(run(&scratch, &migration, Direction::Forward));
-        let there = scratch
-            .layout
-            .part(&scratch.deploy.release.id(), Part::Backend);
+        let there = scratch.layout.release(&scratch.deploy.release.id());
         let got = std::fs::read_to_string(there.join("got")).unwrap();
         assert_eq!(got, odd.replace("{version}", "2.0.0"));
         assert!(!there.join("x").exists());

@@ -1,4 +1,4 @@
-//! The backend's deploy on one host: upload, start, health, switch, stabilise, confirm.
+//! A service's deploy on one host: upload, start, health, switch, stabilise, confirm.
 //!
 //! A probe looks at the host only, so a run that was killed, or resumed elsewhere, finds
 //! its place; when the host has reverted an unconfirmed switch meanwhile, Switch is
@@ -13,38 +13,35 @@ mod stabilise;
 mod start;
 mod switch;
 mod unit;
+mod work;
 
 use crate::app::Deploy;
 use crate::artifact::Artifact;
 use crate::error::DeployError;
 use crate::host::Host;
-use crate::layout::{Layout, Part, Slot};
+use crate::layout::{Part, Slot};
 use crate::lease;
 use crate::state::{Place, State};
 use crate::step::{BackendStep, Probe, Progress};
-use crate::switch::Switch;
 use crate::upload;
 
+pub(crate) use work::Work;
+
 pub use migrate::{migrate, probe_migration};
-pub use switch::revert;
 
 /// Whether the step's effect is already on the host. Reads only.
 ///
 /// # Errors
 /// When the host cannot be asked, or the deploy itself is refused.
-pub fn probe_backend(
+pub fn probe_service(
+    part: Part,
     step: BackendStep,
     host: &Host,
     deploy: &Deploy,
     artifact: Option<&Artifact>,
 ) -> Result<Probe, DeployError> {
     deploy.check()?;
-    deploy.app.backend()?;
-    if step == BackendStep::Upload {
-        return upload::probe(host, deploy, Part::Backend, artifact);
-    }
-    let state = State::ask(host, &deploy.app)?;
-    Ok(probe_in(step, &state, deploy))
+    Work::of(part, host, deploy)?.probe(step, artifact)
 }
 
 /// The probe of any step but Upload, from what the host said.
@@ -100,7 +97,8 @@ fn holds_lease(state: &State, deploy: &Deploy) -> bool {
 ///
 /// # Errors
 /// [`DeployError`]; `Unhealthy` and `RolledBack` have left the host on the old release.
-pub fn perform_backend(
+pub fn perform_service(
+    part: Part,
     step: BackendStep,
     host: &Host,
     deploy: &Deploy,
@@ -108,27 +106,69 @@ pub fn perform_backend(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
     deploy.check()?;
-    let backend = deploy.app.backend()?;
-    lease::hold(host, deploy)?;
-    match step {
-        BackendStep::Upload => {
-            let brought = match (artifact, &backend.build) {
-                (None, Some(build)) => build::perform(host, deploy, build, progress),
-                _ => upload::perform(host, deploy, Part::Backend, artifact, progress),
-            };
-            released_on_failure(host, deploy, brought)
-        }
-        BackendStep::Start => start::perform(host, deploy),
-        BackendStep::Health => health::perform(host, deploy, progress),
-        BackendStep::Switch => switch::perform(host, deploy),
-        BackendStep::Stabilise => stabilise::perform(host, deploy, progress),
-        BackendStep::Confirm => confirm::perform(host, deploy, progress),
-    }
+    Work::of(part, host, deploy)?.perform(step, artifact, progress)
 }
 
-/// Stops a slot that no user has met.
-pub(crate) fn abandon(host: &Host, deploy: &Deploy, slot: Slot) -> Result<(), DeployError> {
-    unit::stop(host, &Layout::new(host.target(), &deploy.app), slot)
+/// Takes this run's unconfirmed switch of a part back, now; the host writes it to `deploys.jsonl`.
+///
+/// Does nothing where no switch of this run is armed; a confirmed release is not touched.
+///
+/// # Errors
+/// When the host cannot be asked, or the release is confirmed: then deploy the previous one.
+pub fn revert(part: Part, host: &Host, deploy: &Deploy, reason: &str) -> Result<(), DeployError> {
+    deploy.check()?;
+    Work::of(part, host, deploy)?.revert(reason)
+}
+
+impl Work<'_> {
+    /// Whether the step's effect is already on the host. Reads only.
+    pub(crate) fn probe(
+        &self,
+        step: BackendStep,
+        artifact: Option<&Artifact>,
+    ) -> Result<Probe, DeployError> {
+        if step == BackendStep::Upload {
+            return upload::probe(self.host, self.deploy, self.service.part, artifact);
+        }
+        Ok(probe_in(step, &self.state()?, self.deploy))
+    }
+
+    /// Performs the step; a short sentence says what was done. Idempotent.
+    pub(crate) fn perform(
+        &self,
+        step: BackendStep,
+        artifact: Option<&Artifact>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<String, DeployError> {
+        self.hold()?;
+        match step {
+            BackendStep::Upload => {
+                let brought = match (artifact, &self.settings().build) {
+                    (None, Some(build)) => build::perform(self, build, progress),
+                    _ => {
+                        let part = self.service.part;
+                        upload::perform(self.host, self.deploy, part, artifact, progress)
+                    }
+                };
+                released_on_failure(self.host, self.deploy, brought)
+            }
+            BackendStep::Start => start::perform(self),
+            BackendStep::Health => health::perform(self, progress),
+            BackendStep::Switch => switch::perform(self),
+            BackendStep::Stabilise => stabilise::perform(self, progress),
+            BackendStep::Confirm => confirm::perform(self, progress),
+        }
+    }
+
+    /// Takes this run's unconfirmed switch back.
+    pub(crate) fn revert(&self, reason: &str) -> Result<(), DeployError> {
+        switch::revert(self, reason)
+    }
+
+    /// Stops a slot that no user has met.
+    pub(crate) fn abandon(&self, slot: Slot) -> Result<(), DeployError> {
+        unit::stop(self.host, &self.layout, slot)
+    }
 }
 
 /// Gives the lease back when nothing was begun that this run would have to finish.
@@ -142,42 +182,6 @@ pub(crate) fn released_on_failure<T>(
         drop(lease::release(host, deploy));
     }
     outcome
-}
-
-/// The error for a step that came before the ones it stands on.
-fn out_of_order(host: &Host, deploy: &Deploy, step: &'static str, what: &str) -> DeployError {
-    DeployError::OutOfOrder {
-        target: host.target().to_string(),
-        step,
-        release: deploy.release.id(),
-        what: what.to_owned(),
-    }
-}
-
-/// The error for a host that has taken this run's switch back, with its own reason.
-fn reverted_meanwhile(host: &Host, deploy: &Deploy) -> Result<DeployError, DeployError> {
-    let layout = Layout::new(host.target(), &deploy.app);
-    let state = State::ask(host, &deploy.app)?;
-    let records = crate::record::read(host, &layout)?;
-    let release = deploy.release.id();
-    let reason = records
-        .iter()
-        .rev()
-        .find(|record| record.owner == deploy.owner && record.release == release)
-        .and_then(|record| record.reason.clone())
-        .unwrap_or_else(|| "the host has no switch of this run any more".to_owned());
-    lease::release(host, deploy)?;
-    let slot = state
-        .confirmed
-        .as_ref()
-        .map_or(Slot::Blue, |confirmed| confirmed.slot.other());
-    Ok(DeployError::RolledBack {
-        target: host.target().to_string(),
-        release,
-        reason,
-        now_running: state.confirmed.map(|confirmed: Switch| confirmed.release),
-        journal: unit::journal(host, &layout, slot)?,
-    })
 }
 
 #[cfg(test)]

@@ -6,95 +6,80 @@
 
 use std::time::{Duration, Instant};
 
-use crate::app::{Backend, Deploy};
-use crate::command::Command;
+use crate::app::Backend;
 use crate::error::DeployError;
-use crate::host::Host;
-use crate::layout::{Layout, Slot};
-use crate::lease;
+use crate::layout::Slot;
 use crate::method::Watch;
-use crate::state::{Place, State};
+use crate::state::Place;
 use crate::step::{Probed, Progress};
 
 use super::health::{RENEWAL, probe};
-use super::{handover, out_of_order, reverted_meanwhile, switch, unit};
+use super::{Work, handover, switch, unit};
 
 /// Between two observations.
 const INTERVAL: Duration = Duration::from_millis(500);
 
 /// Watches the release for the time it must hold.
 pub(super) fn perform(
-    host: &Host,
-    deploy: &Deploy,
+    work: &Work<'_>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
-    let backend = deploy.app.backend()?;
-    let release = deploy.release.id();
-    let state = State::ask(host, &deploy.app)?;
+    let release = work.release();
+    let state = work.state()?;
     let slot = match state.place(&release) {
         Place::Armed(slot) => slot,
         Place::Confirmed(slot) => return Ok(format!("{release} is confirmed in slot {slot}")),
-        Place::Started(_) | Place::Nowhere(_) => return Err(reverted_meanwhile(host, deploy)?),
+        Place::Started(_) | Place::Nowhere(_) => return Err(work.reverted_meanwhile()?),
         Place::Blocked => {
-            return Err(out_of_order(
-                host,
-                deploy,
-                "watch",
-                "another release is switched to",
-            ));
+            return Err(work.out_of_order("watch", "another release is switched to"));
         }
     };
     let since = state.armed.as_ref().map_or(state.now, |armed| armed.at);
-    rearm(host, deploy, backend)?;
+    rearm(work)?;
     // Where it was cut off before the slot of before was told to end, users meet both.
-    if let Err(reason) = handover::perform(host, deploy, backend)? {
-        return roll_back(host, deploy, slot, reason);
+    if let Err(reason) = handover::perform(work)? {
+        return roll_back(work, slot, reason);
     }
-    match watch(host, deploy, slot, since, progress)? {
+    match watch(work, slot, since, progress)? {
         Ok(probes) => Ok(format!(
             "{release} held for {} s: {probes} probes passed, no restart, no error in the journal",
-            backend.stabilise_seconds
+            work.settings().stabilise_seconds
         )),
-        Err(reason) => roll_back(host, deploy, slot, reason),
+        Err(reason) => roll_back(work, slot, reason),
     }
 }
 
 /// Gives the whole time again: a resumed run observes from the beginning.
-fn rearm(host: &Host, deploy: &Deploy, backend: &Backend) -> Result<(), DeployError> {
-    let layout = Layout::new(host.target(), &deploy.app);
-    let seconds = backend.revert_after_seconds.to_string();
-    let command = Command::new(layout.settle().as_str())
-        .args(["rearm", &deploy.owner, &seconds])
-        .privileged();
-    let output = host.run(&command)?;
+fn rearm(work: &Work<'_>) -> Result<(), DeployError> {
+    let seconds = work.settings().revert_after_seconds.to_string();
+    let command = work.settle("rearm").args([&work.deploy.owner, &seconds]);
+    let output = work.host.run(&command)?;
     match output.status {
         0 => Ok(()),
         // The settling script's word for "reverted meanwhile".
-        3 => Err(reverted_meanwhile(host, deploy)?),
-        _ => Err(host.failed(&command, &output).into()),
+        3 => Err(work.reverted_meanwhile()?),
+        _ => Err(work.host.failed(&command, &output).into()),
     }
 }
 
 /// The outer error is the connection's; the inner one is the breach.
 fn watch(
-    host: &Host,
-    deploy: &Deploy,
+    work: &Work<'_>,
     slot: Slot,
     since: i64,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Result<u64, String>, DeployError> {
-    let layout = Layout::new(host.target(), &deploy.app);
-    let backend = deploy.app.backend()?;
-    let whole = Duration::from_secs(backend.stabilise_seconds);
+    let port = watched_port(work.settings(), slot);
+    let whole = Duration::from_secs(work.settings().stabilise_seconds);
     let began = Instant::now();
     let mut renewed = began;
     let mut probes = 0;
     loop {
         let asked = Instant::now();
-        let answer = probe(host, deploy, backend, watched_port(backend, slot))?;
+        let answer = probe(work, port)?;
         progress(Progress::probed(
             match &answer {
-                Ok(()) => format!("{} answers", deploy.release.id()),
+                Ok(()) => format!("{} answers", work.release()),
                 Err(why) => why.clone(),
             },
             Probed {
@@ -106,13 +91,13 @@ fn watch(
             return Ok(Err(format!("users would meet this: {why}")));
         }
         probes += 1;
-        if let Some(why) = breach(host, &layout, slot, since)? {
+        if let Some(why) = breach(work, slot, since)? {
             return Ok(Err(why));
         }
         let elapsed = began.elapsed();
         let (done, total) = (elapsed.min(whole).as_secs(), whole.as_secs());
         progress(Progress::counted(
-            format!("{} holds", deploy.release.id()),
+            format!("{} holds", work.release()),
             done,
             total,
         ));
@@ -121,7 +106,7 @@ fn watch(
         }
         if renewed.elapsed() > RENEWAL {
             renewed = Instant::now();
-            lease::hold(host, deploy)?;
+            work.hold()?;
         }
         std::thread::sleep(INTERVAL.min(whole - elapsed));
     }
@@ -129,20 +114,16 @@ fn watch(
 
 /// Where the release is asked as users ask it; on its own port where a proxy speaks
 /// another language to them.
-fn watched_port(backend: &Backend, slot: Slot) -> u16 {
-    match backend.switch.proxy() {
-        Some(proxy) if proxy.watch == Watch::Slot => slot.port(backend.port),
-        _ => backend.port,
+fn watched_port(settings: &Backend, slot: Slot) -> u16 {
+    match settings.switch.proxy() {
+        Some(proxy) if proxy.watch == Watch::Slot => slot.port(settings.port),
+        _ => settings.port,
     }
 }
 
 /// What systemd and the journal hold against the slot.
-fn breach(
-    host: &Host,
-    layout: &Layout,
-    slot: Slot,
-    since: i64,
-) -> Result<Option<String>, DeployError> {
+fn breach(work: &Work<'_>, slot: Slot, since: i64) -> Result<Option<String>, DeployError> {
+    let (host, layout) = (work.host, &work.layout);
     let state = unit::state(host, layout, slot)?;
     if state.active != "active" {
         return Ok(Some(format!("the unit is {}", state.active)));
@@ -159,22 +140,14 @@ fn breach(
         .map(|line| format!("{} errors in the journal, first: {line}", errors.len())))
 }
 
-fn roll_back(
-    host: &Host,
-    deploy: &Deploy,
-    slot: Slot,
-    reason: String,
-) -> Result<String, DeployError> {
-    let layout = Layout::new(host.target(), &deploy.app);
-    switch::revert(host, deploy, &reason)?;
-    let now_running = State::ask(host, &deploy.app)?
-        .confirmed
-        .map(|switch| switch.release);
+fn roll_back(work: &Work<'_>, slot: Slot, reason: String) -> Result<String, DeployError> {
+    switch::revert(work, &reason)?;
+    let now_running = work.state()?.confirmed.map(|switch| switch.release);
     Err(DeployError::RolledBack {
-        target: host.target().to_string(),
-        release: deploy.release.id(),
+        target: work.target(),
+        release: work.release(),
         reason,
         now_running,
-        journal: unit::journal(host, &layout, slot)?,
+        journal: unit::journal(work.host, &work.layout, slot)?,
     })
 }

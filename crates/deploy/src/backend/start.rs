@@ -7,17 +7,15 @@ use std::time::Duration;
 
 use camino::Utf8Path;
 
-use crate::app::Deploy;
 use crate::artifact::hash_of_bytes;
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::host::Host;
-use crate::layout::{Layout, Part, Slot};
-use crate::record;
-use crate::state::{Place, State};
+use crate::layout::Slot;
+use crate::state::Place;
 use crate::units::{self, HostFile};
 
-use super::health;
+use super::{Work, health};
 
 /// `$1` the program, checksums and paths of our files on standard input: prints `absent`
 /// without the program, else whether all files are the `same`, or some `differ`.
@@ -63,11 +61,10 @@ systemctl start "$3"
 "#;
 
 /// Starts the release in the idle slot.
-pub(super) fn perform(host: &Host, deploy: &Deploy) -> Result<String, DeployError> {
-    let layout = Layout::new(host.target(), &deploy.app);
-    let backend = deploy.app.backend()?;
-    let release = deploy.release.id();
-    let state = State::ask(host, &deploy.app)?;
+pub(super) fn perform(work: &Work<'_>) -> Result<String, DeployError> {
+    let (host, layout) = (work.host, &work.layout);
+    let release = work.release();
+    let state = work.state()?;
     let place = state.place(&release);
     let slot = match place {
         Place::Started(slot) => return Ok(format!("{release} runs in slot {slot}")),
@@ -77,17 +74,17 @@ pub(super) fn perform(host: &Host, deploy: &Deploy) -> Result<String, DeployErro
         Place::Nowhere(slot) | Place::Confirmed(slot) | Place::Armed(slot) => slot,
         Place::Blocked => {
             return Err(DeployError::Conflict {
-                target: host.target().to_string(),
+                target: work.target(),
                 what: "both slots are in use: a switch to another release is unconfirmed".into(),
                 next: "confirm or revert it first, or wait until the host reverts it",
             });
         }
     };
     let is_idle = matches!(place, Place::Nowhere(_));
-    let binary = layout.part(&release, Part::Backend).join(&backend.binary);
-    let files = units::files(&layout, &deploy.app.name, backend);
+    let binary = layout.release(&release).join(&work.settings().binary);
+    let files = units::files(layout, work.settings());
     let Some(as_wanted) = look(host, &binary, &files)? else {
-        let target = host.target().to_string();
+        let target = work.target();
         return Err(DeployError::Missing { target, release });
     };
     let written = match as_wanted {
@@ -97,13 +94,9 @@ pub(super) fn perform(host: &Host, deploy: &Deploy) -> Result<String, DeployErro
     if written > 0 {
         host.check(&Command::new("systemctl").arg("daemon-reload").privileged())?;
     }
-    let begin = Command::new(layout.settle().as_str())
-        .arg("begin")
-        .input(record::members(deploy, Part::Backend, Some(slot)))
-        .privileged();
-    host.check(&begin)?;
-    if let Some(why) = run(host, &layout, slot, &release, is_idle)? {
-        return health::unhealthy(host, deploy, slot, format!("it did not start: {why}"));
+    host.check(&work.settle("begin").input(work.members(slot)))?;
+    if let Some(why) = run(work, slot, &release, is_idle)? {
+        return health::unhealthy(work, slot, format!("it did not start: {why}"));
     }
     Ok(format!(
         "started {release} in slot {slot}, {written} files written"
@@ -143,15 +136,15 @@ pub(super) fn write_files(host: &Host, files: &[HostFile]) -> Result<usize, Depl
 
 /// Starts the slot's unit; says why it did not start.
 fn run(
-    host: &Host,
-    layout: &Layout,
+    work: &Work<'_>,
     slot: Slot,
     release: &str,
     is_idle: bool,
 ) -> Result<Option<String>, DeployError> {
+    let layout = &work.layout;
     let command = Command::script(RUN)
         .arg(layout.slot(slot))
-        .arg(format!("../releases/{release}"))
+        .arg(layout.link_to(release))
         .args([
             layout.unit(slot),
             layout.drain_unit(slot),
@@ -161,7 +154,7 @@ fn run(
         .arg(if is_idle { "idle" } else { "users" })
         .privileged()
         .patience(Duration::from_secs(180));
-    let output = host.run(&command)?;
+    let output = work.host.run(&command)?;
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Ok((output.status != 0).then_some(said))
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::host::Host;
-use crate::layout::{Layout, Slot};
+use crate::layout::{ServiceLayout, Slot};
 
 /// How many lines an error carries.
 const LAST_LINES: &str = "20";
@@ -22,7 +22,11 @@ pub(super) struct UnitState {
 }
 
 /// Asks systemd about a slot's unit.
-pub(super) fn state(host: &Host, layout: &Layout, slot: Slot) -> Result<UnitState, DeployError> {
+pub(super) fn state(
+    host: &Host,
+    layout: &ServiceLayout,
+    slot: Slot,
+) -> Result<UnitState, DeployError> {
     state_of(host, &layout.unit(slot))
 }
 
@@ -51,7 +55,7 @@ pub(super) fn state_of(host: &Host, unit: &str) -> Result<UnitState, DeployError
 /// The last lines of a slot's journal.
 pub(super) fn journal(
     host: &Host,
-    layout: &Layout,
+    layout: &ServiceLayout,
     slot: Slot,
 ) -> Result<Vec<String>, DeployError> {
     journal_of(host, &layout.unit(slot))
@@ -74,7 +78,7 @@ pub(super) fn journal_of(host: &Host, unit: &str) -> Result<Vec<String>, DeployE
 /// Lines of priority `err` and worse since that second of the host's clock.
 pub(super) fn errors_since(
     host: &Host,
-    layout: &Layout,
+    layout: &ServiceLayout,
     slot: Slot,
     since: i64,
 ) -> Result<Vec<String>, DeployError> {
@@ -91,7 +95,7 @@ pub(super) fn errors_since(
 }
 
 /// Stops a slot's unit.
-pub(super) fn stop(host: &Host, layout: &Layout, slot: Slot) -> Result<(), DeployError> {
+pub(super) fn stop(host: &Host, layout: &ServiceLayout, slot: Slot) -> Result<(), DeployError> {
     // A service may take systemd's 90 s until it is killed.
     let patience = std::time::Duration::from_secs(120);
     let command = Command::new("systemctl").args(["stop", &layout.unit(slot)]);

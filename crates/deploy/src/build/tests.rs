@@ -4,13 +4,14 @@ use std::process::{Command, Output};
 
 use super::*;
 use crate::app::samples::app;
+use crate::layout::{Layout, Part};
 use crate::target::Target;
 
 /// A directory that stands for a host's, and a repository beside it.
 struct Scratch {
     _directory: tempfile::TempDir,
     root: Utf8PathBuf,
-    layout: Layout,
+    layout: ServiceLayout,
 }
 
 fn scratch() -> Scratch {
@@ -20,7 +21,7 @@ fn scratch() -> Scratch {
         prefix: root.join("a host's \"root\""),
         ..Target::parse("root@host").unwrap()
     };
-    let layout = Layout::new(&target, &app());
+    let layout = Layout::new(&target, &app()).service(Part::Backend);
     std::fs::create_dir_all(layout.build()).unwrap();
     let scratch = Scratch {
         _directory: directory,

@@ -41,6 +41,8 @@ pub struct EnvironmentConfig {
     pub prefix: Utf8PathBuf,
     /// The public port here, where it differs from the app's.
     pub port: Option<u16>,
+    /// The port of a frontend that is a service, where it differs from the app's.
+    pub frontend_port: Option<u16>,
     /// The service user here, where it differs from the app's.
     pub service_user: Option<String>,
     /// What users open here, where it differs from the app's.
@@ -51,7 +53,7 @@ pub struct EnvironmentConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(
     untagged,
-    expecting = "a host is written as \"user@host[:port]\", or as a table with `address` and what differs there: `port`, `identity`, `jump`, `prefix`"
+    expecting = "a host is written as \"user@host[:port]\", or as a table with `address` and what differs there: `port`, `frontend_port`, `identity`, `jump`, `prefix`"
 )]
 pub enum HostConfig {
     /// `user@host[:port]`
@@ -68,6 +70,8 @@ pub struct DifferentHost {
     pub address: String,
     /// The public port there.
     pub port: Option<u16>,
+    /// The port of a frontend that is a service.
+    pub frontend_port: Option<u16>,
     /// The private key for it.
     pub identity: Option<Utf8PathBuf>,
     /// Hosts to go through to it, or `none`.

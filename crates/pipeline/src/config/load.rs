@@ -44,10 +44,12 @@ impl Config {
         file: &Utf8Path,
         text: &str,
     ) -> Result<Config, ConfigError> {
-        let backend = self.app.as_mut().and_then(|app| app.backend.as_mut());
-        if let Some(backend) = backend {
-            let read = backend.switch.read(root);
-            read.map_err(|(path, error)| unreadable(path, &error))?;
+        if let Some(app) = &mut self.app {
+            let frontend = app.frontend.as_mut().and_then(|it| it.service.as_mut());
+            for service in app.backend.iter_mut().chain(frontend) {
+                let read = service.switch.read(root);
+                read.map_err(|(path, error)| unreadable(path, &error))?;
+            }
         }
         self.check(file, text)?;
         Ok(self)
@@ -123,28 +125,11 @@ impl Config {
                     ),
                 );
             }
-            let switch = app.backend.as_ref().and_then(|b| b.switch.problem());
-            if let Some(message) = switch {
-                return wrong("switch =", message);
-            }
-            let build = app.backend.as_ref().and_then(|b| b.build.problem());
-            if let Some(message) = build {
-                return wrong("build", message);
-            }
-            let limits = app.backend.as_ref().and_then(|b| b.limits.problem());
-            if let Some((what, value, remedy)) = limits {
-                return wrong("limits", format!("the {what} is {value:?}: {remedy}"));
-            }
-            if let Some(backend) = &app.backend
-                && backend.port > u16::MAX - 2
-            {
-                return wrong(
-                    "port",
-                    format!(
-                        "`app.backend.port` is {}: the two ports next to it are needed for the slots",
-                        backend.port
-                    ),
-                );
+            let of_services = app.services().find_map(|(table, it)| it.problem(table));
+            let frontend = app.frontend.as_ref();
+            let of_frontend = || frontend.and_then(|it| it.problem(app.backend.as_ref()));
+            if let Some((needle, message)) = of_services.or_else(of_frontend) {
+                return wrong(needle, message);
             }
         }
         Ok(())

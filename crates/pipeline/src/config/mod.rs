@@ -12,6 +12,7 @@ mod ci;
 mod deploy;
 mod error;
 mod freeze;
+mod frontend;
 mod gates;
 mod load;
 mod migrate;
@@ -35,6 +36,7 @@ pub use ci::{CiConfig, CiJob};
 pub use deploy::{DifferentHost, EnvironmentConfig, HostConfig, OnFailure, Waves};
 pub use error::ConfigError;
 pub use freeze::Freeze;
+pub use frontend::FrontendConfig;
 pub use gates::{
     AuditGate, CommandGate, Gates, Level, LinksGate, MsrvGate, OutdatedGate, SecretsGate,
     SemverGate,
@@ -278,8 +280,23 @@ pub struct AppConfig {
     pub name: String,
     /// The service behind the public port.
     pub backend: Option<BackendConfig>,
-    /// The static bundle.
+    /// What users see: a static bundle, or a service of its own.
     pub frontend: Option<FrontendConfig>,
+}
+
+impl AppConfig {
+    /// A frontend that is a service.
+    pub fn frontend_service(&self) -> Option<&BackendConfig> {
+        self.frontend.as_ref()?.service.as_ref()
+    }
+
+    /// Its services, each with the name of its table.
+    fn services(&self) -> impl Iterator<Item = (&'static str, &BackendConfig)> {
+        let backend = self.backend.as_ref().map(|it| ("app.backend", it));
+        let frontend = self.frontend_service();
+        let frontend = frontend.map(|it| ("app.frontend.service", it));
+        backend.into_iter().chain(frontend)
+    }
 }
 
 /// `[app.backend]`
@@ -336,6 +353,26 @@ impl BackendConfig {
         self.binary.as_ref().unwrap_or(&self.package)
     }
 
+    /// What is wrong with it: the word to look for, and the message.
+    fn problem(&self, table: &str) -> Option<(&'static str, String)> {
+        if let Some(message) = self.switch.problem() {
+            return Some(("switch =", message));
+        }
+        if let Some(message) = self.build.problem() {
+            return Some(("build", message));
+        }
+        if let Some((what, value, remedy)) = self.limits.problem() {
+            return Some(("limits", format!("the {what} is {value:?}: {remedy}")));
+        }
+        let port = self.port;
+        (port > u16::MAX - 2).then(|| {
+            let message = format!(
+                "`{table}.port` is {port}: the two ports next to it are needed for the slots"
+            );
+            ("port", message)
+        })
+    }
+
     /// Whether the hosts build it themselves.
     pub fn is_built_on_hosts(&self) -> bool {
         self.build.on == BuildOn::Host
@@ -356,19 +393,4 @@ fn default_drain() -> SignedDuration {
 }
 fn default_keep() -> usize {
     5
-}
-
-/// `[app.frontend]`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
-#[serde(deny_unknown_fields)]
-pub struct FrontendConfig {
-    /// The command that makes the bundle, run at the workspace's root.
-    pub build: Vec<String>,
-    /// Where the bundle then lies, relative to the root.
-    pub dist: Utf8PathBuf,
-    /// What users open; asked at the end of a deploy.
-    pub url: Option<Url>,
-    /// The files whose change on the branch deploys it; none: no push does.
-    #[serde(default)]
-    pub paths: Vec<PathPattern>,
 }

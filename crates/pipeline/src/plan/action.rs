@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use stagegate_deploy::{App, BackendStep, Direction, FrontendStep, Target};
+use stagegate_deploy::{App, BackendStep, Direction, FrontendStep, Part, Target};
 use stagegate_github::{Repository, Server};
 use stagegate_manifest::FileEdit;
 use url::Url;
@@ -199,8 +199,11 @@ pub enum Action {
         /// Becomes the latest one.
         latest: bool,
     },
-    /// One step of a backend's deploy on one host.
+    /// One step of a service's deploy on one host.
     Backend {
+        /// The part that is deployed; absent in plans of before: the backend.
+        #[serde(default = "backend")]
+        part: Part,
         /// Which.
         step: BackendStep,
         /// Where and what.
@@ -213,7 +216,7 @@ pub enum Action {
         /// Where, and for which release.
         place: Place,
     },
-    /// One step of a frontend's deploy on one host.
+    /// One step of a bundle's deploy on one host.
     Frontend {
         /// Which.
         step: FrontendStep,
@@ -232,6 +235,9 @@ pub enum Action {
         tags: Vec<String>,
         /// Hosts whose running release must be this one.
         hosts: Vec<Place>,
+        /// Hosts whose frontend, a service, must be this one.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        frontends: Vec<Place>,
         /// The page that must answer.
         url: Option<Url>,
     },
@@ -315,6 +321,10 @@ pub enum Action {
         /// Packages by the version they state.
         stated: BTreeMap<Version, Vec<String>>,
     },
+}
+
+fn backend() -> Part {
+    Part::Backend
 }
 
 impl Action {

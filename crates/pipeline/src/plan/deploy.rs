@@ -1,7 +1,7 @@
 //! The plan of a deploy, alone or at the end of a release, and of a rollback.
 
 use semver::Version;
-use stagegate_deploy::{App, PastDeploy, Release, Target};
+use stagegate_deploy::{App, Part as HostPart, PastDeploy, Release, Target};
 
 use super::action::{Action, Place};
 use super::promote;
@@ -129,10 +129,10 @@ fn frozen(
     }
 }
 
-/// The backend on every host, for the look at the end.
+/// A part that is a service, on every host, for the look at the end.
 pub(super) fn places(
     config: &Config,
-    part: Part,
+    part: HostPart,
     (version, revision): (&Version, &str),
     environment: Option<&str>,
 ) -> Vec<Place> {
@@ -149,7 +149,7 @@ pub(super) fn places(
     };
     let with = hosts
         .into_iter()
-        .filter(|(_, app)| part.backend() && app.backend.is_some());
+        .filter(|(_, app)| app.settings(part).is_some());
     with.map(place).collect()
 }
 
@@ -238,8 +238,8 @@ pub(super) fn plan(
         .ok()?;
     if promoted {
         // They are sent what another environment runs, whoever built it there.
-        let backends = hosts.iter_mut().filter_map(|(_, app)| app.backend.as_mut());
-        backends.for_each(|backend| backend.build = None);
+        let services = hosts.iter_mut().flat_map(|(_, app)| app.services_mut());
+        services.for_each(|service| service.build = None);
     }
     let deploy = Deploy {
         hosts: &hosts,
@@ -251,7 +251,7 @@ pub(super) fn plan(
     deploy.steps(wanted.part, &mut plan);
     verify(
         config,
-        wanted.part,
+        (wanted.part, true),
         &wanted.environment,
         &mut plan,
         &revision,
@@ -293,10 +293,20 @@ fn not_there_yet(app: &AppConfig, git: &GitFacts, config: &Config) -> Option<Blo
     ))
 }
 
-/// Looks at what users now see.
-fn verify(config: &Config, part: Part, environment: &str, plan: &mut Plan, revision: &str) {
-    let wanted = (&plan.version, revision);
-    let hosts = places(config, part, wanted, Some(environment));
+/// Looks at what users now see. The parts are of one release where they go `together`.
+fn verify(
+    config: &Config,
+    (part, together): (Part, bool),
+    environment: &str,
+    plan: &mut Plan,
+    revision: &str,
+) {
+    let places = |on: bool, part: HostPart| match on {
+        true => places(config, part, (&plan.version, revision), Some(environment)),
+        false => Vec::new(),
+    };
+    let hosts = places(part.backend(), HostPart::Backend);
+    let frontends = places(part.frontend() && together, HostPart::Frontend);
     let frontend = config
         .app
         .as_ref()
@@ -310,6 +320,7 @@ fn verify(config: &Config, part: Part, environment: &str, plan: &mut Plan, revis
         remote: String::new(),
         tags: Vec::new(),
         hosts,
+        frontends,
         url,
     };
     plan.steps.push(Step::new(
@@ -382,7 +393,8 @@ pub(super) fn plan_rollback(
         data_back(facts, &hosts, &mut plan);
     }
     if let Some(commit) = commit {
-        verify(config, wanted.part, &wanted.environment, &mut plan, &commit);
+        let part = (wanted.part, false);
+        verify(config, part, &wanted.environment, &mut plan, &commit);
     }
     Some(plan)
 }

@@ -7,7 +7,7 @@
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 use similar::TextDiff;
-use stagegate_deploy::{BackendStep, HostFacts, PendingFile, Target};
+use stagegate_deploy::{BackendStep, HostFacts, Part, PendingFile, Target};
 
 use super::{Action, Place, Step};
 use crate::facts::Facts;
@@ -24,16 +24,19 @@ pub struct HostFile {
     pub diff: Option<String>,
 }
 
-/// What the steps write on the hosts that they start a backend on.
+/// What the steps write on the hosts that they start a service on.
 pub(super) fn of(facts: &Facts, steps: &[Step]) -> Vec<HostFile> {
     let mut files: Vec<HostFile> = Vec::new();
     for survey in &facts.hosts {
         let Ok(found) = &survey.found else { continue };
-        let started = steps.iter().find_map(|step| starts(step, &survey.target));
-        let Some(place) = started.filter(|place| !runs(place, found)) else {
-            continue;
-        };
         for pending in &found.pending {
+            let part = pending.part;
+            let mut started = steps
+                .iter()
+                .filter_map(|step| starts(step, part, &survey.target));
+            let Some(place) = started.next().filter(|place| !runs(part, place, found)) else {
+                continue;
+            };
             let diff = diff(pending);
             let same = |file: &&mut HostFile| file.path == pending.path && file.diff == diff;
             let host = place.target.to_string();
@@ -51,17 +54,22 @@ pub(super) fn of(facts: &Facts, steps: &[Step]) -> Vec<HostFile> {
 }
 
 /// What a step starts on that host, which is when the files are written.
-fn starts<'a>(step: &'a Step, host: &Target) -> Option<&'a Place> {
+fn starts<'a>(step: &'a Step, wanted: Part, host: &Target) -> Option<&'a Place> {
     match &step.action {
-        Action::Backend { step, place } if *step == BackendStep::Start => Some(place),
+        Action::Backend { part, step, place } => {
+            (*part == wanted && *step == BackendStep::Start).then_some(place)
+        }
         _ => None,
     }
     .filter(|place| place.target == *host)
 }
 
 /// Whether it runs there already, so that nothing is started.
-fn runs(place: &Place, found: &HostFacts) -> bool {
-    let running = found.running.as_ref();
+fn runs(part: Part, place: &Place, found: &HostFacts) -> bool {
+    let running = match part {
+        Part::Backend => found.running.as_ref(),
+        Part::Frontend => found.running_frontend.as_ref(),
+    };
     running.is_some_and(|running| {
         running.version == place.version.to_string() && running.commit == place.revision
     })
@@ -81,6 +89,7 @@ mod tests {
     fn exactly_what_changes_is_shown() {
         let check = |there: Option<&str>, wanted: &str, expected: Option<&str>| {
             let pending = PendingFile {
+                part: Part::Backend,
                 path: "/etc/unit".into(),
                 there: there.map(str::to_owned),
                 wanted: wanted.to_owned(),

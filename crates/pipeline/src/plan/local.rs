@@ -286,12 +286,8 @@ pub(super) fn write(base: &str, moves: &[Move<'_>], edits: &Edits, plan: &mut Pl
     step("bump", Stage::Bump, title, &edits.bump);
     let files: Vec<&str> = edits.changelogs.iter().map(|e| e.path.as_str()).collect();
     let title = match moves {
-        [one] => format!(
-            "promote [Unreleased] to [{}] in {}",
-            one.to,
-            files.join(", ")
-        ),
-        _ => format!("promote [Unreleased] in {}", files.join(", ")),
+        [one] => format!("promote the notes to [{}] in {}", one.to, files.join(", ")),
+        _ => format!("promote the notes in {}", files.join(", ")),
     };
     step("changelog", Stage::Changelog, title, &edits.changelogs);
 }

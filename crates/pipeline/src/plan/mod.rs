@@ -252,7 +252,7 @@ fn unplaced(plan: &Plan, config: &Config) -> Option<(Stage, String)> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 #[cfg(test)]
 mod shape {

@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use stagegate_deploy::Part as HostPart;
+
 use super::action::{Action, Binary, ReleaseRef};
 use super::edits::edits;
 use super::moves::{Move, moves};
@@ -236,12 +238,11 @@ impl Release<'_> {
 
     fn outcome(&self, plan: &mut Plan, environment: Option<&str>) {
         let reference = plan.reference();
-        let hosts = deploy::places(
-            self.config,
-            Part::Backend,
-            (&plan.version, &reference),
-            environment,
-        );
+        let places = |part| {
+            let wanted = (&plan.version, reference.as_str());
+            deploy::places(self.config, part, wanted, environment)
+        };
+        let (hosts, frontends) = (places(HostPart::Backend), places(HostPart::Frontend));
         let frontend = self
             .config
             .app
@@ -262,6 +263,7 @@ impl Release<'_> {
             remote: self.config.release.remote.clone(),
             tags: self.moves.iter().map(Move::tag).collect(),
             hosts,
+            frontends,
             url,
         };
         publish::fresh_project(self.facts, self.config, self.levels, plan);

@@ -20,10 +20,11 @@ use crate::request::{ReleaseRequest, Request, YankRequest};
 use crate::{Config, Stage, TokenPlaces};
 
 mod builds;
+mod frontends;
 mod gates;
 mod targets;
 mod versions;
-mod waves;
+pub(crate) mod waves;
 
 const CHANGELOG: &str =
     "# Changelog\n\n## [Unreleased]\n\n- Something new.\n\n## [1.0.0] - 2026-01-01\n\n- First.\n";

@@ -6,7 +6,9 @@
 //! becomes of a host that switched before another one failed.
 
 use semver::Version;
-use stagegate_deploy::{App, BackendStep, Direction, FrontendStep, Method, Target};
+use stagegate_deploy::{
+    App, Backend, BackendStep, Direction, FrontendStep, Method, Part as HostPart, Target,
+};
 
 use super::action::{Action, Place};
 use super::{Plan, Step};
@@ -14,7 +16,7 @@ use crate::Stage;
 use crate::config::{EnvironmentConfig, OnFailure};
 use crate::request::Part;
 
-const BACKEND: [(BackendStep, Stage, &str); 6] = [
+const SERVICE: [(BackendStep, Stage, &str); 6] = [
     (
         BackendStep::Upload,
         Stage::DeployBackend,
@@ -69,18 +71,17 @@ impl Deploy<'_> {
         let first = plan.steps.len();
         let mut confirmed: Vec<String> = Vec::new();
         if part.backend() {
-            let with: Vec<usize> = self.all(|app| app.backend.is_some());
+            let with = self.with(HostPart::Backend);
             let migrates = self.migrates(&with);
-            for wave in self.environment.waves.of(with.len()) {
-                let before = confirmed.clone();
-                for host in &with[wave] {
-                    confirmed.push(self.backend(*host, &before, migrates, plan));
-                }
-            }
+            confirmed = self.waves(HostPart::Backend, &with, &[], migrates, plan);
         }
         if part.frontend() {
-            for host in self.all(|app| app.frontend.is_some()) {
-                self.frontend(host, &confirmed, plan);
+            let with = self.with(HostPart::Frontend);
+            self.waves(HostPart::Frontend, &with, &confirmed, None, plan);
+            let bundle =
+                |app: &App| app.frontend.is_some() && app.settings(HostPart::Frontend).is_none();
+            for host in self.all(bundle) {
+                self.bundle(host, &confirmed, plan);
             }
         }
         let own = &mut plan.steps[first..];
@@ -91,6 +92,35 @@ impl Deploy<'_> {
         if self.built && self.environment.on_failure == OnFailure::RollBack {
             self.way_back(plan);
         }
+    }
+
+    /// The hosts on which the part is a service.
+    fn with(&self, part: HostPart) -> Vec<usize> {
+        self.all(|app| app.settings(part).is_some())
+    }
+
+    /// A service's steps on those hosts, wave after wave, after what is `settled`; the ids
+    /// of the steps that settle it.
+    fn waves(
+        &self,
+        part: HostPart,
+        with: &[usize],
+        settled: &[String],
+        migrates: Option<usize>,
+        plan: &mut Plan,
+    ) -> Vec<String> {
+        let mut confirmed: Vec<String> = Vec::new();
+        for wave in self.environment.waves.of(with.len()) {
+            let before = [settled, &confirmed[..]].concat();
+            for host in &with[wave] {
+                let settles = match part {
+                    HostPart::Backend => self.backend(*host, &before, migrates, plan),
+                    HostPart::Frontend => self.frontend(*host, &before, plan),
+                };
+                confirmed.push(settles);
+            }
+        }
+        confirmed
     }
 
     fn all(&self, has: impl Fn(&App) -> bool) -> Vec<usize> {
@@ -140,16 +170,17 @@ impl Deploy<'_> {
         let migration = migrates.map(|first| format!("backend.migrate@{}", self.label(first)));
         let (label, place) = (self.label(host), self.place(host));
         let mut last: Option<String> = None;
-        for (kind, stage, words) in BACKEND {
+        for (kind, stage, words) in SERVICE {
             let id = format!("backend.{}@{label}", name_of(&kind));
             let mut title = format!("{words} {}", place.target);
             if kind == BackendStep::Upload && self.built && builds(&place.app) {
                 title = format!("build the release from git on {}", place.target);
             }
             if kind == BackendStep::Switch {
-                title.push_str(switched_by(&place.app));
+                title.push_str(switched_by(place.app.backend.as_ref()));
             }
             let action = Action::Backend {
+                part: HostPart::Backend,
                 step: kind,
                 place: place.clone(),
             };
@@ -179,7 +210,35 @@ impl Deploy<'_> {
         last.unwrap_or_default()
     }
 
-    fn frontend(&self, host: usize, confirmed: &[String], plan: &mut Plan) {
+    /// The steps of a frontend that is a service on one host; the id of the one that
+    /// settles it.
+    fn frontend(&self, host: usize, before: &[String], plan: &mut Plan) -> String {
+        let (label, place) = (self.label(host), self.place(host));
+        // A frontend never comes before its own backend.
+        let own = format!("backend.{}@{label}", name_of(&BackendStep::Confirm));
+        let mut last = before.contains(&own).then_some(own);
+        for (kind, _, words) in SERVICE {
+            let id = format!("frontend.{}@{label}", name_of(&kind));
+            let mut title = format!("the frontend: {words} {}", place.target);
+            if kind == BackendStep::Switch {
+                title.push_str(switched_by(place.app.settings(HostPart::Frontend)));
+            }
+            let action = Action::Backend {
+                part: HostPart::Frontend,
+                step: kind,
+                place: place.clone(),
+            };
+            let mut step = Step::new(&id, Stage::DeployFrontend, title, action);
+            if kind == BackendStep::Upload {
+                step.after = before.to_vec();
+            }
+            step.needs.extend(last.replace(id));
+            plan.steps.push(step);
+        }
+        last.unwrap_or_default()
+    }
+
+    fn bundle(&self, host: usize, confirmed: &[String], plan: &mut Plan) {
         let (label, place) = (self.label(host), self.place(host));
         // A frontend never comes before its own backend.
         let own = format!("backend.{}@{label}", name_of(&BackendStep::Confirm));
@@ -230,9 +289,9 @@ impl Deploy<'_> {
     }
 }
 
-/// How users come over, where it is not by the kernel's rules.
-fn switched_by(app: &App) -> &'static str {
-    match app.backend.as_ref().map(|backend| &backend.switch) {
+/// How users come over, where it is not the kernel's own way, which loses nothing.
+fn switched_by(service: Option<&Backend>) -> &'static str {
+    match service.map(|service| &service.switch) {
         Some(Method::Template(_)) => ", by its proxy",
         Some(Method::Socket) => ", by the listener that systemd holds",
         Some(Method::Restart) => ", by a restart: what users ask until it answers fails",

@@ -3,11 +3,11 @@
 use anyhow::Context;
 use camino::Utf8Path;
 use stagegate_deploy::{
-    Artifact, BackendStep, Deploy, DeployError, Direction, FrontendStep, Host, Progress, Release,
-    RunError, fetch as fetch_from_host, migrate as migrate_data,
-    perform_backend as perform_on_host, perform_frontend as flip_on_host,
-    probe_backend as probe_on_host, probe_frontend as probe_bundle_on_host,
-    probe_migration as probe_data, take_back as take_back_on_host,
+    Artifact, BackendStep, Deploy, DeployError, Direction, FrontendStep, Host, Part, Progress,
+    Release, RunError, fetch as fetch_from_host, migrate as migrate_data,
+    perform_frontend as flip_on_host, perform_service as perform_on_host,
+    probe_frontend as probe_bundle_on_host, probe_migration as probe_data,
+    probe_service as probe_on_host, take_back as take_back_on_host,
 };
 
 use super::{Effect, Probe, build};
@@ -15,15 +15,20 @@ use crate::Plan;
 use crate::account::Spent;
 use crate::plan::{Action, Place, Step};
 
-/// The step that settles a backend's steps on its host, for one of them.
+/// The step that settles a service's steps on its host, for one of them.
 pub(super) fn confirmation_of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a str> {
-    let Action::Backend { step: kind, place } = &step.action else {
+    let Action::Backend {
+        part,
+        step: kind,
+        place,
+    } = &step.action
+    else {
         return None;
     };
     if *kind == BackendStep::Confirm {
         return None;
     }
-    let same = |other: &&Step| matches!(&other.action, Action::Backend { step: BackendStep::Confirm, place: there } if there.target == place.target);
+    let same = |other: &&Step| matches!(&other.action, Action::Backend { part: of, step: BackendStep::Confirm, place: there } if of == part && there.target == place.target);
     plan.steps.iter().find(same).map(|step| step.id.as_str())
 }
 
@@ -38,9 +43,9 @@ fn deploy(effect: &Effect<'_>, place: &Place) -> Deploy {
     // A rollback goes by the host's own record; that commit need not be here.
     let known = effect.world.git().commit_of(&place.revision).ok().flatten();
     let mut app = place.app.clone();
-    if let Some(backend) = app.backend.as_mut().filter(|_| !place.built) {
+    if !place.built {
         // What is on the host already is not built there again.
-        backend.build = None;
+        app.services_mut().for_each(|service| service.build = None);
     }
     Deploy {
         target: place.target.clone(),
@@ -79,10 +84,10 @@ fn answer(probe: stagegate_deploy::Probe) -> Probe {
 }
 
 /// The built binary, unless it is on the host already, or will be built there.
-fn binary(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Option<Artifact>> {
-    let backend = place.app.backend.as_ref().filter(|_| place.built);
-    let backend = backend.filter(|backend| backend.build.is_none());
-    let artifact = backend.map(|backend| Artifact::of_file(build::binary(effect, &backend.binary)));
+fn binary(effect: &Effect<'_>, part: Part, place: &Place) -> anyhow::Result<Option<Artifact>> {
+    let service = place.app.settings(part).filter(|_| place.built);
+    let service = service.filter(|service| service.build.is_none());
+    let artifact = service.map(|service| Artifact::of_file(build::binary(effect, &service.binary)));
     let earlier = effect.world.output().join("deployed");
     Ok(artifact.transpose()?.map(|it| it.with_earlier(earlier)))
 }
@@ -95,13 +100,14 @@ fn bundle(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Option<Artifact>
     Ok(artifact.transpose()?)
 }
 
-pub(super) fn probe_backend(
+pub(super) fn probe_service(
     effect: &mut Effect<'_>,
+    part: Part,
     step: BackendStep,
     place: &Place,
 ) -> anyhow::Result<Probe> {
-    let (deploy, binary) = (deploy(effect, place), binary(effect, place)?);
-    let ask = |host: Host| match probe_on_host(step, &host, &deploy, binary.as_ref()) {
+    let (deploy, binary) = (deploy(effect, place), binary(effect, part, place)?);
+    let ask = |host: Host| match probe_on_host(part, step, &host, &deploy, binary.as_ref()) {
         // Lost while it was kept: this is asked again over a new one.
         Err(DeployError::Run(RunError::Lost { .. })) => None,
         probed => Some((host, probed)),
@@ -111,7 +117,7 @@ pub(super) fn probe_backend(
         Some(answered) => answered,
         None => {
             let host = Host::connect(&place.target)?;
-            let probed = probe_on_host(step, &host, &deploy, binary.as_ref());
+            let probed = probe_on_host(part, step, &host, &deploy, binary.as_ref());
             (host, probed)
         }
     };
@@ -119,19 +125,20 @@ pub(super) fn probe_backend(
     Ok(answer(probed?))
 }
 
-pub(super) fn perform_backend(
+pub(super) fn perform_service(
     effect: &mut Effect<'_>,
+    part: Part,
     step: BackendStep,
     place: &Place,
 ) -> anyhow::Result<String> {
-    let (deploy, binary) = (deploy(effect, place), binary(effect, place)?);
+    let (deploy, binary) = (deploy(effect, place), binary(effect, part, place)?);
     // The one that was asked just now: what confirms a switch is never one that was kept.
     let host = match effect.host.take() {
         Some(host) => host,
         None => Host::connect(&place.target)?,
     };
     let start = std::time::Instant::now();
-    let result = perform_on_host(step, &host, &deploy, binary.as_ref(), &mut |p| {
+    let result = perform_on_host(part, step, &host, &deploy, binary.as_ref(), &mut |p| {
         show(effect, p)
     });
     // The app's start, the watch and the drain are waits that were asked for.
@@ -163,17 +170,22 @@ pub(super) fn fetch(
         fetched.push(format!("{what}, SHA-256 {}", artifact.sha256));
         Ok(())
     };
-    if let (true, Some(app)) = (backend, &place.app.backend) {
-        let to = build::binary(effect, &app.binary);
-        take(stagegate_deploy::Part::Backend, &to, &app.binary)?;
-        std::fs::set_permissions(&to, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-    }
-    if frontend {
-        let to = build::bundle(effect);
-        if to.exists() {
-            std::fs::remove_dir_all(&to).with_context(|| format!("removing {to}"))?;
+    for (wanted, part) in [(backend, Part::Backend), (frontend, Part::Frontend)] {
+        match place.app.settings(part) {
+            _ if !wanted => {}
+            Some(service) => {
+                let to = build::binary(effect, &service.binary);
+                take(part, &to, &service.binary)?;
+                std::fs::set_permissions(&to, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+            }
+            None => {
+                let to = build::bundle(effect);
+                if to.exists() {
+                    std::fs::remove_dir_all(&to).with_context(|| format!("removing {to}"))?;
+                }
+                take(part, &to, "the bundle")?;
+            }
         }
-        take(stagegate_deploy::Part::Frontend, &to, "the bundle")?;
     }
     let from = &place.target;
     Ok(format!("{} from {from}", fetched.join("; ")))

@@ -36,6 +36,7 @@ mod step;
 mod tag;
 mod tracked;
 mod tree;
+mod unconfirmed;
 mod way_back;
 mod yank;
 
@@ -112,7 +113,10 @@ pub fn run(
             }
         }
         RunEnd::Paused => format!("this part is done; the rest goes on with `{resume}`"),
-        RunEnd::Interrupted => format!("stopped at a safe point; go on with `{resume}`"),
+        RunEnd::Interrupted => {
+            let led = unconfirmed::word(plan, journal.done());
+            format!("stopped at a safe point; go on with `{resume}`{led}")
+        }
         RunEnd::Declined => {
             format!("nothing was published; go on with `{resume}` when you are ready")
         }
@@ -120,7 +124,10 @@ pub fn run(
             "nothing was changed; mend what is said above and commit it, then begin again with `{}`",
             resume.trim_end_matches(" --resume")
         ),
-        RunEnd::Failed => format!("mend what is said above, then go on with `{resume}`"),
+        RunEnd::Failed => {
+            let led = unconfirmed::word(plan, journal.done());
+            format!("mend what is said above, then go on with `{resume}`{led}")
+        }
         RunEnd::RolledBack => {
             format!(
                 "users are back on the release before; find out why, then go on with `{resume}`, or yank and release a fix"

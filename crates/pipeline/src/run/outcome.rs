@@ -14,7 +14,7 @@ pub(super) fn look(
     crates: &[String],
     releases: &[ReleaseRef],
     (remote, tags): (&str, &[String]),
-    hosts: &[Place],
+    (hosts, frontends): (&[Place], &[Place]),
     url: Option<&Url>,
 ) -> anyhow::Result<String> {
     let mut seen = Vec::new();
@@ -52,6 +52,22 @@ pub(super) fn look(
             bail!("{} runs {running}, not {}", place.target, place.version);
         }
         seen.push(format!("{} runs {running}", place.target.host));
+    }
+    for place in frontends {
+        let host = Host::connect(&place.target)?;
+        let status = stagegate_deploy::status(&host, &place.app)?;
+        let shown = status
+            .frontend
+            .context("no release of the frontend is recorded")?;
+        let version = shown.rsplit_once('-').map_or("", |(version, _)| version);
+        if version != place.version.to_string() {
+            bail!(
+                "{} shows the frontend {shown}, not {}",
+                place.target,
+                place.version
+            );
+        }
+        seen.push(format!("{} shows {shown}", place.target.host));
     }
     if let Some(url) = url {
         seen.push(page(url)?);

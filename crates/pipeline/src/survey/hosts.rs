@@ -1,13 +1,15 @@
 //! The hosts of an environment.
 
+use camino::Utf8PathBuf;
 use stagegate_deploy::{
-    App, Backend, ConnectError, DeployError, Frontend, Host, LEASE_SECONDS, Migration, Target,
+    App, Backend, Bundle, ConnectError, DeployError, Frontend, Host, LEASE_SECONDS, Migration,
+    Target,
 };
 
 use super::Scope;
 use crate::at_once::each_at_once;
 use crate::blocker::Blocker;
-use crate::config::{AppConfig, EnvironmentConfig};
+use crate::config::{AppConfig, BackendConfig, EnvironmentConfig};
 use crate::facts::{HostSurvey, RunningHost};
 use crate::{Config, World};
 
@@ -122,66 +124,88 @@ pub fn hosts_of(
         target.jump = jump.or(environment.jump.as_ref()).cloned();
         target.ssh_config = environment.ssh_config.clone();
         target.prefix = prefix.unwrap_or(&environment.prefix).clone();
-        let port = own.and_then(|own| own.port).or(environment.port);
-        hosts.push((target, app_of(app, environment, port)));
+        let ports = Ports {
+            backend: own.and_then(|own| own.port).or(environment.port),
+            frontend: own
+                .and_then(|own| own.frontend_port)
+                .or(environment.frontend_port),
+        };
+        hosts.push((target, app_of(app, environment, &ports)));
     }
     Ok(hosts)
 }
 
+/// The public ports of a host that has them otherwise than the app.
+struct Ports {
+    backend: Option<u16>,
+    frontend: Option<u16>,
+}
+
 /// The app as a host of this environment has it.
-fn app_of(app: &AppConfig, environment: &EnvironmentConfig, port: Option<u16>) -> App {
+fn app_of(app: &AppConfig, environment: &EnvironmentConfig, ports: &Ports) -> App {
+    let service = |of: &BackendConfig, port: Option<u16>, env_file: Option<Utf8PathBuf>| Backend {
+        port: port.unwrap_or(of.port),
+        env_file: of.env_file.clone().or(env_file),
+        service_user: environment
+            .service_user
+            .clone()
+            .or_else(|| of.service_user.clone())
+            .unwrap_or_else(|| app.name.clone()),
+        ..service_of(of, seconds(environment.stabilise))
+    };
     let backend = app.backend.as_ref().map(|backend| {
-        let stabilise = seconds(environment.stabilise);
-        Backend {
-            binary: backend.binary_name().to_owned(),
-            service_user: environment
-                .service_user
-                .clone()
-                .or_else(|| backend.service_user.clone())
-                .unwrap_or_else(|| app.name.clone()),
-            port: port.unwrap_or(backend.port),
-            health: backend.health.clone(),
-            env_file: Some(
-                backend
-                    .env_file
-                    .clone()
-                    .unwrap_or_else(|| format!("/etc/{}/.env", app.name).into()),
-            ),
-            require_env: backend.require_env.clone(),
-            health_passes: backend.health_passes,
-            health_deadline_seconds: seconds(backend.health_deadline),
-            stabilise_seconds: stabilise,
-            // Long enough for the stabilisation, a slow confirmation and a
-            // client that has to be started again; short enough for a night.
-            revert_after_seconds: stabilise * 2 + 60,
-            drain_seconds: seconds(backend.drain),
-            keep_releases: backend.keep_releases,
-            switch: backend.switch.method(),
-            limits: backend.limits.clone(),
-            migrate: backend.migrate.as_ref().map(|migrate| Migration {
-                run: migrate.run.clone(),
-                backup: migrate.backup.clone(),
-                undo: migrate.undo.clone(),
-                limit_seconds: seconds(migrate.limit),
-            }),
-            build: backend
-                .build
-                .on_host(&backend.package, backend.binary_name()),
-        }
+        let env_file = format!("/etc/{}/.env", app.name);
+        service(backend, ports.backend, Some(env_file.into()))
     });
-    let frontend = app.frontend.as_ref().map(|frontend| Frontend {
-        url: environment
-            .url
-            .as_ref()
-            .or(frontend.url.as_ref())
-            .map(ToString::to_string),
-        keep_releases: app.backend.as_ref().map_or(5, |b| b.keep_releases),
+    let frontend = app.frontend.as_ref().map(|frontend| {
+        let Some(of) = &frontend.service else {
+            let url = environment.url.as_ref().or(frontend.url.as_ref());
+            return Frontend::Bundle(Bundle {
+                url: url.map(ToString::to_string),
+                keep_releases: app.backend.as_ref().map_or(5, |b| b.keep_releases),
+            });
+        };
+        // Not every frontend has secrets; one that names some has a file for them.
+        let env_file = format!("/etc/{}/frontend.env", app.name);
+        let env_file = (!of.require_env.is_empty()).then(|| env_file.into());
+        Frontend::Service(Box::new(service(of, ports.frontend, env_file)))
     });
     App {
         name: app.name.clone(),
         backend,
         frontend,
         lease_seconds: LEASE_SECONDS,
+    }
+}
+
+/// A service as its table says it.
+fn service_of(service: &BackendConfig, stabilise: u64) -> Backend {
+    Backend {
+        binary: service.binary_name().to_owned(),
+        service_user: service.service_user.clone().unwrap_or_default(),
+        port: service.port,
+        health: service.health.clone(),
+        env_file: service.env_file.clone(),
+        require_env: service.require_env.clone(),
+        health_passes: service.health_passes,
+        health_deadline_seconds: seconds(service.health_deadline),
+        stabilise_seconds: stabilise,
+        // Long enough for the stabilisation, a slow confirmation and a
+        // client that has to be started again; short enough for a night.
+        revert_after_seconds: stabilise * 2 + 60,
+        drain_seconds: seconds(service.drain),
+        keep_releases: service.keep_releases,
+        switch: service.switch.method(),
+        limits: service.limits.clone(),
+        migrate: service.migrate.as_ref().map(|migrate| Migration {
+            run: migrate.run.clone(),
+            backup: migrate.backup.clone(),
+            undo: migrate.undo.clone(),
+            limit_seconds: seconds(migrate.limit),
+        }),
+        build: service
+            .build
+            .on_host(&service.package, service.binary_name()),
     }
 }
 

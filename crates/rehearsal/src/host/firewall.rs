@@ -79,7 +79,9 @@ impl Ruleset {
 }
 
 fn named(name: &str) -> Result<String, String> {
-    let plain = name.chars().all(|c| c.is_ascii_alphanumeric() || c == '_');
+    let plain = name
+        .chars()
+        .all(|c| c.is_ascii_alphanumeric() || "_.".contains(c));
     if plain && name.starts_with(|c: char| c.is_ascii_alphabetic()) {
         return Ok(name.to_owned());
     }

@@ -69,6 +69,7 @@ pub struct StandInHost {
     client_key: PrivateKey,
     port: u16,
     public_port: u16,
+    frontend_port: u16,
     identity: Utf8PathBuf,
     known_hosts: Utf8PathBuf,
     listening: Option<JoinHandle<()>>,
@@ -145,6 +146,7 @@ impl StandInHost {
             host_key,
             client_key,
             public_port,
+            frontend_port: ports::free_neighbours()?,
             listening: None,
             _socket: socket,
         };
@@ -276,6 +278,11 @@ impl StandInHost {
     /// The port at which users reach the app, once rules say where it leads.
     pub fn public_port(&self) -> u16 {
         self.public_port
+    }
+
+    /// The same for a frontend that is a service.
+    pub fn frontend_port(&self) -> u16 {
+        self.frontend_port
     }
 
     /// Goes down and comes up: processes, timers and rules are gone, connections are cut,

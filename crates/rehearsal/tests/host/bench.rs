@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_deploy::{
-    App, Artifact, Backend, BackendStep, Deploy, DeployError, DeployRecord, Frontend, FrontendStep,
-    Host, LEASE_SECONDS, Limits, Method, Probe, Release, Target, history, perform_backend,
-    perform_frontend, probe_backend, probe_frontend,
+    App, Artifact, Backend, BackendStep, Bundle, Deploy, DeployError, DeployRecord, Frontend,
+    FrontendStep, Host, LEASE_SECONDS, Limits, Method, Part, Probe, Release, Target, history,
+    perform_frontend, perform_service, probe_frontend, probe_service,
 };
 use stagegate_rehearsal::host::HostFault;
 use stagegate_rehearsal::load::{Kind, Load, LoadPaths, LoadRate, Post};
@@ -98,10 +98,10 @@ impl Bench {
             migrate: None,
             build: None,
         };
-        let frontend = Frontend {
+        let frontend = Frontend::Bundle(Bundle {
             url: None,
             keep_releases: 2,
-        };
+        });
         let app = App {
             name: "guestbook".into(),
             backend: Some(backend),
@@ -181,9 +181,20 @@ impl Bench {
         Utf8PathBuf::from_path_buf(self.scratch.path().join(name)).unwrap()
     }
 
-    /// The steps of a backend's deploy, each probed, performed, and probed again.
+    /// The steps of a backend's deploy.
     pub(crate) fn run_backend(
         &self,
+        deploy: &Deploy,
+        artifact: Option<&Artifact>,
+        steps: &[BackendStep],
+    ) -> Result<(), DeployError> {
+        self.run_service(Part::Backend, deploy, artifact, steps)
+    }
+
+    /// The steps of a service's deploy, each probed, performed, and probed again.
+    pub(crate) fn run_service(
+        &self,
+        part: Part,
         deploy: &Deploy,
         artifact: Option<&Artifact>,
         steps: &[BackendStep],
@@ -191,14 +202,14 @@ impl Bench {
         for step in steps {
             // Each step over a connection of its own, as after a resume.
             let host = Host::connect(&self.target())?;
-            if let Probe::Done(_) = probe_backend(*step, &host, deploy, artifact)? {
+            if let Probe::Done(_) = probe_service(part, *step, &host, deploy, artifact)? {
                 continue;
             }
-            perform_backend(*step, &host, deploy, artifact, &mut |_| {})?;
+            perform_service(part, *step, &host, deploy, artifact, &mut |_| {})?;
             // Start and what follows it are seen on the host; a health check leaves no trace
             // there, and a stabilisation none until it is confirmed.
             if !matches!(step, BackendStep::Health | BackendStep::Stabilise) {
-                let probe = probe_backend(*step, &host, deploy, artifact)?;
+                let probe = probe_service(part, *step, &host, deploy, artifact)?;
                 assert!(matches!(probe, Probe::Done(_)), "{step:?}: {probe:?}");
             }
         }
@@ -266,9 +277,13 @@ impl Bench {
 
     /// GET on the public port; `None` unless it answers 200.
     pub(crate) fn get(&self, path: &str) -> Option<String> {
+        self.get_from(self.host.public_port(), path)
+    }
+
+    /// GET on a port; `None` unless it answers 200.
+    pub(crate) fn get_from(&self, port: u16, path: &str) -> Option<String> {
         use std::io::{Read as _, Write as _};
-        let mut stream =
-            std::net::TcpStream::connect((self.host.address(), self.host.public_port())).ok()?;
+        let mut stream = std::net::TcpStream::connect((self.host.address(), port)).ok()?;
         stream
             .set_read_timeout(Some(Duration::from_secs(10)))
             .unwrap();

@@ -7,7 +7,8 @@ use std::process::Command;
 
 use camino::Utf8PathBuf;
 use stagegate_deploy::{
-    Artifact, BackendStep, Deploy, DeployError, HostBuild, Limits, perform_backend, status, survey,
+    Artifact, BackendStep, Deploy, DeployError, HostBuild, Limits, Part, perform_service, status,
+    survey,
 };
 
 use super::bench::{Bench, eventually};
@@ -114,7 +115,14 @@ impl Builds {
 
     fn upload(&self, deploy: &Deploy) -> Result<String, DeployError> {
         let host = self.bench.connect();
-        perform_backend(BackendStep::Upload, &host, deploy, None, &mut |_| {})
+        perform_service(
+            Part::Backend,
+            BackendStep::Upload,
+            &host,
+            deploy,
+            None,
+            &mut |_| {},
+        )
     }
 
     /// What a build has left in `target`.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
-use stagegate_deploy::{Artifact, BackendStep, Deploy};
+use stagegate_deploy::{Artifact, BackendStep, Deploy, Part};
 use stagegate_pipeline::plan::{Action, Place, Step};
 use stagegate_pipeline::run::{Wish, run};
 use stagegate_pipeline::{Event, Interrupt, Journal, Plan, Portion, RunEnd, Stage, World};
@@ -221,6 +221,7 @@ fn plan(deploy: &Deploy) -> Plan {
         bears: 0,
         no_return: false,
         action: Action::Backend {
+            part: Part::Backend,
             step,
             place: place.clone(),
         },

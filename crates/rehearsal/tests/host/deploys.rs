@@ -1,8 +1,8 @@
 //! Deploys that go well: under load, twice, back again, resumed, and the frontend's.
 
 use stagegate_deploy::{
-    Artifact, BackendStep, Deploy, Health, Outcome, Part, Probe, perform_backend,
-    previous_known_good, probe_backend, status, survey,
+    Artifact, BackendStep, Deploy, Health, Outcome, Part, Probe, perform_service,
+    previous_known_good, probe_service, status, survey,
 };
 
 use super::bench::{Bench, FIRST, SECOND, THIRD, demo, eventually};
@@ -112,13 +112,21 @@ fn a_repeated_step_changes_nothing() {
     for step in BackendStep::ALL {
         let host = bench.connect();
         for _ in 0..2 {
-            perform_backend(step, &host, &deploy, Some(&program), &mut |_| {}).unwrap();
+            perform_service(
+                Part::Backend,
+                step,
+                &host,
+                &deploy,
+                Some(&program),
+                &mut |_| {},
+            )
+            .unwrap();
         }
     }
     let host = bench.connect();
     // Performing a step of a finished deploy took the lease again; the last gave it back.
     for step in BackendStep::ALL {
-        let probe = probe_backend(step, &host, &deploy, Some(&program)).unwrap();
+        let probe = probe_service(Part::Backend, step, &host, &deploy, Some(&program)).unwrap();
         assert!(matches!(probe, Probe::Done(_)), "{step:?}: {probe:?}");
     }
     assert_eq!(bench.outcomes(), ["1 confirmed", "2 confirmed"]);
@@ -221,7 +229,8 @@ fn a_large_upload_arrives_whole() {
         (last, total) = (progress.done.unwrap(), progress.total.unwrap());
     };
     let host = bench.connect();
-    perform_backend(
+    perform_service(
+        Part::Backend,
         BackendStep::Upload,
         &host,
         &deploy,
@@ -240,13 +249,20 @@ fn a_large_upload_arrives_whole() {
     );
     // Another content under the same name, and a touched release, are conflicts.
     let other = bench.script("exit 0");
-    let probe = probe_backend(BackendStep::Upload, &host, &deploy, Some(&other)).unwrap();
+    let probe = probe_service(
+        Part::Backend,
+        BackendStep::Upload,
+        &host,
+        &deploy,
+        Some(&other),
+    )
+    .unwrap();
     assert!(
         matches!(&probe, Probe::Conflict(what) if what.contains("another content")),
         "{probe:?}"
     );
     std::fs::write(&arrived, "tampered").unwrap();
-    let probe = probe_backend(BackendStep::Upload, &host, &deploy, None).unwrap();
+    let probe = probe_service(Part::Backend, BackendStep::Upload, &host, &deploy, None).unwrap();
     assert!(
         matches!(&probe, Probe::Conflict(what) if what.contains("was changed")),
         "{probe:?}"

@@ -1,7 +1,7 @@
 //! Deploys that go wrong: each ends with the service healthy on a known release, no timer
 //! left, and the truth in `deploys.jsonl`.
 
-use stagegate_deploy::{BackendStep, Command, DeployError, RunError, revert};
+use stagegate_deploy::{BackendStep, Command, DeployError, Part, RunError, revert};
 use stagegate_rehearsal::host::HostFault;
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
@@ -157,7 +157,7 @@ fn a_slot_that_waits_for_its_restart_is_stopped_too() {
     eventually("it waits for its restart", || {
         state().contains("=activating")
     });
-    revert(&host, &deploy, "it crashes").unwrap();
+    revert(Part::Backend, &host, &deploy, "it crashes").unwrap();
     // From here on it would come up, if anything restarted it.
     std::fs::remove_file(&down).unwrap();
     eventually("it is stopped", || {

@@ -1,7 +1,7 @@
 //! What comes between a client and its host: another client, a spoiled upload, a password,
 //! another time.
 
-use stagegate_deploy::{BackendStep, Command, DeployError, Host, perform_backend, survey};
+use stagegate_deploy::{BackendStep, Command, DeployError, Host, Part, perform_service, survey};
 
 use super::bench::{Bench, FIRST, SECOND, THIRD};
 use super::client::Client;
@@ -66,7 +66,15 @@ fn a_tampered_upload_is_not_kept() {
     let host = bench.connect();
     let deploy = bench.deploy(SECOND);
     let upload = BackendStep::Upload;
-    let error = perform_backend(upload, &host, &deploy, Some(&artifact), &mut |_| {}).unwrap_err();
+    let error = perform_service(
+        Part::Backend,
+        upload,
+        &host,
+        &deploy,
+        Some(&artifact),
+        &mut |_| {},
+    )
+    .unwrap_err();
     assert!(matches!(error, DeployError::Conflict { .. }), "{error}");
     assert!(error.to_string().contains("arrived as"), "{error}");
     let releases = bench.on_host("opt/guestbook/releases");
@@ -88,7 +96,15 @@ fn a_sudo_that_wants_a_password_is_named() {
     deploy.target = target;
     let upload = BackendStep::Upload;
     let program = bench.program();
-    let error = perform_backend(upload, &host, &deploy, Some(&program), &mut |_| {}).unwrap_err();
+    let error = perform_service(
+        Part::Backend,
+        upload,
+        &host,
+        &deploy,
+        Some(&program),
+        &mut |_| {},
+    )
+    .unwrap_err();
     assert!(
         error.to_string().contains("a password is required"),
         "{error}"

@@ -1,6 +1,6 @@
 //! A host that is reached through another one, by the user's own `ssh`.
 
-use stagegate_deploy::{BackendStep, Command, Host, Target};
+use stagegate_deploy::{BackendStep, Command, Host, Part, Target};
 
 use super::bench::{Bench, FIRST};
 
@@ -34,8 +34,15 @@ fn a_host_behind_another() {
     for step in BackendStep::ALL {
         let host = Host::connect(&target).unwrap();
         let program = bench.program();
-        stagegate_deploy::perform_backend(step, &host, &deploy, Some(&program), &mut |_| {})
-            .unwrap();
+        stagegate_deploy::perform_service(
+            Part::Backend,
+            step,
+            &host,
+            &deploy,
+            Some(&program),
+            &mut |_| {},
+        )
+        .unwrap();
     }
     assert_eq!(bench.serving().as_deref(), Some("1"));
     let empty = bench.file("knows nobody");

@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Mutex;
 
-use stagegate_deploy::{BackendStep, Method, Preset, revert};
+use stagegate_deploy::{BackendStep, Method, Part, Preset, revert};
 
 use super::bench::{Bench, eventually};
 use super::machine::Machine;
@@ -85,7 +85,13 @@ fn measure(method: &'static str, prepare: impl Fn(&mut Bench)) -> (Bench, Measur
         bench
             .run_backend(&deploy, Some(&program), UNTIL_STABLE)
             .unwrap();
-        revert(&bench.connect(), &deploy, "the way back is measured").unwrap();
+        revert(
+            Part::Backend,
+            &bench.connect(),
+            &deploy,
+            "the way back is measured",
+        )
+        .unwrap();
         // The next one needs the slot that is emptied now.
         eventually("one slot is left", || bench.host.processes().len() == 1);
     }

@@ -132,6 +132,14 @@ impl Machine {
         }
     }
 
+    /// The same for a frontend that is a service.
+    pub(crate) fn frontend_port(&self) -> u16 {
+        match self {
+            Machine::StandIn(host) => host.frontend_port(),
+            Machine::Real(_) => real::FRONTEND_PORT,
+        }
+    }
+
     /// A guestbook that the host's programs may run, without a deploy.
     pub(crate) fn installed_guestbook(&self) -> Utf8PathBuf {
         match self {

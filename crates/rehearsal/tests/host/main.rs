@@ -11,6 +11,7 @@ mod client;
 mod deploys;
 mod drift;
 mod faults;
+mod frontends;
 mod intrusions;
 mod jump;
 mod loss;
@@ -60,6 +61,7 @@ fn main() -> ExitCode {
     all.extend(deploys::SCENARIOS);
     all.extend(faults::SCENARIOS);
     all.extend(ways_back::SCENARIOS);
+    all.extend(frontends::SCENARIOS);
     all.extend(switches::SCENARIOS);
     all.extend(migrations::SCENARIOS);
     all.extend(drift::SCENARIOS);

@@ -20,13 +20,15 @@ use super::bench::{demo, eventually};
 pub(crate) const SERVICE_USER: &str = "guestbook";
 /// Where users reach the app.
 pub(crate) const PUBLIC_PORT: u16 = 8080;
+/// Where they reach a frontend that is a service.
+pub(crate) const FRONTEND_PORT: u16 = 9090;
 
 /// Makes a host as if fresh.
 const RESET: &str = r#"set -eu
-for unit in timer socket service; do systemctl stop "guestbook-*.$unit"; done
+for unit in timer socket service; do systemctl stop "guestbook-*.$unit" "guestbook.*.$unit"; done
 systemctl stop 'fault-*.service'
-rm -rf /opt/* /opt/.filler /etc/guestbook /var/lib/guestbook /run/stagegate-guestbook
-rm -rf /etc/systemd/system/guestbook-* /etc/systemd/system/*.wants/guestbook-*
+rm -rf /opt/* /opt/.filler /etc/guestbook /var/lib/guestbook* /run/stagegate-guestbook*
+rm -rf /etc/systemd/system/guestbook[-.]* /etc/systemd/system/*.wants/guestbook[-.]*
 nft flush ruleset
 systemctl daemon-reload
 systemctl reset-failed
@@ -308,8 +310,8 @@ impl RealHost {
     }
 
     pub(crate) fn processes(&self) -> Vec<ProcessInfo> {
-        let slot = |name: &str, port: u16| {
-            let unit = format!("guestbook-backend@{name}.service");
+        let slot = |part: &str, name: &str, port: u16| {
+            let unit = format!("guestbook-{part}@{name}.service");
             let shown = self.inside(&format!(
                 "systemctl show --value -p MainPID,NRestarts {unit}"
             ));
@@ -326,8 +328,10 @@ impl RealHost {
             })
         };
         [
-            slot("blue", PUBLIC_PORT + 1),
-            slot("green", PUBLIC_PORT + 2),
+            slot("backend", "blue", PUBLIC_PORT + 1),
+            slot("backend", "green", PUBLIC_PORT + 2),
+            slot("frontend", "blue", FRONTEND_PORT + 1),
+            slot("frontend", "green", FRONTEND_PORT + 2),
         ]
         .into_iter()
         .flatten()

@@ -2,7 +2,7 @@
 //! words, and whatever the stand-in does not understand.
 
 use stagegate_deploy::{
-    BackendStep, Command, ConnectError, DeployError, Host, Method, RunError, perform_backend,
+    BackendStep, Command, ConnectError, DeployError, Host, Method, Part, RunError, perform_service,
     survey,
 };
 use stagegate_rehearsal::host::HostFault;
@@ -112,7 +112,15 @@ fn a_held_lease_is_respected() {
         .unwrap();
     let host = bench.connect();
     let upload = BackendStep::Upload;
-    let error = perform_backend(upload, &host, &other, Some(&program), &mut |_| {}).unwrap_err();
+    let error = perform_service(
+        Part::Backend,
+        upload,
+        &host,
+        &other,
+        Some(&program),
+        &mut |_| {},
+    )
+    .unwrap_err();
     match error {
         DeployError::LeaseHeld {
             holder,

@@ -1,7 +1,7 @@
 //! How a program travels: as a patch, compressed, as it is, and on from where it broke off.
 
 use stagegate_deploy::{
-    Artifact, BackendStep, Command, Deploy, DeployError, Progress, perform_backend,
+    Artifact, BackendStep, Command, Deploy, DeployError, Part, Progress, perform_service,
 };
 
 use super::bench::{Bench, FIRST, SECOND};
@@ -67,7 +67,8 @@ fn upload(
     let mut total = 0;
     let mut hear = |progress: Progress| total = progress.total.unwrap();
     let host = bench.connect();
-    let said = perform_backend(
+    let said = perform_service(
+        Part::Backend,
         BackendStep::Upload,
         &host,
         deploy,
@@ -200,7 +201,14 @@ fn an_upload_that_broke_off_goes_on() {
         let lost = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let host = bench.connect();
             let step = BackendStep::Upload;
-            perform_backend(step, &host, &deploy, Some(&artifact), &mut give_up)
+            perform_service(
+                Part::Backend,
+                step,
+                &host,
+                &deploy,
+                Some(&artifact),
+                &mut give_up,
+            )
         }));
         assert!(lost.is_err(), "{commit}: {lost:?}");
         let incoming = format!("opt/guestbook/releases/.incoming-{}", artifact.sha256);

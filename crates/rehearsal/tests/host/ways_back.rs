@@ -5,7 +5,9 @@
 
 use std::time::Duration;
 
-use stagegate_deploy::{BackendStep, DeployError, Host, Probe, RunError, probe_backend, revert};
+use stagegate_deploy::{
+    BackendStep, DeployError, Host, Part, Probe, RunError, probe_service, revert,
+};
 use stagegate_rehearsal::host::HostFault;
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
@@ -73,7 +75,7 @@ pub(crate) fn lost_client(bench: &mut Bench) {
     );
     // A resumed client is told, and finds the switch absent.
     let host = bench.connect();
-    let probe = probe_backend(BackendStep::Switch, &host, &deploy, None).unwrap();
+    let probe = probe_service(Part::Backend, BackendStep::Switch, &host, &deploy, None).unwrap();
     assert_eq!(probe, Probe::Absent);
     rolled_back(
         bench.run_backend(&deploy, None, &[BackendStep::Confirm]),
@@ -110,13 +112,19 @@ pub(crate) fn revert_now(bench: &mut Bench) {
         .run_backend(&deploy, Some(&bench.program()), UNTIL_SWITCH)
         .unwrap();
     assert_eq!(bench.serving().as_deref(), Some("2"));
-    revert(&bench.connect(), &deploy, "another host's wave \"failed\"").unwrap();
-    revert(&bench.connect(), &deploy, "twice").unwrap();
+    revert(
+        Part::Backend,
+        &bench.connect(),
+        &deploy,
+        "another host's wave \"failed\"",
+    )
+    .unwrap();
+    revert(Part::Backend, &bench.connect(), &deploy, "twice").unwrap();
     check_settled(bench, FIRST, &["1 confirmed", "2 reverted"]);
     let reason = bench.history().pop().unwrap().reason.unwrap();
     assert_eq!(reason, "another host's wave \"failed\"");
     let confirmed = bench.deploy(FIRST);
-    let error = revert(&bench.connect(), &confirmed, "too late").unwrap_err();
+    let error = revert(Part::Backend, &bench.connect(), &confirmed, "too late").unwrap_err();
     assert!(matches!(error, DeployError::Conflict { .. }), "{error}");
 }
 
@@ -166,7 +174,8 @@ pub(crate) fn cut_connection(bench: &mut Bench) {
     }
     eventually("the switch is complete", || {
         let host = Host::connect(&bench.target());
-        let probe = host.map(|host| probe_backend(BackendStep::Switch, &host, &deploy, None));
+        let probe = host
+            .map(|host| probe_service(Part::Backend, BackendStep::Switch, &host, &deploy, None));
         matches!(probe, Ok(Ok(Probe::Done(_))))
     });
     bench

@@ -79,7 +79,8 @@ pub(super) fn status(world: &World, environment: &str, format: Format) -> anyhow
 
 /// Whether the host is as its last deploy left it.
 fn is_well(status: &stagegate_deploy::HostStatus) -> bool {
-    status.drift.is_empty() && !matches!(status.health, Health::Failing(_))
+    let fails = |health: &Health| matches!(health, Health::Failing(_));
+    status.drift.is_empty() && !fails(&status.health) && !fails(&status.frontend_health)
 }
 
 /// One host, in a line.
@@ -109,6 +110,11 @@ fn words(status: &stagegate_deploy::HostStatus) -> String {
         .frontend
         .as_ref()
         .map_or_else(String::new, |f| format!(", frontend {f}"));
+    let frontend = match &status.frontend_health {
+        Health::Passing(_) => format!("{frontend}, healthy too"),
+        Health::Failing(why) => format!("{frontend}, NOT healthy: {why}"),
+        Health::NotAsked => frontend,
+    };
     let armed = status
         .armed
         .as_ref()

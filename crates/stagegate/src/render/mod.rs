@@ -14,7 +14,9 @@ use stagegate_pipeline::{Blockers, Event, Plan};
 use crate::cli::Format;
 use crate::exit::Exit;
 
-pub(crate) use colour::{Palette, width, wrap};
+#[cfg(feature = "rehearsal")]
+pub(crate) use colour::wrap;
+pub(crate) use colour::{Palette, width};
 pub(crate) use human::Human;
 pub(crate) use output::output;
 pub(crate) use plan::show as show_plan;

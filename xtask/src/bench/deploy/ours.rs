@@ -7,7 +7,8 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use camino::Utf8Path;
 use stagegate_deploy::{
-    App, Artifact, BackendStep, Deploy, Host, Release, Target, perform_backend, revert, survey,
+    App, Artifact, BackendStep, Deploy, Host, Part, Release, Target, perform_service, revert,
+    survey,
 };
 use stagegate_pipeline::{Config, Event};
 
@@ -92,7 +93,14 @@ pub(super) fn back(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<f64> {
         let host = Host::connect(&deploy.target)?;
         survey(&host, &deploy.app)?;
         for step in &BackendStep::ALL[..4] {
-            perform_backend(*step, &host, &deploy, Some(&artifact), &mut |_| {})?;
+            perform_service(
+                Part::Backend,
+                *step,
+                &host,
+                &deploy,
+                Some(&artifact),
+                &mut |_| {},
+            )?;
         }
         Ok((host, deploy))
     };
@@ -106,7 +114,7 @@ pub(super) fn back(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<f64> {
                     ready.wait();
                     let decided = Instant::now();
                     let (host, deploy) = deployed?;
-                    revert(&host, &deploy, "a benchmark of the way back")?;
+                    revert(Part::Backend, &host, &deploy, "a benchmark of the way back")?;
                     Ok(decided)
                 })
             })

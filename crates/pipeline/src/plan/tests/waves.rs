@@ -1,7 +1,7 @@
 //! Deploys to many hosts: who waits for whom, what is planned for a failure, and
 //! when nothing is deployed at all.
 
-use stagegate_deploy::{HostFacts, PastDeploy, PendingFile, Release, Sudo};
+use stagegate_deploy::{HostFacts, Part as HostPart, PastDeploy, PendingFile, Release, Sudo};
 
 use super::*;
 use crate::facts::HostSurvey;
@@ -31,6 +31,11 @@ fn deploy(config: &Config, despite: Option<&str>) -> Result<Plan, Blockers> {
         config,
         &Request::Deploy(request(despite)),
     )
+}
+
+/// The plan of a deploy to these hosts.
+pub(crate) fn backends(hosts: &[&str]) -> Plan {
+    deploy(&config(&format!("hosts = {hosts:?}\n")), None).unwrap()
 }
 
 fn step<'a>(plan: &'a Plan, id: &str) -> &'a crate::plan::Step {
@@ -280,14 +285,16 @@ fn a_good_host(target: &str) -> HostFacts {
         nft: Some("nftables v1.0.6".to_owned()),
         missing_tools: Vec::new(),
         sudo: Sudo::NotNeeded,
-        service_user: Some(("book".to_owned(), true)),
+        service_users: vec![("book".to_owned(), true)],
         directories: Vec::new(),
-        env_file: None,
+        env_files: Vec::new(),
         disk_free_bytes: u64::MAX,
         clock_skew_seconds: 0,
         lease: None,
         running: None,
         armed: None,
+        running_frontend: None,
+        armed_frontend: None,
         foreign_ports: Vec::new(),
         proxy_problems: Vec::new(),
         build_problems: None,
@@ -300,6 +307,7 @@ fn hosts_whose_files_change_alike_are_told_together() {
     let config = config("hosts = [\"d@a\", \"d@b\", \"d@c\"]\n");
     let hosts = crate::survey::hosts_of(config.app.as_ref().unwrap(), &config.deploy["production"]);
     let pending = |there: Option<&str>| PendingFile {
+        part: HostPart::Backend,
         path: "/etc/unit".into(),
         there: there.map(str::to_owned),
         wanted: "TasksMax=2\n".to_owned(),

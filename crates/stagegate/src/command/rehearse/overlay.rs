@@ -1,11 +1,11 @@
 //! The file that tells the client where its world is.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use camino::Utf8Path;
 use stagegate_pipeline::Config;
-use stagegate_pipeline::config::{FreshProject, PlainSwitch, SwitchConfig};
+use stagegate_pipeline::config::{BackendConfig, FreshProject, PlainSwitch, SwitchConfig};
 use stagegate_rehearsal::world::StandInWorld;
 
 /// Writes the file that lies over stagegate.toml.
@@ -53,8 +53,16 @@ pub(super) fn write(
         {
             production["url"] = format!("http://127.0.0.1:{}/", host.public_port()).into();
         }
-        if not_by_the_firewall(config).is_some() {
-            value["app"] = serde_json::json!({ "backend": { "switch": PlainSwitch::Nft } });
+        if let Some(service) = frontend_service(config) {
+            let port = host.frontend_port();
+            production["frontend_port"] = port.into();
+            production["url"] = format!("http://127.0.0.1:{port}{}", service.health).into();
+            if led_by(service).is_some() {
+                value["app"]["frontend"]["service"]["switch"] = serde_json::json!(PlainSwitch::Nft);
+            }
+        }
+        if backend(config).is_some_and(|backend| led_by(backend).is_some()) {
+            value["app"]["backend"]["switch"] = serde_json::json!(PlainSwitch::Nft);
         }
         if builds_on_hosts(config) {
             value["app"]["backend"]["build"] = build_of(world);
@@ -66,8 +74,15 @@ pub(super) fn write(
 }
 
 fn builds_on_hosts(config: &Config) -> bool {
-    let backend = config.app.as_ref().and_then(|app| app.backend.as_ref());
-    backend.is_some_and(|backend| backend.is_built_on_hosts())
+    backend(config).is_some_and(BackendConfig::is_built_on_hosts)
+}
+
+fn backend(config: &Config) -> Option<&BackendConfig> {
+    config.app.as_ref()?.backend.as_ref()
+}
+
+fn frontend_service(config: &Config) -> Option<&BackendConfig> {
+    config.app.as_ref()?.frontend_service()
 }
 
 /// The host of a rehearsal is this machine: it fetches from the rehearsal's own remote,
@@ -79,11 +94,15 @@ fn build_of(world: &StandInWorld) -> serde_json::Value {
     serde_json::json!({ "git": world.remote(), "env": env })
 }
 
-/// How users come, where the stand-in host cannot do it: it has no proxy, and hands no
-/// listener on. There its firewall leads them, and the report says so.
-pub(super) fn not_by_the_firewall(config: &Config) -> Option<&'static str> {
-    let backend = config.app.as_ref().and_then(|app| app.backend.as_ref());
-    match backend?.switch {
+/// How users come to any of the services, where the stand-in host cannot do it: it has no
+/// proxy, and hands no listener on. There its firewall leads them, and the report says so.
+pub(super) fn not_by_the_firewall(config: &Config) -> BTreeSet<&'static str> {
+    let services = [backend(config), frontend_service(config)];
+    services.into_iter().flatten().filter_map(led_by).collect()
+}
+
+fn led_by(service: &BackendConfig) -> Option<&'static str> {
+    match service.switch {
         SwitchConfig::Proxy(_) => Some("a proxy"),
         SwitchConfig::Plain(PlainSwitch::Socket) => Some("a listener"),
         SwitchConfig::Plain(PlainSwitch::Nft | PlainSwitch::Restart) => None,

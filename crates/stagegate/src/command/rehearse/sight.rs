@@ -105,7 +105,7 @@ pub(super) fn look(
             .collect();
         seen.timers = host.timers();
         seen.not_enforced = host.not_enforced();
-        if let Some(by) = super::overlay::not_by_the_firewall(config) {
+        for by in super::overlay::not_by_the_firewall(config) {
             let instead = format!("the switch by {by} (the firewall led users instead)");
             seen.not_enforced.push(instead);
         }

@@ -65,7 +65,7 @@ pub(super) fn crates(record: &Record) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The hosts on which a backend is confirmed or a bundle shown.
+/// The hosts on which a service is confirmed or a bundle shown.
 pub(super) fn hosts(record: &Record) -> Vec<String> {
     use stagegate_deploy::{BackendStep, FrontendStep};
     let mut hosts = Vec::new();
@@ -74,6 +74,7 @@ pub(super) fn hosts(record: &Record) -> Vec<String> {
             Action::Backend {
                 step: BackendStep::Confirm,
                 place,
+                ..
             }
             | Action::Frontend {
                 step: FrontendStep::Flip,

@@ -74,16 +74,16 @@ pub(super) fn switches(story: &Story) -> Vec<Switch> {
         let host = step.id.split('@').nth(1).unwrap_or_default();
         let what = match kind {
             "backend.switch" => "backend",
-            "frontend.flip" => "frontend",
+            "frontend.flip" | "frontend.switch" => "frontend",
             _ => continue,
         };
         let until = story
             .release_steps()
-            .filter(|s| s.id == format!("backend.confirm@{host}") && s.began >= step.began)
+            .filter(|s| s.id == format!("{what}.confirm@{host}") && s.began >= step.began)
             .map(|s| s.began + s.seconds.unwrap_or(0.0))
             .last();
         let end = until
-            .filter(|_| what == "backend")
+            .filter(|_| kind != "frontend.flip")
             .unwrap_or(step.began + step.seconds.unwrap_or(0.0) + 1.0);
         switches.push(Switch {
             at: step.began,

@@ -1,0 +1,89 @@
+//! One part of an app as the code that deploys it sees it: a service or a bundle.
+//!
+//! What deploys a service asks a [`Service`] for its settings and its names, and never
+//! the app for its backend: which of the app's parts it is, is decided here.
+
+use crate::app::{App, Backend, Bundle, Frontend};
+use crate::error::DeployError;
+use crate::layout::{Layout, Part, ServiceLayout};
+use crate::target::Target;
+
+/// A part of an app that listens.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Service<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) part: Part,
+    pub(crate) settings: &'a Backend,
+}
+
+/// What a part of an app is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Form<'a> {
+    /// A program that listens.
+    Service(Service<'a>),
+    /// Files.
+    Bundle(&'a Bundle),
+}
+
+impl Service<'_> {
+    /// Where it is on a host, and what it is called there.
+    pub(crate) fn layout(&self, target: &Target) -> ServiceLayout {
+        Layout::new(target, self.app).service(self.part)
+    }
+}
+
+impl App {
+    /// What the part is, or why there is none to deploy.
+    pub(crate) fn form(&self, part: Part) -> Result<Form<'_>, DeployError> {
+        let missing = DeployError::NoSuchPart { part: part.name() };
+        let service = |settings| {
+            Form::Service(Service {
+                app: self,
+                part,
+                settings,
+            })
+        };
+        match part {
+            Part::Backend => self.backend.as_ref().map(service),
+            Part::Frontend => self.frontend.as_ref().map(|frontend| match frontend {
+                Frontend::Service(settings) => service(settings),
+                Frontend::Bundle(bundle) => Form::Bundle(bundle),
+            }),
+        }
+        .ok_or(missing)
+    }
+
+    /// The part as a service, or why there is none to deploy.
+    pub(crate) fn service(&self, part: Part) -> Result<Service<'_>, DeployError> {
+        match self.form(part)? {
+            Form::Service(service) => Ok(service),
+            Form::Bundle(_) => Err(DeployError::NoSuchPart { part: part.name() }),
+        }
+    }
+
+    /// Its services, in the order in which they are deployed.
+    pub(crate) fn services(&self) -> impl Iterator<Item = Service<'_>> {
+        Part::ALL
+            .into_iter()
+            .filter_map(|part| self.service(part).ok())
+    }
+
+    /// How the part is run, if it is a service of the app.
+    pub fn settings(&self, part: Part) -> Option<&Backend> {
+        self.service(part).ok().map(|service| service.settings)
+    }
+
+    /// The settings of its services, to be changed.
+    pub fn services_mut(&mut self) -> impl Iterator<Item = &mut Backend> {
+        let frontend = self.frontend.as_mut().and_then(Frontend::service_mut);
+        self.backend.as_mut().into_iter().chain(frontend)
+    }
+
+    /// The part as a bundle, or why there is none to deploy.
+    pub(crate) fn bundle(&self, part: Part) -> Result<&Bundle, DeployError> {
+        match self.form(part)? {
+            Form::Bundle(bundle) => Ok(bundle),
+            Form::Service(_) => Err(DeployError::NoSuchPart { part: part.name() }),
+        }
+    }
+}
