@@ -1,9 +1,9 @@
 //! Hosts whose users were led to the new release, which nobody has confirmed yet: they go
 //! back by themselves, and whoever stops in between has to know it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use stagegate_deploy::BackendStep;
+use stagegate_deploy::{BackendStep, Part};
 
 use crate::Plan;
 use crate::plan::{Action, Place, Step};
@@ -14,28 +14,36 @@ pub(super) fn word(plan: &Plan, done: &BTreeMap<String, String>) -> String {
         let steps = plan.steps.iter().filter(|step| done.contains_key(&step.id));
         steps.filter_map(move |step| place(step, wanted))
     };
-    let left: Vec<&Place> = over(BackendStep::Switch)
-        .filter(|place| !over(BackendStep::Confirm).any(|sure| sure.target == place.target))
+    let left: Vec<(&Place, Part)> = over(BackendStep::Switch)
+        .filter(|(place, part)| {
+            let is_it = |(sure, of): (&Place, Part)| sure.target == place.target && of == *part;
+            !over(BackendStep::Confirm).any(is_it)
+        })
         .collect();
-    let longest = left.iter().filter_map(|place| {
-        let backend = place.app.backend.as_ref()?;
-        Some(backend.revert_after_seconds)
+    let longest = left.iter().filter_map(|(place, part)| {
+        let service = place.app.settings(*part)?;
+        Some(service.revert_after_seconds)
     });
     let Some(longest) = longest.max() else {
         return String::new();
     };
-    let hosts: Vec<String> = left.iter().map(|place| place.target.to_string()).collect();
-    let hosts = hosts.join(", ");
-    let back = match left.len() {
+    // A host that runs both parts is one host.
+    let hosts: BTreeSet<String> = left
+        .iter()
+        .map(|(place, _)| place.target.to_string())
+        .collect();
+    let count = hosts.len();
+    let hosts = Vec::from_iter(hosts).join(", ");
+    let back = match count {
         1 => format!("{hosts} goes back to the release before by itself"),
         _ => format!("{hosts} go back to the release before by themselves"),
     };
     format!("; unless you do within {longest} s of the switch, {back}")
 }
 
-fn place(step: &Step, wanted: BackendStep) -> Option<&Place> {
+fn place(step: &Step, wanted: BackendStep) -> Option<(&Place, Part)> {
     match &step.action {
-        Action::Backend { step, place } if *step == wanted => Some(place),
+        Action::Backend { step, place, part } if *step == wanted => Some((place, *part)),
         _ => None,
     }
 }

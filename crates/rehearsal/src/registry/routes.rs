@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, to_bytes};
-use axum::extract::{Path, State};
+use axum::body::{Body, Bytes, to_bytes};
+use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
+use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use semver::Version;
@@ -53,7 +54,22 @@ pub(crate) fn router(world: Arc<World>) -> Router {
                 "the stand-in registry does not know this method here",
             )
         })
+        .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn(read_whole))
         .with_state(world)
+}
+
+/// Reads what is sent before anything is answered, whoever answers. Otherwise
+/// the connection is closed behind an answer that did not need the body, and a
+/// client that keeps it notices only with its next request.
+async fn read_whole(request: Request, next: Next) -> Response {
+    let (head, body) = request.into_parts();
+    match to_bytes(body, LARGEST_BODY).await {
+        Ok(body) => next.run(Request::from_parts(head, Body::from(body))).await,
+        Err(_) => {
+            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "what is sent is too large").into_response()
+        }
+    }
 }
 
 async fn config(State(world): Shared) -> Response {
@@ -128,12 +144,11 @@ async fn download(
     }
 }
 
-async fn upload(State(world): Shared, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
-    // The body is read in any case: a client that is still sending might not
-    // see an answer before its connection is closed.
-    let body = to_bytes(body, LARGEST_BODY)
-        .await
-        .map_err(|_| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the upload is too large"))?;
+async fn upload(
+    State(world): Shared,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
     let authority = authorised(&world, &headers)?;
     let fault = world.next_upload_fault();
     match &fault {
@@ -278,16 +293,13 @@ struct Exchange {
 async fn exchange(
     State(world): Shared,
     headers: HeaderMap,
-    body: Body,
+    body: Bytes,
 ) -> Result<Response, Refusal> {
     if headers.get(header::AUTHORIZATION).is_some() {
         return Err(Refusal::bad_request(
             "the stand-in registry expects no token where one is asked for",
         ));
     }
-    let body = to_bytes(body, LARGEST_BODY)
-        .await
-        .map_err(|_| Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "the identity is too large"))?;
     let asked: Exchange = serde_json::from_slice(&body)
         .map_err(|error| Refusal::bad_request(format!("invalid request: {error}")))?;
     let token = world.exchange(&asked.jwt)?;
