@@ -22,8 +22,14 @@ pub(crate) fn files(layout: &ServiceLayout, service: &Backend) -> [HostFile; 3] 
         text,
     };
     [
-        file(units.join(format!("{name}.socket")), socket(&whose, service)),
-        file(units.join(format!("{name}.service")), holder(&whose, service)),
+        file(
+            units.join(format!("{name}.socket")),
+            socket(&whose, service),
+        ),
+        file(
+            units.join(format!("{name}.service")),
+            holder(&whose, service),
+        ),
         file(layout.listener_settings(), settings(&name, service)),
     ]
 }
