@@ -19,7 +19,7 @@ pub struct App {
     pub name: String,
     /// The service behind it.
     #[serde(default)]
-    pub backend: Option<Backend>,
+    pub backend: Option<Service>,
     /// The part that users see: files, or a service of its own.
     #[serde(default)]
     pub frontend: Option<Frontend>,
@@ -35,7 +35,7 @@ fn lease_seconds() -> u64 {
 
 /// A service that answers HTTP on the port it finds in `PORT`.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
-pub struct Backend {
+pub struct Service {
     /// File name of the program within a release.
     pub binary: String,
     /// The account it runs as; prepared by the host's owner.
@@ -98,14 +98,14 @@ pub struct Migration {
 #[serde(untagged)]
 pub enum Frontend {
     /// A service that is deployed like the backend, after it.
-    Service(Box<Backend>),
+    Service(Box<Service>),
     /// Files.
     Bundle(Bundle),
 }
 
 impl Frontend {
     /// The service, if it is one.
-    pub fn service(&self) -> Option<&Backend> {
+    pub fn service(&self) -> Option<&Service> {
         match self {
             Frontend::Service(service) => Some(service),
             Frontend::Bundle(_) => None,
@@ -113,7 +113,7 @@ impl Frontend {
     }
 
     /// The service, to be changed.
-    pub fn service_mut(&mut self) -> Option<&mut Backend> {
+    pub fn service_mut(&mut self) -> Option<&mut Service> {
         match self {
             Frontend::Service(service) => Some(service),
             Frontend::Bundle(_) => None,
@@ -171,8 +171,8 @@ pub(crate) mod samples {
     use super::*;
 
     /// A guestbook as tests deploy it.
-    pub(crate) fn backend() -> Backend {
-        Backend {
+    pub(crate) fn backend() -> Service {
+        Service {
             binary: "guestbook-backend".into(),
             service_user: "guestbook".into(),
             port: 8080,
@@ -208,7 +208,7 @@ pub(crate) mod samples {
     /// An app whose frontend is a service, too.
     pub(crate) fn two_services() -> App {
         App {
-            frontend: Some(Frontend::Service(Box::new(Backend {
+            frontend: Some(Frontend::Service(Box::new(Service {
                 binary: "guestbook-frontend".into(),
                 port: 9090,
                 ..backend()

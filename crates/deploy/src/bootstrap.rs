@@ -14,9 +14,9 @@ use crate::app::App;
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::facts::{HostFacts, private};
+use crate::form::AppService;
 use crate::host::Host;
 use crate::layout::Layout;
-use crate::service::Service;
 use crate::survey::survey;
 
 /// One thing that a host lacks.
@@ -128,7 +128,7 @@ fn provisions(layout: &Layout, app: &App, facts: &HostFacts) -> Vec<Provision> {
         }
     }
     for file in &facts.env_files {
-        let of_it = |service: &Service<'_>| {
+        let of_it = |service: &AppService<'_>| {
             let settings = &service.settings.env_file;
             settings
                 .as_ref()

@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 
 use sha2::{Digest as _, Sha256};
 
-use crate::app::Backend;
+use crate::app::Service;
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::facts::private;
+use crate::form::AppService;
 use crate::host::Host;
 use crate::listener;
 use crate::method::By;
-use crate::service::Service;
 use crate::switch::Switch;
 use crate::units;
 
@@ -41,7 +41,7 @@ done
 /// What differs from the release that users are meant to meet.
 pub(crate) fn drift(
     host: &Host,
-    service: &Service<'_>,
+    service: &AppService<'_>,
     current: &Switch,
 ) -> Result<Vec<String>, DeployError> {
     let layout = service.layout(host.target());
@@ -69,7 +69,7 @@ pub(crate) fn drift(
 
 fn differences(
     text: &str,
-    service: &Backend,
+    service: &Service,
     current: &Switch,
     wanted: &[(String, String)],
 ) -> Vec<String> {

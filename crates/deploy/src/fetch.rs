@@ -14,9 +14,9 @@ use crate::app::{App, Release};
 use crate::artifact::{Artifact, ArtifactError};
 use crate::command::Command;
 use crate::error::DeployError;
+use crate::form::Form;
 use crate::host::Host;
 use crate::layout::{Layout, Part};
-use crate::service::Form;
 use crate::step::Progress;
 
 /// Bytes of one answer.

@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use crate::app::Deploy;
 use crate::artifact::Artifact;
-use crate::backend::released_on_failure;
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::host::Host;
@@ -17,6 +16,7 @@ use crate::layout::{Layout, Part};
 use crate::lease;
 use crate::record::{self, Outcome};
 use crate::retention;
+use crate::service::released_on_failure;
 use crate::state::State;
 use crate::step::{FrontendStep, Probe, Progress};
 use crate::upload;

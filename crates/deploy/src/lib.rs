@@ -1,7 +1,7 @@
 //! Deploys over SSH that no user notices: slots, switch, health gate, dead man's switch.
 //!
 //! One deploy to one host is a transaction. [`probe_service`] and [`perform_service`] go
-//! through the [`BackendStep`]s of a part that listens, [`probe_frontend`] and
+//! through the [`ServiceStep`]s of a part that listens, [`probe_frontend`] and
 //! [`perform_frontend`] through the [`FrontendStep`]s of a bundle; [`survey`] asks for every precondition first, [`status`] and
 //! [`previous_known_good`] look afterwards. A client that is lost on the way leaves a
 //! host that completes or reverts by itself, and says so in `deploys.jsonl`.
@@ -14,7 +14,6 @@
 
 mod app;
 mod artifact;
-mod backend;
 mod bootstrap;
 mod build;
 mod command;
@@ -26,6 +25,7 @@ mod facts;
 mod feed;
 mod fetch;
 mod firewall;
+mod form;
 mod frontend;
 mod host;
 mod http;
@@ -54,9 +54,8 @@ mod transfer;
 mod units;
 mod upload;
 
-pub use app::{App, Backend, Bundle, Deploy, Frontend, Migration, Release};
+pub use app::{App, Bundle, Deploy, Frontend, Migration, Release, Service};
 pub use artifact::{Artifact, ArtifactError};
-pub use backend::{migrate, perform_service, probe_migration, probe_service, revert};
 pub use bootstrap::{Provision, missing, provide};
 pub use build::HostBuild;
 pub use command::{Command, Output, quote};
@@ -73,8 +72,9 @@ pub use logs::{Logs, logs};
 pub use method::{By, Method, Preset, Proxy, Watch};
 pub use pending::PendingFile;
 pub use record::{DeployRecord, Outcome, PastDeploy};
+pub use service::{migrate, perform_service, probe_migration, probe_service, revert};
 pub use status::{Health, HostStatus, history, previous_known_good, status};
-pub use step::{BackendStep, Direction, FrontendStep, Probe, Probed, Progress};
+pub use step::{Direction, FrontendStep, Probe, Probed, Progress, ServiceStep};
 pub use survey::survey;
 pub use switch::Switch;
 pub use take_back::take_back;

@@ -6,14 +6,14 @@
 //! unit is told when it is to inherit the listener. Texts only: who inherits it, and when,
 //! is the settling script's.
 
-use crate::app::Backend;
+use crate::app::Service;
 use crate::layout::ServiceLayout;
 use crate::method::{By, Method};
 use crate::switch::Switch;
 use crate::units::{HostFile, unit_word};
 
 /// The files of an app whose users are led by a listener.
-pub(crate) fn files(layout: &ServiceLayout, service: &Backend) -> [HostFile; 3] {
+pub(crate) fn files(layout: &ServiceLayout, service: &Service) -> [HostFile; 3] {
     let (name, units) = (layout.listener(), layout.units());
     let whose = layout.name();
     let file = |path: camino::Utf8PathBuf, text| HostFile {
@@ -37,7 +37,7 @@ pub(crate) fn files(layout: &ServiceLayout, service: &Backend) -> [HostFile; 3] 
 /// What the slot that users are led to was handed it by.
 pub(crate) fn handed_on(
     layout: &ServiceLayout,
-    service: &Backend,
+    service: &Service,
     current: &Switch,
 ) -> Option<HostFile> {
     let by_listener = current.by_what == By::Socket && service.switch == Method::Socket;
@@ -50,7 +50,7 @@ pub(crate) fn handed_on(
 
 /// A slot that crashes lets systemd look at the listener again, so such looks are not
 /// counted: they would close it.
-fn socket(whose: &str, service: &Backend) -> String {
+fn socket(whose: &str, service: &Service) -> String {
     format!(
         "[Unit]\n\
          Description={whose}: the listener on port {port}\n\
@@ -63,7 +63,7 @@ fn socket(whose: &str, service: &Backend) -> String {
 }
 
 /// It inherits the listener as well, and leaves it alone.
-fn holder(whose: &str, service: &Backend) -> String {
+fn holder(whose: &str, service: &Service) -> String {
     format!(
         "[Unit]\n\
          Description={whose}: holds the listener while no slot does\n\
@@ -85,7 +85,7 @@ fn holder(whose: &str, service: &Backend) -> String {
 /// A unit that is not started again for its start limit takes the socket with it, so there
 /// is none. That accepting does not block is a property of the listener, and not of who
 /// inherits it: a start that said otherwise would say it for the slot that accepts now.
-fn settings(name: &str, service: &Backend) -> String {
+fn settings(name: &str, service: &Service) -> String {
     format!(
         "[Unit]\n\
          StartLimitIntervalSec=0\n\

@@ -10,15 +10,15 @@ use base64::engine::general_purpose::STANDARD;
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-use crate::app::Backend;
+use crate::app::Service;
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::firewall;
+use crate::form::AppService;
 use crate::host::Host;
 use crate::layout::{Part, ServiceLayout};
 use crate::limits::Limits;
 use crate::method::{By, Method};
-use crate::service::Service;
 use crate::switch::{self, Switch};
 use crate::units::{self, HostFile};
 
@@ -53,7 +53,7 @@ fn backend() -> Part {
 /// Asks for them. `current` is the switch that users are meant to follow.
 pub(crate) fn pending(
     host: &Host,
-    service: &Service<'_>,
+    service: &AppService<'_>,
     current: Option<&Switch>,
 ) -> Result<Vec<PendingFile>, DeployError> {
     let layout = service.layout(host.target());
@@ -87,7 +87,7 @@ pub(crate) fn pending(
 }
 
 /// The kernel's rules as the switch in place would hold them.
-fn rules(layout: &ServiceLayout, service: &Backend, current: &Switch) -> Option<HostFile> {
+fn rules(layout: &ServiceLayout, service: &Service, current: &Switch) -> Option<HostFile> {
     let ruled = current.by_what == By::Nft && service.switch == Method::Nft;
     let port = current.slot.port(service.port);
     ruled.then(|| HostFile {

@@ -10,11 +10,11 @@ use crate::app::{App, Release};
 use crate::command::Command;
 use crate::drift::drift;
 use crate::error::DeployError;
+use crate::form::AppService;
 use crate::host::{Host, Reply};
 use crate::layout::{Layout, Part, Slot};
 use crate::method::By;
 use crate::record::{self, DeployRecord, PastDeploy, known_good_pairs};
-use crate::service::Service;
 use crate::state::State;
 use crate::switch::Switch;
 
@@ -118,7 +118,7 @@ pub fn status(host: &Host, app: &App) -> Result<HostStatus, DeployError> {
 /// How what users are led to answers, and where it differs from what was deployed.
 fn look(
     host: &Host,
-    service: Option<&Service<'_>>,
+    service: Option<&AppService<'_>>,
     current: Option<&Switch>,
 ) -> Result<(Health, Vec<String>), DeployError> {
     let (Some(service), Some(switch)) = (service, current) else {

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 /// The steps of a backend's deploy, in order.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
-pub enum BackendStep {
+pub enum ServiceStep {
     /// Take the lease and bring the release to the host, or let the host build it.
     Upload,
     /// Start it in the idle slot.
@@ -25,15 +25,15 @@ pub enum BackendStep {
     Confirm,
 }
 
-impl BackendStep {
+impl ServiceStep {
     /// All steps, in order.
-    pub const ALL: [BackendStep; 6] = [
-        BackendStep::Upload,
-        BackendStep::Start,
-        BackendStep::Health,
-        BackendStep::Switch,
-        BackendStep::Stabilise,
-        BackendStep::Confirm,
+    pub const ALL: [ServiceStep; 6] = [
+        ServiceStep::Upload,
+        ServiceStep::Start,
+        ServiceStep::Health,
+        ServiceStep::Switch,
+        ServiceStep::Stabilise,
+        ServiceStep::Confirm,
     ];
 }
 

@@ -8,15 +8,15 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
 
-use crate::app::{App, Backend};
+use crate::app::{App, Service};
 use crate::command::Command;
 use crate::error::DeployError;
 use crate::facts::{DirectoryFacts, EnvFileFacts, HostFacts, LeaseFacts, Sudo};
+use crate::form::AppService;
 use crate::host::Host;
 use crate::layout::{Layout, Part, ServiceLayout, Slot};
 use crate::method::{By, Method, Watch};
 use crate::pending::pending;
-use crate::service::Service;
 use crate::state::State;
 
 /// What the steps call.
@@ -75,7 +75,7 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
 fn look(
     host: &Host,
     layout: &Layout,
-    service: Option<&Service<'_>>,
+    service: Option<&AppService<'_>>,
     sudo: Sudo,
 ) -> Result<HostFacts, DeployError> {
     let settings = service.map(|service| service.settings);
@@ -123,7 +123,7 @@ fn look(
         (State::default(), Vec::new())
     };
     let free = u64::try_from(number("disk_free_kib")?).unwrap_or(0) * 1024;
-    let account = |it: &Backend| {
+    let account = |it: &Service| {
         let there = answer.one("service_user").is_some();
         (it.service_user.clone(), there)
     };
@@ -187,7 +187,7 @@ fn lease(state: &State) -> Option<LeaseFacts> {
 }
 
 /// What the steps, the way of switching and a build call.
-fn tools(settings: &Backend) -> String {
+fn tools(settings: &Service) -> String {
     let mut more: Vec<&str> = match &settings.switch {
         Method::Nft => vec!["nft"],
         Method::Template(proxy) => [&proxy.check, &proxy.reload]
@@ -203,7 +203,7 @@ fn tools(settings: &Backend) -> String {
     format!("{TOOLS} {}", more.join(" "))
 }
 
-fn foreign_ports(answer: &Answer, state: &State, settings: &Backend) -> Vec<u16> {
+fn foreign_ports(answer: &Answer, state: &State, settings: &Service) -> Vec<u16> {
     let listening = answer.all("listening");
     let mut ports: Vec<u16> = Slot::ALL
         .into_iter()
@@ -228,7 +228,7 @@ fn foreign_ports(answer: &Answer, state: &State, settings: &Backend) -> Vec<u16>
     ports
 }
 
-fn proxy_problems(answer: &Answer, settings: &Backend) -> Vec<String> {
+fn proxy_problems(answer: &Answer, settings: &Service) -> Vec<String> {
     let mut problems = answer.all("proxy_problem");
     if let Some(proxy) = settings.switch.proxy()
         && proxy.watch == Watch::Public
@@ -245,7 +245,7 @@ fn proxy_problems(answer: &Answer, settings: &Backend) -> Vec<String> {
 
 fn build_problems(
     answer: &Answer,
-    service: &Service<'_>,
+    service: &AppService<'_>,
     layout: &ServiceLayout,
     free: u64,
 ) -> Option<Vec<String>> {

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::app::Backend;
+use crate::app::Service;
 use crate::firewall;
 use crate::layout::{ServiceLayout, Slot};
 use crate::method::{By, Method};
@@ -47,7 +47,7 @@ pub struct Switch {
 impl Switch {
     /// The whole file; `record` is the inner text of the JSON record that the host writes
     /// when this switch is confirmed or reverted.
-    pub(crate) fn file(&self, layout: &ServiceLayout, service: &Backend, record: &str) -> String {
+    pub(crate) fn file(&self, layout: &ServiceLayout, service: &Service, record: &str) -> String {
         let head = [
             ("slot", self.slot.name()),
             ("method", self.by_what.name()),
@@ -71,7 +71,7 @@ impl Switch {
     }
 
     /// The file by which a proxy is told of it.
-    pub(crate) fn proxy_file(&self, layout: &ServiceLayout, service: &Backend) -> Option<HostFile> {
+    pub(crate) fn proxy_file(&self, layout: &ServiceLayout, service: &Service) -> Option<HostFile> {
         let proxy = service.switch.proxy()?;
         let port = self.slot.port(service.port);
         let text = proxy.render(&layout.name(), self.slot, port);
@@ -154,7 +154,7 @@ mod tests {
 
     fn file(switch: &Switch, method: Method) -> String {
         let layout = Layout::new(&Target::parse("root@host").unwrap(), &app());
-        let service = Backend {
+        let service = Service {
             switch: method,
             ..backend()
         };

@@ -6,16 +6,16 @@
 //! that was lost on the way can do it again: nothing is done twice.
 
 use crate::app::{Deploy, Release};
-use crate::backend::Work;
 use crate::error::DeployError;
+use crate::form::Form;
 use crate::frontend::perform_frontend;
 use crate::host::Host;
 use crate::layout::{Layout, Part};
 use crate::lease;
 use crate::record::{self, PastDeploy, known_good_pairs};
-use crate::service::Form;
+use crate::service::Work;
 use crate::state::{Place, State};
-use crate::step::{BackendStep, FrontendStep, Progress};
+use crate::step::{FrontendStep, Progress, ServiceStep};
 
 /// Brings back what ran before this run, as far as this run has changed it. Idempotent;
 /// a short sentence says what was done.
@@ -99,7 +99,7 @@ fn service(
             };
             back.check()?;
             let work = Work::of(part, host, &back)?;
-            for step in BackendStep::ALL {
+            for step in ServiceStep::ALL {
                 work.perform(step, None, progress)?;
             }
             Some(format!("{} runs again", back.release.id()))

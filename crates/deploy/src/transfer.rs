@@ -17,11 +17,11 @@ use crate::app::Deploy;
 use crate::artifact::{Artifact, ArtifactError};
 use crate::command::Command;
 use crate::error::{DeployError, RunError};
+use crate::form::AppService;
 use crate::host::Host;
 use crate::layout::ServiceLayout;
 use crate::pack::{self, Packed};
 use crate::retention::is_release_id;
-use crate::service::Service;
 use crate::step::Progress;
 use crate::upload::{PATIENCE, Watch, is_sha256};
 
@@ -107,7 +107,7 @@ struct Sent {
 pub(crate) struct Transfer<'a> {
     pub(crate) host: &'a Host,
     pub(crate) deploy: &'a Deploy,
-    pub(crate) service: Service<'a>,
+    pub(crate) service: AppService<'a>,
     pub(crate) artifact: &'a Artifact,
 }
 

@@ -5,7 +5,7 @@
 //! confirmed, leads users to it and starts it, so that there is a single
 //! truth about what runs after a reboot.
 
-use crate::app::Backend;
+use crate::app::Service;
 use crate::build::HostBuild;
 use crate::command::quote;
 use crate::layout::{ServiceLayout, Slot};
@@ -31,7 +31,7 @@ pub(crate) struct HostFile {
 }
 
 /// All files of a service on a host.
-pub(crate) fn files(layout: &ServiceLayout, service: &Backend) -> Vec<HostFile> {
+pub(crate) fn files(layout: &ServiceLayout, service: &Service) -> Vec<HostFile> {
     let units = layout.units();
     let mut files = vec![
         HostFile {
@@ -63,7 +63,7 @@ pub(crate) fn files(layout: &ServiceLayout, service: &Backend) -> Vec<HostFile> 
     files
 }
 
-fn settle(layout: &ServiceLayout, service: &Backend) -> String {
+fn settle(layout: &ServiceLayout, service: &Service) -> String {
     let head = [
         ("app", layout.whole().app().to_owned()),
         ("service", layout.name()),
@@ -87,7 +87,7 @@ fn settle(layout: &ServiceLayout, service: &Backend) -> String {
 }
 
 /// What the script knows of a proxy; of none, so much that it is none.
-fn proxy_lines(layout: &ServiceLayout, service: &Backend) -> String {
+fn proxy_lines(layout: &ServiceLayout, service: &Service) -> String {
     let Some(proxy) = service.switch.proxy() else {
         return "proxy_file=\n".to_owned();
     };
@@ -122,7 +122,7 @@ fn exec_word(path: &str) -> String {
     format!("\"{}\"", unit_word(&escaped))
 }
 
-fn template_unit(layout: &ServiceLayout, service: &Backend) -> String {
+fn template_unit(layout: &ServiceLayout, service: &Service) -> String {
     let slots = unit_word(layout.slots().as_str());
     let part = layout.part().name();
     let env_file = env_file(layout, service);
@@ -181,7 +181,7 @@ fn limit_lines(layout: &ServiceLayout, limits: &Limits) -> String {
 /// The unit that changes the data for one release, as the service's own account.
 pub(crate) fn migrate_unit(
     layout: &ServiceLayout,
-    service: &Backend,
+    service: &Service,
     release: &str,
     limit_seconds: u64,
 ) -> String {
@@ -213,7 +213,7 @@ pub(crate) fn migrate_unit(
 /// are served from the same machine meanwhile, so it comes after them.
 pub(crate) fn build_unit(
     layout: &ServiceLayout,
-    service: &Backend,
+    service: &Service,
     release: &str,
     build: &HostBuild,
 ) -> String {
@@ -243,7 +243,7 @@ pub(crate) fn build_unit(
     )
 }
 
-fn env_file(layout: &ServiceLayout, service: &Backend) -> String {
+fn env_file(layout: &ServiceLayout, service: &Service) -> String {
     service.env_file.as_ref().map_or_else(String::new, |file| {
         format!(
             "EnvironmentFile={}\n",
@@ -252,7 +252,7 @@ fn env_file(layout: &ServiceLayout, service: &Backend) -> String {
     })
 }
 
-fn boot_unit(layout: &ServiceLayout, service: &Backend) -> String {
+fn boot_unit(layout: &ServiceLayout, service: &Service) -> String {
     let settle = exec_word(layout.settle().as_str());
     // nftables.service flushes every table when it starts or reloads; this unit follows.
     // A proxy that starts after it reads the right file.
@@ -345,7 +345,7 @@ mod tests {
             write_paths: vec!["/srv/guestbook".into()],
         };
         let layout = Layout::new(&Target::parse("root@host").unwrap(), &app());
-        let service = Backend {
+        let service = Service {
             limits,
             ..backend()
         };

@@ -15,10 +15,10 @@ use crate::artifact::{Artifact, files_below};
 use crate::command::Command;
 use crate::earlier;
 use crate::error::{DeployError, RunError};
+use crate::form::Form;
 use crate::host::Host;
 use crate::layout::{Layout, Part};
 use crate::lease;
-use crate::service::Form;
 use crate::step::{Probe, Progress};
 use crate::transfer::{Arrived, Transfer};
 

@@ -3,7 +3,7 @@
 //! Names that reach unit files, nft rules and paths are checked here, in one place, and
 //! refused rather than escaped: systemd, nft and the shell each quote differently.
 
-use super::{App, Backend, Deploy, Frontend, Migration, Release};
+use super::{App, Deploy, Frontend, Migration, Release, Service};
 use crate::build::HostBuild;
 use crate::error::DeployError;
 use crate::method::Proxy;
@@ -42,14 +42,14 @@ impl App {
 }
 
 /// Refuses two services that would take something from each other.
-fn beside(backend: &Backend, frontend: &Backend) -> Result<(), DeployError> {
+fn beside(backend: &Service, frontend: &Service) -> Result<(), DeployError> {
     refuse_unless(
         backend.port.abs_diff(frontend.port) > 2,
         "frontend port",
         &frontend.port.to_string(),
         "the backend's port and the two above it are taken, and the frontend needs three as well",
     )?;
-    let file = |service: &Backend| service.switch.proxy().map(|proxy| proxy.file.clone());
+    let file = |service: &Service| service.switch.proxy().map(|proxy| proxy.file.clone());
     if let Some(file) = file(frontend) {
         refuse_unless(
             backend
@@ -65,7 +65,7 @@ fn beside(backend: &Backend, frontend: &Backend) -> Result<(), DeployError> {
 }
 
 /// The data are one part's to change: the first one that is deployed.
-fn migrates_nothing(frontend: &Backend) -> Result<(), DeployError> {
+fn migrates_nothing(frontend: &Service) -> Result<(), DeployError> {
     let words = frontend
         .migrate
         .as_ref()
@@ -78,7 +78,7 @@ fn migrates_nothing(frontend: &Backend) -> Result<(), DeployError> {
     )
 }
 
-impl Backend {
+impl Service {
     fn check(&self) -> Result<(), DeployError> {
         let file_name = self.binary.starts_with(|c: char| c.is_ascii_alphanumeric())
             && self
@@ -273,7 +273,7 @@ mod tests {
             let error = deploy.check().unwrap_err().to_string();
             assert!(error.contains(part), "{error}");
         };
-        let backend = |spoil: fn(&mut Backend)| {
+        let backend = |spoil: fn(&mut Service)| {
             move |deploy: &mut Deploy| spoil(deploy.app.backend.as_mut().unwrap())
         };
         check("app name", &|d| d.app.name = "../etc".into());
@@ -295,7 +295,7 @@ mod tests {
             &backend(|b| b.require_env = vec!["A B".into()]),
         );
         check("health_passes", &backend(|b| b.health_passes = 0));
-        let memory = |b: &mut Backend| b.limits.memory = Some("64M\nUser=root".into());
+        let memory = |b: &mut Service| b.limits.memory = Some("64M\nUser=root".into());
         check("memory limit", &backend(memory));
         check("commit", &|d| d.release.commit = "$(id)abcd".into());
         check("run id", &|d| d.owner = "a\nb".into());
@@ -303,7 +303,7 @@ mod tests {
 
     #[test]
     fn two_services_take_nothing_from_each_other() {
-        let check = |spoil: &dyn Fn(&mut Backend), expected: Option<&str>| {
+        let check = |spoil: &dyn Fn(&mut Service), expected: Option<&str>| {
             let mut app = two_services();
             spoil(app.frontend.as_mut().unwrap().service_mut().unwrap());
             let outcome = app.check().map_err(|error| error.to_string());

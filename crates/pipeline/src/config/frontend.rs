@@ -4,7 +4,7 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
-use super::{BackendConfig, PathPattern};
+use super::{PathPattern, ServiceConfig};
 
 /// `[app.frontend]`: `build` and `dist` of a bundle, or `[app.frontend.service]`.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -18,7 +18,7 @@ pub struct FrontendConfig {
     pub dist: Utf8PathBuf,
     /// The service, written as the backend is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub service: Option<BackendConfig>,
+    pub service: Option<ServiceConfig>,
     /// What users open; asked at the end of a deploy.
     pub url: Option<Url>,
     /// The files whose change on the branch deploys it; none: no push does.
@@ -30,7 +30,7 @@ impl FrontendConfig {
     /// What is wrong with it beside a backend: the word to look for, and the message.
     pub(super) fn problem(
         &self,
-        backend: Option<&BackendConfig>,
+        backend: Option<&ServiceConfig>,
     ) -> Option<(&'static str, String)> {
         let Some(service) = &self.service else {
             return self.problem_of_bundle();

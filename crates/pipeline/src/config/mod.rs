@@ -279,19 +279,19 @@ pub struct AppConfig {
     /// Names directories and units on the host.
     pub name: String,
     /// The service behind the public port.
-    pub backend: Option<BackendConfig>,
+    pub backend: Option<ServiceConfig>,
     /// What users see: a static bundle, or a service of its own.
     pub frontend: Option<FrontendConfig>,
 }
 
 impl AppConfig {
     /// A frontend that is a service.
-    pub fn frontend_service(&self) -> Option<&BackendConfig> {
+    pub fn frontend_service(&self) -> Option<&ServiceConfig> {
         self.frontend.as_ref()?.service.as_ref()
     }
 
     /// Its services, each with the name of its table.
-    fn services(&self) -> impl Iterator<Item = (&'static str, &BackendConfig)> {
+    fn services(&self) -> impl Iterator<Item = (&'static str, &ServiceConfig)> {
         let backend = self.backend.as_ref().map(|it| ("app.backend", it));
         let frontend = self.frontend_service();
         let frontend = frontend.map(|it| ("app.frontend.service", it));
@@ -302,7 +302,7 @@ impl AppConfig {
 /// `[app.backend]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct BackendConfig {
+pub struct ServiceConfig {
     /// The workspace's package that holds it.
     pub package: String,
     /// Its binary; absent: named like the package.
@@ -347,7 +347,7 @@ pub struct BackendConfig {
     pub build: BuildConfig,
 }
 
-impl BackendConfig {
+impl ServiceConfig {
     /// Its binary's name.
     pub fn binary_name(&self) -> &str {
         self.binary.as_ref().unwrap_or(&self.package)

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use camino::Utf8PathBuf;
 use semver::Version;
 use serde::{Deserialize, Serialize};
-use stagegate_deploy::{App, BackendStep, Direction, FrontendStep, Part, Target};
+use stagegate_deploy::{App, Direction, FrontendStep, Part, ServiceStep, Target};
 use stagegate_github::{Repository, Server};
 use stagegate_manifest::FileEdit;
 use url::Url;
@@ -200,12 +200,12 @@ pub enum Action {
         latest: bool,
     },
     /// One step of a service's deploy on one host.
-    Backend {
+    Service {
         /// The part that is deployed; absent in plans of before: the backend.
         #[serde(default = "backend")]
         part: Part,
         /// Which.
-        step: BackendStep,
+        step: ServiceStep,
         /// Where and what.
         place: Place,
     },

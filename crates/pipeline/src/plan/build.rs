@@ -1,7 +1,7 @@
 //! What is built for an app.
 
 use super::action::{Binary, FrontendBuild};
-use crate::config::{AppConfig, BackendConfig};
+use crate::config::{AppConfig, ServiceConfig};
 use crate::request::Part;
 
 impl AppConfig {
@@ -31,7 +31,7 @@ impl AppConfig {
     }
 }
 
-fn binary_of(service: &BackendConfig) -> Binary {
+fn binary_of(service: &ServiceConfig) -> Binary {
     Binary {
         package: service.package.clone(),
         name: service.binary_name().to_owned(),

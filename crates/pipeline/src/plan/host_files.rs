@@ -7,7 +7,7 @@
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 use similar::TextDiff;
-use stagegate_deploy::{BackendStep, HostFacts, Part, PendingFile, Target};
+use stagegate_deploy::{HostFacts, Part, PendingFile, ServiceStep, Target};
 
 use super::{Action, Place, Step};
 use crate::facts::Facts;
@@ -56,8 +56,8 @@ pub(super) fn of(facts: &Facts, steps: &[Step]) -> Vec<HostFile> {
 /// What a step starts on that host, which is when the files are written.
 fn starts<'a>(step: &'a Step, wanted: Part, host: &Target) -> Option<&'a Place> {
     match &step.action {
-        Action::Backend { part, step, place } => {
-            (*part == wanted && *step == BackendStep::Start).then_some(place)
+        Action::Service { part, step, place } => {
+            (*part == wanted && *step == ServiceStep::Start).then_some(place)
         }
         _ => None,
     }

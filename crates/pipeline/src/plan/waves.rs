@@ -7,7 +7,7 @@
 
 use semver::Version;
 use stagegate_deploy::{
-    App, Backend, BackendStep, Direction, FrontendStep, Method, Part as HostPart, Target,
+    App, Direction, FrontendStep, Method, Part as HostPart, Service, ServiceStep, Target,
 };
 
 use super::action::{Action, Place};
@@ -16,34 +16,34 @@ use crate::Stage;
 use crate::config::{EnvironmentConfig, OnFailure};
 use crate::request::Part;
 
-const SERVICE: [(BackendStep, Stage, &str); 6] = [
+const SERVICE: [(ServiceStep, Stage, &str); 6] = [
     (
-        BackendStep::Upload,
+        ServiceStep::Upload,
         Stage::DeployBackend,
         "bring the release to",
     ),
     (
-        BackendStep::Start,
+        ServiceStep::Start,
         Stage::DeployBackend,
         "start the idle slot on",
     ),
     (
-        BackendStep::Health,
+        ServiceStep::Health,
         Stage::Health,
         "ask the new slot for its health on",
     ),
     (
-        BackendStep::Switch,
+        ServiceStep::Switch,
         Stage::Stabilise,
         "arm the dead man's switch, and switch users over on",
     ),
     (
-        BackendStep::Stabilise,
+        ServiceStep::Stabilise,
         Stage::Stabilise,
         "watch the new release on",
     ),
     (
-        BackendStep::Confirm,
+        ServiceStep::Confirm,
         Stage::Stabilise,
         "confirm, disarm and drain the old slot on",
     ),
@@ -173,13 +173,13 @@ impl Deploy<'_> {
         for (kind, stage, words) in SERVICE {
             let id = format!("backend.{}@{label}", name_of(&kind));
             let mut title = format!("{words} {}", place.target);
-            if kind == BackendStep::Upload && self.built && builds(&place.app) {
+            if kind == ServiceStep::Upload && self.built && builds(&place.app) {
                 title = format!("build the release from git on {}", place.target);
             }
-            if kind == BackendStep::Switch {
+            if kind == ServiceStep::Switch {
                 title.push_str(switched_by(place.app.backend.as_ref()));
             }
-            let action = Action::Backend {
+            let action = Action::Service {
                 part: HostPart::Backend,
                 step: kind,
                 place: place.clone(),
@@ -190,11 +190,11 @@ impl Deploy<'_> {
                 None => step.after = before.to_vec(),
             }
             // Nothing runs on data that it does not know.
-            if kind == BackendStep::Start {
+            if kind == ServiceStep::Start {
                 step.needs.extend(migration.clone());
             }
             plan.steps.push(step);
-            if let (BackendStep::Upload, Some(id)) = (kind, &migration)
+            if let (ServiceStep::Upload, Some(id)) = (kind, &migration)
                 && migrates == Some(host)
             {
                 let title = format!("migrate the data, from {}", place.target);
@@ -215,21 +215,21 @@ impl Deploy<'_> {
     fn frontend(&self, host: usize, before: &[String], plan: &mut Plan) -> String {
         let (label, place) = (self.label(host), self.place(host));
         // A frontend never comes before its own backend.
-        let own = format!("backend.{}@{label}", name_of(&BackendStep::Confirm));
+        let own = format!("backend.{}@{label}", name_of(&ServiceStep::Confirm));
         let mut last = before.contains(&own).then_some(own);
         for (kind, _, words) in SERVICE {
             let id = format!("frontend.{}@{label}", name_of(&kind));
             let mut title = format!("the frontend: {words} {}", place.target);
-            if kind == BackendStep::Switch {
+            if kind == ServiceStep::Switch {
                 title.push_str(switched_by(place.app.settings(HostPart::Frontend)));
             }
-            let action = Action::Backend {
+            let action = Action::Service {
                 part: HostPart::Frontend,
                 step: kind,
                 place: place.clone(),
             };
             let mut step = Step::new(&id, Stage::DeployFrontend, title, action);
-            if kind == BackendStep::Upload {
+            if kind == ServiceStep::Upload {
                 step.after = before.to_vec();
             }
             step.needs.extend(last.replace(id));
@@ -241,7 +241,7 @@ impl Deploy<'_> {
     fn bundle(&self, host: usize, confirmed: &[String], plan: &mut Plan) {
         let (label, place) = (self.label(host), self.place(host));
         // A frontend never comes before its own backend.
-        let own = format!("backend.{}@{label}", name_of(&BackendStep::Confirm));
+        let own = format!("backend.{}@{label}", name_of(&ServiceStep::Confirm));
         let mut needed = confirmed.contains(&own).then_some(own);
         for (kind, words) in FRONTEND {
             let id = format!("frontend.{}@{label}", name_of(&kind));
@@ -290,7 +290,7 @@ impl Deploy<'_> {
 }
 
 /// How users come over, where it is not the kernel's own way, which loses nothing.
-fn switched_by(service: Option<&Backend>) -> &'static str {
+fn switched_by(service: Option<&Service>) -> &'static str {
     match service.map(|service| &service.switch) {
         Some(Method::Template(_)) => ", by its proxy",
         Some(Method::Socket) => ", by the listener that systemd holds",

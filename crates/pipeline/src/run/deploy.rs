@@ -3,8 +3,8 @@
 use anyhow::Context;
 use camino::Utf8Path;
 use stagegate_deploy::{
-    Artifact, BackendStep, Deploy, DeployError, Direction, FrontendStep, Host, Part, Progress,
-    Release, RunError, fetch as fetch_from_host, migrate as migrate_data,
+    Artifact, Deploy, DeployError, Direction, FrontendStep, Host, Part, Progress, Release,
+    RunError, ServiceStep, fetch as fetch_from_host, migrate as migrate_data,
     perform_frontend as flip_on_host, perform_service as perform_on_host,
     probe_frontend as probe_bundle_on_host, probe_migration as probe_data,
     probe_service as probe_on_host, take_back as take_back_on_host,
@@ -17,7 +17,7 @@ use crate::plan::{Action, Place, Step};
 
 /// The step that settles a service's steps on its host, for one of them.
 pub(super) fn confirmation_of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a str> {
-    let Action::Backend {
+    let Action::Service {
         part,
         step: kind,
         place,
@@ -25,10 +25,10 @@ pub(super) fn confirmation_of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a str
     else {
         return None;
     };
-    if *kind == BackendStep::Confirm {
+    if *kind == ServiceStep::Confirm {
         return None;
     }
-    let same = |other: &&Step| matches!(&other.action, Action::Backend { part: of, step: BackendStep::Confirm, place: there } if of == part && there.target == place.target);
+    let same = |other: &&Step| matches!(&other.action, Action::Service { part: of, step: ServiceStep::Confirm, place: there } if of == part && there.target == place.target);
     plan.steps.iter().find(same).map(|step| step.id.as_str())
 }
 
@@ -103,7 +103,7 @@ fn bundle(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Option<Artifact>
 pub(super) fn probe_service(
     effect: &mut Effect<'_>,
     part: Part,
-    step: BackendStep,
+    step: ServiceStep,
     place: &Place,
 ) -> anyhow::Result<Probe> {
     let (deploy, binary) = (deploy(effect, place), binary(effect, part, place)?);
@@ -113,7 +113,7 @@ pub(super) fn probe_service(
         probed => Some((host, probed)),
     };
     let kept = effect.world.connections.take(&place.target);
-    let (host, probed) = match kept.filter(|_| step != BackendStep::Confirm).and_then(ask) {
+    let (host, probed) = match kept.filter(|_| step != ServiceStep::Confirm).and_then(ask) {
         Some(answered) => answered,
         None => {
             let host = Host::connect(&place.target)?;
@@ -128,7 +128,7 @@ pub(super) fn probe_service(
 pub(super) fn perform_service(
     effect: &mut Effect<'_>,
     part: Part,
-    step: BackendStep,
+    step: ServiceStep,
     place: &Place,
 ) -> anyhow::Result<String> {
     let (deploy, binary) = (deploy(effect, place), binary(effect, part, place)?);
@@ -144,7 +144,7 @@ pub(super) fn perform_service(
     // The app's start, the watch and the drain are waits that were asked for.
     if matches!(
         step,
-        BackendStep::Health | BackendStep::Stabilise | BackendStep::Confirm
+        ServiceStep::Health | ServiceStep::Stabilise | ServiceStep::Confirm
     ) {
         effect.account.book(Spent::Waiting, start.elapsed());
     }

@@ -240,7 +240,7 @@ pub(super) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
         // What users get is only known by getting it.
         Action::Resolve { .. } => Ok(Probe::Absent),
         Action::Undraft { release, .. } => github::probe_public(effect, release),
-        Action::Backend { part, step, place } => deploy::probe_service(effect, *part, *step, place),
+        Action::Service { part, step, place } => deploy::probe_service(effect, *part, *step, place),
         Action::Migrate { direction, place } => deploy::probe_migration(effect, *direction, place),
         Action::Frontend { step, place } => deploy::probe_frontend(effect, *step, place),
         // The host is looked at part by part.
@@ -350,7 +350,7 @@ pub(super) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<St
             docs,
         } => resolve::perform(effect, crates, *depth, docs.as_ref()),
         Action::Undraft { release, latest } => github::undraft(effect, release, *latest),
-        Action::Backend { part, step, place } => {
+        Action::Service { part, step, place } => {
             deploy::perform_service(effect, *part, *step, place)
         }
         Action::Migrate { direction, place } => deploy::migrate(effect, *direction, place),

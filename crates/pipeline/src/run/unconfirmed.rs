@@ -3,21 +3,21 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use stagegate_deploy::{BackendStep, Part};
+use stagegate_deploy::{Part, ServiceStep};
 
 use crate::Plan;
 use crate::plan::{Action, Place, Step};
 
 /// What becomes of them, to follow a sentence; empty where there are none.
 pub(super) fn word(plan: &Plan, done: &BTreeMap<String, String>) -> String {
-    let over = |wanted: BackendStep| {
+    let over = |wanted: ServiceStep| {
         let steps = plan.steps.iter().filter(|step| done.contains_key(&step.id));
         steps.filter_map(move |step| place(step, wanted))
     };
-    let left: Vec<(&Place, Part)> = over(BackendStep::Switch)
+    let left: Vec<(&Place, Part)> = over(ServiceStep::Switch)
         .filter(|(place, part)| {
             let is_it = |(sure, of): (&Place, Part)| sure.target == place.target && of == *part;
-            !over(BackendStep::Confirm).any(is_it)
+            !over(ServiceStep::Confirm).any(is_it)
         })
         .collect();
     let longest = left.iter().filter_map(|(place, part)| {
@@ -41,9 +41,9 @@ pub(super) fn word(plan: &Plan, done: &BTreeMap<String, String>) -> String {
     format!("; unless you do within {longest} s of the switch, {back}")
 }
 
-fn place(step: &Step, wanted: BackendStep) -> Option<(&Place, Part)> {
+fn place(step: &Step, wanted: ServiceStep) -> Option<(&Place, Part)> {
     match &step.action {
-        Action::Backend { step, place, part } if *step == wanted => Some((place, *part)),
+        Action::Service { step, place, part } if *step == wanted => Some((place, *part)),
         _ => None,
     }
 }

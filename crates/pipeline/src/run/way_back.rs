@@ -19,7 +19,7 @@ use crate::{Plan, World};
 pub(super) fn of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a Step> {
     let undoes = |back: &&Step| match (&step.action, &back.action) {
         (
-            Action::Backend { place, .. } | Action::Frontend { place, .. },
+            Action::Service { place, .. } | Action::Frontend { place, .. },
             Action::TakeBack { place: there },
         ) => there.target == place.target,
         (
@@ -46,7 +46,7 @@ pub(super) fn go(
 ) -> anyhow::Result<()> {
     let failed = ended.failure.as_ref().and_then(|(id, _)| {
         let step = plan.steps.iter().find(|step| step.id == *id)?;
-        let ours = matches!(step.action, Action::Backend { .. } | Action::Migrate { .. });
+        let ours = matches!(step.action, Action::Service { .. } | Action::Migrate { .. });
         ours.then_some(step)
     });
     if failed.is_none() || plan.way_back.len() < 2 {

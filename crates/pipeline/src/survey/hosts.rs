@@ -2,14 +2,14 @@
 
 use camino::Utf8PathBuf;
 use stagegate_deploy::{
-    App, Backend, Bundle, ConnectError, DeployError, Frontend, Host, LEASE_SECONDS, Migration,
+    App, Bundle, ConnectError, DeployError, Frontend, Host, LEASE_SECONDS, Migration, Service,
     Target,
 };
 
 use super::Scope;
 use crate::at_once::each_at_once;
 use crate::blocker::Blocker;
-use crate::config::{AppConfig, BackendConfig, EnvironmentConfig};
+use crate::config::{AppConfig, EnvironmentConfig, ServiceConfig};
 use crate::facts::{HostSurvey, RunningHost};
 use crate::{Config, World};
 
@@ -143,7 +143,7 @@ struct Ports {
 
 /// The app as a host of this environment has it.
 fn app_of(app: &AppConfig, environment: &EnvironmentConfig, ports: &Ports) -> App {
-    let service = |of: &BackendConfig, port: Option<u16>, env_file: Option<Utf8PathBuf>| Backend {
+    let service = |of: &ServiceConfig, port: Option<u16>, env_file: Option<Utf8PathBuf>| Service {
         port: port.unwrap_or(of.port),
         env_file: of.env_file.clone().or(env_file),
         service_user: environment
@@ -179,8 +179,8 @@ fn app_of(app: &AppConfig, environment: &EnvironmentConfig, ports: &Ports) -> Ap
 }
 
 /// A service as its table says it.
-fn service_of(service: &BackendConfig, stabilise: u64) -> Backend {
-    Backend {
+fn service_of(service: &ServiceConfig, stabilise: u64) -> Service {
+    Service {
         binary: service.binary_name().to_owned(),
         service_user: service.service_user.clone().unwrap_or_default(),
         port: service.port,

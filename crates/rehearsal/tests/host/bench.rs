@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_deploy::{
-    App, Artifact, Backend, BackendStep, Bundle, Deploy, DeployError, DeployRecord, Frontend,
-    FrontendStep, Host, LEASE_SECONDS, Limits, Method, Part, Probe, Release, Target, history,
+    App, Artifact, Bundle, Deploy, DeployError, DeployRecord, Frontend, FrontendStep, Host,
+    LEASE_SECONDS, Limits, Method, Part, Probe, Release, Service, ServiceStep, Target, history,
     perform_frontend, perform_service, probe_frontend, probe_service,
 };
 use stagegate_rehearsal::host::HostFault;
@@ -80,7 +80,7 @@ impl Bench {
                 ],
             )
             .unwrap();
-        let backend = Backend {
+        let backend = Service {
             binary: "guestbook-backend".into(),
             service_user: host.service_user().to_owned(),
             port: host.public_port(),
@@ -123,7 +123,7 @@ impl Bench {
         (Bench::new(Vec::new()), Bench::new(Vec::new()))
     }
 
-    pub(crate) fn backend(&mut self) -> &mut Backend {
+    pub(crate) fn backend(&mut self) -> &mut Service {
         self.app.backend.as_mut().unwrap()
     }
 
@@ -186,7 +186,7 @@ impl Bench {
         &self,
         deploy: &Deploy,
         artifact: Option<&Artifact>,
-        steps: &[BackendStep],
+        steps: &[ServiceStep],
     ) -> Result<(), DeployError> {
         self.run_service(Part::Backend, deploy, artifact, steps)
     }
@@ -197,7 +197,7 @@ impl Bench {
         part: Part,
         deploy: &Deploy,
         artifact: Option<&Artifact>,
-        steps: &[BackendStep],
+        steps: &[ServiceStep],
     ) -> Result<(), DeployError> {
         for step in steps {
             // Each step over a connection of its own, as after a resume.
@@ -208,7 +208,7 @@ impl Bench {
             perform_service(part, *step, &host, deploy, artifact, &mut |_| {})?;
             // Start and what follows it are seen on the host; a health check leaves no trace
             // there, and a stabilisation none until it is confirmed.
-            if !matches!(step, BackendStep::Health | BackendStep::Stabilise) {
+            if !matches!(step, ServiceStep::Health | ServiceStep::Stabilise) {
                 let probe = probe_service(part, *step, &host, deploy, artifact)?;
                 assert!(matches!(probe, Probe::Done(_)), "{step:?}: {probe:?}");
             }
@@ -221,7 +221,7 @@ impl Bench {
         self.run_backend(
             &self.deploy(commit),
             Some(&self.program()),
-            &BackendStep::ALL,
+            &ServiceStep::ALL,
         )
         .unwrap();
     }

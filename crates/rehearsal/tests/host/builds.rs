@@ -7,7 +7,7 @@ use std::process::Command;
 
 use camino::Utf8PathBuf;
 use stagegate_deploy::{
-    Artifact, BackendStep, Deploy, DeployError, HostBuild, Limits, Part, perform_service, status,
+    Artifact, Deploy, DeployError, HostBuild, Limits, Part, ServiceStep, perform_service, status,
     survey,
 };
 
@@ -110,14 +110,14 @@ impl Builds {
     }
 
     fn run(&self, deploy: &Deploy) -> Result<(), DeployError> {
-        self.bench.run_backend(deploy, None, &BackendStep::ALL)
+        self.bench.run_backend(deploy, None, &ServiceStep::ALL)
     }
 
     fn upload(&self, deploy: &Deploy) -> Result<String, DeployError> {
         let host = self.bench.connect();
         perform_service(
             Part::Backend,
-            BackendStep::Upload,
+            ServiceStep::Upload,
             &host,
             deploy,
             None,
@@ -253,7 +253,7 @@ fn a_build_outlives_a_killed_client() {
 fn killed(here: &Builds, deploy: &Deploy) {
     let begun = here.bench.deploy_by(&deploy.release.commit, RUN);
     let mut client = Client::begin(&here.bench, &begun, None);
-    client.reaches(BackendStep::Upload);
+    client.reaches(ServiceStep::Upload);
     eventually("the build is under way", || here.trace("builds").is_some());
     client.kill();
 }

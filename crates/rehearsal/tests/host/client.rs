@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
-use stagegate_deploy::{Artifact, BackendStep, Deploy, Part};
+use stagegate_deploy::{Artifact, Deploy, Part, ServiceStep};
 use stagegate_pipeline::plan::{Action, Place, Step};
 use stagegate_pipeline::run::{Wish, run};
 use stagegate_pipeline::{Event, Interrupt, Journal, Plan, Portion, RunEnd, Stage, World};
@@ -118,7 +118,7 @@ impl Client {
     }
 
     /// Waits until it begins that step.
-    pub(crate) fn reaches(&mut self, step: BackendStep) {
+    pub(crate) fn reaches(&mut self, step: ServiceStep) {
         let mut line = String::new();
         while line.trim() != format!("{step:?}") {
             line.clear();
@@ -211,7 +211,7 @@ fn plan(deploy: &Deploy) -> Plan {
         revision: deploy.release.commit.clone(),
         built: true,
     };
-    let step = |step: BackendStep| Step {
+    let step = |step: ServiceStep| Step {
         id: format!("{step:?}"),
         stage: Stage::DeployBackend,
         title: format!("{step:?}"),
@@ -220,7 +220,7 @@ fn plan(deploy: &Deploy) -> Plan {
         after: Vec::new(),
         bears: 0,
         no_return: false,
-        action: Action::Backend {
+        action: Action::Service {
             part: Part::Backend,
             step,
             place: place.clone(),
@@ -236,7 +236,7 @@ fn plan(deploy: &Deploy) -> Plan {
         at: Timestamp::UNIX_EPOCH,
         then: None,
         notes: Vec::new(),
-        steps: BackendStep::ALL.map(step).into(),
+        steps: ServiceStep::ALL.map(step).into(),
         way_back: Vec::new(),
         host_files: Vec::new(),
         despite_freeze: None,

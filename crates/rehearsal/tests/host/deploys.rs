@@ -1,7 +1,7 @@
 //! Deploys that go well: under load, twice, back again, resumed, and the frontend's.
 
 use stagegate_deploy::{
-    Artifact, BackendStep, Deploy, Health, Outcome, Part, Probe, perform_service,
+    Artifact, Deploy, Health, Outcome, Part, Probe, ServiceStep, perform_service,
     previous_known_good, probe_service, status, survey,
 };
 
@@ -71,7 +71,7 @@ fn no_request_fails_across_deploy_and_rollback() {
         ..bench.deploy_by(FIRST, "run-back")
     };
     assert_eq!(back.release.commit, FIRST);
-    bench.run_backend(&back, None, &BackendStep::ALL).unwrap();
+    bench.run_backend(&back, None, &ServiceStep::ALL).unwrap();
     assert_eq!(bench.serving().as_deref(), Some("1"));
     let before = load.sent();
     eventually("the load goes on", || load.sent() > before + 20);
@@ -109,7 +109,7 @@ fn a_repeated_step_changes_nothing() {
     bench.deploy_backend(FIRST);
     let deploy = bench.deploy(SECOND);
     let program = bench.program();
-    for step in BackendStep::ALL {
+    for step in ServiceStep::ALL {
         let host = bench.connect();
         for _ in 0..2 {
             perform_service(
@@ -125,7 +125,7 @@ fn a_repeated_step_changes_nothing() {
     }
     let host = bench.connect();
     // Performing a step of a finished deploy took the lease again; the last gave it back.
-    for step in BackendStep::ALL {
+    for step in ServiceStep::ALL {
         let probe = probe_service(Part::Backend, step, &host, &deploy, Some(&program)).unwrap();
         assert!(matches!(probe, Probe::Done(_)), "{step:?}: {probe:?}");
     }
@@ -231,7 +231,7 @@ fn a_large_upload_arrives_whole() {
     let host = bench.connect();
     perform_service(
         Part::Backend,
-        BackendStep::Upload,
+        ServiceStep::Upload,
         &host,
         &deploy,
         Some(&artifact),
@@ -251,7 +251,7 @@ fn a_large_upload_arrives_whole() {
     let other = bench.script("exit 0");
     let probe = probe_service(
         Part::Backend,
-        BackendStep::Upload,
+        ServiceStep::Upload,
         &host,
         &deploy,
         Some(&other),
@@ -262,7 +262,7 @@ fn a_large_upload_arrives_whole() {
         "{probe:?}"
     );
     std::fs::write(&arrived, "tampered").unwrap();
-    let probe = probe_service(Part::Backend, BackendStep::Upload, &host, &deploy, None).unwrap();
+    let probe = probe_service(Part::Backend, ServiceStep::Upload, &host, &deploy, None).unwrap();
     assert!(
         matches!(&probe, Probe::Conflict(what) if what.contains("was changed")),
         "{probe:?}"

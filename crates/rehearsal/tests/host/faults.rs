@@ -1,7 +1,7 @@
 //! Deploys that go wrong: each ends with the service healthy on a known release, no timer
 //! left, and the truth in `deploys.jsonl`.
 
-use stagegate_deploy::{BackendStep, Command, DeployError, Part, RunError, revert};
+use stagegate_deploy::{Command, DeployError, Part, RunError, ServiceStep, revert};
 use stagegate_rehearsal::host::HostFault;
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
@@ -32,13 +32,13 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
     ("a_full_disk_changes_nothing", a_full_disk_changes_nothing),
 ];
 
-pub(crate) const UNTIL_SWITCH: &[BackendStep] = &[
-    BackendStep::Upload,
-    BackendStep::Start,
-    BackendStep::Health,
-    BackendStep::Switch,
+pub(crate) const UNTIL_SWITCH: &[ServiceStep] = &[
+    ServiceStep::Upload,
+    ServiceStep::Start,
+    ServiceStep::Health,
+    ServiceStep::Switch,
 ];
-const AFTER_SWITCH: &[BackendStep] = &[BackendStep::Stabilise, BackendStep::Confirm];
+const AFTER_SWITCH: &[ServiceStep] = &[ServiceStep::Stabilise, ServiceStep::Confirm];
 
 /// Users meet that release, and nothing is left that could change this by itself.
 pub(crate) fn check_settled(bench: &Bench, commit: &str, outcomes: &[&str]) {
@@ -73,7 +73,7 @@ fn a_backend_that_never_answers_is_never_met() {
     bench.backend().health_deadline_seconds = 1;
     let silent = bench.script("echo I am here but silent; exec sleep 600");
     let load = bench.load();
-    let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&silent), &BackendStep::ALL);
+    let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&silent), &ServiceStep::ALL);
     let samples = load.stop();
     assert!(
         !samples.is_empty() && samples.iter().all(|sample| !sample.failed()),
@@ -86,7 +86,7 @@ fn a_backend_that_cannot_start_is_never_met() {
     let bench = Bench::new(Vec::new());
     bench.deploy_backend(FIRST);
     let broken = bench.script("echo going down >&2; exit 3");
-    let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&broken), &BackendStep::ALL);
+    let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&broken), &ServiceStep::ALL);
     unhealthy(&bench, outcome, "going down");
 }
 
@@ -96,12 +96,12 @@ fn an_unhealthy_answer_is_never_met() {
     bench.backend().health_deadline_seconds = 1;
     bench.host.inject(HostFault::BackendUnhealthy).unwrap();
     let program = bench.program();
-    let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&program), &BackendStep::ALL);
+    let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&program), &ServiceStep::ALL);
     unhealthy(&bench, outcome, "answers 500");
     // The same release, once it is well, goes through.
     bench.host.heal().unwrap();
     bench
-        .run_backend(&bench.deploy(SECOND), Some(&program), &BackendStep::ALL)
+        .run_backend(&bench.deploy(SECOND), Some(&program), &ServiceStep::ALL)
         .unwrap();
     check_settled(
         &bench,
@@ -116,7 +116,7 @@ fn another_version_is_never_met() {
     bench.backend().health_deadline_seconds = 1;
     let mut deploy = bench.deploy(SECOND);
     deploy.release.version = "99.0.0".parse().unwrap();
-    let outcome = bench.run_backend(&deploy, Some(&bench.program()), &BackendStep::ALL);
+    let outcome = bench.run_backend(&deploy, Some(&bench.program()), &ServiceStep::ALL);
     unhealthy(&bench, outcome, "not 99.0.0");
 }
 
@@ -196,7 +196,7 @@ fn a_full_disk_changes_nothing() {
     bench.deploy_backend(FIRST);
     bench.host.inject(HostFault::DiskFull).unwrap();
     let program = bench.program();
-    let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&program), &BackendStep::ALL);
+    let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&program), &ServiceStep::ALL);
     let error = outcome.unwrap_err();
     assert!(
         matches!(error, DeployError::Run(RunError::Failed { .. })),

@@ -2,7 +2,7 @@
 //! switch, the lease and the record are the app's, and a way back restores the pair.
 
 use stagegate_deploy::{
-    Backend, BackendStep, DeployError, Frontend, Health, Limits, Part, PastDeploy,
+    DeployError, Frontend, Health, Limits, Part, PastDeploy, Service, ServiceStep,
     previous_known_good, revert, status, survey, take_back,
 };
 
@@ -31,7 +31,7 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
 fn bench() -> Bench {
     let mut bench = Bench::new(Vec::new());
     let backend = bench.backend().clone();
-    bench.app.frontend = Some(Frontend::Service(Box::new(Backend {
+    bench.app.frontend = Some(Frontend::Service(Box::new(Service {
         port: bench.host.frontend_port(),
         // Both write to one store, which is the backend's.
         limits: Limits {
@@ -43,7 +43,7 @@ fn bench() -> Bench {
     bench
 }
 
-fn frontend(bench: &mut Bench) -> &mut Backend {
+fn frontend(bench: &mut Bench) -> &mut Service {
     let frontend = bench.app.frontend.as_mut().unwrap();
     frontend.service_mut().unwrap()
 }
@@ -51,7 +51,7 @@ fn frontend(bench: &mut Bench) -> &mut Backend {
 fn deploy(bench: &Bench, part: Part, commit: &str) {
     let (deploy, program) = (bench.deploy(commit), bench.program());
     bench
-        .run_service(part, &deploy, Some(&program), &BackendStep::ALL)
+        .run_service(part, &deploy, Some(&program), &ServiceStep::ALL)
         .unwrap();
 }
 
@@ -149,7 +149,7 @@ fn a_lost_frontend_goes_back() {
         "{reason}"
     );
     rolled_back(
-        bench.run_service(Part::Frontend, &lost, None, &[BackendStep::Confirm]),
+        bench.run_service(Part::Frontend, &lost, None, &[ServiceStep::Confirm]),
         "dead man's switch",
     );
 }
@@ -165,7 +165,7 @@ fn an_unconfirmed_frontend_keeps_other_runs_out() {
     std::fs::remove_file(bench.on_host("opt/guestbook/lease")).unwrap();
     let other = bench.deploy(SECOND);
     let error = bench
-        .run_backend(&other, Some(&bench.program()), &BackendStep::ALL)
+        .run_backend(&other, Some(&bench.program()), &ServiceStep::ALL)
         .unwrap_err();
     assert!(matches!(error, DeployError::LeaseHeld { .. }), "{error}");
     let problems = survey(&bench.connect(), &bench.app)
@@ -174,7 +174,7 @@ fn an_unconfirmed_frontend_keeps_other_runs_out() {
     assert!(problems[0].contains("has not confirmed"), "{problems:?}");
     revert(Part::Frontend, &bench.connect(), &first, "not wanted").unwrap();
     bench
-        .run_backend(&other, Some(&bench.program()), &BackendStep::ALL)
+        .run_backend(&other, Some(&bench.program()), &ServiceStep::ALL)
         .unwrap();
     assert_eq!(bench.serving().as_deref(), Some("2"));
 }
@@ -185,7 +185,7 @@ fn a_lost_run_leaves_neither_started() {
     deploy(&bench, Part::Frontend, FIRST);
     bench.app.lease_seconds = 10;
     let (lost, program) = (bench.deploy(SECOND), bench.program());
-    let started = [BackendStep::Upload, BackendStep::Start];
+    let started = [ServiceStep::Upload, ServiceStep::Start];
     for part in [Part::Backend, Part::Frontend] {
         bench
             .run_service(part, &lost, Some(&program), &started)

@@ -1,7 +1,7 @@
 //! What comes between a client and its host: another client, a spoiled upload, a password,
 //! another time.
 
-use stagegate_deploy::{BackendStep, Command, DeployError, Host, Part, perform_service, survey};
+use stagegate_deploy::{Command, DeployError, Host, Part, ServiceStep, perform_service, survey};
 
 use super::bench::{Bench, FIRST, SECOND, THIRD};
 use super::client::Client;
@@ -65,7 +65,7 @@ fn a_tampered_upload_is_not_kept() {
     artifact.sha256.replace_range(..4, "0000");
     let host = bench.connect();
     let deploy = bench.deploy(SECOND);
-    let upload = BackendStep::Upload;
+    let upload = ServiceStep::Upload;
     let error = perform_service(
         Part::Backend,
         upload,
@@ -94,7 +94,7 @@ fn a_sudo_that_wants_a_password_is_named() {
     // Who deploys all the same is refused at the first step, and has changed nothing.
     let mut deploy = bench.deploy(SECOND);
     deploy.target = target;
-    let upload = BackendStep::Upload;
+    let upload = ServiceStep::Upload;
     let program = bench.program();
     let error = perform_service(
         Part::Backend,

@@ -1,6 +1,6 @@
 //! A host that is reached through another one, by the user's own `ssh`.
 
-use stagegate_deploy::{BackendStep, Command, Host, Part, Target};
+use stagegate_deploy::{Command, Host, Part, ServiceStep, Target};
 
 use super::bench::{Bench, FIRST};
 
@@ -31,7 +31,7 @@ fn a_host_behind_another() {
     assert_eq!(said.text(), "it's here\n");
     let mut deploy = bench.deploy(FIRST);
     deploy.target = target.clone();
-    for step in BackendStep::ALL {
+    for step in ServiceStep::ALL {
         let host = Host::connect(&target).unwrap();
         let program = bench.program();
         stagegate_deploy::perform_service(

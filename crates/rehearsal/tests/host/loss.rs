@@ -9,7 +9,7 @@ use std::fmt::Write as _;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Mutex;
 
-use stagegate_deploy::{BackendStep, Method, Part, Preset, revert};
+use stagegate_deploy::{Method, Part, Preset, ServiceStep, revert};
 
 use super::bench::{Bench, eventually};
 use super::machine::Machine;
@@ -37,12 +37,12 @@ static COUNTED: Mutex<BTreeMap<&'static str, Measured>> = Mutex::new(BTreeMap::n
 
 type Measured = [(&'static str, Counts); 2];
 
-const UNTIL_STABLE: &[BackendStep] = &[
-    BackendStep::Upload,
-    BackendStep::Start,
-    BackendStep::Health,
-    BackendStep::Switch,
-    BackendStep::Stabilise,
+const UNTIL_STABLE: &[ServiceStep] = &[
+    ServiceStep::Upload,
+    ServiceStep::Start,
+    ServiceStep::Health,
+    ServiceStep::Switch,
+    ServiceStep::Stabilise,
 ];
 
 fn deploys() -> usize {
@@ -66,7 +66,7 @@ fn measure(method: &'static str, prepare: impl Fn(&mut Bench)) -> (Bench, Measur
     let whole = |number: usize| {
         let deploy = bench.deploy_by(&commit(number), &format!("run-{number}"));
         bench
-            .run_backend(&deploy, Some(&program), &BackendStep::ALL)
+            .run_backend(&deploy, Some(&program), &ServiceStep::ALL)
             .unwrap();
     };
     whole(0);

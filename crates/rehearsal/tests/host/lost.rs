@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use stagegate_deploy::{BackendStep, Method};
+use stagegate_deploy::{Method, ServiceStep};
 use stagegate_pipeline::RunEnd;
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
@@ -27,7 +27,7 @@ enum Blow {
 
 macro_rules! at_every_step {
     ($method:ident; $($name:literal: $blow:ident at $step:ident,)*) => {
-        &[$(($name, || lost(Method::$method, Blow::$blow, BackendStep::$step))),*]
+        &[$(($name, || lost(Method::$method, Blow::$blow, ServiceStep::$step))),*]
     };
 }
 
@@ -69,7 +69,7 @@ pub(crate) const BY_A_LISTENER: &[super::Scenario] = at_every_step![Socket;
 /// From the step's beginning to the blow; steps take some hundred milliseconds.
 const INTO_THE_STEP: Duration = Duration::from_millis(60);
 
-fn lost(method: Method, blow: Blow, step: BackendStep) {
+fn lost(method: Method, blow: Blow, step: ServiceStep) {
     let mut bench = Bench::new(Vec::new());
     bench.backend().switch = method;
     bench.deploy_backend(FIRST);
@@ -106,7 +106,7 @@ fn lost(method: Method, blow: Blow, step: BackendStep) {
     bench.app = patient;
     let deploy = bench.deploy_by(SECOND, &Client::owner(&bench.deploy(SECOND)));
     bench
-        .run_backend(&deploy, Some(&bench.program()), &BackendStep::ALL)
+        .run_backend(&deploy, Some(&bench.program()), &ServiceStep::ALL)
         .unwrap();
     assert_eq!(bench.serving().as_deref(), Some("2"));
     assert_eq!(bench.outcomes().last().unwrap(), "2 confirmed");

@@ -1,7 +1,7 @@
 //! The app's data follow a release: once, before users meet it, and back again.
 
 use stagegate_deploy::{
-    BackendStep, DeployError, Direction, Migration, Probe, migrate, probe_migration, survey,
+    DeployError, Direction, Migration, Probe, ServiceStep, migrate, probe_migration, survey,
 };
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
@@ -35,7 +35,7 @@ fn bench(run: &str) -> Bench {
         limit_seconds: 30,
     });
     std::fs::write(entries(&bench), "").unwrap();
-    let upload = [BackendStep::Upload];
+    let upload = [ServiceStep::Upload];
     let (deploy, program) = (bench.deploy(SECOND), bench.program());
     bench.run_backend(&deploy, Some(&program), &upload).unwrap();
     bench
@@ -73,7 +73,7 @@ fn data_follow_and_go_back() {
     go(Direction::Forward);
     assert_eq!(schema(&bench), None);
     bench
-        .run_backend(&deploy, Some(&program), &BackendStep::ALL)
+        .run_backend(&deploy, Some(&program), &ServiceStep::ALL)
         .unwrap();
     assert_eq!(bench.serving().as_deref(), Some("2"));
     // The migration's unit bears the release's name, and another one's is no change.

@@ -1,6 +1,6 @@
 //! New releases that are well at first: one crashes later, one leaks memory.
 
-use stagegate_deploy::{Artifact, BackendStep, DeployError};
+use stagegate_deploy::{Artifact, DeployError, ServiceStep};
 
 use super::bench::{Bench, FIRST, SECOND};
 use super::faults::check_settled;
@@ -38,7 +38,7 @@ fn a_program_that_crashes_after_a_while_rolls_back() {
     bench.deploy_backend(FIRST);
     bench.backend().stabilise_seconds = 60;
     let program = guestbook_and(&bench, "sleep 5\nkill -KILL $!\nexit 1");
-    let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&program), &BackendStep::ALL);
+    let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&program), &ServiceStep::ALL);
     went_back(&bench, outcome);
 }
 
@@ -51,6 +51,6 @@ fn a_program_that_leaks_memory_rolls_back() {
         perl -e 'sleep 4; for (;;) { push @all, \"x\" x 10_000_000; select undef, undef, undef, 0.05 }'\n\
         exit 1";
     let program = guestbook_and(&bench, leak);
-    let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&program), &BackendStep::ALL);
+    let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&program), &ServiceStep::ALL);
     went_back(&bench, outcome);
 }

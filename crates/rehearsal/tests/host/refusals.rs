@@ -2,7 +2,7 @@
 //! words, and whatever the stand-in does not understand.
 
 use stagegate_deploy::{
-    BackendStep, Command, ConnectError, DeployError, Host, Method, Part, RunError, perform_service,
+    Command, ConnectError, DeployError, Host, Method, Part, RunError, ServiceStep, perform_service,
     survey,
 };
 use stagegate_rehearsal::host::HostFault;
@@ -108,10 +108,10 @@ fn a_held_lease_is_respected() {
     );
     let program = bench.program();
     bench
-        .run_backend(&mine, Some(&program), &[BackendStep::Upload])
+        .run_backend(&mine, Some(&program), &[ServiceStep::Upload])
         .unwrap();
     let host = bench.connect();
-    let upload = BackendStep::Upload;
+    let upload = ServiceStep::Upload;
     let error = perform_service(
         Part::Backend,
         upload,
@@ -141,10 +141,10 @@ fn a_held_lease_is_respected() {
     assert_eq!(facts.problems("mine"), Vec::<String>::new());
     // Its holder goes on, and gives it back at the end.
     bench
-        .run_backend(&mine, Some(&program), &BackendStep::ALL)
+        .run_backend(&mine, Some(&program), &ServiceStep::ALL)
         .unwrap();
     bench
-        .run_backend(&other, Some(&program), &BackendStep::ALL)
+        .run_backend(&other, Some(&program), &ServiceStep::ALL)
         .unwrap();
     assert_eq!(bench.outcomes(), ["1 confirmed", "2 confirmed"]);
 }

@@ -1,7 +1,7 @@
 //! The ways of switching beside the kernel's: a restart, and proxies. Every way back that
 //! holds for one holds for all; what a proxy refuses changes nothing.
 
-use stagegate_deploy::{BackendStep, By, Method, Preset, Watch, status, survey};
+use stagegate_deploy::{By, Method, Preset, ServiceStep, Watch, status, survey};
 use stagegate_rehearsal::load::{Load, Sample};
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
@@ -209,7 +209,7 @@ fn who_does_not_take_its_listener_replaces_nobody() {
     let program = bench.script(LISTENS_BY_ITSELF);
     let mut deploy = bench.deploy(SECOND);
     deploy.release.version = "9.9.9".parse().unwrap();
-    let outcome = bench.run_backend(&deploy, Some(&program), &BackendStep::ALL);
+    let outcome = bench.run_backend(&deploy, Some(&program), &ServiceStep::ALL);
     rolled_back(outcome, "with the listener");
     nothing_failed(load);
     check_settled(&bench, FIRST, &["1 confirmed", "2 reverted"]);
@@ -253,7 +253,7 @@ fn what_nginx_refuses_is_not_switched() {
     // The same run, once the template is mended.
     bench.backend().switch = Method::Template(well);
     bench
-        .run_backend(&bench.deploy(SECOND), Some(&program), &BackendStep::ALL)
+        .run_backend(&bench.deploy(SECOND), Some(&program), &ServiceStep::ALL)
         .unwrap();
     check_settled(&bench, SECOND, &["1 confirmed", "2 confirmed"]);
 }

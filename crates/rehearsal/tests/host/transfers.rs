@@ -1,7 +1,7 @@
 //! How a program travels: as a patch, compressed, as it is, and on from where it broke off.
 
 use stagegate_deploy::{
-    Artifact, BackendStep, Command, Deploy, DeployError, Part, Progress, perform_service,
+    Artifact, Command, Deploy, DeployError, Part, Progress, ServiceStep, perform_service,
 };
 
 use super::bench::{Bench, FIRST, SECOND};
@@ -69,7 +69,7 @@ fn upload(
     let host = bench.connect();
     let said = perform_service(
         Part::Backend,
-        BackendStep::Upload,
+        ServiceStep::Upload,
         &host,
         deploy,
         Some(artifact),
@@ -119,7 +119,7 @@ fn a_small_change_travels_as_a_patch() {
     let (first, second) = (bench.deploy(FIRST), bench.deploy(SECOND));
     let (said, whole) = upload(&bench, &first, &program(&bench)).unwrap();
     bench
-        .run_backend(&first, Some(&program(&bench)), &BackendStep::ALL)
+        .run_backend(&first, Some(&program(&bench)), &ServiceStep::ALL)
         .unwrap();
     let next = changed(&bench);
     if !has_zstd(&bench) {
@@ -134,7 +134,7 @@ fn a_small_change_travels_as_a_patch() {
     assert!(sent * 20 <= whole, "{sent} of {whole}");
     check_arrived(&bench, &second, &next);
     bench
-        .run_backend(&second, Some(&next), &BackendStep::ALL)
+        .run_backend(&second, Some(&next), &ServiceStep::ALL)
         .unwrap();
     assert_eq!(bench.serving().as_deref(), Some("2"));
 }
@@ -143,7 +143,7 @@ fn a_patch_that_does_not_restore_is_not_the_end() {
     let bench = Bench::new(Vec::new());
     let (first, second) = (bench.deploy(FIRST), bench.deploy(SECOND));
     bench
-        .run_backend(&first, Some(&program(&bench)), &BackendStep::ALL)
+        .run_backend(&first, Some(&program(&bench)), &ServiceStep::ALL)
         .unwrap();
     // Another file, for the program runs.
     let id = first.release.id();
@@ -200,7 +200,7 @@ fn an_upload_that_broke_off_goes_on() {
         };
         let lost = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
             let host = bench.connect();
-            let step = BackendStep::Upload;
+            let step = ServiceStep::Upload;
             perform_service(
                 Part::Backend,
                 step,

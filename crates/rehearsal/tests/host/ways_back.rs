@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use stagegate_deploy::{
-    BackendStep, DeployError, Host, Part, Probe, RunError, probe_service, revert,
+    DeployError, Host, Part, Probe, RunError, ServiceStep, probe_service, revert,
 };
 use stagegate_rehearsal::host::HostFault;
 
@@ -46,7 +46,7 @@ pub(crate) fn crash(bench: &mut Bench) {
         .inject(HostFault::BackendCrashes { after })
         .unwrap();
     let program = bench.program();
-    let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&program), &BackendStep::ALL);
+    let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&program), &ServiceStep::ALL);
     rolled_back(outcome, "");
     check_settled(bench, FIRST, &["1 confirmed", "2 reverted"]);
 }
@@ -75,10 +75,10 @@ pub(crate) fn lost_client(bench: &mut Bench) {
     );
     // A resumed client is told, and finds the switch absent.
     let host = bench.connect();
-    let probe = probe_service(Part::Backend, BackendStep::Switch, &host, &deploy, None).unwrap();
+    let probe = probe_service(Part::Backend, ServiceStep::Switch, &host, &deploy, None).unwrap();
     assert_eq!(probe, Probe::Absent);
     rolled_back(
-        bench.run_backend(&deploy, None, &[BackendStep::Confirm]),
+        bench.run_backend(&deploy, None, &[ServiceStep::Confirm]),
         "dead man's switch",
     );
 }
@@ -152,7 +152,7 @@ pub(crate) fn reboot_before(bench: &mut Bench) {
     assert!(reason.starts_with("reverted by reboot"), "{reason}");
     // The same run can go on from there.
     bench
-        .run_backend(&deploy, Some(&program), &BackendStep::ALL)
+        .run_backend(&deploy, Some(&program), &ServiceStep::ALL)
         .unwrap();
     check_settled(bench, SECOND, &["1 confirmed", "2 reverted", "2 confirmed"]);
 }
@@ -175,11 +175,11 @@ pub(crate) fn cut_connection(bench: &mut Bench) {
     eventually("the switch is complete", || {
         let host = Host::connect(&bench.target());
         let probe = host
-            .map(|host| probe_service(Part::Backend, BackendStep::Switch, &host, &deploy, None));
+            .map(|host| probe_service(Part::Backend, ServiceStep::Switch, &host, &deploy, None));
         matches!(probe, Ok(Ok(Probe::Done(_))))
     });
     bench
-        .run_backend(&deploy, Some(&program), &BackendStep::ALL)
+        .run_backend(&deploy, Some(&program), &ServiceStep::ALL)
         .unwrap();
     check_settled(bench, SECOND, &["1 confirmed", "2 confirmed"]);
 }

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, bail};
 use camino::Utf8Path;
 use stagegate_deploy::{
-    App, Artifact, BackendStep, Deploy, Host, Part, Release, Target, perform_service, revert,
+    App, Artifact, Deploy, Host, Part, Release, ServiceStep, Target, perform_service, revert,
     survey,
 };
 use stagegate_pipeline::{Config, Event};
@@ -92,7 +92,7 @@ pub(super) fn back(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<f64> {
         };
         let host = Host::connect(&deploy.target)?;
         survey(&host, &deploy.app)?;
-        for step in &BackendStep::ALL[..4] {
+        for step in &ServiceStep::ALL[..4] {
             perform_service(
                 Part::Backend,
                 *step,

@@ -211,6 +211,9 @@ echo = []
 
 [dependencies]
 httparse = "1"
+listenfd = "1"
+rustix = { version = "1", features = ["event"] }
+signal-hook = "0.4"
 
 [workspace]
 "#;

@@ -50,7 +50,7 @@ fn what_hosts_build_is_not_built_here() {
             title.starts_with("build the release from git on"),
             "{title}"
         );
-        let Action::Backend { place, .. } = &step.action else {
+        let Action::Service { place, .. } = &step.action else {
             panic!("a backend's step");
         };
         let build = place.app.backend.as_ref().unwrap().build.as_ref().unwrap();

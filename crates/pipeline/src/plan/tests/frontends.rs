@@ -51,7 +51,7 @@ fn its_waves_begin_when_every_backend_is_confirmed() {
     check("frontend.upload@b", &["backend.confirm@b"], &canary);
     let switch = step(&plan, "frontend.switch@b");
     assert!(switch.title.contains("by a restart"), "{}", switch.title);
-    let Action::Backend { part, place, .. } = &switch.action else {
+    let Action::Service { part, place, .. } = &switch.action else {
         panic!("a service's step");
     };
     assert_eq!(*part, HostPart::Frontend);

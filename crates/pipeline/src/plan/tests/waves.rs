@@ -71,7 +71,7 @@ fn a_wave_waits_for_the_one_before_and_the_bundle_for_all() {
     let all = ["a", "b:22", "b:2222", "c"];
     check("frontend.upload@a", &["backend.confirm@a"], &all);
     check("frontend.flip@a", &["frontend.upload@a"], &[]);
-    let Action::Backend { place, .. } = &step(&plan, "backend.start@b:2222").action else {
+    let Action::Service { place, .. } = &step(&plan, "backend.start@b:2222").action else {
         panic!("a backend's step");
     };
     assert_eq!(place.app.backend.as_ref().unwrap().port, 9090);
@@ -197,7 +197,7 @@ fn a_rollback_brings_each_host_its_own_pair() {
     );
     let made = made.unwrap();
     for (host, version) in [("a", "1.1.0"), ("b", "1.0.0"), ("c", "1.1.0")] {
-        let Action::Backend { place, .. } = &step(&made, &format!("backend.start@{host}")).action
+        let Action::Service { place, .. } = &step(&made, &format!("backend.start@{host}")).action
         else {
             panic!("a backend's step");
         };

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::Context;
 use camino::Utf8Path;
 use stagegate_pipeline::Config;
-use stagegate_pipeline::config::{BackendConfig, FreshProject, PlainSwitch, SwitchConfig};
+use stagegate_pipeline::config::{FreshProject, PlainSwitch, ServiceConfig, SwitchConfig};
 use stagegate_rehearsal::world::StandInWorld;
 
 /// Writes the file that lies over stagegate.toml.
@@ -74,14 +74,14 @@ pub(super) fn write(
 }
 
 fn builds_on_hosts(config: &Config) -> bool {
-    backend(config).is_some_and(BackendConfig::is_built_on_hosts)
+    backend(config).is_some_and(ServiceConfig::is_built_on_hosts)
 }
 
-fn backend(config: &Config) -> Option<&BackendConfig> {
+fn backend(config: &Config) -> Option<&ServiceConfig> {
     config.app.as_ref()?.backend.as_ref()
 }
 
-fn frontend_service(config: &Config) -> Option<&BackendConfig> {
+fn frontend_service(config: &Config) -> Option<&ServiceConfig> {
     config.app.as_ref()?.frontend_service()
 }
 
@@ -101,7 +101,7 @@ pub(super) fn not_by_the_firewall(config: &Config) -> BTreeSet<&'static str> {
     services.into_iter().flatten().filter_map(led_by).collect()
 }
 
-fn led_by(service: &BackendConfig) -> Option<&'static str> {
+fn led_by(service: &ServiceConfig) -> Option<&'static str> {
     match service.switch {
         SwitchConfig::Proxy(_) => Some("a proxy"),
         SwitchConfig::Plain(PlainSwitch::Socket) => Some("a listener"),

@@ -67,12 +67,12 @@ pub(super) fn crates(record: &Record) -> impl Iterator<Item = &str> {
 
 /// The hosts on which a service is confirmed or a bundle shown.
 pub(super) fn hosts(record: &Record) -> Vec<String> {
-    use stagegate_deploy::{BackendStep, FrontendStep};
+    use stagegate_deploy::{FrontendStep, ServiceStep};
     let mut hosts = Vec::new();
     for action in record.done() {
         let place = match action {
-            Action::Backend {
-                step: BackendStep::Confirm,
+            Action::Service {
+                step: ServiceStep::Confirm,
                 place,
                 ..
             }

@@ -22,7 +22,7 @@ use crate::host::Host;
 use crate::layout::{Part, Slot};
 use crate::lease;
 use crate::state::{Place, State};
-use crate::step::{BackendStep, Probe, Progress};
+use crate::step::{Probe, Progress, ServiceStep};
 use crate::upload;
 
 pub(crate) use work::Work;
@@ -35,7 +35,7 @@ pub use migrate::{migrate, probe_migration};
 /// When the host cannot be asked, or the deploy itself is refused.
 pub fn probe_service(
     part: Part,
-    step: BackendStep,
+    step: ServiceStep,
     host: &Host,
     deploy: &Deploy,
     artifact: Option<&Artifact>,
@@ -45,7 +45,7 @@ pub fn probe_service(
 }
 
 /// The probe of any step but Upload, from what the host said.
-fn probe_in(step: BackendStep, state: &State, deploy: &Deploy) -> Probe {
+fn probe_in(step: ServiceStep, state: &State, deploy: &Deploy) -> Probe {
     let release = deploy.release.id();
     let place = state.place(&release);
     if let Some(armed) = &state.armed
@@ -62,24 +62,24 @@ fn probe_in(step: BackendStep, state: &State, deploy: &Deploy) -> Probe {
         (_, Place::Blocked) => Probe::Conflict(format!(
             "this run has an unconfirmed switch to another release; revert it before {release}"
         )),
-        (BackendStep::Confirm, Place::Confirmed(slot)) => {
+        (ServiceStep::Confirm, Place::Confirmed(slot)) => {
             if state.slot(slot.other()).runs() || holds_lease(state, deploy) {
                 Probe::Absent
             } else {
                 done("is confirmed, alone", slot)
             }
         }
-        (BackendStep::Start, Place::Confirmed(slot) | Place::Armed(slot)) => {
+        (ServiceStep::Start, Place::Confirmed(slot) | Place::Armed(slot)) => {
             if state.slot(slot).runs() {
                 done("runs", slot)
             } else {
                 Probe::Absent
             }
         }
-        (BackendStep::Start, Place::Started(slot)) => done("runs", slot),
-        (BackendStep::Upload, _) => Probe::Absent,
+        (ServiceStep::Start, Place::Started(slot)) => done("runs", slot),
+        (ServiceStep::Upload, _) => Probe::Absent,
         (_, Place::Confirmed(slot)) => done("is confirmed", slot),
-        (BackendStep::Health | BackendStep::Switch, Place::Armed(slot)) => {
+        (ServiceStep::Health | ServiceStep::Switch, Place::Armed(slot)) => {
             done("answers on the public port, unconfirmed,", slot)
         }
         _ => Probe::Absent,
@@ -99,7 +99,7 @@ fn holds_lease(state: &State, deploy: &Deploy) -> bool {
 /// [`DeployError`]; `Unhealthy` and `RolledBack` have left the host on the old release.
 pub fn perform_service(
     part: Part,
-    step: BackendStep,
+    step: ServiceStep,
     host: &Host,
     deploy: &Deploy,
     artifact: Option<&Artifact>,
@@ -124,10 +124,10 @@ impl Work<'_> {
     /// Whether the step's effect is already on the host. Reads only.
     pub(crate) fn probe(
         &self,
-        step: BackendStep,
+        step: ServiceStep,
         artifact: Option<&Artifact>,
     ) -> Result<Probe, DeployError> {
-        if step == BackendStep::Upload {
+        if step == ServiceStep::Upload {
             return upload::probe(self.host, self.deploy, self.service.part, artifact);
         }
         Ok(probe_in(step, &self.state()?, self.deploy))
@@ -136,13 +136,13 @@ impl Work<'_> {
     /// Performs the step; a short sentence says what was done. Idempotent.
     pub(crate) fn perform(
         &self,
-        step: BackendStep,
+        step: ServiceStep,
         artifact: Option<&Artifact>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<String, DeployError> {
         self.hold()?;
         match step {
-            BackendStep::Upload => {
+            ServiceStep::Upload => {
                 let brought = match (artifact, &self.settings().build) {
                     (None, Some(build)) => build::perform(self, build, progress),
                     _ => {
@@ -152,11 +152,11 @@ impl Work<'_> {
                 };
                 released_on_failure(self.host, self.deploy, brought)
             }
-            BackendStep::Start => start::perform(self),
-            BackendStep::Health => health::perform(self, progress),
-            BackendStep::Switch => switch::perform(self),
-            BackendStep::Stabilise => stabilise::perform(self, progress),
-            BackendStep::Confirm => confirm::perform(self, progress),
+            ServiceStep::Start => start::perform(self),
+            ServiceStep::Health => health::perform(self, progress),
+            ServiceStep::Switch => switch::perform(self),
+            ServiceStep::Stabilise => stabilise::perform(self, progress),
+            ServiceStep::Confirm => confirm::perform(self, progress),
         }
     }
 
@@ -212,7 +212,7 @@ mod tests {
 
     /// One letter per step after Upload: absent, done, conflict.
     fn check(state: &State, expected: &str) {
-        let got: String = BackendStep::ALL[1..]
+        let got: String = ServiceStep::ALL[1..]
             .iter()
             .map(|step| match probe_in(*step, state, &deploy()) {
                 Probe::Absent => 'a',

@@ -6,7 +6,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::app::Backend;
+use crate::app::Service;
 use crate::error::DeployError;
 use crate::layout::Slot;
 use crate::method::Watch;
@@ -114,7 +114,7 @@ fn watch(
 
 /// Where the release is asked as users ask it; on its own port where a proxy speaks
 /// another language to them.
-fn watched_port(settings: &Backend, slot: Slot) -> u16 {
+fn watched_port(settings: &Service, slot: Slot) -> u16 {
     match settings.switch.proxy() {
         Some(proxy) if proxy.watch == Watch::Slot => slot.port(settings.port),
         _ => settings.port,

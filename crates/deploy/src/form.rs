@@ -1,31 +1,31 @@
 //! One part of an app as the code that deploys it sees it: a service or a bundle.
 //!
-//! What deploys a service asks a [`Service`] for its settings and its names, and never
+//! What deploys a service asks an [`AppService`] for its settings and its names, and never
 //! the app for its backend: which of the app's parts it is, is decided here.
 
-use crate::app::{App, Backend, Bundle, Frontend};
+use crate::app::{App, Bundle, Frontend, Service};
 use crate::error::DeployError;
 use crate::layout::{Layout, Part, ServiceLayout};
 use crate::target::Target;
 
 /// A part of an app that listens.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Service<'a> {
+pub(crate) struct AppService<'a> {
     pub(crate) app: &'a App,
     pub(crate) part: Part,
-    pub(crate) settings: &'a Backend,
+    pub(crate) settings: &'a Service,
 }
 
 /// What a part of an app is.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Form<'a> {
     /// A program that listens.
-    Service(Service<'a>),
+    Service(AppService<'a>),
     /// Files.
     Bundle(&'a Bundle),
 }
 
-impl Service<'_> {
+impl AppService<'_> {
     /// Where it is on a host, and what it is called there.
     pub(crate) fn layout(&self, target: &Target) -> ServiceLayout {
         Layout::new(target, self.app).service(self.part)
@@ -37,7 +37,7 @@ impl App {
     pub(crate) fn form(&self, part: Part) -> Result<Form<'_>, DeployError> {
         let missing = DeployError::NoSuchPart { part: part.name() };
         let service = |settings| {
-            Form::Service(Service {
+            Form::Service(AppService {
                 app: self,
                 part,
                 settings,
@@ -54,7 +54,7 @@ impl App {
     }
 
     /// The part as a service, or why there is none to deploy.
-    pub(crate) fn service(&self, part: Part) -> Result<Service<'_>, DeployError> {
+    pub(crate) fn service(&self, part: Part) -> Result<AppService<'_>, DeployError> {
         match self.form(part)? {
             Form::Service(service) => Ok(service),
             Form::Bundle(_) => Err(DeployError::NoSuchPart { part: part.name() }),
@@ -62,19 +62,19 @@ impl App {
     }
 
     /// Its services, in the order in which they are deployed.
-    pub(crate) fn services(&self) -> impl Iterator<Item = Service<'_>> {
+    pub(crate) fn services(&self) -> impl Iterator<Item = AppService<'_>> {
         Part::ALL
             .into_iter()
             .filter_map(|part| self.service(part).ok())
     }
 
     /// How the part is run, if it is a service of the app.
-    pub fn settings(&self, part: Part) -> Option<&Backend> {
+    pub fn settings(&self, part: Part) -> Option<&Service> {
         self.service(part).ok().map(|service| service.settings)
     }
 
     /// The settings of its services, to be changed.
-    pub fn services_mut(&mut self) -> impl Iterator<Item = &mut Backend> {
+    pub fn services_mut(&mut self) -> impl Iterator<Item = &mut Service> {
         let frontend = self.frontend.as_mut().and_then(Frontend::service_mut);
         self.backend.as_mut().into_iter().chain(frontend)
     }

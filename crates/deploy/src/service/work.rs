@@ -1,13 +1,13 @@
 //! The deploy of one service to one host: what every step of it asks and says.
 
-use crate::app::{Backend, Deploy};
+use crate::app::{Deploy, Service};
 use crate::command::Command;
 use crate::error::DeployError;
+use crate::form::AppService;
 use crate::host::Host;
 use crate::layout::{Part, ServiceLayout, Slot};
 use crate::lease;
 use crate::record::{self, Outcome};
-use crate::service::Service;
 use crate::state::{Place, State};
 
 use super::unit;
@@ -16,7 +16,7 @@ use super::unit;
 pub(crate) struct Work<'a> {
     pub(super) host: &'a Host,
     pub(super) deploy: &'a Deploy,
-    pub(super) service: Service<'a>,
+    pub(super) service: AppService<'a>,
     pub(super) layout: ServiceLayout,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Work<'a> {
     }
 
     /// How the service is run.
-    pub(super) fn settings(&self) -> &'a Backend {
+    pub(super) fn settings(&self) -> &'a Service {
         self.service.settings
     }
 
