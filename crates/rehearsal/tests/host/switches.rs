@@ -120,7 +120,7 @@ fn a_change_of_method_goes_both_ways() {
     bench.deploy_backend(FIRST);
     bench.backend().switch = Method::Restart;
     // A way back leads over the method of before.
-    bench.backend().revert_after_seconds = 2;
+    bench.reverts_soon();
     bench
         .run_backend(&bench.deploy(SECOND), Some(&bench.program()), UNTIL_SWITCH)
         .unwrap();
@@ -152,7 +152,7 @@ fn a_change_to_a_listener_goes_both_ways() {
     let mut bench = Bench::new(Vec::new());
     bench.deploy_backend(FIRST);
     bench.backend().switch = Method::Socket;
-    bench.backend().revert_after_seconds = 2;
+    bench.reverts_soon();
     bench
         .run_backend(&bench.deploy(SECOND), Some(&bench.program()), UNTIL_SWITCH)
         .unwrap();
