@@ -13,7 +13,7 @@ use super::program::run;
 /// The Debian release.
 const SUITE: &str = "bookworm";
 /// What is installed.
-const PACKAGES: &str = "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,nftables,iproute2,sudo,zstd,procps,nginx-light,haproxy,caddy,git";
+const PACKAGES: &str = "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,nftables,iproute2,sudo,zstd,procps,nginx-light,haproxy,caddy,git,fcgiwrap,ca-certificates";
 
 /// Run as root within the new system. `deploy` may use sudo without a password; `limited`
 /// is asked for one, and has none; `guestbook` runs the app. Control groups of the first
@@ -26,7 +26,7 @@ useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin guestbook
 printf 'deploy ALL=(ALL) NOPASSWD: ALL\n' >/etc/sudoers.d/deploy
 printf 'limited ALL=(ALL) ALL\n' >/etc/sudoers.d/limited
 chmod 0440 /etc/sudoers.d/deploy /etc/sudoers.d/limited
-systemctl disable nginx.service haproxy.service caddy.service nftables.service apt-daily.timer apt-daily-upgrade.timer \
+systemctl disable nginx.service haproxy.service caddy.service nftables.service fcgiwrap.socket apt-daily.timer apt-daily-upgrade.timer \
   dpkg-db-backup.timer e2scrub_all.timer fstrim.timer
 systemctl enable systemd-networkd.service
 systemctl mask e2scrub_reap.service systemd-networkd-wait-online.service
