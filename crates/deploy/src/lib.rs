@@ -43,6 +43,7 @@ mod proxy;
 mod record;
 mod retention;
 mod service;
+mod shell;
 mod ssh_config;
 mod state;
 mod status;
