@@ -13,6 +13,7 @@ use std::time::Duration;
 use camino::Utf8Path;
 use ssh2::Session;
 
+use crate::artifact::is_sha256;
 use crate::command::{Command, Output, split_report};
 use crate::connect::{self, Connection};
 use crate::error::{ConnectError, RunError};
@@ -140,6 +141,20 @@ impl Host {
     pub fn check(&self, command: &Command) -> Result<Output, RunError> {
         let output = self.run(command)?;
         self.expect_success(command, output)
+    }
+
+    /// Runs a command that prints a SHA-256 and nothing else.
+    pub(crate) fn sha256(&self, command: &Command) -> Result<String, RunError> {
+        let said = self.check(command)?.text();
+        self.sha256_in(command, said.trim())
+    }
+
+    /// A word that a command has printed, if it is a SHA-256.
+    pub(crate) fn sha256_in(&self, command: &Command, word: &str) -> Result<String, RunError> {
+        if is_sha256(word) {
+            return Ok(word.to_owned());
+        }
+        Err(self.unreadable(command, format!("{word:?} is no SHA-256")))
     }
 
     /// Uploads a local file into the input of a command, in large writes, from the byte

@@ -26,6 +26,7 @@ mod feed;
 mod fetch;
 mod firewall;
 mod form;
+mod freight;
 mod frontend;
 mod host;
 mod http;

@@ -1,7 +1,7 @@
 //! The steps on a host, handed to the deploy crate with what they need.
 
 use anyhow::Context;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_deploy::{
     Artifact, Deploy, DeployError, Direction, FrontendStep, Host, Part, Progress, Release,
     RunError, ServiceStep, fetch as fetch_from_host, migrate as migrate_data,
@@ -88,8 +88,8 @@ fn binary(effect: &Effect<'_>, part: Part, place: &Place) -> anyhow::Result<Opti
     let service = place.app.settings(part).filter(|_| place.built);
     let service = service.filter(|service| service.build.is_none());
     let artifact = service.map(|service| Artifact::of_file(build::binary(effect, &service.binary)));
-    let earlier = effect.world.output().join("deployed");
-    Ok(artifact.transpose()?.map(|it| it.with_earlier(earlier)))
+    let artifact = artifact.transpose()?;
+    Ok(artifact.map(|it| it.with_earlier(earlier(effect, part))))
 }
 
 /// The built bundle, unless it is on the host already.
@@ -97,7 +97,15 @@ fn bundle(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Option<Artifact>
     let artifact = place
         .built
         .then(|| Artifact::of_directory(build::bundle(effect)));
-    Ok(artifact.transpose()?)
+    let artifact = artifact.transpose()?;
+    Ok(artifact.map(|it| it.with_earlier(earlier(effect, Part::Frontend))))
+}
+
+/// Where a few of a part's artifacts are kept for patches. Each part has its own, so that
+/// none lets the others' go.
+fn earlier(effect: &Effect<'_>, part: Part) -> Utf8PathBuf {
+    let deployed = effect.world.output().join("deployed");
+    deployed.join(part.name())
 }
 
 /// Asks the host over a connection that is kept, if there is one, and keeps it for what
