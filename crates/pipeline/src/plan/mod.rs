@@ -23,6 +23,7 @@ mod prepare;
 mod promote;
 mod publish;
 mod release;
+mod rollback;
 mod version;
 mod waves;
 mod yank;
@@ -213,7 +214,7 @@ pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, B
     let plan = match request {
         Request::Release(wanted) => release::plan(facts, config, wanted, &mut blockers),
         Request::Deploy(wanted) => deploy::plan(facts, config, wanted, &mut blockers),
-        Request::Rollback(wanted) => deploy::plan_rollback(facts, config, wanted, &mut blockers),
+        Request::Rollback(wanted) => rollback::plan(facts, config, wanted, &mut blockers),
         Request::Yank(wanted) => yank::plan(facts, config, wanted, &mut blockers),
         Request::Hotfix(wanted) => hotfix::plan(facts, config, wanted, &mut blockers),
         Request::Prepare(wanted) => prepare::plan(facts, config, wanted, &mut blockers),

@@ -206,9 +206,27 @@ fn a_rollback_brings_each_host_its_own_pair() {
     }
     let after = &step(&made, "backend.upload@c").after;
     assert_eq!(after[..], ["backend.confirm@a"]);
-    // One release after the other, and the bundles, which are the same, at the end.
+    // The bundles, which are the same, before any backend, and one release after the other.
     let groups: Vec<usize> = made.groups().iter().map(|group| group.len()).collect();
-    assert_eq!(groups, [12, 6, 6, 1]);
+    assert_eq!(groups, [6, 12, 6, 1]);
+    let begins = made.groups().into_iter().map(|group| group[0].id.clone());
+    let begins: Vec<String> = begins.collect();
+    let expected = [
+        "frontend.upload@a",
+        "backend.upload@a",
+        "backend.upload@b",
+        "verify",
+    ];
+    assert_eq!(begins, expected);
+    // Each is looked at for what it went back to.
+    let Action::Outcome { hosts, .. } = &step(&made, "verify").action else {
+        panic!("a look");
+    };
+    let seen: Vec<_> = hosts
+        .iter()
+        .map(|place| place.version.to_string())
+        .collect();
+    assert_eq!(seen, ["1.1.0", "1.0.0", "1.1.0"]);
     assert!(
         made.way_back.is_empty(),
         "what goes back does not go back again"
@@ -278,7 +296,7 @@ fn a_rollback_takes_the_data_back_where_that_is_declared() {
     check("", &["verify"], 1);
 }
 
-fn a_good_host(target: &str) -> HostFacts {
+pub(crate) fn a_good_host(target: &str) -> HostFacts {
     HostFacts {
         target: target.to_owned(),
         systemd: Some("systemd 252".to_owned()),
