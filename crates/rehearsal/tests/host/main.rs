@@ -78,6 +78,7 @@ fn main() -> ExitCode {
         all.extend(switches::OF_REAL_HOSTS);
         all.extend(lost::SCENARIOS);
         all.extend(lost::BY_A_LISTENER);
+        all.extend(lost::OF_A_FRONTEND);
         all.extend(intrusions::OF_REAL_HOSTS);
         all.extend(programs::OF_REAL_HOSTS);
         all.extend(builds::OF_REAL_HOSTS);
