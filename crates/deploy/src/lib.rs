@@ -41,6 +41,7 @@ mod pending;
 mod proxy;
 mod record;
 mod retention;
+mod retire;
 mod service;
 mod ssh_config;
 mod state;

@@ -13,6 +13,7 @@ mod commits;
 mod custom;
 mod deploy;
 mod edits;
+mod former;
 mod gates;
 mod host_files;
 mod hotfix;
@@ -231,6 +232,7 @@ pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, B
                 )]));
             }
             plan.host_files = host_files::of(facts, &plan.steps);
+            former::settle(facts, &mut plan);
             Ok(plan)
         }
         _ => Err(Blockers(blockers)),

@@ -43,6 +43,30 @@ impl Back<'_> {
         comes.zip(runs).is_some_and(|(comes, runs)| *comes > runs)
     }
 
+    /// Where the frontend that comes is none that this configuration could run.
+    fn other_form(&self) -> Option<Blocker> {
+        let (target, app) = self.host;
+        let comes = self.to.frontend.as_ref()?;
+        let is_service = app.settings(HostPart::Frontend).is_some();
+        if app.frontend.is_none() || is_service == self.to.frontend_listens {
+            return None;
+        }
+        let (was, is) = match is_service {
+            true => ("a bundle", "a service"),
+            false => ("a service", "a bundle"),
+        };
+        Some(Blocker::new(
+            format!(
+                "{target}: before, the frontend was {was} ({}), and stagegate.toml says that it is {is}",
+                comes.version
+            ),
+            format!(
+                "check out {}, where it still was, and `deploy both` from there; or roll back the backend alone",
+                comes.commit
+            ),
+        ))
+    }
+
     /// The part as the host shall have it, where it is a service that goes back.
     fn place(&self, part: HostPart) -> Option<Place> {
         let (target, app) = self.host;
@@ -184,7 +208,11 @@ fn backs<'a>(
                 || (part.frontend() && previous.frontend.is_some())
         });
         match known {
-            Some(to) => backs.push(Back { host, survey, to }),
+            Some(to) => {
+                let back = Back { host, survey, to };
+                blockers.extend(back.other_form().filter(|_| part.frontend()));
+                backs.push(back);
+            }
             None => blockers.push(Blocker::new(
                 format!(
                     "{}: no known-good release is recorded before the one that runs",

@@ -11,6 +11,7 @@ mod client;
 mod deploys;
 mod drift;
 mod faults;
+mod forms;
 mod frontends;
 mod intrusions;
 mod jump;
@@ -62,6 +63,7 @@ fn main() -> ExitCode {
     all.extend(faults::SCENARIOS);
     all.extend(ways_back::SCENARIOS);
     all.extend(frontends::SCENARIOS);
+    all.extend(forms::SCENARIOS);
     all.extend(switches::SCENARIOS);
     all.extend(migrations::SCENARIOS);
     all.extend(drift::SCENARIOS);

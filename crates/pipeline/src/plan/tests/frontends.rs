@@ -94,10 +94,24 @@ fn a_plan_of_before_is_about_the_backend() {
     assert_eq!(read, *action);
 }
 
-fn release(version: &str) -> Release {
+pub(crate) fn release(version: &str) -> Release {
     Release {
         version: version.parse().unwrap(),
         commit: "c".repeat(40),
+    }
+}
+
+/// A switch to that version.
+pub(crate) fn running(version: &str) -> Switch {
+    Switch {
+        slot: Slot::Blue,
+        by_what: By::Restart,
+        release: release(version).id(),
+        version: version.to_owned(),
+        commit: release(version).commit,
+        owner: "a run".to_owned(),
+        by: "somebody".to_owned(),
+        at: 0,
     }
 }
 
@@ -112,16 +126,7 @@ fn back(part: Part, hosts: &[(&str, &str, &str)]) -> Plan {
     let survey =
         |((target, _), (_, now, before)): ((stagegate_deploy::Target, _), &(_, &str, &str))| {
             let mut found = a_good_host(&target.to_string());
-            found.running = Some(Switch {
-                slot: Slot::Blue,
-                by_what: By::Restart,
-                release: release(now).id(),
-                version: (*now).to_owned(),
-                commit: release(now).commit,
-                owner: "a run".to_owned(),
-                by: "somebody".to_owned(),
-                at: 0,
-            });
+            found.running = Some(running(now));
             HostSurvey {
                 target,
                 found: Ok(found),
@@ -129,6 +134,7 @@ fn back(part: Part, hosts: &[(&str, &str, &str)]) -> Plan {
                     at: Timestamp::UNIX_EPOCH,
                     backend: Some(release(before)),
                     frontend: Some(release(before)),
+                    frontend_listens: true,
                 }),
             }
         };

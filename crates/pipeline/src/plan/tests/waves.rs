@@ -174,6 +174,7 @@ fn a_rollback_brings_each_host_its_own_pair() {
         at: Timestamp::UNIX_EPOCH,
         backend: Some(release(backend)),
         frontend: Some(release("1.0.0")),
+        frontend_listens: false,
     };
     let surveys = hosts.unwrap().into_iter().zip(["1.1.0", "1.0.0", "1.1.0"]);
     let facts = Facts {
@@ -259,6 +260,7 @@ fn a_rollback_takes_the_data_back_where_that_is_declared() {
             at: Timestamp::UNIX_EPOCH,
             backend: Some(backend),
             frontend: None,
+            frontend_listens: false,
         };
         let host = HostSurvey {
             target,
@@ -313,6 +315,7 @@ pub(crate) fn a_good_host(target: &str) -> HostFacts {
         armed: None,
         running_frontend: None,
         armed_frontend: None,
+        former_bundle: None,
         foreign_ports: Vec::new(),
         proxy_problems: Vec::new(),
         build_problems: None,
