@@ -235,6 +235,7 @@ mod tests {
             armed: None,
             running_frontend: None,
             armed_frontend: None,
+            former_bundle: None,
             foreign_ports: Vec::new(),
             proxy_problems: Vec::new(),
             build_problems: None,

@@ -92,12 +92,16 @@ pub struct HostFacts {
     pub running: Option<Switch>,
     /// A switch that nobody has confirmed yet.
     pub armed: Option<Switch>,
-    /// What users are meant to meet of a frontend that is a service.
+    /// What users are meant to meet of a frontend that is a service; or was, where the app's
+    /// is a bundle now.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub running_frontend: Option<Switch>,
     /// A switch of the frontend that nobody has confirmed yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub armed_frontend: Option<Switch>,
+    /// Where the files of a bundle are that the frontend, now a service, was before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub former_bundle: Option<Utf8PathBuf>,
     /// Slot ports that something listens on although no slot of the app runs there.
     pub foreign_ports: Vec<u16>,
     /// What is not well with the proxy that users come through, each with its remedy.
@@ -143,6 +147,12 @@ impl HostFacts {
         self.pending.extend(other.pending);
         self.running_frontend = other.running_frontend;
         self.armed_frontend = other.armed_frontend;
+        self.former_bundle = other.former_bundle;
+    }
+
+    /// Whether systemd is there, and may be asked.
+    pub(crate) fn can_be_asked(&self) -> bool {
+        self.sudo != Sudo::Refused && self.systemd.is_some()
     }
 
     /// Everything that stands in the way of a deploy by the run `owner`, with its remedy.
@@ -286,6 +296,7 @@ mod tests {
             armed: None,
             running_frontend: None,
             armed_frontend: None,
+            former_bundle: None,
             foreign_ports: Vec::new(),
             proxy_problems: Vec::new(),
             build_problems: None,

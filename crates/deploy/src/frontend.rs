@@ -16,6 +16,7 @@ use crate::layout::{Layout, Part};
 use crate::lease;
 use crate::record::{self, Outcome};
 use crate::retention;
+use crate::retire;
 use crate::service::released_on_failure;
 use crate::state::State;
 use crate::step::{FrontendStep, Probe, Progress};
@@ -46,6 +47,9 @@ for old in "$1"/served/*; do
 done
 "#;
 
+/// Why the service that the frontend was is stopped.
+const REPLACED: &str = "the frontend is a bundle now";
+
 /// Whether the step's effect is already on the host. Reads only.
 ///
 /// # Errors
@@ -61,6 +65,7 @@ pub fn probe_frontend(
     match step {
         FrontendStep::Upload => upload::probe(host, deploy, Part::Frontend, artifact),
         FrontendStep::Flip => probe_flip(host, deploy),
+        FrontendStep::Retire => retire::probe(host, deploy),
     }
 }
 
@@ -83,14 +88,15 @@ fn probe_flip(host: &Host, deploy: &Deploy) -> Result<Probe, DeployError> {
     }
 }
 
-/// Whether the last record of the frontend is of this release.
+/// Whether the last record of the frontend, but for a service that it was, is of this
+/// release.
 fn recorded(host: &Host, deploy: &Deploy) -> Result<bool, DeployError> {
     let layout = Layout::new(host.target(), &deploy.app);
     let records = record::read(host, &layout)?;
     let last = records
         .iter()
         .rev()
-        .find(|record| record.part == Part::Frontend);
+        .find(|record| record.part == Part::Frontend && record.outcome != Outcome::Retired);
     Ok(last.is_some_and(|record| record.release == deploy.release.id()))
 }
 
@@ -111,6 +117,7 @@ pub fn perform_frontend(
     let outcome = match step {
         FrontendStep::Upload => upload::perform(host, deploy, Part::Frontend, artifact, progress),
         FrontendStep::Flip => flip(host, deploy),
+        FrontendStep::Retire => retire::perform(host, deploy, REPLACED),
     };
     released_on_failure(host, deploy, outcome)
 }

@@ -42,6 +42,7 @@ mod pending;
 mod proxy;
 mod record;
 mod retention;
+mod retire;
 mod service;
 mod shell;
 mod ssh_config;

@@ -23,6 +23,8 @@ pub enum Outcome {
     Unhealthy,
     /// Users met it, and the switch was taken back.
     Reverted,
+    /// It was a service, and is stopped for good: the frontend is a bundle.
+    Retired,
 }
 
 /// One line of `deploys.jsonl`.
@@ -61,6 +63,9 @@ pub struct PastDeploy {
     pub backend: Option<Release>,
     /// The frontend's release, if there was one.
     pub frontend: Option<Release>,
+    /// Whether that was a service; otherwise it was a bundle.
+    #[serde(default)]
+    pub frontend_listens: bool,
 }
 
 /// `$1` directory of the app, `$2` inner JSON, `$3` outcome, `$4` reason in JSON.
@@ -104,6 +109,7 @@ pub(crate) fn append(
         Outcome::Confirmed => "confirmed",
         Outcome::Unhealthy => "unhealthy",
         Outcome::Reverted => "reverted",
+        Outcome::Retired => "retired",
     };
     let reason = serde_json::Value::from(reason.map(str::to_owned)).to_string();
     let members = members(deploy, part, slot);
@@ -142,6 +148,7 @@ pub(crate) fn known_good_pairs(records: &[DeployRecord]) -> Vec<PastDeploy> {
             at: last.at,
             backend: None,
             frontend: None,
+            frontend_listens: false,
         });
         pair.at = last.at;
         for record in run {
@@ -151,7 +158,11 @@ pub(crate) fn known_good_pairs(records: &[DeployRecord]) -> Vec<PastDeploy> {
             };
             match record.part {
                 Part::Backend => pair.backend = Some(release),
-                Part::Frontend => pair.frontend = Some(release),
+                Part::Frontend => {
+                    pair.frontend = Some(release);
+                    // A bundle has no slot.
+                    pair.frontend_listens = record.slot.is_some();
+                }
             }
         }
         let same =
@@ -242,6 +253,27 @@ mod tests {
             ("d", "f", "2.0.0"),
         ];
         check(&rolled_back, &["1.0.0 1.0.0", "2.0.0 2.0.0"]);
+    }
+
+    #[test]
+    fn a_pair_says_what_its_frontend_was() {
+        let service = DeployRecord {
+            slot: Some(Slot::Blue),
+            ..record("a", Part::Frontend, "1.0.0", Outcome::Confirmed)
+        };
+        let bundle = record("b", Part::Frontend, "2.0.0", Outcome::Confirmed);
+        let retired = DeployRecord {
+            outcome: Outcome::Retired,
+            owner: "b".into(),
+            ..service.clone()
+        };
+        let backend = record("c", Part::Backend, "3.0.0", Outcome::Confirmed);
+        let listens: Vec<bool> = known_good_pairs(&[service, bundle, retired, backend])
+            .iter()
+            .map(|pair| pair.frontend_listens)
+            .collect();
+        // That it is stopped makes no pair of its own.
+        assert_eq!(listens, [true, false, false]);
     }
 
     #[test]

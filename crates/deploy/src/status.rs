@@ -95,6 +95,12 @@ pub fn status(host: &Host, app: &App) -> Result<HostStatus, DeployError> {
         differs.extend(more);
         shown = current.map(|switch| switch.release.clone());
         armed = armed.or(state.armed);
+    } else if let Some(was) = State::ask(host, &layout.service(Part::Frontend))?.confirmed {
+        differs.push(format!(
+            "the frontend is no service any more, and {} still runs as one in slot {}; deploying \
+             the frontend stops it",
+            was.release, was.slot
+        ));
     }
     let last = record::read(host, &layout)?.pop();
     Ok(HostStatus {

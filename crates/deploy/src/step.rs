@@ -45,10 +45,13 @@ pub enum FrontendStep {
     Upload,
     /// Let `current` name it, by one rename; end the lease.
     Flip,
+    /// Stop the service that the frontend was before, for good.
+    Retire,
 }
 
 impl FrontendStep {
-    /// All steps, in order.
+    /// The steps of every deploy of a bundle, in order; a service of before is retired when
+    /// all hosts have the bundle.
     pub const ALL: [FrontendStep; 2] = [FrontendStep::Upload, FrontendStep::Flip];
 }
 

@@ -68,6 +68,11 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
     for service in services {
         facts.join(look(host, &layout, Some(&service), sudo)?);
     }
+    if app.bundle(Part::Frontend).is_ok() && facts.can_be_asked() {
+        // A service that the frontend was before may still run.
+        let state = State::ask(host, &layout.service(Part::Frontend))?;
+        (facts.running_frontend, facts.armed_frontend) = (state.confirmed, state.armed);
+    }
     Ok(facts)
 }
 
@@ -152,11 +157,13 @@ fn look(
         armed: None,
         running_frontend: None,
         armed_frontend: None,
+        former_bundle: None,
     };
     match part {
         Part::Backend => (facts.running, facts.armed) = (state.confirmed, state.armed),
         Part::Frontend => {
             (facts.running_frontend, facts.armed_frontend) = (state.confirmed, state.armed);
+            facts.former_bundle = state.frontend.map(|_| layout.frontend());
         }
     }
     Ok(facts)

@@ -12,7 +12,8 @@ use crate::frontend::perform_frontend;
 use crate::host::Host;
 use crate::layout::{Layout, Part};
 use crate::lease;
-use crate::record::{self, PastDeploy, known_good_pairs};
+use crate::record::{self, Outcome, PastDeploy, known_good_pairs};
+use crate::retire;
 use crate::service::Work;
 use crate::state::{Place, State};
 use crate::step::{FrontendStep, Progress, ServiceStep};
@@ -38,19 +39,25 @@ pub fn take_back(
         at: jiff::Timestamp::UNIX_EPOCH,
         backend: None,
         frontend: None,
+        frontend_listens: false,
     });
     let mut done = Vec::new();
     // The frontend first: it must never stand on a backend that is older than it.
-    for (part, before) in [
-        (Part::Frontend, before.frontend),
-        (Part::Backend, before.backend),
-    ] {
-        match deploy.app.form(part) {
-            Ok(Form::Bundle(_)) => done.extend(bundle(host, deploy, before, progress)?),
-            Ok(Form::Service(_)) => done.extend(service(part, host, deploy, before, progress)?),
-            // An app without this part has nothing of it to take back.
-            Err(_) => {}
+    match deploy.app.form(Part::Frontend) {
+        Ok(Form::Bundle(_)) => done.extend(bundle(host, deploy, before.clone(), progress)?),
+        Ok(Form::Service(_)) if before.frontend.is_some() && !before.frontend_listens => {
+            done.extend(first_service(host, deploy, before.frontend)?);
         }
+        Ok(Form::Service(_)) => {
+            let before = before.frontend;
+            done.extend(service(Part::Frontend, host, deploy, before, progress)?);
+        }
+        // An app without this part has nothing of it to take back.
+        Err(_) => {}
+    }
+    if let Ok(Form::Service(_)) = deploy.app.form(Part::Backend) {
+        let before = before.backend;
+        done.extend(service(Part::Backend, host, deploy, before, progress)?);
     }
     lease::release(host, deploy)?;
     Ok(match &done[..] {
@@ -106,10 +113,30 @@ fn service(
     })
 }
 
-fn bundle(
+/// Where the frontend was a bundle before: its files are as they were, and users come to
+/// them as they did, so that the service that this run brought only has to go.
+fn first_service(
     host: &Host,
     deploy: &Deploy,
     before: Option<Release>,
+) -> Result<Option<String>, DeployError> {
+    let work = Work::of(Part::Frontend, host, deploy)?;
+    if !matches!(work.place()?, Place::Confirmed(_)) {
+        // Of a switch, or of a slot alone, nothing has to be stopped for good.
+        return service(Part::Frontend, host, deploy, None, &mut |_| {});
+    }
+    let done = retire::perform(host, deploy, "taken back: another host failed")?;
+    if let Some(back) = back(deploy, before) {
+        let confirmed = Outcome::Confirmed;
+        record::append(host, &back, Part::Frontend, None, confirmed, None)?;
+    }
+    Ok(Some(done))
+}
+
+fn bundle(
+    host: &Host,
+    deploy: &Deploy,
+    before: PastDeploy,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<String>, DeployError> {
     let layout = Layout::new(host.target(), &deploy.app).service(Part::Frontend);
@@ -117,7 +144,12 @@ fn bundle(
     if current.as_deref() != Some(deploy.release.id().as_str()) {
         return Ok(None);
     }
-    let Some(back) = back(deploy, before) else {
+    if before.frontend_listens {
+        return Ok(Some(
+            "the bundle stays: before it the frontend was a service, which still runs".to_owned(),
+        ));
+    }
+    let Some(back) = back(deploy, before.frontend) else {
         return Ok(None);
     };
     for step in FrontendStep::ALL {

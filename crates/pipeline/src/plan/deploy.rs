@@ -1,17 +1,17 @@
-//! The plan of a deploy, alone or at the end of a release, and of a rollback.
+//! The plan of a deploy, alone or at the end of a release.
 
 use semver::Version;
-use stagegate_deploy::{App, Part as HostPart, PastDeploy, Release, Target};
+use stagegate_deploy::{App, Part as HostPart, Target};
 
 use super::action::{Action, Place};
 use super::promote;
-use super::waves::{Deploy, take_data_back, undo_of};
+use super::waves::Deploy;
 use super::{Plan, Step};
 use crate::blocker::Blocker;
 use crate::checks;
 use crate::config::{AppConfig, EnvironmentConfig};
 use crate::facts::{Facts, GitFacts, Relation};
-use crate::request::{DeployRequest, Part, ReleaseRequest, RollbackRequest};
+use crate::request::{DeployRequest, Part, ReleaseRequest};
 use crate::survey;
 use crate::{Config, Stage};
 
@@ -31,7 +31,7 @@ fn app_in<'a>(
 
 /// The same for a run of its own: what is wrong with it, or with its hosts, is
 /// in the way.
-fn ready<'a>(
+pub(super) fn ready<'a>(
     facts: &Facts,
     config: &'a Config,
     environment: &str,
@@ -88,7 +88,7 @@ pub(super) fn steps_of_release(
 }
 
 /// Each host with the app as it has it.
-fn hosts_of(
+pub(super) fn hosts_of(
     app: &AppConfig,
     environment: &EnvironmentConfig,
 ) -> Result<Vec<(Target, App)>, Blocker> {
@@ -153,7 +153,13 @@ pub(super) fn places(
     with.map(place).collect()
 }
 
-fn empty_plan(facts: &Facts, verb: &str, part: Part, environment: &str, version: Version) -> Plan {
+pub(super) fn empty_plan(
+    facts: &Facts,
+    verb: &str,
+    part: Part,
+    environment: &str,
+    version: Version,
+) -> Plan {
     Plan {
         target: format!("{verb}-{environment}"),
         title: format!("{verb} {} in {environment}: {version}", part.name()),
@@ -248,13 +254,19 @@ pub(super) fn plan(
         built: true,
     };
     deploy.steps(wanted.part, &mut plan);
-    verify(
-        config,
-        (wanted.part, true),
-        &wanted.environment,
-        &mut plan,
-        &revision,
+    let seen = |on: bool, part: HostPart| match on {
+        true => {
+            let release = (&plan.version, revision.as_str());
+            places(config, part, release, Some(&wanted.environment))
+        }
+        false => Vec::new(),
+    };
+    let services = (
+        seen(wanted.part.backend(), HostPart::Backend),
+        seen(wanted.part.frontend(), HostPart::Frontend),
     );
+    let look = look(config, wanted.part, &wanted.environment, services);
+    plan.steps.push(look);
     Some(plan)
 }
 
@@ -292,20 +304,14 @@ fn not_there_yet(app: &AppConfig, git: &GitFacts, config: &Config) -> Option<Blo
     ))
 }
 
-/// Looks at what users now see. The parts are of one release where they go `together`.
-fn verify(
+/// The look at what users now see: on these places of the backend and of the frontend,
+/// and where the frontend is asked for at its address.
+pub(super) fn look(
     config: &Config,
-    (part, together): (Part, bool),
+    part: Part,
     environment: &str,
-    plan: &mut Plan,
-    revision: &str,
-) {
-    let places = |on: bool, part: HostPart| match on {
-        true => places(config, part, (&plan.version, revision), Some(environment)),
-        false => Vec::new(),
-    };
-    let hosts = places(part.backend(), HostPart::Backend);
-    let frontends = places(part.frontend() && together, HostPart::Frontend);
+    (hosts, frontends): (Vec<Place>, Vec<Place>),
+) -> Step {
     let frontend = config
         .app
         .as_ref()
@@ -322,15 +328,10 @@ fn verify(
         frontends,
         url,
     };
-    plan.steps.push(Step::new(
-        "verify",
-        Stage::Verify,
-        "see what users now see",
-        action,
-    ));
+    Step::new("verify", Stage::Verify, "see what users now see", action)
 }
 
-fn missing_part(app: &AppConfig, part: Part, blockers: &mut Vec<Blocker>) {
+pub(super) fn missing_part(app: &AppConfig, part: Part, blockers: &mut Vec<Blocker>) {
     for (missing, name) in [
         (part.backend() && app.backend.is_none(), "backend"),
         (part == Part::Frontend && app.frontend.is_none(), "frontend"),
@@ -342,144 +343,4 @@ fn missing_part(app: &AppConfig, part: Part, blockers: &mut Vec<Blocker>) {
             ));
         }
     }
-}
-
-pub(super) fn plan_rollback(
-    facts: &Facts,
-    config: &Config,
-    wanted: &RollbackRequest,
-    blockers: &mut Vec<Blocker>,
-) -> Option<Plan> {
-    let found = ready(facts, config, &wanted.environment, blockers);
-    let (app, environment) = found?;
-    missing_part(app, wanted.part, blockers);
-    let hosts = hosts_of(app, environment)
-        .map_err(|blocker| blockers.push(blocker))
-        .ok()?;
-    let pairs = pairs_before(facts, &hosts, wanted.part, blockers);
-    // Hosts that go back to the same go together, wave after wave.
-    let mut plan: Option<Plan> = None;
-    let mut commit = None;
-    for part in [Part::Backend, Part::Frontend] {
-        if wanted.part != Part::Both && wanted.part != part {
-            continue;
-        }
-        for (release, there) in &pairs_of(&pairs, part) {
-            let plan = plan.get_or_insert_with(|| {
-                empty_plan(
-                    facts,
-                    "rollback",
-                    wanted.part,
-                    &wanted.environment,
-                    release.version.clone(),
-                )
-            });
-            if part == Part::Backend {
-                commit.get_or_insert_with(|| release.commit.clone());
-            }
-            let deploy = Deploy {
-                hosts: there,
-                environment,
-                version: &release.version,
-                revision: &release.commit,
-                built: false,
-            };
-            deploy.steps(part, plan);
-        }
-    }
-    let mut plan = plan?;
-    if wanted.part.backend() {
-        data_back(facts, &hosts, &mut plan);
-    }
-    if let Some(commit) = commit {
-        let part = (wanted.part, false);
-        verify(config, part, &wanted.environment, &mut plan, &commit);
-    }
-    Some(plan)
-}
-
-/// What the release that is left has migrated, once nobody meets it any more.
-fn data_back(facts: &Facts, hosts: &[(Target, App)], plan: &mut Plan) {
-    let migrates = |(_, app): &&(Target, App)| {
-        let backend = app.backend.as_ref();
-        backend.is_some_and(|backend| backend.migrate.is_some())
-    };
-    // The first host migrates for all.
-    let Some((target, app)) = hosts.iter().find(migrates) else {
-        return;
-    };
-    if !undo_of(app) {
-        plan.notes.push(
-            "the migration has no `undo`: the data stay as they are, and the older release must bear that"
-                .to_owned(),
-        );
-        return;
-    }
-    let survey = facts.hosts.iter().find(|host| host.target == *target);
-    let left = survey
-        .and_then(|host| host.found.as_ref().ok())
-        .and_then(|found| found.running.as_ref());
-    let Some((version, left)) = left.and_then(|left| Some((left.version.parse().ok()?, left)))
-    else {
-        return;
-    };
-    let place = Place {
-        target: target.clone(),
-        app: app.clone(),
-        version,
-        revision: left.commit.clone(),
-        built: false,
-    };
-    plan.steps
-        .push(take_data_back(format!("data@{}", target.host), place));
-}
-
-/// What ran before on each host.
-fn pairs_before<'a>(
-    facts: &'a Facts,
-    hosts: &'a [(Target, App)],
-    part: Part,
-    blockers: &mut Vec<Blocker>,
-) -> Vec<(&'a (Target, App), &'a PastDeploy)> {
-    let mut pairs = Vec::new();
-    for host in &facts.hosts {
-        let Some(here) = hosts.iter().find(|(target, _)| *target == host.target) else {
-            continue;
-        };
-        let known = host.previous.as_ref().filter(|previous| {
-            (part.backend() && previous.backend.is_some())
-                || (part.frontend() && previous.frontend.is_some())
-        });
-        match known {
-            Some(previous) => pairs.push((here, previous)),
-            None => blockers.push(Blocker::new(
-                format!(
-                    "{}: no known-good release is recorded before the one that runs",
-                    host.target
-                ),
-                "deploy a released version by name: `deploy backend --version V`",
-            )),
-        }
-    }
-    pairs
-}
-
-/// The releases of one part, each with the hosts that go back to it.
-fn pairs_of(
-    pairs: &[(&(Target, App), &PastDeploy)],
-    part: Part,
-) -> Vec<(Release, Vec<(Target, App)>)> {
-    let mut releases: Vec<(Release, Vec<(Target, App)>)> = Vec::new();
-    for (host, pair) in pairs {
-        let release = match part {
-            Part::Frontend => &pair.frontend,
-            _ => &pair.backend,
-        };
-        let Some(release) = release else { continue };
-        match releases.iter_mut().find(|(known, _)| known == release) {
-            Some((_, there)) => there.push((*host).clone()),
-            None => releases.push((release.clone(), vec![(*host).clone()])),
-        }
-    }
-    releases
 }

@@ -13,6 +13,7 @@ mod commits;
 mod custom;
 mod deploy;
 mod edits;
+mod former;
 mod gates;
 mod host_files;
 mod hotfix;
@@ -23,6 +24,7 @@ mod prepare;
 mod promote;
 mod publish;
 mod release;
+mod rollback;
 mod version;
 mod waves;
 mod yank;
@@ -213,7 +215,7 @@ pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, B
     let plan = match request {
         Request::Release(wanted) => release::plan(facts, config, wanted, &mut blockers),
         Request::Deploy(wanted) => deploy::plan(facts, config, wanted, &mut blockers),
-        Request::Rollback(wanted) => deploy::plan_rollback(facts, config, wanted, &mut blockers),
+        Request::Rollback(wanted) => rollback::plan(facts, config, wanted, &mut blockers),
         Request::Yank(wanted) => yank::plan(facts, config, wanted, &mut blockers),
         Request::Hotfix(wanted) => hotfix::plan(facts, config, wanted, &mut blockers),
         Request::Prepare(wanted) => prepare::plan(facts, config, wanted, &mut blockers),
@@ -230,6 +232,7 @@ pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, B
                 )]));
             }
             plan.host_files = host_files::of(facts, &plan.steps);
+            former::settle(facts, &mut plan);
             Ok(plan)
         }
         _ => Err(Blockers(blockers)),

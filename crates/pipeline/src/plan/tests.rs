@@ -20,6 +20,7 @@ use crate::request::{ReleaseRequest, Request, YankRequest};
 use crate::{Config, Stage, TokenPlaces};
 
 mod builds;
+mod former;
 mod frontends;
 mod gates;
 mod targets;

@@ -159,6 +159,14 @@ impl Deploy<'_> {
         }
     }
 
+    /// The title of an upload: nothing is brought where the release is to be there.
+    fn brings(&self, place: &Place, title: String) -> String {
+        match self.built {
+            true => title,
+            false => format!("see that {} is still on {}", self.version, place.target),
+        }
+    }
+
     /// The backend's steps on one host; the id of the one that settles it.
     fn backend(
         &self,
@@ -173,8 +181,11 @@ impl Deploy<'_> {
         for (kind, stage, words) in SERVICE {
             let id = format!("backend.{}@{label}", name_of(&kind));
             let mut title = format!("{words} {}", place.target);
-            if kind == ServiceStep::Upload && self.built && builds(&place.app) {
-                title = format!("build the release from git on {}", place.target);
+            if kind == ServiceStep::Upload {
+                title = match self.built && builds(&place.app) {
+                    true => format!("build the release from git on {}", place.target),
+                    false => self.brings(&place, title),
+                };
             }
             if kind == ServiceStep::Switch {
                 title.push_str(switched_by(place.app.backend.as_ref()));
@@ -219,7 +230,11 @@ impl Deploy<'_> {
         let mut last = before.contains(&own).then_some(own);
         for (kind, _, words) in SERVICE {
             let id = format!("frontend.{}@{label}", name_of(&kind));
-            let mut title = format!("the frontend: {words} {}", place.target);
+            let mut title = format!("{words} {}", place.target);
+            if kind == ServiceStep::Upload {
+                title = self.brings(&place, title);
+            }
+            title.insert_str(0, "the frontend: ");
             if kind == ServiceStep::Switch {
                 title.push_str(switched_by(place.app.settings(HostPart::Frontend)));
             }
@@ -245,7 +260,10 @@ impl Deploy<'_> {
         let mut needed = confirmed.contains(&own).then_some(own);
         for (kind, words) in FRONTEND {
             let id = format!("frontend.{}@{label}", name_of(&kind));
-            let title = format!("{words} {}", place.target);
+            let mut title = format!("{words} {}", place.target);
+            if kind == FrontendStep::Upload {
+                title = self.brings(&place, title);
+            }
             let action = Action::Frontend {
                 step: kind,
                 place: place.clone(),

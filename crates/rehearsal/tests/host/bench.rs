@@ -318,7 +318,12 @@ impl Bench {
 
     /// Load on the public port, until it is stopped.
     pub(crate) fn load(&self) -> Load {
-        let address = (self.host.address(), self.host.public_port()).into();
+        self.load_at(self.host.public_port())
+    }
+
+    /// Load on a port, until it is stopped.
+    pub(crate) fn load_at(&self, port: u16) -> Load {
+        let address = (self.host.address(), port).into();
         let paths = LoadPaths {
             get: "/version".into(),
             post: Some(Post {

@@ -297,7 +297,7 @@ fn a_build_outlives_a_killed_client() {
 /// A client that is killed while its host builds.
 fn killed(here: &Builds, deploy: &Deploy) {
     let begun = here.bench.deploy_by(&deploy.release.commit, RUN);
-    let mut client = Client::begin(&here.bench, &begun, None);
+    let mut client = Client::begin(&here.bench, Part::Backend, &begun, None);
     client.reaches(ServiceStep::Upload);
     eventually("the build is under way", || here.trace("builds").is_some());
     client.kill();

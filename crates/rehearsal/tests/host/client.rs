@@ -1,5 +1,5 @@
 //! A client in a process of its own, so that it can be lost: this test program with
-//! another first word. It obeys a plan of the backend's steps as the command line does,
+//! another first word. It obeys a plan of a service's steps as the command line does,
 //! with the pipeline's own run, journal and wish to stop, and says which step it begins
 //! and how its run ended.
 
@@ -82,14 +82,16 @@ pub(crate) struct Client {
 }
 
 impl Client {
-    /// Begins to deploy, in a checkout of its own. Without an artifact the host builds it.
+    /// Begins to deploy a part, in a checkout of its own. Without an artifact the host builds
+    /// it.
     pub(crate) fn begin<'a>(
         bench: &Bench,
+        part: Part,
         deploy: &Deploy,
         artifact: impl Into<Option<&'a Artifact>>,
     ) -> Client {
         let checkout = checkout(bench, &deploy.owner);
-        let plan = plan(deploy);
+        let plan = plan(part, deploy);
         let text = serde_json::to_string(&plan).unwrap();
         std::fs::write(checkout.join("plan.json"), text).unwrap();
         if let Some(artifact) = artifact.into() {
@@ -97,7 +99,7 @@ impl Client {
             let built = checkout.join(".git/stagegate").join(&plan.target);
             let built = built.join("built");
             std::fs::create_dir_all(&built).unwrap();
-            let binary = &bench.app.backend.as_ref().unwrap().binary;
+            let binary = &bench.app.settings(part).unwrap().binary;
             std::fs::copy(&artifact.path, built.join(binary)).unwrap();
         }
         let mut process = Command::new(std::env::current_exe().unwrap())
@@ -113,7 +115,7 @@ impl Client {
 
     /// Whose run its deploy is, on the host.
     pub(crate) fn owner(deploy: &Deploy) -> String {
-        let plan = plan(deploy);
+        let plan = plan(Part::Backend, deploy);
         format!("{}@{}", plan.target, plan.at.as_second())
     }
 
@@ -202,8 +204,8 @@ fn checkout(bench: &Bench, name: &str) -> Utf8PathBuf {
     place
 }
 
-/// The backend's steps, one after the other.
-fn plan(deploy: &Deploy) -> Plan {
+/// The part's steps, one after the other.
+fn plan(part: Part, deploy: &Deploy) -> Plan {
     let place = Place {
         target: deploy.target.clone(),
         app: deploy.app.clone(),
@@ -221,7 +223,7 @@ fn plan(deploy: &Deploy) -> Plan {
         bears: 0,
         no_return: false,
         action: Action::Service {
-            part: Part::Backend,
+            part,
             step,
             place: place.clone(),
         },

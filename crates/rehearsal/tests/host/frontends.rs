@@ -2,7 +2,7 @@
 //! switch, the lease and the record are the app's, and a way back restores the pair.
 
 use stagegate_deploy::{
-    DeployError, Frontend, Health, Limits, Part, PastDeploy, Service, ServiceStep,
+    Deploy, DeployError, Frontend, Health, Limits, Part, PastDeploy, Service, ServiceStep,
     previous_known_good, revert, status, survey, take_back,
 };
 
@@ -25,10 +25,14 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
     ),
     ("a_reboot_settles_both_services", a_reboot_settles_both),
     ("a_pair_of_services_is_taken_back", a_pair_is_taken_back),
+    (
+        "no_request_of_a_frontends_users_fails_there_and_back",
+        no_request_fails_there_and_back,
+    ),
 ];
 
 /// A bench whose app has a frontend that is a service: the guestbook's program once more.
-fn bench() -> Bench {
+pub(crate) fn bench() -> Bench {
     let mut bench = Bench::new(Vec::new());
     let backend = bench.backend().clone();
     bench.app.frontend = Some(Frontend::Service(Box::new(Service {
@@ -43,12 +47,12 @@ fn bench() -> Bench {
     bench
 }
 
-fn frontend(bench: &mut Bench) -> &mut Service {
+pub(crate) fn frontend(bench: &mut Bench) -> &mut Service {
     let frontend = bench.app.frontend.as_mut().unwrap();
     frontend.service_mut().unwrap()
 }
 
-fn deploy(bench: &Bench, part: Part, commit: &str) {
+pub(crate) fn deploy(bench: &Bench, part: Part, commit: &str) {
     let (deploy, program) = (bench.deploy(commit), bench.program());
     bench
         .run_service(part, &deploy, Some(&program), &ServiceStep::ALL)
@@ -56,7 +60,7 @@ fn deploy(bench: &Bench, part: Part, commit: &str) {
 }
 
 /// Which commits' programs run, backend and frontend; each answers at its own port.
-fn serving(bench: &Bench) -> (Option<String>, Option<String>) {
+pub(crate) fn serving(bench: &Bench) -> (Option<String>, Option<String>) {
     let frontend = bench
         .get_from(bench.host.frontend_port(), "/health")
         .and_then(|_| status(&bench.connect(), &bench.app).unwrap().frontend)
@@ -256,4 +260,54 @@ fn a_pair_is_taken_back() {
     check_settled(&bench, FIRST, FIRST, &records);
     let again = take_back(&bench.connect(), &second, &mut |_| {}).unwrap();
     assert_eq!(again, "nothing of this run is there");
+}
+
+fn no_request_fails_there_and_back() {
+    let bench = bench();
+    deploy(&bench, Part::Backend, FIRST);
+    deploy(&bench, Part::Frontend, FIRST);
+    let port = bench.host.frontend_port();
+    let load = bench.load_at(port);
+    eventually("there is load", || load.sent() > 50);
+    deploy(&bench, Part::Backend, SECOND);
+    deploy(&bench, Part::Frontend, SECOND);
+    assert_eq!(serving(&bench), (Some("2".into()), Some("2".into())));
+    // Back again as a rollback goes: the frontend, then its backend, and no artifact.
+    let past = previous_known_good(&bench.connect(), &bench.app).unwrap();
+    let past = past.unwrap();
+    for (part, release) in [
+        (Part::Frontend, past.frontend),
+        (Part::Backend, past.backend),
+    ] {
+        let back = Deploy {
+            release: release.unwrap(),
+            ..bench.deploy_by(FIRST, "run-back")
+        };
+        assert_eq!(back.release.commit, FIRST);
+        bench
+            .run_service(part, &back, None, &ServiceStep::ALL)
+            .unwrap();
+    }
+    let before = load.sent();
+    eventually("the load goes on", || load.sent() > before + 20);
+    let samples = load.stop();
+    let failed: Vec<_> = samples.iter().filter(|sample| sample.failed()).collect();
+    let (lost, sent) = (failed.len(), samples.len());
+    assert_eq!(lost, 0, "{lost} of {sent} failed: {failed:?}");
+    let records = [
+        "backend 1 confirmed",
+        "frontend 1 confirmed",
+        "backend 2 confirmed",
+        "frontend 2 confirmed",
+        "frontend 1 confirmed",
+        "backend 1 confirmed",
+    ];
+    check_settled(&bench, FIRST, FIRST, &records);
+    // Every posted entry is there once.
+    let posted = samples
+        .iter()
+        .filter(|sample| format!("{:?}", sample.kind).starts_with("Post"));
+    let entries = bench.get_from(port, "/entries").unwrap();
+    let entries: Vec<String> = serde_json::from_str(&entries).unwrap();
+    assert_eq!(entries.len(), posted.count());
 }

@@ -37,7 +37,8 @@ fn of_two_deploys_at_once_one_waits() {
     bench.deploy_backend(FIRST);
     let program = bench.program();
     let commits = [SECOND, THIRD];
-    let clients = commits.map(|commit| Client::begin(&bench, &bench.deploy(commit), &program));
+    let clients =
+        commits.map(|commit| Client::begin(&bench, Part::Backend, &bench.deploy(commit), &program));
     let ended = clients.map(Client::end);
     let refused = |said: &str| said.contains("is being deployed to by run-");
     let (winner, loser) = match &ended {

@@ -4,11 +4,12 @@
 
 use std::time::Duration;
 
-use stagegate_deploy::{Method, ServiceStep};
+use stagegate_deploy::{Method, Part, Service, ServiceStep};
 use stagegate_pipeline::RunEnd;
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
 use super::client::Client;
+use super::frontends;
 use super::machine::Machine;
 use super::real::RealHost;
 use super::tally;
@@ -26,13 +27,15 @@ enum Blow {
 }
 
 macro_rules! at_every_step {
-    ($method:ident; $($name:literal: $blow:ident at $step:ident,)*) => {
-        &[$(($name, || lost(Method::$method, Blow::$blow, ServiceStep::$step))),*]
+    ($part:ident by $method:ident; $($name:literal: $blow:ident at $step:ident,)*) => {
+        &[$(($name, || {
+            lost(Part::$part, Method::$method, Blow::$blow, ServiceStep::$step);
+        })),*]
     };
 }
 
 /// On real hosts.
-pub(crate) const SCENARIOS: &[super::Scenario] = at_every_step![Nft;
+pub(crate) const SCENARIOS: &[super::Scenario] = at_every_step![Backend by Nft;
     "a_client_cancelled_in_a_long_watch": CancelALongWatch at Stabilise,
     "a_client_killed_while_it_uploads": Kill at Upload,
     "a_client_killed_while_it_starts_a_slot": Kill at Start,
@@ -58,7 +61,7 @@ pub(crate) const SCENARIOS: &[super::Scenario] = at_every_step![Nft;
 ];
 
 /// Where a listener is handed on, more than one thing happens between two slots.
-pub(crate) const BY_A_LISTENER: &[super::Scenario] = at_every_step![Socket;
+pub(crate) const BY_A_LISTENER: &[super::Scenario] = at_every_step![Backend by Socket;
     "by_socket_a_client_killed_while_it_switches": Kill at Switch,
     "by_socket_a_client_killed_while_it_watches": Kill at Stabilise,
     "by_socket_a_client_killed_while_it_confirms": Kill at Confirm,
@@ -66,23 +69,32 @@ pub(crate) const BY_A_LISTENER: &[super::Scenario] = at_every_step![Socket;
     "by_socket_a_power_cut_while_confirming": Power at Confirm,
 ];
 
+/// A frontend that is a service is the same code with other names: whether they are the right
+/// ones shows where something is left.
+pub(crate) const OF_A_FRONTEND: &[super::Scenario] = at_every_step![Frontend by Nft;
+    "a_frontends_client_killed_while_it_starts_a_slot": Kill at Start,
+    "a_frontends_client_killed_while_it_switches": Kill at Switch,
+    "a_frontends_client_killed_while_it_watches": Kill at Stabilise,
+    "a_frontends_power_cut_while_watching": Power at Stabilise,
+    "a_frontends_network_cut_while_switching": Network at Switch,
+];
+
 /// From the step's beginning to the blow; steps take some hundred milliseconds.
 const INTO_THE_STEP: Duration = Duration::from_millis(60);
 
-fn lost(method: Method, blow: Blow, step: ServiceStep) {
-    let mut bench = Bench::new(Vec::new());
-    bench.backend().switch = method;
-    bench.deploy_backend(FIRST);
+fn lost(part: Part, method: Method, blow: Blow, step: ServiceStep) {
+    let mut bench = before(part, method);
     let patient = bench.app.clone();
     bench.app.lease_seconds = 10;
-    bench.backend().stabilise_seconds = 2;
-    bench.backend().revert_after_seconds = 10;
+    let settings = settings(&mut bench, part);
+    settings.stabilise_seconds = 2;
+    settings.revert_after_seconds = 10;
     if blow == Blow::CancelALongWatch {
         // Twice what a cancelled client has.
-        bench.backend().stabilise_seconds = 20;
-        bench.backend().revert_after_seconds = 22;
+        settings.stabilise_seconds = 20;
+        settings.revert_after_seconds = 22;
     }
-    let mut client = Client::begin(&bench, &bench.deploy(SECOND), &bench.program());
+    let mut client = Client::begin(&bench, part, &bench.deploy(SECOND), &bench.program());
     client.reaches(step);
     std::thread::sleep(INTO_THE_STEP);
     let host = real(&bench);
@@ -101,20 +113,57 @@ fn lost(method: Method, blow: Blow, step: ServiceStep) {
     }
     host.wait_until_up();
     eventually("nothing is under way", || is_quiet(&bench));
-    let ended = known(&bench);
+    let ended = known(&bench, part);
     // The same run goes on from there.
     bench.app = patient;
     let deploy = bench.deploy_by(SECOND, &Client::owner(&bench.deploy(SECOND)));
     bench
-        .run_backend(&deploy, Some(&bench.program()), &ServiceStep::ALL)
+        .run_service(part, &deploy, Some(&bench.program()), &ServiceStep::ALL)
         .unwrap();
-    assert_eq!(bench.serving().as_deref(), Some("2"));
-    assert_eq!(bench.outcomes().last().unwrap(), "2 confirmed");
+    assert_eq!(serving(&bench, part).as_deref(), Some("2"));
+    assert_eq!(outcomes(&bench, part).last().unwrap(), "2 confirmed");
     eventually("nothing is under way after it", || is_quiet(&bench));
     match how {
         Some(how) => tally::ended(format!("the client {how}; {ended}")),
         None => tally::ended(ended),
     }
+}
+
+/// A host with the first release of the part, and all that its second one stands on.
+fn before(part: Part, method: Method) -> Bench {
+    let mut bench = match part {
+        Part::Backend => Bench::new(Vec::new()),
+        Part::Frontend => frontends::bench(),
+    };
+    settings(&mut bench, part).switch = method;
+    bench.deploy_backend(FIRST);
+    if part == Part::Frontend {
+        frontends::deploy(&bench, part, FIRST);
+        bench.deploy_backend(SECOND);
+    }
+    bench
+}
+
+fn settings(bench: &mut Bench, part: Part) -> &mut Service {
+    match part {
+        Part::Backend => bench.backend(),
+        Part::Frontend => frontends::frontend(bench),
+    }
+}
+
+/// Which release of the part answers its users.
+fn serving(bench: &Bench, part: Part) -> Option<String> {
+    match part {
+        Part::Backend => bench.serving(),
+        Part::Frontend => frontends::serving(bench).1,
+    }
+}
+
+/// How each deploy of the part ended.
+fn outcomes(bench: &Bench, part: Part) -> Vec<String> {
+    let all = bench.history().into_iter().zip(bench.outcomes());
+    let own = all.filter(|(record, _)| record.part == part);
+    own.map(|(_, outcome)| outcome).collect()
 }
 
 /// Cancels the client; how it went, in words.
@@ -137,14 +186,18 @@ fn real(bench: &Bench) -> &RealHost {
     }
 }
 
-/// One backend, and nothing that could change this by itself.
+/// One of each service, and nothing that could change this by itself.
 fn is_quiet(bench: &Bench) -> bool {
-    let own = "systemctl list-units --all --plain --no-legend 'guestbook-*' | \
-        grep -v -e 'guestbook-backend@' -e guestbook-switch.service -e 'guestbook-listener[.]' || true";
+    let own = "systemctl list-units --all --plain --no-legend 'guestbook-*' 'guestbook.frontend-*' | \
+        grep -v -e 'guestbook-backend@' -e 'guestbook-frontend@' -e -switch.service \
+        -e 'guestbook-listener[.]' || true";
     let host = real(bench);
+    let services = Part::ALL.map(|part| bench.app.settings(part)).into_iter();
+    let armed = ["switch/armed", "frontend/switch/armed"];
+    let armed = armed.map(|file| bench.on_host(&format!("opt/guestbook/{file}")));
     host.try_inside(own).is_ok_and(|units| units.is_empty())
-        && host.processes().len() == 1
-        && !bench.on_host("opt/guestbook/switch/armed").exists()
+        && host.processes().len() == services.flatten().count()
+        && !armed.iter().any(|file| file.exists())
         && lease_has_ended(bench)
 }
 
@@ -161,9 +214,9 @@ fn now() -> u64 {
 }
 
 /// Users meet what the record says was confirmed last; in words.
-fn known(bench: &Bench) -> String {
-    let serving = bench.serving().expect("a release serves users");
-    let outcomes = bench.outcomes();
+fn known(bench: &Bench, part: Part) -> String {
+    let serving = serving(bench, part).expect("a release serves users");
+    let outcomes = outcomes(bench, part);
     let confirmed = outcomes.iter().rev().find(|o| o.ends_with("confirmed"));
     assert_eq!(
         confirmed,
@@ -174,6 +227,10 @@ fn known(bench: &Bench) -> String {
     assert_eq!(outcomes[0], "1 confirmed");
     assert!(outcomes[1..].iter().all(own), "{outcomes:?}");
     let which = if serving == "1" { "old" } else { "new" };
+    if part == Part::Frontend {
+        // It was confirmed before this one began, so it is not this one's to take along.
+        assert_eq!(bench.serving().as_deref(), Some("2"));
+    }
     format!(
         "the {which} release ({}); then resumed",
         outcomes.join(", ")

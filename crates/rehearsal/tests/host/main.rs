@@ -12,6 +12,7 @@ mod client;
 mod deploys;
 mod drift;
 mod faults;
+mod forms;
 mod frontends;
 mod intrusions;
 mod jump;
@@ -63,6 +64,7 @@ fn main() -> ExitCode {
     all.extend(faults::SCENARIOS);
     all.extend(ways_back::SCENARIOS);
     all.extend(frontends::SCENARIOS);
+    all.extend(forms::SCENARIOS);
     all.extend(switches::SCENARIOS);
     all.extend(migrations::SCENARIOS);
     all.extend(drift::SCENARIOS);
@@ -80,6 +82,7 @@ fn main() -> ExitCode {
         all.extend(switches::OF_REAL_HOSTS);
         all.extend(lost::SCENARIOS);
         all.extend(lost::BY_A_LISTENER);
+        all.extend(lost::OF_A_FRONTEND);
         all.extend(intrusions::OF_REAL_HOSTS);
         all.extend(programs::OF_REAL_HOSTS);
         all.extend(builds::OF_REAL_HOSTS);

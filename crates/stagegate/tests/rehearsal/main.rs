@@ -23,6 +23,7 @@ mod hosts;
 mod hotfix;
 mod kill;
 mod notify;
+mod pairs;
 mod prepare;
 mod process;
 mod promotion;

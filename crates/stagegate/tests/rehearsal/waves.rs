@@ -87,7 +87,7 @@ impl TwoHosts {
 }
 
 /// A release that is only committed and tagged, to be deployed by name.
-fn commit_a_version(world: &World, version: &str) {
+pub(crate) fn commit_a_version(world: &World, version: &str) {
     let root = world.root();
     let manifest = root.join("Cargo.toml");
     let text = std::fs::read_to_string(&manifest).unwrap();

@@ -174,6 +174,7 @@ fn a_rollback_brings_each_host_its_own_pair() {
         at: Timestamp::UNIX_EPOCH,
         backend: Some(release(backend)),
         frontend: Some(release("1.0.0")),
+        frontend_listens: false,
     };
     let surveys = hosts.unwrap().into_iter().zip(["1.1.0", "1.0.0", "1.1.0"]);
     let facts = Facts {
@@ -206,9 +207,27 @@ fn a_rollback_brings_each_host_its_own_pair() {
     }
     let after = &step(&made, "backend.upload@c").after;
     assert_eq!(after[..], ["backend.confirm@a"]);
-    // One release after the other, and the bundles, which are the same, at the end.
+    // The bundles, which are the same, before any backend, and one release after the other.
     let groups: Vec<usize> = made.groups().iter().map(|group| group.len()).collect();
-    assert_eq!(groups, [12, 6, 6, 1]);
+    assert_eq!(groups, [6, 12, 6, 1]);
+    let begins = made.groups().into_iter().map(|group| group[0].id.clone());
+    let begins: Vec<String> = begins.collect();
+    let expected = [
+        "frontend.upload@a",
+        "backend.upload@a",
+        "backend.upload@b",
+        "verify",
+    ];
+    assert_eq!(begins, expected);
+    // Each is looked at for what it went back to.
+    let Action::Outcome { hosts, .. } = &step(&made, "verify").action else {
+        panic!("a look");
+    };
+    let seen: Vec<_> = hosts
+        .iter()
+        .map(|place| place.version.to_string())
+        .collect();
+    assert_eq!(seen, ["1.1.0", "1.0.0", "1.1.0"]);
     assert!(
         made.way_back.is_empty(),
         "what goes back does not go back again"
@@ -241,6 +260,7 @@ fn a_rollback_takes_the_data_back_where_that_is_declared() {
             at: Timestamp::UNIX_EPOCH,
             backend: Some(backend),
             frontend: None,
+            frontend_listens: false,
         };
         let host = HostSurvey {
             target,
@@ -278,7 +298,7 @@ fn a_rollback_takes_the_data_back_where_that_is_declared() {
     check("", &["verify"], 1);
 }
 
-fn a_good_host(target: &str) -> HostFacts {
+pub(crate) fn a_good_host(target: &str) -> HostFacts {
     HostFacts {
         target: target.to_owned(),
         systemd: Some("systemd 252".to_owned()),
@@ -295,6 +315,7 @@ fn a_good_host(target: &str) -> HostFacts {
         armed: None,
         running_frontend: None,
         armed_frontend: None,
+        former_bundle: None,
         foreign_ports: Vec::new(),
         proxy_problems: Vec::new(),
         build_problems: None,
