@@ -8,6 +8,7 @@ use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
 use camino::Utf8Path;
+use rustix::net::sockopt;
 use ssh2::{MethodType, Session};
 
 use crate::error::ConnectError;
@@ -21,8 +22,12 @@ use crate::target::Target;
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long the SSH handshake and each authentication may take.
 const HANDSHAKE_LIMIT_MS: u32 = 20_000;
-/// Seconds between keep-alive messages on a quiet connection.
-const KEEPALIVE_SECONDS: u32 = 15;
+/// A connection may be quiet as long, then it is asked whether it is there.
+const QUIET: Duration = Duration::from_secs(15);
+/// Between two such questions.
+const ASKED_AGAIN: Duration = Duration::from_secs(5);
+/// So many may stay without an answer.
+const UNANSWERED: u32 = 3;
 
 /// An authenticated session, and the process that it goes through, if any.
 pub(crate) struct Connection {
@@ -63,7 +68,6 @@ pub(crate) fn open(target: &Target) -> Result<Connection, ConnectError> {
     })?;
     check_host_key(&session, &way, &known)?;
     admit(&session, target, &way)?;
-    session.set_keepalive(true, KEEPALIVE_SECONDS);
     Ok(Connection { session, proxy })
 }
 
@@ -73,12 +77,26 @@ fn dial(way: &Way) -> std::io::Result<TcpStream> {
         match TcpStream::connect_timeout(&address, CONNECT_LIMIT) {
             Ok(stream) => {
                 stream.set_nodelay(true)?;
+                keep_alive(&stream)?;
                 return Ok(stream);
             }
             Err(error) => last = error,
         }
     }
     Err(last)
+}
+
+/// Lets the kernel find out that the other side is gone, also while a command is silent.
+/// libssh2's own messages end whatever waits for an answer when the next one is due
+/// (`_libssh2_wait_socket` in its `session.c`), however long that may wait.
+fn keep_alive(stream: &TcpStream) -> std::io::Result<()> {
+    sockopt::set_tcp_keepidle(stream, QUIET)?;
+    sockopt::set_tcp_keepintvl(stream, ASKED_AGAIN)?;
+    sockopt::set_tcp_keepcnt(stream, UNANSWERED)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    let longest = QUIET + ASKED_AGAIN * UNANSWERED;
+    let longest = u32::try_from(longest.as_millis()).unwrap_or(u32::MAX);
+    Ok(sockopt::set_tcp_user_timeout(stream, longest)?)
 }
 
 /// The keys that are known for the host.

@@ -4,7 +4,12 @@
 //! needed: `prerouting` sees what comes from outside, `output` what the host itself
 //! sends. `fib daddr type local` keeps the rules off connections that merely pass
 //! through the host, or leave it for another host's same port. Established connections
-//! are not touched: conntrack keeps each on the slot that it began on.
+//! are not touched: conntrack keeps each on the slot that it began on, and only a
+//! connection's first packet is redirected, for one that began before there were rules is
+//! new to conntrack with any packet.
+
+/// Matches the packet that begins a connection.
+const FIRST: &str = "tcp flags & (fin | syn | rst | ack) == syn";
 
 /// The rules that lead from the public port to another one of the host.
 pub(crate) fn ruleset(table: &str, public: u16, port: u16) -> String {
@@ -12,7 +17,7 @@ pub(crate) fn ruleset(table: &str, public: u16, port: u16) -> String {
         format!(
             "\tchain {hook} {{\n\
              \t\ttype nat hook {hook} priority -100; policy accept;\n\
-             \t\tfib daddr type local tcp dport {public} redirect to :{port}\n\t}}\n"
+             \t\tfib daddr type local {FIRST} tcp dport {public} redirect to :{port}\n\t}}\n"
         )
     };
     format!(

@@ -115,6 +115,13 @@ fn jump(target: &Target, way: &Way, hops: &[String]) -> Result<(Command, String)
         None => command.args(["-F", "none"]),
     };
     command.args(["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]);
+    // A way that is cut is noticed as soon as one without jump hosts.
+    command.args([
+        "-o",
+        "ServerAliveInterval=10",
+        "-o",
+        "ServerAliveCountMax=3",
+    ]);
     if let Some(file) = &target.known_hosts {
         command.args(["-o", &format!("UserKnownHostsFile=\"{file}\"")]);
     }

@@ -1,7 +1,8 @@
 //! nft rules, as far as a switch of one port needs them, applied as one transaction.
 //!
-//! Understood are: adding and deleting an `inet` table, and a table with exactly the
-//! chains `prerouting` and `output`, each redirecting one local port to the same other.
+//! Understood are: adding, flushing and deleting an `inet` table, and a table with exactly
+//! the chains `prerouting` and `output`, each redirecting what begins at one local port to
+//! the same other.
 //! Everything else is refused, and then nothing of the file is applied.
 
 use std::collections::BTreeMap;
@@ -12,6 +13,9 @@ pub(super) struct Redirect {
     pub(super) from: u16,
     pub(super) to: u16,
 }
+
+/// What matches the packet that begins a connection, word by word as `nft` takes it.
+const FIRST: &str = "tcp flags & (fin | syn | rst | ack) == syn";
 
 /// The tables, each with its redirect or still empty.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -41,6 +45,15 @@ impl Ruleset {
                     }
                     rest = tail;
                 }
+                ["flush", "table", "inet", name, tail @ ..] => {
+                    let Some(table) = next.tables.get_mut(*name) else {
+                        return Err(format!(
+                            "Could not process rule: there is no table inet {name}"
+                        ));
+                    };
+                    *table = None;
+                    rest = tail;
+                }
                 ["table", "inet", name, "{", tail @ ..] => {
                     let (redirect, tail) = table(tail)?;
                     let table = next.tables.entry(named(name)?).or_default();
@@ -67,7 +80,7 @@ impl Ruleset {
                         .map(|hook| {
                             format!(
                                 "\tchain {hook} {{\n\t\ttype nat hook {hook} priority -100; policy accept;\n\
-                                 \t\tfib daddr type local tcp dport {from} redirect to :{to}\n\t}}\n"
+                                 \t\tfib daddr type local {FIRST} tcp dport {from} redirect to :{to}\n\t}}\n"
                             )
                         })
                         .concat()
@@ -164,6 +177,7 @@ fn chain<'a, 'b>(name: &str, rest: &'a [&'b str]) -> Result<(Redirect, &'a [&'b 
         "daddr",
         "type",
         "local",
+        first @ ..,
         "tcp",
         "dport",
         from,
@@ -174,6 +188,9 @@ fn chain<'a, 'b>(name: &str, rest: &'a [&'b str]) -> Result<(Redirect, &'a [&'b 
     else {
         return Err(format!("the chain `{}`", words.join(" ")));
     };
+    if first.join(" ") != FIRST {
+        return Err(format!("what the chain matches: `{}`", first.join(" ")));
+    }
     let port = |text: &str| match text.parse::<u16>() {
         Ok(0) | Err(_) => Err(format!("the port `{text}`")),
         Ok(port) => Ok(port),
@@ -225,6 +242,8 @@ mod tests {
                 to: 8082
             })
         );
+        let flushed = second.after("flush table inet t\n").unwrap();
+        assert_eq!(flushed.tables["t"], None);
         let none = second
             .after("add table inet t\ndelete table inet t\n")
             .unwrap();
@@ -241,6 +260,9 @@ mod tests {
         check("delete table inet t", "there is no table");
         check("add table ip t", "add table ip");
         check("add table inet a;b", "`b");
+        check("flush table inet t", "there is no table");
+        check(&redirect(8080, 8081).replace("== syn", "== ack"), "matches");
+        check(&redirect(8080, 8081).replace(FIRST, ""), "matches");
         check(
             &redirect(8080, 8081).replace("accept", "drop"),
             "policy drop",

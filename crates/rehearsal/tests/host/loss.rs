@@ -17,13 +17,23 @@ use super::traffic::{Counts, Traffic};
 
 pub(crate) const SCENARIOS: &[super::Scenario] = &[
     ("no_request_fails_in_any_cell_of_the_matrix", || {
-        without_loss("nft", |_| {});
+        without_loss("nft", |_, _| {});
     }),
     ("by_a_listener_no_request_fails_either", || {
-        without_loss("socket", |bench| bench.backend().switch = Method::Socket);
+        without_loss("socket", |bench, _| {
+            bench.backend().switch = Method::Socket;
+        });
+    }),
+    ("from_rules_to_a_listener_no_request_fails_either", || {
+        without_loss("nft ↔ socket", |bench, number| {
+            bench.backend().switch = match number % 2 {
+                0 => Method::Nft,
+                _ => Method::Socket,
+            };
+        });
     }),
     ("behind_haproxy_no_request_fails_either", || {
-        without_loss("haproxy", |bench| bench.behind(Preset::Haproxy));
+        without_loss("haproxy", first(|bench| bench.behind(Preset::Haproxy)));
     }),
     (
         "behind_nginx_only_its_own_race_loses_requests",
@@ -59,21 +69,30 @@ fn commit(number: usize) -> String {
     format!("{number:07x}{:033}", 0)
 }
 
-/// A first deploy, traffic from two places, deploys, and as many ways back.
-fn measure(method: &'static str, prepare: impl Fn(&mut Bench)) -> (Bench, Measured) {
+/// Prepares the host before its first deploy, and no other.
+fn first(prepare: impl Fn(&mut Bench)) -> impl Fn(&mut Bench, usize) {
+    move |bench, number| {
+        if number == 0 {
+            prepare(bench);
+        }
+    }
+}
+
+/// A first deploy, traffic from two places, deploys, and as many ways back; each is
+/// prepared by its number.
+fn measure(method: &'static str, prepare: impl Fn(&mut Bench, usize)) -> (Bench, Measured) {
     let (mut bench, other) = Bench::two();
-    prepare(&mut bench);
+    let program = bench.program();
+    let next = |bench: &mut Bench, number: usize, steps: &[ServiceStep]| {
+        prepare(bench, number);
+        let deploy = bench.deploy_by(&commit(number), &format!("run-{number}"));
+        bench.run_backend(&deploy, Some(&program), steps).unwrap();
+        deploy
+    };
+    next(&mut bench, 0, &ServiceStep::ALL);
     let (Machine::Real(host), Machine::Real(elsewhere)) = (&bench.host, &other.host) else {
         panic!("the matrix is measured on real hosts");
     };
-    let program = bench.program();
-    let whole = |number: usize| {
-        let deploy = bench.deploy_by(&commit(number), &format!("run-{number}"));
-        bench
-            .run_backend(&deploy, Some(&program), &ServiceStep::ALL)
-            .unwrap();
-    };
-    whole(0);
     let port = bench.host.public_port();
     let from_outside = Traffic::begin(
         Some(&elsewhere.enter_script()),
@@ -82,13 +101,10 @@ fn measure(method: &'static str, prepare: impl Fn(&mut Bench)) -> (Bench, Measur
     let loopback = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
     let from_inside = Traffic::begin(Some(&host.enter_script()), loopback);
     for number in 1..=deploys() {
-        whole(number);
+        next(&mut bench, number, &ServiceStep::ALL);
     }
     for number in deploys() + 1..=2 * deploys() {
-        let deploy = bench.deploy_by(&commit(number), &format!("run-{number}"));
-        bench
-            .run_backend(&deploy, Some(&program), UNTIL_STABLE)
-            .unwrap();
+        let deploy = next(&mut bench, number, UNTIL_STABLE);
         revert(
             Part::Backend,
             &bench.connect(),
@@ -110,7 +126,7 @@ fn measure(method: &'static str, prepare: impl Fn(&mut Bench)) -> (Bench, Measur
 /// A reload of nginx before 1.27.4 closes kept connections that are idle just then, and a
 /// request that is arriving on one is lost. Nothing else may be.
 fn behind_nginx_only_its_own_race_loses_requests() {
-    let (_, counts) = measure("nginx", |bench| bench.behind(Preset::Nginx));
+    let (_, counts) = measure("nginx", first(|bench| bench.behind(Preset::Nginx)));
     for (place, counts) in &counts {
         for (what, count) in counts.iter().filter(|(what, _)| !what.contains("kept")) {
             let why = &count.why;
@@ -122,7 +138,7 @@ fn behind_nginx_only_its_own_race_loses_requests() {
 /// A reload of Caddy 2.6 closes every WebSocket, and says so to both ends; idle kept
 /// connections as nginx does.
 fn behind_caddy_websockets_are_closed() {
-    let (_, counts) = measure("caddy", |bench| bench.behind(Preset::Caddy));
+    let (_, counts) = measure("caddy", first(|bench| bench.behind(Preset::Caddy)));
     for (place, counts) in &counts {
         for (what, count) in counts.iter().filter(|(what, _)| !what.contains("kept")) {
             let why = &count.why;
@@ -137,13 +153,15 @@ fn behind_caddy_websockets_are_closed() {
 
 /// What fails is the price of that method, and is there to be seen.
 fn what_a_restart_costs() {
-    let (_, counts) = measure("restart", |bench| bench.backend().switch = Method::Restart);
+    let (_, counts) = measure("restart", |bench, _| {
+        bench.backend().switch = Method::Restart;
+    });
     let failed = counts.iter().flat_map(|(_, counts)| counts.values());
     let failed: usize = failed.map(|count| count.failed).sum();
     assert!(failed > 0, "a restart that loses nothing was none");
 }
 
-fn without_loss(method: &'static str, prepare: impl Fn(&mut Bench)) {
+fn without_loss(method: &'static str, prepare: impl Fn(&mut Bench, usize)) {
     let (bench, counts) = measure(method, prepare);
     for (place, counts) in &counts {
         for (what, count) in counts {

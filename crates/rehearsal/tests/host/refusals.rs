@@ -32,6 +32,10 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
         "a_killed_command_is_no_success",
         a_killed_command_is_no_success,
     ),
+    (
+        "a_command_is_silent_for_as_long_as_that_is_borne",
+        a_command_is_silent_for_as_long_as_that_is_borne,
+    ),
 ];
 
 /// A real host understands more.
@@ -200,6 +204,18 @@ fn a_killed_command_is_no_success() {
         host.run(&slow).unwrap_err(),
         RunError::Lost { .. }
     ));
+}
+
+/// Longer than a connection is quiet without being looked after.
+fn a_command_is_silent_for_as_long_as_that_is_borne() {
+    let bench = Bench::new(Vec::new());
+    let host = bench.connect();
+    let patience = std::time::Duration::from_secs(60);
+    let slow = Command::script("cat; sleep 17; echo done").patience(patience);
+    assert_eq!(host.check(&slow).unwrap().text(), "done\n");
+    // What is no line for a shell has a channel of its own.
+    let slow = slow.input(vec![0xff]);
+    assert_eq!(host.check(&slow).unwrap().stdout, b"\xffdone\n");
 }
 
 fn what_is_not_understood_is_an_error() {

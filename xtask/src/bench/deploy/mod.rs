@@ -4,9 +4,9 @@
 //! program in it, its version edited before each. The peers are what many teams have, a
 //! script that packs the program, unpacks it beside the others, flips a link and restarts
 //! the service, and slipway, which does the same from a configuration; both on all hosts
-//! side by side, over connections that are kept. What is built is built before the clock
-//! starts, and the time that ours waits for healthy answers is told apart: the peers do
-//! not wait for one here.
+//! side by side. Everybody connects anew for each deploy, and then keeps the connection.
+//! What is built is built before the clock starts, and the time that ours waits for healthy
+//! answers is told apart: the peers do not wait for one here.
 
 mod ours;
 mod peers;

@@ -95,6 +95,7 @@ impl Peer {
             back.args([SCRIPT_BACK, "script", &old]).args(&names);
         }
         rested(hosts)?;
+        site.hang_up(hosts)?;
         let watch = Watch::begin(hosts, self.port(), &version);
         let sent = super::watch::sent(hosts)?;
         let began = Instant::now();

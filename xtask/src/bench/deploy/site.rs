@@ -139,6 +139,24 @@ impl Site {
         command.env("PATH", format!("{}:{path}", self.programs));
     }
 
+    /// Ends the connections of the deploy before, so that nobody begins with one: a deploy is
+    /// an event of its own, and a runner has none.
+    pub(super) fn hang_up(&self, hosts: &[Machine]) -> anyhow::Result<()> {
+        let ssh = self.programs.join("ssh");
+        for host in hosts {
+            let asked = Command::new(&ssh)
+                .args(["-O", "exit", &host.name])
+                .output()
+                .with_context(|| format!("starting {ssh}"))?;
+            let said = String::from_utf8_lossy(&asked.stderr);
+            // The first of all has none to end.
+            if !asked.status.success() && !said.contains("No such file") {
+                bail!("{ssh} -O exit {}: {}", host.name, said.trim());
+            }
+        }
+        Ok(())
+    }
+
     /// Prepares the hosts, and says where they are.
     pub(super) fn prepare(&mut self, hosts: &[Machine]) -> anyhow::Result<()> {
         // Not all of them have what was brought to some.
