@@ -19,8 +19,8 @@ pub struct Artifact {
     pub path: Utf8PathBuf,
     /// SHA-256 in hexadecimal, of the file or of the directory's listing.
     pub sha256: String,
-    /// Where programs that were deployed from here are kept, a few of them: against one
-    /// that a host runs, a patch is sent. Without, the whole is.
+    /// Where what was deployed from here is kept, a few of it: against what a host has of
+    /// that, a patch is sent. Without, the whole is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub earlier: Option<Utf8PathBuf>,
 }
@@ -95,7 +95,7 @@ impl Artifact {
         })
     }
 
-    /// The same, with a directory of the programs that were deployed from here. It is made
+    /// The same, with a directory of what was deployed from here. It is made
     /// and kept small by the uploads.
     pub fn with_earlier(self, directory: impl Into<Utf8PathBuf>) -> Artifact {
         Artifact {
@@ -138,7 +138,7 @@ pub(crate) fn files_below(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, ArtifactE
     Ok(files)
 }
 
-fn file_hash(path: &Utf8Path) -> Result<String, ArtifactError> {
+pub(crate) fn file_hash(path: &Utf8Path) -> Result<String, ArtifactError> {
     let unreadable = |source| ArtifactError::Unreadable {
         path: path.to_owned(),
         source,
@@ -154,12 +154,17 @@ fn file_hash(path: &Utf8Path) -> Result<String, ArtifactError> {
     }
 }
 
+/// Whether a word is what `sha256sum` prints.
+pub(crate) fn is_sha256(word: &str) -> bool {
+    word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit())
+}
+
 /// SHA-256 in hexadecimal.
 pub(crate) fn hash_of_bytes(bytes: &[u8]) -> String {
     hex(&Sha256::digest(bytes))
 }
 
-fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 

@@ -102,6 +102,11 @@ impl Command {
         self.patience
     }
 
+    /// Whether it runs as root.
+    pub(crate) fn is_privileged(&self) -> bool {
+        self.privileged
+    }
+
     /// Whether a word holds a NUL, which cannot reach a program.
     pub(crate) fn has_nul(&self) -> bool {
         self.words.iter().any(|word| word.contains('\0'))

@@ -107,10 +107,14 @@ fn differences(
         .map(|(hash, path)| (path, hash))
         .collect();
     for (path, hash) in wanted {
+        // A deploy of the release that runs starts nothing, and so leaves files alone: a unit
+        // under a service that was never started with it would pass for one that was.
         match files.get(path.as_str()) {
-            None => found.push(format!("{path} is not there; the next deploy writes it")),
+            None => found.push(format!(
+                "{path} is not there; a deploy of another release writes it"
+            )),
             Some(there) if there != hash => found.push(format!(
-                "{path} differs from what stagegate.toml makes; the next deploy writes it"
+                "{path} differs from what stagegate.toml makes; a deploy of another release writes it"
             )),
             Some(_) => {}
         }

@@ -1,5 +1,5 @@
-//! Programs that were deployed from this machine, by their SHA-256: what a patch is made
-//! against when a host runs one of them.
+//! What was deployed from this machine, by its SHA-256: what a patch is made against when a
+//! host has it. A program is kept as it is, a bundle as its archive.
 //!
 //! A few are kept, the last that were of use. Without them nothing fails; more bytes
 //! travel. A file whose content is not what its name says is not used.
@@ -10,31 +10,31 @@ use std::time::SystemTime;
 
 use camino::Utf8Path;
 
-use crate::artifact::{Artifact, hash_of_bytes};
+use crate::artifact::Artifact;
+use crate::freight::{self, Freight};
 
 /// The release before, the one that runs, and the one that comes.
 const KEPT: usize = 3;
 
-/// The program of that SHA-256, if it is here; it stays for longer then.
+/// What a patch is made against for the artifact of that SHA-256, if that is here; it stays
+/// for longer then.
 pub(crate) fn find(directory: &Utf8Path, sha256: &str) -> Option<Vec<u8>> {
     let path = directory.join(sha256);
     let bytes = std::fs::read(&path).ok()?;
-    if hash_of_bytes(&bytes) != sha256 {
-        return None;
-    }
+    let base = freight::base_of(bytes, sha256)?;
     // Whoever may not write here may still read; the file is then gone sooner.
     drop(touch(&path));
-    Some(bytes)
+    Some(base)
 }
 
-/// Keeps a program, and lets those go that were not of use for longest.
-pub(crate) fn keep(directory: &Utf8Path, artifact: &Artifact) -> io::Result<()> {
+/// Keeps what has travelled of an artifact, and lets go what was not of use for longest.
+pub(crate) fn keep(directory: &Utf8Path, artifact: &Artifact, freight: &Freight) -> io::Result<()> {
     let place = directory.join(&artifact.sha256);
     std::fs::create_dir_all(directory)?;
     // A copy: cargo, or whoever builds, may write to the original again. Whole or not at
     // all, for the hosts of one wave are served side by side.
     let mut copy = tempfile::NamedTempFile::new_in(directory)?;
-    io::copy(&mut File::open(&artifact.path)?, copy.as_file_mut())?;
+    io::copy(&mut File::open(freight.path())?, copy.as_file_mut())?;
     copy.persist(&place).map_err(|error| error.error)?;
     let mut programs = Vec::new();
     for entry in directory.read_dir_utf8()? {
@@ -84,22 +84,26 @@ mod tests {
             std::fs::write(root.join(name), name).unwrap();
             Artifact::of_file(root.join(name)).unwrap()
         };
+        let kept = |each: &Artifact| {
+            let freight = Freight::program(each).unwrap();
+            keep(&directory, each, &freight).unwrap();
+        };
         let all = ["a", "b", "c", "d"].map(program);
         assert_eq!(find(&directory, &all[0].sha256), None);
         for (index, each) in all[..3].iter().enumerate() {
-            keep(&directory, each).unwrap();
+            kept(each);
             aged(&directory, each, 10 - index as u64);
         }
         // The oldest is of use once more.
         assert_eq!(find(&directory, &all[0].sha256).as_deref(), Some(&b"a"[..]));
-        keep(&directory, &all[3]).unwrap();
+        kept(&all[3]);
         let here = |each: &Artifact| find(&directory, &each.sha256).is_some();
         assert_eq!(all.each_ref().map(here), [true, false, true, true]);
         assert_eq!(directory.read_dir_utf8().unwrap().count(), KEPT);
         std::fs::write(directory.join(&all[0].sha256), "spoiled").unwrap();
         assert!(!here(&all[0]));
         // Kept again, it is whole again.
-        keep(&directory, &all[0]).unwrap();
+        kept(&all[0]);
         assert!(here(&all[0]));
     }
 }

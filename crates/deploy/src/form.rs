@@ -79,6 +79,11 @@ impl App {
         self.backend.as_mut().into_iter().chain(frontend)
     }
 
+    /// Goes by what the hosts have: nothing is built there again.
+    pub fn builds_nothing(&mut self) {
+        self.services_mut().for_each(|service| service.build = None);
+    }
+
     /// The part as a bundle, or why there is none to deploy.
     pub(crate) fn bundle(&self, part: Part) -> Result<&Bundle, DeployError> {
         match self.form(part)? {

@@ -5,6 +5,7 @@
 //! in large writes, because SFTP waits for an answer to each small one. It decides once
 //! per connection whether privileged commands need `sudo`, and never gives a password.
 
+use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::time::Duration;
@@ -12,12 +13,14 @@ use std::time::Duration;
 use camino::Utf8Path;
 use ssh2::Session;
 
+use crate::artifact::is_sha256;
 use crate::command::{Command, Output, split_report};
 use crate::connect::{self, Connection};
 use crate::error::{ConnectError, RunError};
 use crate::feed::{Feed, Printed};
 use crate::http::{self, HttpAnswer};
 use crate::proxy::Proxy;
+use crate::shell::{self, LARGEST_OUTPUT, Shell};
 use crate::target::Target;
 
 /// libssh2: the host refused to open the channel, so the connection itself is well.
@@ -28,11 +31,11 @@ const TIMEOUT: i32 = -9;
 const PIECE: usize = 256 * 1024;
 /// No answer of a backend that is probed is larger.
 const LARGEST_ANSWER: u64 = 4 * 1024 * 1024;
-/// No output that is read whole is larger.
-const LARGEST_OUTPUT: u64 = 64 * 1024 * 1024;
 
 /// A connection to a host whose key is known and that admitted us.
 pub struct Host {
+    /// The account's own, and root's; started when first needed.
+    shells: RefCell<[Option<Shell>; 2]>,
     session: Session,
     target: Target,
     elevate: bool,
@@ -63,6 +66,7 @@ impl Host {
     pub fn connect(target: &Target) -> Result<Host, ConnectError> {
         let Connection { session, proxy } = connect::open(target)?;
         let mut host = Host {
+            shells: RefCell::default(),
             session,
             target: target.clone(),
             elevate: false,
@@ -93,7 +97,41 @@ impl Host {
     /// # Errors
     /// [`RunError::Lost`] when the connection broke or the command never reported its end.
     pub fn run(&self, command: &Command) -> Result<Output, RunError> {
-        self.run_feeding(command, |feed| feed.write_all(command.input_bytes()))
+        match shell::line(command) {
+            Some(line) => {
+                self.expect_sendable(command)?;
+                self.run_in_shell(command, &line)
+            }
+            None => self.run_feeding(command, |feed| feed.write_all(command.input_bytes())),
+        }
+    }
+
+    /// Hands a line to the shell that waits for it.
+    fn run_in_shell(&self, command: &Command, line: &str) -> Result<Output, RunError> {
+        let as_root = self.elevate && command.is_privileged();
+        let mut shells = self.shells.borrow_mut();
+        let kept = &mut shells[usize::from(as_root)];
+        self.set_timeout(command.silence());
+        let lost = |why: String| self.lost(&command.summary(), why);
+        let mut shell = match kept.take() {
+            Some(shell) => shell,
+            None => Shell::start(&self.session, as_root).map_err(lost)?,
+        };
+        let output = shell
+            .run(&self.session, line, command.silence())
+            .map_err(lost)?;
+        *kept = Some(shell).filter(Shell::lives);
+        Ok(output)
+    }
+
+    fn expect_sendable(&self, command: &Command) -> Result<(), RunError> {
+        if command.has_nul() {
+            return Err(RunError::Unsendable {
+                target: self.target.to_string(),
+                command: command.summary(),
+            });
+        }
+        Ok(())
     }
 
     /// Runs a command that must succeed.
@@ -103,6 +141,20 @@ impl Host {
     pub fn check(&self, command: &Command) -> Result<Output, RunError> {
         let output = self.run(command)?;
         self.expect_success(command, output)
+    }
+
+    /// Runs a command that prints a SHA-256 and nothing else.
+    pub(crate) fn sha256(&self, command: &Command) -> Result<String, RunError> {
+        let said = self.check(command)?.text();
+        self.sha256_in(command, said.trim())
+    }
+
+    /// A word that a command has printed, if it is a SHA-256.
+    pub(crate) fn sha256_in(&self, command: &Command, word: &str) -> Result<String, RunError> {
+        if is_sha256(word) {
+            return Ok(word.to_owned());
+        }
+        Err(self.unreadable(command, format!("{word:?} is no SHA-256")))
     }
 
     /// Uploads a local file into the input of a command, in large writes, from the byte
@@ -194,13 +246,8 @@ impl Host {
         command: &Command,
         write: impl FnOnce(&mut Feed<'_>) -> Result<(), String>,
     ) -> Result<Output, RunError> {
+        self.expect_sendable(command)?;
         let summary = command.summary();
-        if command.has_nul() {
-            return Err(RunError::Unsendable {
-                target: self.target.to_string(),
-                command: summary,
-            });
-        }
         self.set_timeout(command.silence());
         let lost = |why: String| self.lost(&summary, why);
         let mut channel = self
@@ -220,12 +267,12 @@ impl Host {
         self.set_timeout(command.silence());
         let closed = channel.send_eof();
         let read = (&mut channel)
-            .take(LARGEST_OUTPUT)
+            .take(LARGEST_OUTPUT as u64)
             .read_to_end(&mut stdout)
             .and_then(|_| {
                 channel
                     .stderr()
-                    .take(LARGEST_OUTPUT)
+                    .take(LARGEST_OUTPUT as u64)
                     .read_to_end(&mut stderr)
             });
         match split_report(stdout) {

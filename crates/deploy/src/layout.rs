@@ -158,6 +158,11 @@ impl Layout {
         self.base().join("frontend")
     }
 
+    /// The link to the bundle that users meet.
+    pub(crate) fn current(&self) -> Utf8PathBuf {
+        self.frontend().join("current")
+    }
+
     pub(crate) fn record(&self) -> Utf8PathBuf {
         self.base().join("deploys.jsonl")
     }

@@ -133,7 +133,8 @@ impl Proxy {
                 "nginx.service",
             ),
             Preset::Caddy => (
-                "({app}) {\n\treverse_proxy 127.0.0.1:{port}\n}\n",
+                // Its idle connections would keep the old slot from being empty for 2 min.
+                "({app}) {\n\treverse_proxy 127.0.0.1:{port} {\n\t\ttransport http {\n\t\t\tkeepalive 5s\n\t\t}\n\t}\n}\n",
                 words("caddy validate --config /etc/caddy/Caddyfile --adapter caddyfile"),
                 "caddy.service",
             ),

@@ -1,7 +1,7 @@
-//! A program in few bytes: compressed, or as a patch against one that the host has.
+//! What travels, in few bytes: compressed, or as a patch against what the host has.
 //!
 //! Both are frames that the `zstd` of a host restores, `--patch-from` for a patch; a
-//! checksum within lets it notice that it was given another program. A patch that finds
+//! checksum within lets it notice that it was given something else to patch. A patch that finds
 //! nothing in common is what compressing gives, so the two are not compared.
 
 use std::io::{self, Write as _};
@@ -10,8 +10,9 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use camino::Utf8Path;
 use tempfile::NamedTempFile;
 
-use crate::artifact::{Artifact, hash_of_bytes};
+use crate::artifact::hash_of_bytes;
 use crate::earlier;
+use crate::freight::Freight;
 
 /// Fast enough that a good line waits for nothing.
 const LEVEL: i32 = 3;
@@ -20,42 +21,42 @@ const PATCH_LEVEL: i32 = 9;
 /// No larger window is asked of a host, which has to hold it in memory: 256 MiB.
 const LARGEST_WINDOW_LOG: u32 = 28;
 
-/// What travels instead of a program, in a file.
+/// What travels instead, in a file.
 pub(crate) struct Packed {
     pub(crate) file: NamedTempFile,
-    /// Of these bytes, not of the program.
+    /// Of these bytes, not of what they stand for.
     pub(crate) sha256: String,
     pub(crate) length: u64,
     /// The host must allow a window of this size, as a power of two.
     pub(crate) window_log: u32,
 }
 
-/// SHA-256 of a program, and of what it is a patch against.
+/// SHA-256 of what is to arrive, and of the artifact that it is a patch against.
 type Key = (String, Option<String>);
 
 /// What is in use now, so that hosts side by side are served with one.
 static MADE: Mutex<Vec<(Key, Weak<Packed>)>> = Mutex::new(Vec::new());
 
-/// The program, compressed.
-pub(crate) fn compressed(artifact: &Artifact) -> io::Result<Arc<Packed>> {
-    let made = shared((artifact.sha256.clone(), None), || {
-        pack(&std::fs::read(&artifact.path)?, &[], LEVEL).map(Some)
+/// All of it, compressed.
+pub(crate) fn compressed(freight: &Freight) -> io::Result<Arc<Packed>> {
+    let made = shared((freight.sha256().to_owned(), None), || {
+        pack(&std::fs::read(freight.path())?, &[], LEVEL).map(Some)
     })?;
     made.ok_or_else(|| io::Error::other("nothing was packed"))
 }
 
-/// A patch against the program of that SHA-256; none where it is not in `directory`, or
+/// A patch against the artifact of that SHA-256; none where it is not in `directory`, or
 /// where one of the two is too large.
 pub(crate) fn patch(
     directory: &Utf8Path,
     base: &str,
-    artifact: &Artifact,
+    freight: &Freight,
 ) -> io::Result<Option<Arc<Packed>>> {
-    shared((artifact.sha256.clone(), Some(base.to_owned())), || {
+    shared((freight.sha256().to_owned(), Some(base.to_owned())), || {
         let Some(old) = earlier::find(directory, base) else {
             return Ok(None);
         };
-        let new = std::fs::read(&artifact.path)?;
+        let new = std::fs::read(freight.path())?;
         if window_log(&old, &new) > LARGEST_WINDOW_LOG {
             return Ok(None);
         }
@@ -113,6 +114,7 @@ fn pack(new: &[u8], old: &[u8], level: i32) -> io::Result<Packed> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::artifact::Artifact;
     use camino::Utf8PathBuf;
     use std::process::Command;
 
@@ -168,8 +170,9 @@ mod tests {
             scratch.program("old", &before),
             scratch.program("new", &after),
         );
+        let new = Freight::program(&new).unwrap();
         assert!(patch(&directory, &old.sha256, &new).unwrap().is_none());
-        earlier::keep(&directory, &old).unwrap();
+        earlier::keep(&directory, &old, &Freight::program(&old).unwrap()).unwrap();
         let made = patch(&directory, &old.sha256, &new).unwrap().unwrap();
         assert!(made.length < 20_000, "{}", made.length);
         assert_eq!(
@@ -201,9 +204,10 @@ mod tests {
     fn a_compressed_program_is_restored_too() {
         let scratch = Scratch::new();
         let program = scratch.program("program", &b"again and ".repeat(100_000));
-        let made = compressed(&program).unwrap();
+        let made = compressed(&Freight::program(&program).unwrap()).unwrap();
         assert!(made.length < 1000, "{}", made.length);
-        let empty = compressed(&scratch.program("empty", b"")).unwrap();
+        let empty = Freight::program(&scratch.program("empty", b"")).unwrap();
+        let empty = compressed(&empty).unwrap();
         for (packed, whole) in [(made, 1_000_000), (empty, 0)] {
             if let Some(output) = restored(&packed, &[]) {
                 assert!(output.status.success(), "{output:?}");

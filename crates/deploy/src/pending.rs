@@ -1,4 +1,4 @@
-//! What the next deploy would write on a host beside the release: files of ours that are
+//! What a deploy of another release would write on a host beside it: files of ours that are
 //! not there, or are otherwise.
 //!
 //! Only questions. What is there was perhaps changed by hand, so of a line that we would

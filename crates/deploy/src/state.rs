@@ -12,24 +12,21 @@ use crate::layout::{ServiceLayout, Slot};
 use crate::switch::Switch;
 
 /// `$1` directory of the service, `$2` blue's unit, `$3` green's unit, `$4` directory of
-/// the app. Section by section.
+/// the app. Section by section; asked before and after everything, so with few processes.
 const ASK: &str = r#"
 section() { printf '@%s\n' "$1"; }
+lines() { while IFS= read -r line && [ "$line" != '# end' ]; do printf '%s\n' "$line"; done; }
 section now; date +%s
 for name in armed confirmed; do
   section "$name"
-  if [ -e "$1/switch/$name" ]; then sed -n '/^# end$/q; /^# /p' "$1/switch/$name"; fi
-done
-for slot in blue green; do
-  section "$slot"
-  unit=$2; [ "$slot" = blue ] || unit=$3
-  if [ -L "$1/slots/$slot" ]; then printf 'release=%s\n' "$(basename "$(readlink "$1/slots/$slot")")"; fi
-  systemctl show -p ActiveState,NRestarts,ActiveEnterTimestamp "$unit"
+  if [ -e "$1/switch/$name" ]; then lines <"$1/switch/$name"; fi
 done
 section lease
-if [ -s "$4/lease" ]; then cat "$4/lease"; fi
-section frontend
-if [ -L "$4/frontend/current" ]; then basename "$(readlink "$4/frontend/current")"; fi
+if [ -s "$4/lease" ]; then lines <"$4/lease"; fi
+section links
+find "$1/slots" "$4/frontend" -maxdepth 1 -type l -printf '%f=%l\n' 2>/dev/null
+section units
+systemctl show -p ActiveState,NRestarts,ActiveEnterTimestamp "$2" "$3"
 "#;
 
 /// One slot as the host sees it.
@@ -129,14 +126,26 @@ impl State {
             )),
             other => return Err(format!("the lease reads {other:?}")),
         };
+        let links = lines("links");
+        let release = |link: &str| {
+            let links = links.iter().filter_map(|line| line.split_once('='));
+            let mut named = links.filter(|(name, _)| *name == link);
+            let (_, place) = named.next()?;
+            place.rsplit('/').next().map(str::to_owned)
+        };
+        // systemd leaves a line free between two units.
+        let units = lines("units");
+        let mut units = units.split(|line| line.is_empty());
+        let mut slot =
+            |slot: Slot| slot_state(release(slot.name()), units.next().unwrap_or_default());
         Ok(State {
             now: number(lines("now").first())?,
             armed: switch("armed")?,
             confirmed: switch("confirmed")?,
-            blue: slot_state(&lines("blue")),
-            green: slot_state(&lines("green")),
+            blue: slot(Slot::Blue),
+            green: slot(Slot::Green),
             lease,
-            frontend: lines("frontend").first().map(|line| (*line).to_owned()),
+            frontend: release("current"),
         })
     }
 
@@ -173,14 +182,14 @@ impl State {
     }
 }
 
-fn slot_state(lines: &[&str]) -> SlotState {
+fn slot_state(release: Option<String>, lines: &[&str]) -> SlotState {
     let fields: BTreeMap<&str, &str> = lines
         .iter()
         .filter_map(|line| line.split_once('='))
         .collect();
     let field = |name: &str| fields.get(name).filter(|value| !value.is_empty()).copied();
     SlotState {
-        release: field("release").map(str::to_owned),
+        release,
         active: field("ActiveState").unwrap_or("unknown").to_owned(),
         restarts: field("NRestarts")
             .and_then(|count| count.parse().ok())
@@ -227,9 +236,10 @@ mod tests {
     #[test]
     fn an_answer_is_read_section_by_section() {
         let text = "@now\n1700000000\n@armed\n@confirmed\n# slot blue\n# method nft\n# release 1.0.0-a\n\
-                    # version 1.0.0\n# commit a\n# owner run\n# by x\n# at 5\n@blue\n\
-                    release=1.0.0-a\nActiveState=active\nNRestarts=2\nActiveEnterTimestamp=\n\
-                    @green\nActiveState=inactive\nNRestarts=0\n@lease\nrun\n1\n2\n@frontend\n1.0.0-a\n";
+                    # version 1.0.0\n# commit a\n# owner run\n# by x\n# at 5\n@lease\nrun\n1\n2\n\
+                    @links\ngreen.new.7=../releases/x\nblue=../releases/1.0.0-a\ncurrent=served/1.0.0-a\n\
+                    @units\nActiveState=active\nNRestarts=2\nActiveEnterTimestamp=\n\n\
+                    ActiveState=inactive\nNRestarts=0\n";
         let state = State::read(text).unwrap();
         assert_eq!(state.place("1.0.0-a"), Place::Confirmed(Slot::Blue));
         assert_eq!((state.now, state.blue.restarts), (1_700_000_000, 2));

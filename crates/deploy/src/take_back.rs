@@ -74,9 +74,7 @@ fn back(deploy: &Deploy, before: Option<Release>) -> Option<Deploy> {
         release,
         ..deploy.clone()
     };
-    back.app
-        .services_mut()
-        .for_each(|service| service.build = None);
+    back.app.builds_nothing();
     Some(back)
 }
 

@@ -1,7 +1,7 @@
-//! Bringing a program to a host in few bytes, and going on where an upload broke off.
+//! Bringing an artifact to a host in few bytes, and going on where an upload broke off.
 //!
-//! Where the host has `zstd`, a patch travels against the confirmed release, if that
-//! program is still here too; else the program compressed; without `zstd` as it is. What
+//! Where the host has `zstd`, a patch travels against the release that users meet, if what
+//! was sent of that is still here too; else all of it compressed; without `zstd` as it is. What
 //! comes of a patch must have the artifact's SHA-256, or the next way is taken. A host
 //! needs nothing for this: without, it only gets more bytes.
 //!
@@ -14,19 +14,20 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::app::Deploy;
-use crate::artifact::{Artifact, ArtifactError};
+use crate::artifact::{Artifact, ArtifactError, is_sha256};
 use crate::command::Command;
 use crate::error::{DeployError, RunError};
-use crate::form::AppService;
+use crate::form::Form;
+use crate::freight::Freight;
 use crate::host::Host;
-use crate::layout::ServiceLayout;
+use crate::layout::{Layout, Part};
 use crate::pack::{self, Packed};
 use crate::retention::is_release_id;
 use crate::step::Progress;
-use crate::upload::{PATIENCE, Watch, is_sha256};
+use crate::upload::{PATIENCE, TREE_HASH, Watch};
 
-/// `$1` releases, `$2` incoming directory, `$3` the confirmed switch, `$4` the part: makes
-/// room, and says what is there: `zstd`; `base RELEASE SHA256`; `sent NAME LENGTH`.
+/// `$1` releases, `$2` incoming directory, `$3` the confirmed switch, or the link to the
+/// bundle that is served, `$4` the part: makes room, and says what is there: `zstd`; `base RELEASE SHA256`; `sent NAME LENGTH`.
 const PREPARE: &str = r#"set -eu
 umask 022
 mkdir -p "$1"
@@ -36,7 +37,8 @@ done
 mkdir -p -m 0700 "$2"
 if zstd --version >/dev/null 2>&1; then echo zstd; fi
 if [ -e "$3" ]; then
-  release=$(sed -n '/^# end$/q; s/^# release //p' "$3")
+  if [ -L "$3" ]; then release=$(basename "$(readlink "$3")")
+  else release=$(sed -n '/^# end$/q; s/^# release //p' "$3"); fi
   kept=$1/$release/$4.sha256
   if [ -e "$kept" ]; then printf 'base %s %s\n' "$release" "$(cat "$kept")"; fi
 fi
@@ -56,38 +58,69 @@ truncate -s "$3" "$1/$2"
 cat >>"$1/$2"
 "#;
 
-/// `$1` incoming directory, `$2` name, `$3` program, `$4` how it travelled, for a patch
-/// `$5` the window and `$6` the other program: prints the program's hash.
+/// `contents DIRECTORY` prints the contents of its files, in the order of their names.
+pub(crate) const CONTENTS: &str = r#"contents() (
+  cd -- "$1"
+  find . -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 -r cat --
+)
+"#;
+
+/// `$1` incoming directory, `$2` name, `$3` program, or nothing for a bundle, `$4` how it
+/// travelled, for a patch `$5` the window and `$6` what the host has, a file or a directory.
 const RESTORE: &str = r#"set -eu
 umask 022
+sent=$1/$2
+whole=$1/whole-$2
 case $4 in
-  plain) mv -T "$1/$2" "$1/$3" ;;
-  compressed) zstd -d -q -c "$1/$2" >"$1/$3" ;;
-  patch) zstd -d -q -c "--long=$5" "--patch-from=$6" "$1/$2" >"$1/$3" ;;
+  plain) mv -T "$sent" "$whole" ;;
+  compressed) zstd -d -q -c "$sent" >"$whole" ;;
+  patch)
+    other=$6
+    if [ -d "$6" ]; then
+      other=$1/other-$2
+      contents "$6" >"$other"
+    fi
+    zstd -d -q -c "--long=$5" "--patch-from=$other" "$sent" >"$whole"
+    rm -f "$1/other-$2"
+    ;;
 esac
-rm -f "$1/$2"
+rm -f "$sent"
+"#;
+
+/// Follows: makes the program of what is whole, and prints its hash.
+const PROGRAM: &str = r#"mv -T "$whole" "$1/$3"
 chmod 0755 "$1/$3" "$1"
 sha256sum -- "$1/$3" | cut -d ' ' -f 1
+"#;
+
+/// Follows: makes the incoming directory the bundle, which is to hold nothing else. The
+/// hash of it follows in turn.
+const BUNDLE: &str = r#"rm -rf "$1.bundle"
+mkdir "$1.bundle"
+tar -x -f "$whole" --no-same-owner -C "$1.bundle"
+chmod -R u=rwX,go=rX "$1.bundle"
+rm -rf "$1"
+mv -T "$1.bundle" "$1"
 "#;
 
 /// What the host has before anything travels.
 #[derive(Debug, Default, PartialEq)]
 struct There {
     zstd: bool,
-    /// The confirmed release, and the SHA-256 that was kept at its upload.
+    /// The release that users meet, and the SHA-256 that was kept at its upload.
     base: Option<(String, String)>,
     /// What of earlier tries is there, in bytes.
     sent: BTreeMap<String, u64>,
 }
 
-/// What travels.
+/// How it travels.
 enum Load {
-    Plain { length: u64 },
+    Plain,
     Compressed(Arc<Packed>),
     Patch(Arc<Packed>, String),
 }
 
-/// A program that has arrived.
+/// An artifact that has arrived.
 pub(crate) struct Arrived {
     /// Its hash, as the host says.
     pub(crate) sha256: String,
@@ -97,38 +130,65 @@ pub(crate) struct Arrived {
 
 /// What came of one way.
 struct Sent {
-    /// Of the program that the host made of it.
+    /// Of the artifact that the host made of it.
     sha256: String,
     /// What was there before, in bytes.
     begun: u64,
 }
 
-/// A program on its way.
+/// An artifact on its way.
 pub(crate) struct Transfer<'a> {
-    pub(crate) host: &'a Host,
-    pub(crate) deploy: &'a Deploy,
-    pub(crate) service: AppService<'a>,
-    pub(crate) artifact: &'a Artifact,
+    host: &'a Host,
+    deploy: &'a Deploy,
+    part: Part,
+    form: Form<'a>,
+    artifact: &'a Artifact,
+    freight: Freight,
 }
 
-impl Transfer<'_> {
+impl<'a> Transfer<'a> {
+    /// Gets it ready; the host is not asked yet.
+    pub(crate) fn new(
+        host: &'a Host,
+        deploy: &'a Deploy,
+        part: Part,
+        artifact: &'a Artifact,
+    ) -> Result<Transfer<'a>, DeployError> {
+        let form = deploy.app.form(part)?;
+        let freight = match form {
+            Form::Service(_) => Freight::program(artifact)?,
+            Form::Bundle(_) => Freight::bundle(artifact)?,
+        };
+        Ok(Transfer {
+            host,
+            deploy,
+            part,
+            form,
+            artifact,
+            freight,
+        })
+    }
+
+    /// What travels when nothing better does.
+    pub(crate) fn freight(&self) -> &Freight {
+        &self.freight
+    }
+
     /// Where it arrives.
     pub(crate) fn incoming(&self) -> Utf8PathBuf {
         let name = format!(".incoming-{}", self.artifact.sha256);
         self.layout().releases().join(name)
     }
 
-    fn layout(&self) -> ServiceLayout {
-        self.service.layout(self.host.target())
+    fn layout(&self) -> Layout {
+        Layout::new(self.host.target(), &self.deploy.app)
     }
 
-    /// Brings the program, in as few bytes as can be.
+    /// Brings it, in as few bytes as can be.
     pub(crate) fn bring(&self, progress: &mut dyn FnMut(Progress)) -> Result<Arrived, DeployError> {
         let there = self.prepare()?;
-        let whole = self.artifact.path.metadata().map_err(|e| self.local(e))?;
-        let whole = whole.len();
         let arrived = |sent: Sent, load: &Load, note: &str| Arrived {
-            how: format!("{}{note}", load.told(sent.begun, whole)),
+            how: format!("{}{note}", load.told(&self.freight, sent.begun)),
             sha256: sent.sha256,
         };
         let mut note = String::new();
@@ -144,7 +204,7 @@ impl Transfer<'_> {
             }
         }
         if there.zstd {
-            let packed = pack::compressed(self.artifact).map_err(|e| self.local(e))?;
+            let packed = pack::compressed(&self.freight).map_err(|e| self.local(e))?;
             let load = Load::Compressed(packed);
             match self.send(&there, &load, progress) {
                 Ok(sent) => return Ok(arrived(sent, &load, &note)),
@@ -155,35 +215,37 @@ impl Transfer<'_> {
                 Err(error) => return Err(error),
             }
         }
-        let load = Load::Plain { length: whole };
-        let sent = self.send(&there, &load, progress)?;
-        Ok(arrived(sent, &load, &note))
+        let sent = self.send(&there, &Load::Plain, progress)?;
+        Ok(arrived(sent, &Load::Plain, &note))
     }
 
     fn prepare(&self) -> Result<There, DeployError> {
         let layout = self.layout();
+        let met = match self.form {
+            Form::Service(service) => service.layout(self.host.target()).confirmed(),
+            Form::Bundle(_) => layout.current(),
+        };
         let prepare = Command::script(PREPARE)
-            .args([layout.releases(), self.incoming()])
-            .arg(layout.confirmed())
-            .arg(self.service.part.name())
+            .args([layout.releases(), self.incoming(), met])
+            .arg(self.part.name())
             .privileged()
             .patience(PATIENCE);
         let said = self.host.check(&prepare)?.text();
         There::read(&said).map_err(|what| self.host.unreadable(&prepare, what).into())
     }
 
-    /// A patch against the release that runs, if both sides have that.
+    /// A patch against the release that users meet, if both sides have that.
     fn patch(&self, there: &There) -> Result<Option<(Load, String)>, DeployError> {
         let (true, Some((release, sha256)), Some(directory)) =
             (there.zstd, &there.base, &self.artifact.earlier)
         else {
             return Ok(None);
         };
-        let packed = pack::patch(directory, sha256, self.artifact).map_err(|e| self.local(e))?;
+        let packed = pack::patch(directory, sha256, &self.freight).map_err(|e| self.local(e))?;
         Ok(packed.map(|packed| (Load::Patch(packed, release.clone()), release.clone())))
     }
 
-    /// Sends what is not there yet, and lets the host make the program of it. The end of
+    /// Sends what is not there yet, and lets the host make the artifact of it. The end of
     /// something else is no reason to fail: it is sent once more, from its beginning.
     fn send(
         &self,
@@ -214,39 +276,48 @@ impl Transfer<'_> {
             .args([incoming.as_str(), &name, &begun.to_string()])
             .privileged()
             .patience(PATIENCE);
-        let mut watch = Watch::new(self.host, self.deploy, load.length(), progress);
+        let length = load.length(&self.freight);
+        let mut watch = Watch::new(self.host, self.deploy, length, progress);
         let file = self.file(load)?;
         self.host
             .upload(&file, begun, &receive, &mut |sent| watch.hear(sent))?;
         watch.end()?;
-        let binary = &self.service.settings.binary;
-        let restore = Command::script(RESTORE).args([incoming.as_str(), &name, binary]);
+        Ok(self.host.sha256(&self.restore(&name, load))?)
+    }
+
+    /// What makes the artifact of what was sent, and prints its hash.
+    fn restore(&self, name: &str, load: &Load) -> Command {
+        let (ends, binary): (&[&str], _) = match self.form {
+            Form::Service(service) => (&[PROGRAM], service.settings.binary.as_str()),
+            Form::Bundle(_) => (&[BUNDLE, TREE_HASH], ""),
+        };
+        let script = [&[CONTENTS, RESTORE], ends].concat().concat();
+        let restore = Command::script(&script).args([self.incoming().as_str(), name, binary]);
+        let there = |base: &str| self.layout().part(base, self.part);
         let restore = match load {
-            Load::Plain { .. } => restore.arg("plain"),
+            Load::Plain => restore.arg("plain"),
             Load::Compressed(_) => restore.arg("compressed"),
             Load::Patch(packed, base) => restore
                 .args(["patch", &packed.window_log.to_string()])
-                .arg(self.layout().release(base).join(binary)),
+                .arg(match self.form {
+                    Form::Service(_) => there(base).join(binary),
+                    Form::Bundle(_) => there(base),
+                }),
         };
-        let restore = restore.privileged().patience(PATIENCE);
-        let hash = self.host.check(&restore)?.text().trim().to_owned();
-        if is_sha256(&hash) {
-            return Ok(hash);
-        }
-        let what = format!("{hash:?} is no SHA-256");
-        Err(self.host.unreadable(&restore, what).into())
+        restore.privileged().patience(PATIENCE)
     }
 
     /// How much of it is there from an earlier try.
     fn begun(&self, there: &There, load: &Load) -> u64 {
         let sent = there.sent.get(&self.name(load)).copied();
-        sent.filter(|sent| *sent <= load.length()).unwrap_or(0)
+        sent.filter(|sent| *sent <= load.length(&self.freight))
+            .unwrap_or(0)
     }
 
     /// What these very bytes are called while they arrive.
     fn name(&self, load: &Load) -> String {
         let sha256 = match load {
-            Load::Plain { .. } => &self.artifact.sha256,
+            Load::Plain => self.freight.sha256(),
             Load::Compressed(packed) | Load::Patch(packed, _) => &packed.sha256,
         };
         format!("sent-{sha256}")
@@ -254,7 +325,7 @@ impl Transfer<'_> {
 
     fn file(&self, load: &Load) -> Result<Utf8PathBuf, DeployError> {
         match load {
-            Load::Plain { .. } => Ok(self.artifact.path.clone()),
+            Load::Plain => Ok(self.freight.path().to_owned()),
             Load::Compressed(packed) | Load::Patch(packed, _) => {
                 let path = Utf8Path::from_path(packed.file.path());
                 let odd = || self.local(std::io::Error::other("its name is not UTF-8"));
@@ -272,19 +343,19 @@ impl Transfer<'_> {
 }
 
 impl Load {
-    fn length(&self) -> u64 {
+    fn length(&self, freight: &Freight) -> u64 {
         match self {
-            Load::Plain { length } => *length,
+            Load::Plain => freight.length(),
             Load::Compressed(packed) | Load::Patch(packed, _) => packed.length,
         }
     }
 
     /// For the record: what travelled, of how much.
-    fn told(&self, begun: u64, whole: u64) -> String {
-        let travelled = kib(self.length() - begun);
-        let whole = kib(whole);
+    fn told(&self, freight: &Freight, begun: u64) -> String {
+        let travelled = kib(self.length(freight) - begun);
+        let whole = kib(freight.length());
         let how = match self {
-            Load::Plain { .. } => travelled,
+            Load::Plain => travelled,
             Load::Compressed(_) => format!("{travelled} compressed ({whole} whole)"),
             Load::Patch(_, base) => {
                 format!("{travelled} as a patch against {base} ({whole} whole)")

@@ -5,13 +5,12 @@
 //! checksum is kept beside it, so that a later run can tell whether it was touched. A
 //! different content under the same name is a conflict, never overwritten.
 
-use std::io::Write as _;
 use std::time::{Duration, Instant};
 
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8Path;
 
 use crate::app::Deploy;
-use crate::artifact::{Artifact, files_below};
+use crate::artifact::Artifact;
 use crate::command::Command;
 use crate::earlier;
 use crate::error::{DeployError, RunError};
@@ -42,21 +41,6 @@ const FILE_HASH: &str = r#"sha256sum -- "$1" | cut -d ' ' -f 1"#;
 const LOOK: &str = r#"set -eu
 if [ ! -e "$1" ]; then echo absent; exit 0; fi
 if [ -e "$1.sha256" ]; then cat "$1.sha256"; else echo none; fi
-"#;
-
-/// `$1` releases: clears what an earlier upload left, and makes a fresh directory.
-const PREPARE: &str = r#"set -eu
-umask 022
-mkdir -p "$1"
-rm -rf "$1"/.incoming-*
-mktemp -d "$1/.incoming-XXXXXXXX"
-"#;
-
-/// `$1` incoming directory: receives a bundle.
-const RECEIVE_TREE: &str = r#"set -eu
-umask 022
-tar -x -f - --no-same-owner -C "$1"
-chmod -R u=rwX,go=rX "$1"
 "#;
 
 /// `$1` incoming, `$2` place, `$3` hash: makes it durable and gives it its name.
@@ -123,19 +107,9 @@ pub(crate) fn perform(
         target: target.clone(),
         release: release.clone(),
     })?;
-    let (incoming, arrived) = match deploy.app.form(part)? {
-        Form::Service(service) => {
-            let transfer = Transfer {
-                host,
-                deploy,
-                service,
-                artifact,
-            };
-            (transfer.incoming(), transfer.bring(progress))
-        }
-        Form::Bundle(_) => bundle(host, deploy, artifact, progress)?,
-    };
-    let Arrived { sha256, how } = match arrived {
+    let transfer = Transfer::new(host, deploy, part, artifact)?;
+    let incoming = transfer.incoming();
+    let Arrived { sha256, how } = match transfer.bring(progress) {
         Ok(arrived) => arrived,
         // Over a line that is lost nothing can be removed; an upload goes on from there.
         Err(error @ DeployError::Run(RunError::Lost { .. })) => return Err(error),
@@ -157,7 +131,7 @@ pub(crate) fn perform(
     }
     publish(host, deploy, part, &incoming, &sha256)?;
     let kept = match &artifact.earlier {
-        Some(directory) => earlier::keep(directory, artifact),
+        Some(directory) => earlier::keep(directory, artifact, transfer.freight()),
         None => Ok(()),
     };
     let note = match kept {
@@ -224,72 +198,12 @@ fn hash_of(host: &Host, form: Form<'_>, place: &str) -> Result<String, DeployErr
             let program = format!("{place}/{}", service.settings.binary);
             hash_by(host, Command::script(FILE_HASH).arg(program))
         }
-        Form::Bundle(_) => tree_hash(host, place),
+        Form::Bundle(_) => hash_by(host, Command::script(TREE_HASH).arg(place)),
     }
-}
-
-fn tree_hash(host: &Host, place: &str) -> Result<String, DeployError> {
-    hash_by(host, Command::script(TREE_HASH).arg(place))
 }
 
 fn hash_by(host: &Host, command: Command) -> Result<String, DeployError> {
-    let command = command.privileged().patience(PATIENCE);
-    let hash = host.check(&command)?.text().trim().to_owned();
-    if is_sha256(&hash) {
-        return Ok(hash);
-    }
-    Err(host
-        .unreadable(&command, format!("{hash:?} is no SHA-256"))
-        .into())
-}
-
-/// Whether a word is what `sha256sum` prints.
-pub(crate) fn is_sha256(word: &str) -> bool {
-    word.len() == 64 && word.chars().all(|c| c.is_ascii_hexdigit())
-}
-
-/// Brings a bundle: where it arrives, and whether it did. It travels as one archive: a
-/// file each would cost a round trip each.
-fn bundle(
-    host: &Host,
-    deploy: &Deploy,
-    artifact: &Artifact,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<(Utf8PathBuf, Result<Arrived, DeployError>), DeployError> {
-    let layout = Layout::new(host.target(), &deploy.app);
-    let prepare = Command::script(PREPARE).arg(layout.releases()).privileged();
-    let incoming = Utf8PathBuf::from(host.check(&prepare)?.text().trim());
-    let arrived = receive(host, deploy, artifact, &incoming, progress);
-    Ok((incoming, arrived))
-}
-
-fn receive(
-    host: &Host,
-    deploy: &Deploy,
-    artifact: &Artifact,
-    incoming: &Utf8Path,
-    progress: &mut dyn FnMut(Progress),
-) -> Result<Arrived, DeployError> {
-    let local = |source| RunError::Local {
-        target: host.target().to_string(),
-        path: artifact.path.clone(),
-        source,
-    };
-    let archive = pack(artifact)?;
-    let source = Utf8PathBuf::try_from(archive.path().to_owned())
-        .map_err(|error| local(error.into_io_error()))?;
-    let total = source.metadata().map_err(local)?.len();
-    let command = Command::script(RECEIVE_TREE)
-        .arg(incoming)
-        .privileged()
-        .patience(PATIENCE);
-    let mut watch = Watch::new(host, deploy, total, progress);
-    host.upload(&source, 0, &command, &mut |sent| watch.hear(sent))?;
-    watch.end()?;
-    Ok(Arrived {
-        sha256: tree_hash(host, incoming.as_str())?,
-        how: format!("{total} bytes"),
-    })
+    Ok(host.sha256(&command.privileged().patience(PATIENCE))?)
 }
 
 /// While bytes travel: tells how far they are, and keeps the lease.
@@ -337,27 +251,4 @@ impl<'a> Watch<'a> {
             None => Ok(()),
         }
     }
-}
-
-/// The bundle as an archive in a temporary file, in a fixed order and without owners.
-fn pack(artifact: &Artifact) -> Result<tempfile::NamedTempFile, DeployError> {
-    let unreadable = |source| {
-        DeployError::Artifact(crate::artifact::ArtifactError::Unreadable {
-            path: artifact.path.clone(),
-            source,
-        })
-    };
-    let file = tempfile::NamedTempFile::new().map_err(unreadable)?;
-    let mut archive = tar::Builder::new(std::io::BufWriter::new(file));
-    archive.mode(tar::HeaderMode::Deterministic);
-    for name in files_below(&artifact.path)? {
-        archive
-            .append_path_with_name(artifact.path.join(&name), &name)
-            .map_err(unreadable)?;
-    }
-    let mut writer = archive.into_inner().map_err(unreadable)?;
-    writer.flush().map_err(unreadable)?;
-    writer
-        .into_inner()
-        .map_err(|error| unreadable(error.into_error()))
 }

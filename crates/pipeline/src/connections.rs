@@ -26,6 +26,11 @@ impl Connections {
         Some(idle.swap_remove(at).1)
     }
 
+    /// Drops those to that host: who comes next is admitted anew.
+    pub(crate) fn drop_all(&self, target: &Target) {
+        self.idle().retain(|(_, host)| host.target() != target);
+    }
+
     /// Keeps one for whoever comes next.
     pub(crate) fn keep(&self, host: Host) {
         self.idle().push((Instant::now(), host));

@@ -13,10 +13,12 @@ use super::program::run;
 /// The Debian release.
 const SUITE: &str = "bookworm";
 /// What is installed.
-const PACKAGES: &str = "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,nftables,iproute2,sudo,zstd,procps,nginx-light,haproxy,git";
+const PACKAGES: &str = "systemd,systemd-sysv,dbus,libpam-systemd,openssh-server,nftables,iproute2,sudo,zstd,procps,nginx-light,haproxy,caddy,git,fcgiwrap,ca-certificates";
 
 /// Run as root within the new system. `deploy` may use sudo without a password; `limited`
-/// is asked for one, and has none; `guestbook` runs the app.
+/// is asked for one, and has none; `guestbook` runs the app. Control groups of the first
+/// version are given to a host read-only: without the unit that opens them, and has systemd
+/// look again, `MemoryMax=` and `TasksMax=` are taken and do nothing.
 const PREPARE: &str = r#"set -eu
 useradd --create-home --shell /bin/bash deploy
 useradd --create-home --shell /bin/bash limited
@@ -24,10 +26,27 @@ useradd --system --home-dir /nonexistent --shell /usr/sbin/nologin guestbook
 printf 'deploy ALL=(ALL) NOPASSWD: ALL\n' >/etc/sudoers.d/deploy
 printf 'limited ALL=(ALL) ALL\n' >/etc/sudoers.d/limited
 chmod 0440 /etc/sudoers.d/deploy /etc/sudoers.d/limited
-systemctl disable nginx.service haproxy.service nftables.service apt-daily.timer apt-daily-upgrade.timer \
+systemctl disable nginx.service haproxy.service caddy.service nftables.service fcgiwrap.socket apt-daily.timer apt-daily-upgrade.timer \
   dpkg-db-backup.timer e2scrub_all.timer fstrim.timer
 systemctl enable systemd-networkd.service
 systemctl mask e2scrub_reap.service systemd-networkd-wait-online.service
+cat >/etc/systemd/system/control-groups.service <<'UNIT'
+[Unit]
+Description=Limits, where control groups are of the first version and are given read-only
+DefaultDependencies=no
+Before=sysinit.target shutdown.target
+ConditionPathIsReadWrite=!/sys/fs/cgroup/memory
+ConditionPathIsDirectory=/sys/fs/cgroup/memory
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+ExecStart=-mount -o remount,bind,rw /sys/fs/cgroup/memory
+ExecStart=-mount -o remount,bind,rw /sys/fs/cgroup/pids
+ExecStart=systemctl daemon-reexec
+[Install]
+WantedBy=sysinit.target
+UNIT
+systemctl enable control-groups.service
 rm -f /etc/ssh/ssh_host_* /etc/machine-id
 : >/etc/machine-id
 "#;

@@ -4,7 +4,7 @@
 set -eu
 cd "$directory"
 
-for place in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd /sys/fs/cgroup/memory; do
+for place in /sys/fs/cgroup /sys/fs/cgroup/unified /sys/fs/cgroup/systemd /sys/fs/cgroup/memory /sys/fs/cgroup/pids; do
   [ -w "$place/cgroup.procs" ] || continue
   mkdir -p "$place/$name"
   # Entering may be forbidden where a controller is not delegated; then it is shared.

@@ -285,7 +285,7 @@ impl Machine {
 
     /// Removes its control groups, the innermost first; the kernel keeps those in use.
     fn remove_groups(&self) {
-        for place in ["", "unified", "systemd", "memory"] {
+        for place in ["", "unified", "systemd", "memory", "pids"] {
             let group = Utf8Path::new("/sys/fs/cgroup").join(place).join(&self.name);
             if group.is_dir() {
                 drop(run(

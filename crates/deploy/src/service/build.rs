@@ -15,7 +15,7 @@ use crate::command::Command;
 use crate::error::DeployError;
 use crate::step::Progress;
 use crate::units::{self, HostFile};
-use crate::upload::{self, PATIENCE, is_sha256};
+use crate::upload::{self, PATIENCE};
 
 use super::health::RENEWAL;
 use super::{Work, start, unit};
@@ -205,14 +205,11 @@ impl Building<'_> {
         let (Some(incoming), Some(sha256)) = (lines.next(), lines.next()) else {
             return Err(self.work.host.unreadable(&take, said.clone()).into());
         };
-        if !is_sha256(sha256) {
-            let what = format!("{sha256:?} is no SHA-256");
-            return Err(self.work.host.unreadable(&take, what).into());
-        }
-        let incoming = Utf8Path::new(incoming);
         let Work { host, deploy, .. } = self.work;
-        upload::publish(host, deploy, self.work.service.part, incoming, sha256)?;
-        Ok(sha256.to_owned())
+        let sha256 = host.sha256_in(&take, sha256)?;
+        let incoming = Utf8Path::new(incoming);
+        upload::publish(host, deploy, self.work.service.part, incoming, &sha256)?;
+        Ok(sha256)
     }
 
     /// Writes down what happened; users have met nothing.

@@ -41,8 +41,10 @@ echo written
 /// listens on its own port.
 const RUN: &str = r#"set -eu
 systemctl --quiet is-enabled "$5" || systemctl --quiet enable "$5"
-if systemctl is-active --quiet "$4"; then systemctl stop "$4"; fi
-systemctl stop "$3"
+# The drain, the boot unit and the slot, as they are.
+set -- "$@" $(systemctl is-active "$4" "$5" "$3" || true)
+if [ "$8" = active ]; then systemctl stop "$4"; fi
+if [ "${10}" != inactive ]; then systemctl stop "$3"; fi
 ln -s "$2" "$1.new.$$"
 mv -T "$1.new.$$" "$1"
 if [ "$7" = idle ]; then
@@ -55,7 +57,7 @@ if [ "$7" = idle ]; then
   fi
 fi
 sync "$(dirname "$1")"
-if ! systemctl is-active --quiet "$5"; then systemctl start "$5"; fi
+if [ "$9" != active ]; then systemctl start "$5"; fi
 systemctl reset-failed "$3" || true
 systemctl start "$3"
 "#;

@@ -244,8 +244,7 @@ pub(super) fn plan(
         .ok()?;
     if promoted {
         // They are sent what another environment runs, whoever built it there.
-        let services = hosts.iter_mut().flat_map(|(_, app)| app.services_mut());
-        services.for_each(|service| service.build = None);
+        hosts.iter_mut().for_each(|(_, app)| app.builds_nothing());
     }
     let deploy = Deploy {
         hosts: &hosts,

@@ -1,7 +1,7 @@
 //! The steps on a host, handed to the deploy crate with what they need.
 
 use anyhow::Context;
-use camino::Utf8Path;
+use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_deploy::{
     Artifact, Deploy, DeployError, Direction, FrontendStep, Host, Part, Progress, Release,
     RunError, ServiceStep, fetch as fetch_from_host, migrate as migrate_data,
@@ -45,7 +45,7 @@ fn deploy(effect: &Effect<'_>, place: &Place) -> Deploy {
     let mut app = place.app.clone();
     if !place.built {
         // What is on the host already is not built there again.
-        app.services_mut().for_each(|service| service.build = None);
+        app.builds_nothing();
     }
     Deploy {
         target: place.target.clone(),
@@ -88,8 +88,8 @@ fn binary(effect: &Effect<'_>, part: Part, place: &Place) -> anyhow::Result<Opti
     let service = place.app.settings(part).filter(|_| place.built);
     let service = service.filter(|service| service.build.is_none());
     let artifact = service.map(|service| Artifact::of_file(build::binary(effect, &service.binary)));
-    let earlier = effect.world.output().join("deployed");
-    Ok(artifact.transpose()?.map(|it| it.with_earlier(earlier)))
+    let artifact = artifact.transpose()?;
+    Ok(artifact.map(|it| it.with_earlier(earlier(effect, part))))
 }
 
 /// The built bundle, unless it is on the host already.
@@ -97,7 +97,51 @@ fn bundle(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Option<Artifact>
     let artifact = place
         .built
         .then(|| Artifact::of_directory(build::bundle(effect)));
-    Ok(artifact.transpose()?)
+    let artifact = artifact.transpose()?;
+    Ok(artifact.map(|it| it.with_earlier(earlier(effect, Part::Frontend))))
+}
+
+/// Where a few of a part's artifacts are kept for patches. Each part has its own, so that
+/// none lets the others' go.
+fn earlier(effect: &Effect<'_>, part: Part) -> Utf8PathBuf {
+    let deployed = effect.world.output().join("deployed");
+    deployed.join(part.name())
+}
+
+/// Asks the host over a connection that is kept, if there is one, and keeps it for what
+/// the step then does.
+fn ask<T>(
+    effect: &Effect<'_>,
+    place: &Place,
+    question: impl Fn(&Host) -> Result<T, DeployError>,
+) -> anyhow::Result<T> {
+    let connections = &effect.world.connections;
+    let kept = connections.take(&place.target).map(|host| {
+        let answer = question(&host);
+        (host, answer)
+    });
+    let (host, answer) = match kept {
+        Some((host, answer)) if !matches!(answer, Err(DeployError::Run(RunError::Lost { .. }))) => {
+            (host, answer)
+        }
+        // None, or lost while it was kept.
+        _ => {
+            let host = Host::connect(&place.target)?;
+            let answer = question(&host);
+            (host, answer)
+        }
+    };
+    let answer = answer?;
+    connections.keep(host);
+    Ok(answer)
+}
+
+/// The connection by which the step's host was asked, or a new one.
+fn host(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Host> {
+    Ok(match effect.world.connections.take(&place.target) {
+        Some(host) => host,
+        None => Host::connect(&place.target)?,
+    })
 }
 
 pub(super) fn probe_service(
@@ -107,22 +151,13 @@ pub(super) fn probe_service(
     place: &Place,
 ) -> anyhow::Result<Probe> {
     let (deploy, binary) = (deploy(effect, place), binary(effect, part, place)?);
-    let ask = |host: Host| match probe_on_host(part, step, &host, &deploy, binary.as_ref()) {
-        // Lost while it was kept: this is asked again over a new one.
-        Err(DeployError::Run(RunError::Lost { .. })) => None,
-        probed => Some((host, probed)),
-    };
-    let kept = effect.world.connections.take(&place.target);
-    let (host, probed) = match kept.filter(|_| step != ServiceStep::Confirm).and_then(ask) {
-        Some(answered) => answered,
-        None => {
-            let host = Host::connect(&place.target)?;
-            let probed = probe_on_host(part, step, &host, &deploy, binary.as_ref());
-            (host, probed)
-        }
-    };
-    effect.host = Some(host);
-    Ok(answer(probed?))
+    if step == ServiceStep::Confirm {
+        effect.world.connections.drop_all(&place.target);
+    }
+    let probe = ask(effect, place, |host| {
+        probe_on_host(part, step, host, &deploy, binary.as_ref())
+    })?;
+    Ok(answer(probe))
 }
 
 pub(super) fn perform_service(
@@ -132,11 +167,7 @@ pub(super) fn perform_service(
     place: &Place,
 ) -> anyhow::Result<String> {
     let (deploy, binary) = (deploy(effect, place), binary(effect, part, place)?);
-    // The one that was asked just now: what confirms a switch is never one that was kept.
-    let host = match effect.host.take() {
-        Some(host) => host,
-        None => Host::connect(&place.target)?,
-    };
+    let host = host(effect, place)?;
     let start = std::time::Instant::now();
     let result = perform_on_host(part, step, &host, &deploy, binary.as_ref(), &mut |p| {
         show(effect, p)
@@ -197,8 +228,8 @@ pub(super) fn probe_migration(
     place: &Place,
 ) -> anyhow::Result<Probe> {
     let deploy = deploy(effect, place);
-    let host = Host::connect(&place.target)?;
-    Ok(answer(probe_data(direction, &host, &deploy)?))
+    let probe = ask(effect, place, |host| probe_data(direction, host, &deploy))?;
+    Ok(answer(probe))
 }
 
 pub(super) fn migrate(
@@ -207,12 +238,14 @@ pub(super) fn migrate(
     place: &Place,
 ) -> anyhow::Result<String> {
     let deploy = deploy(effect, place);
-    let host = Host::connect(&place.target)?;
+    let host = host(effect, place)?;
     let start = std::time::Instant::now();
     let result = migrate_data(direction, &host, &deploy, &mut |p| show(effect, p));
     // The team's own command, however long it takes.
     effect.account.book(Spent::Waiting, start.elapsed());
-    Ok(result?)
+    let done = result?;
+    effect.world.connections.keep(host);
+    Ok(done)
 }
 
 pub(super) fn take_back(effect: &mut Effect<'_>, place: &Place) -> anyhow::Result<String> {
@@ -230,13 +263,10 @@ pub(super) fn probe_frontend(
     place: &Place,
 ) -> anyhow::Result<Probe> {
     let (deploy, bundle) = (deploy(effect, place), bundle(effect, place)?);
-    let host = Host::connect(&place.target)?;
-    Ok(answer(probe_bundle_on_host(
-        step,
-        &host,
-        &deploy,
-        bundle.as_ref(),
-    )?))
+    let probe = ask(effect, place, |host| {
+        probe_bundle_on_host(step, host, &deploy, bundle.as_ref())
+    })?;
+    Ok(answer(probe))
 }
 
 pub(super) fn perform_frontend(
@@ -245,14 +275,12 @@ pub(super) fn perform_frontend(
     place: &Place,
 ) -> anyhow::Result<String> {
     let (deploy, bundle) = (deploy(effect, place), bundle(effect, place)?);
-    let host = Host::connect(&place.target)?;
-    Ok(flip_on_host(
-        step,
-        &host,
-        &deploy,
-        bundle.as_ref(),
-        &mut |p| show(effect, p),
-    )?)
+    let host = host(effect, place)?;
+    let done = flip_on_host(step, &host, &deploy, bundle.as_ref(), &mut |p| {
+        show(effect, p)
+    })?;
+    effect.world.connections.keep(host);
+    Ok(done)
 }
 
 fn show(effect: &Effect<'_>, progress: Progress) {

@@ -4,7 +4,6 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use camino::Utf8PathBuf;
-use stagegate_deploy::Host;
 
 use super::{
     asset, audit, branch, build, commit, deploy, edit, gate, github, links, msrv, outcome,
@@ -40,8 +39,6 @@ pub(crate) struct Effect<'a> {
     pub(crate) world: &'a World,
     pub(crate) step: &'a Step,
     pub(crate) account: Account,
-    /// The connection by which the step's host was asked, for what the step then does.
-    pub(crate) host: Option<Host>,
     tell: &'a dyn Fn(Event),
 }
 
@@ -57,7 +54,6 @@ impl<'a> Effect<'a> {
             world,
             step,
             account: Account::default(),
-            host: None,
             tell,
         }
     }

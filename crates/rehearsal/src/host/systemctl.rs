@@ -212,7 +212,10 @@ fn reset_failed(host: &Arc<Supervisor>, call: &Call<'_>) -> Outcome {
 fn show(host: &Arc<Supervisor>, call: &Call<'_>) -> Outcome {
     let world = host.world();
     let mut text = String::new();
-    for name in &call.units {
+    for (at, name) in call.units.iter().enumerate() {
+        if at > 0 {
+            text.push('\n');
+        }
         let unit = world.units.get(name);
         for property in &call.properties {
             let value = match *property {

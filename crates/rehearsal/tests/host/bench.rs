@@ -123,6 +123,16 @@ impl Bench {
         (Bench::new(Vec::new()), Bench::new(Vec::new()))
     }
 
+    /// Lets the host take back what nobody confirms, soon after the step that switches: by a
+    /// listener, that step waits for an answer.
+    pub(crate) fn reverts_soon(&mut self) {
+        let backend = self.backend();
+        backend.revert_after_seconds = match backend.switch {
+            Method::Socket => 10,
+            _ => 2,
+        };
+    }
+
     pub(crate) fn backend(&mut self) -> &mut Service {
         self.app.backend.as_mut().unwrap()
     }

@@ -37,10 +37,55 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
 ];
 
 /// Where there are accounts to tell apart.
-pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[(
-    "a_build_cannot_show_what_its_account_may_not_read",
-    a_link_shows_nothing,
-)];
+pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[
+    (
+        "a_build_cannot_show_what_its_account_may_not_read",
+        a_link_shows_nothing,
+    ),
+    (
+        "a_host_builds_what_it_fetches_over_https",
+        a_host_builds_what_it_fetches_over_https,
+    ),
+];
+
+/// A git server on the host itself: git's own, behind nginx, with the certificate of an
+/// authority of its own.
+const SERVE: &str = r#"set -eu
+cd /etc/nginx
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 2 \
+  -subj '/CN=an authority of a test' -keyout authority.key -out authority.crt
+openssl req -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes \
+  -subj /CN=localhost -keyout git.key -out git.csr
+echo 'subjectAltName=DNS:localhost' >git.ext
+openssl x509 -req -in git.csr -days 2 -CA authority.crt -CAkey authority.key -CAcreateserial \
+  -extfile git.ext -out git.crt
+cat >sites-enabled/guestbook <<'SITE'
+server {
+    listen 127.0.0.1:8443 ssl;
+    ssl_certificate git.crt;
+    ssl_certificate_key git.key;
+    location / {
+        include fastcgi_params;
+        fastcgi_param SCRIPT_FILENAME /usr/lib/git-core/git-http-backend;
+        fastcgi_param GIT_PROJECT_ROOT /opt;
+        fastcgi_param GIT_HTTP_EXPORT_ALL 1;
+        fastcgi_param PATH_INFO $uri;
+        # The sources belong to another account than the server's.
+        fastcgi_param GIT_CONFIG_COUNT 1;
+        fastcgi_param GIT_CONFIG_KEY_0 safe.directory;
+        fastcgi_param GIT_CONFIG_VALUE_0 *;
+        fastcgi_pass unix:/run/fcgiwrap.socket;
+    }
+}
+SITE
+systemctl start fcgiwrap.socket nginx.service
+"#;
+
+/// As a host's owner adds an authority, and as it is taken back.
+const TRUST: &str = "cp /etc/nginx/authority.crt /usr/local/share/ca-certificates/test.crt \
+                     && update-ca-certificates";
+const DISTRUST: &str = "rm -f /usr/local/share/ca-certificates/test.crt \
+                        && update-ca-certificates --fresh";
 
 /// Leaves traces beside the program: who built, with what around, and how often.
 const BUILD: &str = "set -eu\nmkdir -p target/release\nid -u >target/who\nenv >target/env\n\
@@ -325,4 +370,31 @@ fn a_link_shows_nothing() {
     assert!(!here.released(&deploy).exists());
     let read = host.inside("grep -rl root: /opt/guestbook/releases || true");
     assert_eq!(read, "");
+}
+
+/// What the host's owner has git trust is what it fetches from.
+fn a_host_builds_what_it_fetches_over_https() {
+    let mut here = builds();
+    let Machine::Real(host) = &here.bench.host else {
+        panic!("a stand-in host has no server");
+    };
+    host.inside(SERVE);
+    build_of(&mut here).git = "https://localhost:8443/sources".into();
+    let deploy = here.commit("1", BUILD);
+    let error = here.run(&deploy).unwrap_err();
+    assert!(matches!(error, DeployError::BuildFailed { .. }), "{error}");
+    let text = error.to_string();
+    assert!(text.contains("certificate"), "{text}");
+    assert!(here.trace("builds").is_none());
+    let inside = |script: &str| match &here.bench.host {
+        Machine::Real(host) => host.inside(script),
+        Machine::StandIn(_) => unreachable!("it has been asked"),
+    };
+    inside(TRUST);
+    let outcome = here.run(&deploy);
+    let met = inside("cat /var/log/nginx/access.log");
+    inside(DISTRUST);
+    outcome.unwrap();
+    assert_eq!(here.running(), Some(deploy.release.id()));
+    assert!(met.contains("POST /sources/git-upload-pack"), "{met}");
 }

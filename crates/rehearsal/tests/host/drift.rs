@@ -2,12 +2,42 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use stagegate_deploy::{Command, status, survey};
+use stagegate_deploy::{Command, ServiceStep, status, survey};
 
-use super::bench::{Bench, FIRST};
+use super::bench::{Bench, FIRST, SECOND};
 
-pub(crate) const SCENARIOS: &[super::Scenario] =
-    &[("what_is_changed_by_hand_is_drift", what_is_changed_by_hand)];
+pub(crate) const SCENARIOS: &[super::Scenario] = &[
+    ("what_is_changed_by_hand_is_drift", what_is_changed_by_hand),
+    (
+        "another_release_writes_what_differs",
+        another_release_writes_what_differs,
+    ),
+];
+
+fn another_release_writes_what_differs() {
+    let bench = Bench::new(Vec::new());
+    bench.deploy_backend(FIRST);
+    let units = bench.on_host("etc/systemd/system");
+    let unit = units.join("guestbook-backend@.service");
+    let text = std::fs::read_to_string(&unit).unwrap();
+    std::fs::write(&unit, format!("{text}# by hand\n")).unwrap();
+    std::fs::remove_file(bench.on_host("opt/guestbook/switch/settle")).unwrap();
+    let drift = || status(&bench.connect(), &bench.app).unwrap().drift;
+    // The same release, by another run, starts nothing.
+    let again = bench.deploy_by(FIRST, "another-run");
+    bench
+        .run_backend(&again, Some(&bench.program()), &ServiceStep::ALL)
+        .unwrap();
+    let found = drift();
+    assert_eq!(found.len(), 2, "{found:?}");
+    for found in found {
+        let remedy = "; a deploy of another release writes it";
+        assert!(found.ends_with(remedy), "{found}");
+    }
+    bench.deploy_backend(SECOND);
+    assert_eq!(drift(), Vec::<String>::new());
+    assert_eq!(std::fs::read_to_string(&unit).unwrap(), text);
+}
 
 fn what_is_changed_by_hand() {
     let bench = Bench::new(Vec::new());

@@ -29,6 +29,10 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
         "behind_nginx_only_its_own_race_loses_requests",
         behind_nginx_only_its_own_race_loses_requests,
     ),
+    (
+        "behind_caddy_websockets_are_closed",
+        behind_caddy_websockets_are_closed,
+    ),
     ("what_a_restart_costs_is_measured", what_a_restart_costs),
 ];
 
@@ -111,6 +115,22 @@ fn behind_nginx_only_its_own_race_loses_requests() {
         for (what, count) in counts.iter().filter(|(what, _)| !what.contains("kept")) {
             let why = &count.why;
             assert_eq!(count.failed, 0, "nginx, {what} from {place}: {why:?}");
+        }
+    }
+}
+
+/// A reload of Caddy 2.6 closes every WebSocket, and says so to both ends; idle kept
+/// connections as nginx does.
+fn behind_caddy_websockets_are_closed() {
+    let (_, counts) = measure("caddy", |bench| bench.behind(Preset::Caddy));
+    for (place, counts) in &counts {
+        for (what, count) in counts.iter().filter(|(what, _)| !what.contains("kept")) {
+            let why = &count.why;
+            match what.starts_with("WebSocket") {
+                // A user whose connection ends without a word does not know what was lost.
+                true => assert!(why.iter().all(|why| why.contains("Away")), "{why:?}"),
+                false => assert_eq!(count.failed, 0, "caddy, {what} from {place}: {why:?}"),
+            }
         }
     }
 }

@@ -7,6 +7,7 @@
 
 mod bench;
 mod builds;
+mod bundles;
 mod client;
 mod deploys;
 mod drift;
@@ -72,6 +73,7 @@ fn main() -> ExitCode {
     all.extend(intrusions::SCENARIOS);
     all.extend(programs::SCENARIOS);
     all.extend(transfers::SCENARIOS);
+    all.extend(bundles::SCENARIOS);
     all.extend(builds::SCENARIOS);
     if real::count() == 0 {
         all.extend(refusals::OF_THE_STAND_IN);

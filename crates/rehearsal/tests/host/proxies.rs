@@ -7,8 +7,11 @@ use stagegate_deploy::{Method, Preset, Proxy};
 use super::bench::Bench;
 use super::machine::Machine;
 
+/// All of them.
+pub(crate) const ALL: [Preset; 3] = [Preset::Nginx, Preset::Haproxy, Preset::Caddy];
+
 /// Where the deploy writes.
-fn file(preset: Preset) -> Utf8PathBuf {
+pub(crate) fn file(preset: Preset) -> Utf8PathBuf {
     match preset {
         Preset::Nginx => "/etc/nginx/conf.d/guestbook.conf".into(),
         Preset::Haproxy => "/etc/haproxy/guestbook.cfg".into(),
@@ -53,13 +56,23 @@ printf 'backend guestbook\n    server blue 127.0.0.1:8081\n' >/etc/haproxy/guest
 echo 'EXTRAOPTS="-f /etc/haproxy/guestbook.cfg"' >/etc/default/haproxy
 systemctl enable --quiet --now haproxy.service"#
         }
-        Preset::Caddy => panic!("the hosts have no Caddy"),
+        Preset::Caddy => {
+            r#"cat >/etc/caddy/Caddyfile <<'SITE'
+import /etc/caddy/guestbook.caddy
+:8080 {
+	import guestbook
+}
+SITE
+printf '(guestbook) {\n\treverse_proxy 127.0.0.1:8081\n}\n' >/etc/caddy/guestbook.caddy
+systemctl enable --quiet --now caddy.service"#
+        }
     }
 }
 
 /// Takes everything of it back.
-pub(crate) const RESET: &str = "systemctl disable --quiet --now nginx.service haproxy.service; \
-    rm -f /etc/nginx/sites-enabled/guestbook /etc/nginx/conf.d/guestbook.conf /etc/haproxy/guestbook.cfg\n";
+pub(crate) const RESET: &str = "systemctl disable --quiet --now nginx.service haproxy.service caddy.service; \
+    rm -f /etc/nginx/sites-enabled/guestbook /etc/nginx/conf.d/guestbook.conf /etc/haproxy/guestbook.cfg \
+    /etc/caddy/guestbook.caddy\n";
 
 impl Bench {
     /// Puts a proxy in front of the app.
@@ -74,7 +87,7 @@ impl Bench {
     /// Ends every proxy.
     pub(crate) fn stop_proxies(&self) {
         if let Machine::Real(host) = &self.host {
-            host.inside("systemctl stop nginx.service haproxy.service");
+            host.inside("systemctl stop nginx.service haproxy.service caddy.service");
         }
     }
 }

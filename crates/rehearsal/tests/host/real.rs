@@ -367,9 +367,12 @@ fn cut_power(directory: &Utf8Path) {
 /// or has the listener.
 fn serving_slot(directory: &Utf8Path) -> Option<&'static str> {
     let root = directory.join("root");
-    let proxy = std::fs::read_to_string(root.join("etc/nginx/conf.d/guestbook.conf"));
-    if let Ok(text) = proxy {
-        return Some(if text.contains(":8081;") {
+    let written = |preset| {
+        let file = super::proxies::file(preset);
+        std::fs::read_to_string(root.join(file.strip_prefix("/").unwrap())).ok()
+    };
+    if let Some(text) = super::proxies::ALL.into_iter().find_map(written) {
+        return Some(if text.contains("127.0.0.1:8081") {
             "blue"
         } else {
             "green"

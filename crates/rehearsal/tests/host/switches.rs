@@ -69,27 +69,47 @@ pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[
         who_does_not_take_its_listener_replaces_nobody,
     ),
     ("behind_nginx_a_crash_rolls_back", || {
-        ways_back::crash(&mut nginx());
+        ways_back::crash(&mut behind(Preset::Nginx));
     }),
     ("behind_nginx_a_lost_client_is_reverted", || {
-        ways_back::lost_client(&mut nginx());
+        ways_back::lost_client(&mut behind(Preset::Nginx));
     }),
     ("behind_nginx_a_lost_first_deploy_leaves_nothing", || {
-        ways_back::lost_first_deploy(&mut nginx());
+        ways_back::lost_first_deploy(&mut behind(Preset::Nginx));
     }),
     ("behind_nginx_a_revert_is_at_once", || {
-        ways_back::revert_now(&mut nginx());
+        ways_back::revert_now(&mut behind(Preset::Nginx));
     }),
     ("behind_nginx_a_reboot_keeps_the_new", || {
-        ways_back::reboot_after(&mut nginx());
+        ways_back::reboot_after(&mut behind(Preset::Nginx));
     }),
     ("behind_nginx_a_power_cut_restores_the_old", || {
-        ways_back::reboot_before(&mut nginx());
+        ways_back::reboot_before(&mut behind(Preset::Nginx));
     }),
-    (
-        "what_nginx_refuses_is_not_switched",
-        what_nginx_refuses_is_not_switched,
-    ),
+    ("what_nginx_refuses_is_not_switched", || {
+        what_it_refuses_is_not_switched(Preset::Nginx, "nonsense;\n", "nginx");
+    }),
+    ("behind_caddy_a_crash_rolls_back", || {
+        ways_back::crash(&mut behind(Preset::Caddy));
+    }),
+    ("behind_caddy_a_lost_client_is_reverted", || {
+        ways_back::lost_client(&mut behind(Preset::Caddy));
+    }),
+    ("behind_caddy_a_lost_first_deploy_leaves_nothing", || {
+        ways_back::lost_first_deploy(&mut behind(Preset::Caddy));
+    }),
+    ("behind_caddy_a_revert_is_at_once", || {
+        ways_back::revert_now(&mut behind(Preset::Caddy));
+    }),
+    ("behind_caddy_a_reboot_keeps_the_new", || {
+        ways_back::reboot_after(&mut behind(Preset::Caddy));
+    }),
+    ("behind_caddy_a_power_cut_restores_the_old", || {
+        ways_back::reboot_before(&mut behind(Preset::Caddy));
+    }),
+    ("what_caddy_refuses_is_not_switched", || {
+        what_it_refuses_is_not_switched(Preset::Caddy, "a {\n\tnonsense\n}\n", "caddy");
+    }),
     ("haproxy_follows_its_preset", haproxy_follows_its_preset),
     (
         "a_proxy_that_is_not_there_is_named",
@@ -109,9 +129,9 @@ fn socket() -> Bench {
     bench
 }
 
-fn nginx() -> Bench {
+fn behind(preset: Preset) -> Bench {
     let mut bench = Bench::new(Vec::new());
-    bench.behind(Preset::Nginx);
+    bench.behind(preset);
     bench
 }
 
@@ -120,7 +140,7 @@ fn a_change_of_method_goes_both_ways() {
     bench.deploy_backend(FIRST);
     bench.backend().switch = Method::Restart;
     // A way back leads over the method of before.
-    bench.backend().revert_after_seconds = 2;
+    bench.reverts_soon();
     bench
         .run_backend(&bench.deploy(SECOND), Some(&bench.program()), UNTIL_SWITCH)
         .unwrap();
@@ -152,7 +172,7 @@ fn a_change_to_a_listener_goes_both_ways() {
     let mut bench = Bench::new(Vec::new());
     bench.deploy_backend(FIRST);
     bench.backend().switch = Method::Socket;
-    bench.backend().revert_after_seconds = 2;
+    bench.reverts_soon();
     bench
         .run_backend(&bench.deploy(SECOND), Some(&bench.program()), UNTIL_SWITCH)
         .unwrap();
@@ -225,14 +245,15 @@ while (my $client = $listener->accept) {
   close $client;
 }'"#;
 
-fn what_nginx_refuses_is_not_switched() {
-    let mut bench = nginx();
+/// What the proxy would say of `nonsense` begins with its name.
+fn what_it_refuses_is_not_switched(preset: Preset, nonsense: &str, its_name: &str) {
+    let mut bench = behind(preset);
     bench.deploy_backend(FIRST);
     let Method::Template(proxy) = &mut bench.backend().switch else {
-        panic!("it is behind nginx");
+        panic!("it is behind a proxy");
     };
     let (well, file) = (proxy.clone(), proxy.file.clone());
-    proxy.text.push_str("nonsense;\n");
+    proxy.text.push_str(nonsense);
     let before = std::fs::read_to_string(bench.on_host(&file.as_str()[1..])).unwrap();
     let load = bench.load();
     let deploy = bench.deploy(SECOND);
@@ -243,7 +264,7 @@ fn what_nginx_refuses_is_not_switched() {
         .to_string();
     nothing_failed(load);
     // What the proxy said is told, and what was done about it.
-    for part in ["nginx", "nonsense", "nothing was switched"] {
+    for part in [its_name, "nonsense", "nothing was switched"] {
         assert!(error.contains(part), "{error}");
     }
     let after = std::fs::read_to_string(bench.on_host(&file.as_str()[1..])).unwrap();
@@ -266,7 +287,7 @@ fn haproxy_follows_its_preset() {
 }
 
 fn a_proxy_that_is_not_there_is_named() {
-    let mut bench = nginx();
+    let mut bench = behind(Preset::Nginx);
     assert_eq!(
         survey(&bench.connect(), &bench.app).unwrap().problems("me"),
         Vec::<String>::new()

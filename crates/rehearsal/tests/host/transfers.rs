@@ -1,7 +1,8 @@
 //! How a program travels: as a patch, compressed, as it is, and on from where it broke off.
 
 use stagegate_deploy::{
-    Artifact, Command, Deploy, DeployError, Part, Progress, ServiceStep, perform_service,
+    Artifact, Command, Deploy, DeployError, FrontendStep, Part, Progress, ServiceStep,
+    perform_frontend, perform_service,
 };
 
 use super::bench::{Bench, FIRST, SECOND};
@@ -58,27 +59,77 @@ fn changed(bench: &Bench) -> Artifact {
     artifact.with_earlier(bench.file("deployed"))
 }
 
-/// Uploads it: what the record says, and how many bytes had to travel.
+/// The backend's program, or the frontend's bundle.
+fn perform(
+    bench: &Bench,
+    deploy: &Deploy,
+    part: Part,
+    artifact: &Artifact,
+    hear: &mut dyn FnMut(Progress),
+) -> Result<String, DeployError> {
+    let host = bench.connect();
+    let artifact = Some(artifact);
+    match part {
+        Part::Backend => perform_service(part, ServiceStep::Upload, &host, deploy, artifact, hear),
+        Part::Frontend => perform_frontend(FrontendStep::Upload, &host, deploy, artifact, hear),
+    }
+}
+
+/// Uploads a program: what the record says, and how many bytes had to travel.
 fn upload(
     bench: &Bench,
     deploy: &Deploy,
     artifact: &Artifact,
 ) -> Result<(String, u64), DeployError> {
+    upload_part(bench, deploy, Part::Backend, artifact)
+}
+
+/// The same, of either part.
+pub(crate) fn upload_part(
+    bench: &Bench,
+    deploy: &Deploy,
+    part: Part,
+    artifact: &Artifact,
+) -> Result<(String, u64), DeployError> {
     let mut total = 0;
     let mut hear = |progress: Progress| total = progress.total.unwrap();
-    let host = bench.connect();
-    let said = perform_service(
-        Part::Backend,
-        ServiceStep::Upload,
-        &host,
-        deploy,
-        Some(artifact),
-        &mut hear,
-    )?;
+    let said = perform(bench, deploy, part, artifact, &mut hear)?;
     Ok((said, total))
 }
 
-fn has_zstd(bench: &Bench) -> bool {
+/// Uploads 16 MB of noise, with a client that is lost when it has sent a half, with its
+/// connection: the file on the host that holds what has arrived.
+pub(crate) fn break_off(
+    bench: &Bench,
+    deploy: &Deploy,
+    part: Part,
+    artifact: &Artifact,
+) -> std::path::PathBuf {
+    let mut give_up = |progress: Progress| {
+        if progress.done > Some(8_000_000) {
+            std::panic::resume_unwind(Box::new("lost"));
+        }
+    };
+    let lost = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        perform(bench, deploy, part, artifact, &mut give_up)
+    }));
+    assert!(lost.is_err(), "{lost:?}");
+    let incoming = format!("opt/guestbook/releases/.incoming-{}", artifact.sha256);
+    let begun = std::fs::read_dir(bench.on_host(&incoming)).unwrap();
+    let begun = begun.last().unwrap().unwrap().path();
+    super::bench::eventually("some has arrived", || {
+        begun.metadata().unwrap().len() > 1_000_000
+    });
+    begun
+}
+
+/// Changes some of what has arrived.
+pub(crate) fn spoil(begun: &std::path::Path) {
+    let file = std::fs::File::options().write(true).open(begun).unwrap();
+    std::os::unix::fs::FileExt::write_all_at(&file, b"spoiled", 10_000).unwrap();
+}
+
+pub(crate) fn has_zstd(bench: &Bench) -> bool {
     let ask = Command::new("zstd").arg("--version").privileged();
     let there = bench.connect().run(&ask).unwrap().status == 0;
     assert!(there || !bench.host.is_real(), "real hosts have zstd");
@@ -96,6 +147,11 @@ fn check_arrived(bench: &Bench, deploy: &Deploy, artifact: &Artifact) {
     assert_eq!(names, ["guestbook-backend"]);
     let arrived = std::fs::read(place.join("guestbook-backend")).unwrap();
     assert!(arrived == std::fs::read(&artifact.path).unwrap());
+    check_nothing_is_left(bench);
+}
+
+/// Of what has arrived nothing is there but releases.
+pub(crate) fn check_nothing_is_left(bench: &Bench) {
     let releases = std::fs::read_dir(bench.on_host("opt/guestbook/releases")).unwrap();
     for entry in releases {
         let name = entry.unwrap().file_name().into_string().unwrap();
@@ -192,34 +248,9 @@ fn an_upload_that_broke_off_goes_on() {
     let artifact = Artifact::of_file(&path).unwrap();
     for (commit, spoiled) in [(FIRST, false), (SECOND, true)] {
         let deploy = bench.deploy_by(commit, "one-run");
-        // A client that is lost when it has sent a half, with its connection.
-        let mut give_up = |progress: Progress| {
-            if progress.done > Some(8_000_000) {
-                std::panic::resume_unwind(Box::new("lost"));
-            }
-        };
-        let lost = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-            let host = bench.connect();
-            let step = ServiceStep::Upload;
-            perform_service(
-                Part::Backend,
-                step,
-                &host,
-                &deploy,
-                Some(&artifact),
-                &mut give_up,
-            )
-        }));
-        assert!(lost.is_err(), "{commit}: {lost:?}");
-        let incoming = format!("opt/guestbook/releases/.incoming-{}", artifact.sha256);
-        let begun = std::fs::read_dir(bench.on_host(&incoming)).unwrap();
-        let begun = begun.last().unwrap().unwrap().path();
-        super::bench::eventually("some has arrived", || {
-            begun.metadata().unwrap().len() > 1_000_000
-        });
+        let begun = break_off(&bench, &deploy, Part::Backend, &artifact);
         if spoiled {
-            let file = std::fs::File::options().write(true).open(&begun).unwrap();
-            std::os::unix::fs::FileExt::write_all_at(&file, b"spoiled", 1000).unwrap();
+            spoil(&begun);
         }
         let (said, _) = upload(&bench, &deploy, &artifact).unwrap();
         assert_eq!(said.contains("going on after"), !spoiled, "{said}");

@@ -53,7 +53,7 @@ pub(crate) fn crash(bench: &mut Bench) {
 
 pub(crate) fn lost_client(bench: &mut Bench) {
     bench.deploy_backend(FIRST);
-    bench.backend().revert_after_seconds = 2;
+    bench.reverts_soon();
     let load = bench.load();
     let deploy = bench.deploy(SECOND);
     bench
@@ -84,7 +84,7 @@ pub(crate) fn lost_client(bench: &mut Bench) {
 }
 
 pub(crate) fn lost_first_deploy(bench: &mut Bench) {
-    bench.backend().revert_after_seconds = 2;
+    bench.reverts_soon();
     bench
         .run_backend(&bench.deploy(FIRST), Some(&bench.program()), UNTIL_SWITCH)
         .unwrap();
