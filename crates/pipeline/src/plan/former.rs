@@ -53,7 +53,7 @@ fn retire(facts: &Facts, step: &Step) -> Option<Step> {
     let label = step.id.rsplit_once('@').map_or("", |(_, label)| label);
     let Place { target, .. } = place;
     let title = format!(
-        "stop the frontend's service {}, which is a bundle now, on {target}",
+        "stop the frontend's service {} for good on {target}",
         was.release
     );
     let action = Action::Frontend {

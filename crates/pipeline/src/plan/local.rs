@@ -79,7 +79,7 @@ impl Release<'_> {
                 .push(Step::new("prove", Stage::Package, title, action));
         }
         if let Some(app) = self.config.app.as_ref().filter(|_| self.app().is_some()) {
-            // The GitHub release holds the binary, whoever builds what hosts run.
+            // The GitHub release holds the binaries, whoever builds what hosts run.
             let (binaries, frontend) = match self.app().and_then(|one| self.release_ref(one)) {
                 Some(_) => app.build_of(Part::Both),
                 None => app.build_here_of(Part::Both),
@@ -153,7 +153,11 @@ impl Release<'_> {
         if self.config.github.sbom {
             let mut packages = self.crates();
             packages.retain(|name| one.group.has(name));
-            packages.extend(self.binaries_of(one).into_iter().map(|b| b.package));
+            for binary in self.binaries_of(one) {
+                if !packages.contains(&binary.package) {
+                    packages.push(binary.package);
+                }
+            }
             let action = Action::Sbom {
                 name: self.sbom_name(one),
                 subject: self.subject(one),

@@ -178,7 +178,7 @@ impl Release<'_> {
     /// The app's binaries, where its group is released.
     pub(super) fn binaries(&self) -> Vec<Binary> {
         let app = self.config.app.as_ref().filter(|_| self.app().is_some());
-        app.map(|app| app.build_of(Part::Backend).0)
+        app.map(|app| app.build_of(Part::Both).0)
             .unwrap_or_default()
     }
 

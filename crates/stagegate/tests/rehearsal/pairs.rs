@@ -113,4 +113,56 @@ fn a_pair_of_services_is_rolled_back_frontend_first() {
     let told: Vec<&str> = history.lines().skip(1).take(2).collect();
     assert!(told[0].contains("backend   0.1.0-"), "{history}");
     assert!(told[1].contains("frontend  0.1.0-"), "{history}");
+    a_bundle_replaces_the_service(&world);
+}
+
+/// The configuration says a bundle again: what the plan says, and what is left.
+fn a_bundle_replaces_the_service(world: &World) {
+    let root = world.root();
+    git(
+        root,
+        &["checkout", "--quiet", "v0.1.0", "--", "stagegate.toml"],
+    );
+    git(
+        root,
+        &["commit", "--quiet", "--message", "A frontend of files"],
+    );
+    let overlay = std::fs::read_to_string(world.overlay()).unwrap();
+    let port = world.host().public_port();
+    let (overlay, _) = overlay.split_once("frontend_port =").unwrap();
+    let overlay = format!("{overlay}url = \"http://127.0.0.1:{port}/\"\n");
+    std::fs::write(world.overlay(), overlay).unwrap();
+
+    let status = world.run(&["status"]).must_end_with(1).stdout;
+    assert!(status.contains("still runs as one in slot"), "{status}");
+    let refused = world.run(&["rollback", "frontend"]).must_end_with(3);
+    assert!(
+        refused.words().contains("no known-good"),
+        "{}",
+        refused.words()
+    );
+    let plan = world.run(&["deploy", "both", "--dry-run"]).must_end_with(0);
+    let stops = "stop the frontend's service 0.1.0-";
+    assert!(plan.stdout.contains(stops), "{}", plan.stdout);
+    let ran = world.run(&["deploy", "both", "--yes"]).must_end_with(0);
+    assert!(ran.words().contains("is stopped"), "{}", ran.words());
+    let processes = world.host().processes();
+    assert_eq!(processes.len(), 1, "{processes:?}");
+    evidence::nothing_is_under_way(&world.place);
+    let frontend = world.place.host.join("opt/guestbook/frontend");
+    assert_eq!(evidence::names(&frontend), ["current", "served"]);
+    assert_eq!(web::get(&world.url("/")).status, 200);
+    let history = world.run(&["history"]).must_end_with(0).stdout;
+    assert!(
+        history.contains("stopped for good: the frontend is a bundle now"),
+        "{history}"
+    );
+    world.run(&["status"]).must_end_with(0);
+    // What ran before is of the other form, and says where to find it.
+    let refused = world.run(&["rollback", "both"]).must_end_with(3);
+    let words = refused.words();
+    assert!(
+        words.contains("the frontend was a service (0.1.0)"),
+        "{words}"
+    );
 }

@@ -54,6 +54,34 @@ fn each_target_is_a_build_of_its_own_and_attached_in_place_of_the_deployed_one()
 }
 
 #[test]
+fn a_frontend_that_is_a_service_is_attached_too() {
+    let (app, _) = APP.split_once("[app.frontend]").unwrap();
+    let service = "[app.frontend.service]\npackage = \"tool\"\nbinary = \"web\"\nport = 9090\n";
+    let plan = release(&format!("{TARGETS}{app}{service}"), &facts()).unwrap();
+    let both = ["book", "web"];
+    for id in ["build", "build:x86_64-unknown-linux-musl"] {
+        let build = plan.steps.iter().find(|step| step.id == id).unwrap();
+        let Action::Build { binaries, .. } = &build.action else {
+            panic!("{build:?}");
+        };
+        let built: Vec<&str> = binaries.iter().map(|b| b.name.as_str()).collect();
+        assert_eq!(built, both, "{id}");
+    }
+    let assets = plan.steps.iter().find(|s| s.id == "assets").unwrap();
+    assert!(assets.title.contains(" 4 binaries,"), "{}", assets.title);
+    let Action::Assets { binaries, .. } = &assets.action else {
+        panic!("{assets:?}");
+    };
+    assert_eq!(binaries[..], both);
+    let sbom = plan.steps.iter().find_map(|step| match &step.action {
+        Action::Sbom { packages, .. } => Some(packages),
+        _ => None,
+    });
+    let tools = sbom.unwrap().iter().filter(|name| *name == "tool").count();
+    assert_eq!(tools, 1, "{sbom:?}");
+}
+
+#[test]
 fn where_no_target_is_named_nothing_is_said_of_any() {
     let plan = release(APP, &facts()).unwrap();
     let builds: Vec<&str> = ids(&plan)
