@@ -137,7 +137,7 @@ mod tests {
         let output = std::process::Command::new("sh")
             .args([
                 "-c",
-                &format!("{}contents \"$1\"", crate::transfer::CONTENTS),
+                &format!("{}contents \"$1\"", crate::restore::CONTENTS),
             ])
             .args(["sh", root.as_str()])
             .output()

@@ -41,6 +41,7 @@ mod pack;
 mod pending;
 mod proxy;
 mod record;
+mod restore;
 mod retention;
 mod retire;
 mod service;

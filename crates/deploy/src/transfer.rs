@@ -22,9 +22,10 @@ use crate::freight::Freight;
 use crate::host::Host;
 use crate::layout::{Layout, Part};
 use crate::pack::{self, Packed};
+use crate::restore;
 use crate::retention::is_release_id;
 use crate::step::Progress;
-use crate::upload::{PATIENCE, TREE_HASH, Watch};
+use crate::upload::{PATIENCE, Watch};
 
 /// `$1` releases, `$2` incoming directory, `$3` the confirmed switch, or the link to the
 /// bundle that is served, `$4` the part: makes room, and says what is there: `zstd`; `base RELEASE SHA256`; `sent NAME LENGTH`.
@@ -56,51 +57,6 @@ if [ "$3" = 0 ]; then keep=; fi
 find "$1" -mindepth 1 -maxdepth 1 ! -name "$keep" -exec rm -rf {} +
 truncate -s "$3" "$1/$2"
 cat >>"$1/$2"
-"#;
-
-/// `contents DIRECTORY` prints the contents of its files, in the order of their names.
-pub(crate) const CONTENTS: &str = r#"contents() (
-  cd -- "$1"
-  find . -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 -r cat --
-)
-"#;
-
-/// `$1` incoming directory, `$2` name, `$3` program, or nothing for a bundle, `$4` how it
-/// travelled, for a patch `$5` the window and `$6` what the host has, a file or a directory.
-const RESTORE: &str = r#"set -eu
-umask 022
-sent=$1/$2
-whole=$1/whole-$2
-case $4 in
-  plain) mv -T "$sent" "$whole" ;;
-  compressed) zstd -d -q -c "$sent" >"$whole" ;;
-  patch)
-    other=$6
-    if [ -d "$6" ]; then
-      other=$1/other-$2
-      contents "$6" >"$other"
-    fi
-    zstd -d -q -c "--long=$5" "--patch-from=$other" "$sent" >"$whole"
-    rm -f "$1/other-$2"
-    ;;
-esac
-rm -f "$sent"
-"#;
-
-/// Follows: makes the program of what is whole, and prints its hash.
-const PROGRAM: &str = r#"mv -T "$whole" "$1/$3"
-chmod 0755 "$1/$3" "$1"
-sha256sum -- "$1/$3" | cut -d ' ' -f 1
-"#;
-
-/// Follows: makes the incoming directory the bundle, which is to hold nothing else. The
-/// hash of it follows in turn.
-const BUNDLE: &str = r#"rm -rf "$1.bundle"
-mkdir "$1.bundle"
-tar -x -f "$whole" --no-same-owner -C "$1.bundle"
-chmod -R u=rwX,go=rX "$1.bundle"
-rm -rf "$1"
-mv -T "$1.bundle" "$1"
 "#;
 
 /// What the host has before anything travels.
@@ -287,12 +243,12 @@ impl<'a> Transfer<'a> {
 
     /// What makes the artifact of what was sent, and prints its hash.
     fn restore(&self, name: &str, load: &Load) -> Command {
-        let (ends, binary): (&[&str], _) = match self.form {
-            Form::Service(service) => (&[PROGRAM], service.settings.binary.as_str()),
-            Form::Bundle(_) => (&[BUNDLE, TREE_HASH], ""),
+        let binary = match self.form {
+            Form::Service(service) => service.settings.binary.as_str(),
+            Form::Bundle(_) => "",
         };
-        let script = [&[CONTENTS, RESTORE], ends].concat().concat();
-        let restore = Command::script(&script).args([self.incoming().as_str(), name, binary]);
+        let restore = Command::script(&restore::script(self.form));
+        let restore = restore.args([self.incoming().as_str(), name, binary]);
         let there = |base: &str| self.layout().part(base, self.part);
         let restore = match load {
             Load::Plain => restore.arg("plain"),
