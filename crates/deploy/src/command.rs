@@ -176,12 +176,28 @@ pub(crate) fn split_report(mut stdout: Vec<u8>) -> Option<(Vec<u8>, i32)> {
     Some((stdout, status))
 }
 
+/// Has a real shell run a script. On its standard input: it may be longer than one argument.
+#[cfg(test)]
+pub(crate) fn real_sh(script: &str) -> std::process::Output {
+    use std::io::Write as _;
+    use std::process::{Command, Stdio};
+
+    let mut shell = Command::new("sh")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut input = shell.stdin.take().unwrap();
+    input.write_all(script.as_bytes()).unwrap();
+    drop(input);
+    shell.wait_with_output().unwrap()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use std::io::Write;
-    use std::process::{Command as Process, Stdio};
 
     /// What a real shell makes of the quoted words.
     fn through_sh(words: &[String]) -> Vec<String> {
@@ -192,19 +208,7 @@ mod tests {
             .join(" ");
         let script =
             format!("show() {{ for word; do printf '%s\\0' \"$word\"; done; }}; show {line}");
-        // On standard input: a script may be longer than one argument.
-        let mut shell = Process::new("sh")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .unwrap();
-        shell
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(script.as_bytes())
-            .unwrap();
-        let output = shell.wait_with_output().unwrap();
+        let output = real_sh(&script);
         assert!(output.status.success());
         let text = String::from_utf8(output.stdout).unwrap();
         text.split_terminator('\0').map(str::to_owned).collect()

@@ -76,8 +76,9 @@ drop_rules() {
 }
 
 # Rules would go on catching the public port, so they end when another method takes over.
-# Their empty chains stay until the slot of before is drained: without any, the kernel would
-# translate no more for the connections that it has led there.
+# Their empty chains stay until the host restarts: without any, the kernel would translate no
+# more for the connections that it has led there; and it would not see connections end, and
+# take others for those when there are rules again.
 forget_rules() {
   for file in "$armed" "$confirmed"; do
     if [ -e "$file" ] && [ "$(field method "$file")" = nft ]; then
@@ -85,15 +86,6 @@ forget_rules() {
       return
     fi
   done
-}
-
-# What forget_rules has left, once nobody is left who needs it.
-drop_idle_rules() {
-  for file in "$armed" "$confirmed"; do
-    if [ ! -e "$file" ]; then continue; fi
-    if [ "$(field method "$file")" = nft ]; then return 0; fi
-  done
-  if command -v nft >/dev/null && nft list table inet "$table" >/dev/null 2>&1; then drop_rules; fi
 }
 
 # Replaces a file outside of the app's directory by standard input, or not at all. The name

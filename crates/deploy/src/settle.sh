@@ -114,7 +114,6 @@ drain_later() {
     systemd-run --quiet --collect --unit="$service-drain-$1" -- "$here/switch/settle" drain "$1"
   else
     withhold_listener "$1"
-    drop_idle_rules
   fi
 }
 
@@ -263,7 +262,6 @@ do_drain() {
   if is_current "$1"; then exit 0; fi
   systemctl stop "$unit@$1.service"
   rm -f "$here/slots/$1.public"
-  drop_idle_rules
 }
 
 # begin: a slot is about to be started, by the deploy whose record is on standard input.

@@ -152,8 +152,7 @@ fn split_marked(printed: &[u8], mark: &str) -> Option<Output> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write as _;
-    use std::process::{Command as Process, Stdio};
+    use crate::command::real_sh;
 
     /// What a real shell makes of the lines, one after another.
     fn through_sh(commands: &[Command]) -> Vec<Output> {
@@ -162,19 +161,7 @@ mod tests {
         for (command, mark) in commands.iter().zip(&marks) {
             text.push_str(&wrapped(&line(command).unwrap(), mark));
         }
-        let mut shell = Process::new("sh")
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        shell
-            .stdin
-            .take()
-            .unwrap()
-            .write_all(text.as_bytes())
-            .unwrap();
-        let output = shell.wait_with_output().unwrap();
+        let output = real_sh(&text);
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
         let mut rest = &output.stdout[..];
         let outputs = marks.iter().map(|mark| {

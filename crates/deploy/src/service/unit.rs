@@ -67,12 +67,7 @@ pub(super) fn journal_of(host: &Host, unit: &str) -> Result<Vec<String>, DeployE
         .args(["--quiet", "--no-pager", "--output=cat", "-n", LAST_LINES])
         .args(["-u", unit])
         .privileged();
-    Ok(host
-        .check(&command)?
-        .text()
-        .lines()
-        .map(str::to_owned)
-        .collect())
+    lines(host, &command)
 }
 
 /// Lines of priority `err` and worse since that second of the host's clock.
@@ -86,12 +81,12 @@ pub(super) fn errors_since(
         .args(["--quiet", "--no-pager", "--output=cat", "-p", "err"])
         .args([&format!("--since=@{since}"), "-u", &layout.unit(slot)])
         .privileged();
-    Ok(host
-        .check(&command)?
-        .text()
-        .lines()
-        .map(str::to_owned)
-        .collect())
+    lines(host, &command)
+}
+
+fn lines(host: &Host, command: &Command) -> Result<Vec<String>, DeployError> {
+    let text = host.check(command)?.text();
+    Ok(text.lines().map(str::to_owned).collect())
 }
 
 /// Stops a slot's unit.

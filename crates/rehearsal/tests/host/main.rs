@@ -80,6 +80,7 @@ fn main() -> ExitCode {
     } else {
         // The longest first, so that it does not run alone at the end.
         all.extend(switches::OF_REAL_HOSTS);
+        all.extend(switches::WAYS_BACK.iter().copied().flatten());
         all.extend(lost::SCENARIOS);
         all.extend(lost::BY_A_LISTENER);
         all.extend(lost::OF_A_FRONTEND);

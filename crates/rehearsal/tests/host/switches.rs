@@ -24,6 +24,41 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
     }),
 ];
 
+macro_rules! every_way_back {
+    ($name:literal, $bench:expr) => {
+        &[
+            (concat!($name, "_a_crash_rolls_back"), || {
+                ways_back::crash(&mut $bench);
+            }),
+            (concat!($name, "_a_lost_client_is_reverted"), || {
+                ways_back::lost_client(&mut $bench);
+            }),
+            (
+                concat!($name, "_a_lost_first_deploy_leaves_nothing"),
+                || {
+                    ways_back::lost_first_deploy(&mut $bench);
+                },
+            ),
+            (concat!($name, "_a_revert_is_at_once"), || {
+                ways_back::revert_now(&mut $bench);
+            }),
+            (concat!($name, "_a_reboot_keeps_the_new"), || {
+                ways_back::reboot_after(&mut $bench);
+            }),
+            (concat!($name, "_a_power_cut_restores_the_old"), || {
+                ways_back::reboot_before(&mut $bench);
+            }),
+        ]
+    };
+}
+
+/// Each way of switching that only real hosts know, and every way back.
+pub(crate) const WAYS_BACK: &[&[super::Scenario]] = &[
+    every_way_back!("by_socket", socket()),
+    every_way_back!("behind_nginx", behind(Preset::Nginx)),
+    every_way_back!("behind_caddy", behind(Preset::Caddy)),
+];
+
 /// On real hosts, which have proxies, lose their power, and redirect a port that a program
 /// listens on.
 pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[
@@ -37,25 +72,6 @@ pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[
     ("by_restart_a_power_cut_restores_the_old", || {
         ways_back::reboot_before(&mut restart());
     }),
-    ("by_socket_a_crash_rolls_back", || {
-        ways_back::crash(&mut socket());
-    }),
-    ("by_socket_a_lost_client_is_reverted", || {
-        ways_back::lost_client(&mut socket());
-    }),
-    ("by_socket_a_lost_first_deploy_leaves_nothing", || {
-        let mut bench = socket();
-        ways_back::lost_first_deploy(&mut bench);
-    }),
-    ("by_socket_a_revert_is_at_once", || {
-        ways_back::revert_now(&mut socket());
-    }),
-    ("by_socket_a_reboot_keeps_the_new", || {
-        ways_back::reboot_after(&mut socket());
-    }),
-    ("by_socket_a_power_cut_restores_the_old", || {
-        ways_back::reboot_before(&mut socket());
-    }),
     (
         "a_change_to_a_listener_goes_both_ways",
         a_change_to_a_listener_goes_both_ways,
@@ -68,44 +84,8 @@ pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[
         "who_does_not_take_its_listener_replaces_nobody",
         who_does_not_take_its_listener_replaces_nobody,
     ),
-    ("behind_nginx_a_crash_rolls_back", || {
-        ways_back::crash(&mut behind(Preset::Nginx));
-    }),
-    ("behind_nginx_a_lost_client_is_reverted", || {
-        ways_back::lost_client(&mut behind(Preset::Nginx));
-    }),
-    ("behind_nginx_a_lost_first_deploy_leaves_nothing", || {
-        ways_back::lost_first_deploy(&mut behind(Preset::Nginx));
-    }),
-    ("behind_nginx_a_revert_is_at_once", || {
-        ways_back::revert_now(&mut behind(Preset::Nginx));
-    }),
-    ("behind_nginx_a_reboot_keeps_the_new", || {
-        ways_back::reboot_after(&mut behind(Preset::Nginx));
-    }),
-    ("behind_nginx_a_power_cut_restores_the_old", || {
-        ways_back::reboot_before(&mut behind(Preset::Nginx));
-    }),
     ("what_nginx_refuses_is_not_switched", || {
         what_it_refuses_is_not_switched(Preset::Nginx, "nonsense;\n", "nginx");
-    }),
-    ("behind_caddy_a_crash_rolls_back", || {
-        ways_back::crash(&mut behind(Preset::Caddy));
-    }),
-    ("behind_caddy_a_lost_client_is_reverted", || {
-        ways_back::lost_client(&mut behind(Preset::Caddy));
-    }),
-    ("behind_caddy_a_lost_first_deploy_leaves_nothing", || {
-        ways_back::lost_first_deploy(&mut behind(Preset::Caddy));
-    }),
-    ("behind_caddy_a_revert_is_at_once", || {
-        ways_back::revert_now(&mut behind(Preset::Caddy));
-    }),
-    ("behind_caddy_a_reboot_keeps_the_new", || {
-        ways_back::reboot_after(&mut behind(Preset::Caddy));
-    }),
-    ("behind_caddy_a_power_cut_restores_the_old", || {
-        ways_back::reboot_before(&mut behind(Preset::Caddy));
     }),
     ("what_caddy_refuses_is_not_switched", || {
         what_it_refuses_is_not_switched(Preset::Caddy, "a {\n\tnonsense\n}\n", "caddy");
