@@ -76,13 +76,15 @@ drop_rules() {
 }
 
 # Rules would go on catching the public port, so they end when another method takes over.
-# Their empty chains stay until the host restarts: without any, the kernel would translate no
-# more for the connections that it has led there; and it would not see connections end, and
-# take others for those when there are rules again.
+# Their chains stay until the host restarts, with a rule that does nothing but need to know
+# of connections: otherwise the kernel would translate no more for those that it has led to
+# a slot, and not see them end.
 forget_rules() {
   for file in "$armed" "$confirmed"; do
     if [ -e "$file" ] && [ "$(field method "$file")" = nft ]; then
-      printf 'add table inet %s\nflush table inet %s\n' "$table" "$table" | nft -f -
+      nft list table inet "$table" >/dev/null 2>&1 || return 0
+      printf 'flush table inet %s\nadd rule inet %s output ct state established accept\n' \
+        "$table" "$table" | nft -f -
       return
     fi
   done

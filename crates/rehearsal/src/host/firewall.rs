@@ -1,8 +1,8 @@
 //! nft rules, as far as a switch of one port needs them, applied as one transaction.
 //!
-//! Understood are: adding, flushing and deleting an `inet` table, and a table with exactly
-//! the chains `prerouting` and `output`, each redirecting what begins at one local port to
-//! the same other.
+//! Understood are: adding, flushing and deleting an `inet` table, a rule that accepts what is
+//! established, and a table with exactly the chains `prerouting` and `output`, each
+//! redirecting what begins at one local port to the same other.
 //! Everything else is refused, and then nothing of the file is applied.
 
 use std::collections::BTreeMap;
@@ -52,6 +52,25 @@ impl Ruleset {
                         ));
                     };
                     *table = None;
+                    rest = tail;
+                }
+                [
+                    "add",
+                    "rule",
+                    "inet",
+                    name,
+                    "prerouting" | "output",
+                    "ct",
+                    "state",
+                    "established",
+                    "accept",
+                    tail @ ..,
+                ] => {
+                    if !next.tables.contains_key(*name) {
+                        return Err(format!(
+                            "Could not process rule: there is no table inet {name}"
+                        ));
+                    }
                     rest = tail;
                 }
                 ["table", "inet", name, "{", tail @ ..] => {
@@ -242,7 +261,8 @@ mod tests {
                 to: 8082
             })
         );
-        let flushed = second.after("flush table inet t\n").unwrap();
+        let left = "flush table inet t\nadd rule inet t output ct state established accept\n";
+        let flushed = second.after(left).unwrap();
         assert_eq!(flushed.tables["t"], None);
         let none = second
             .after("add table inet t\ndelete table inet t\n")
@@ -261,6 +281,9 @@ mod tests {
         check("add table ip t", "add table ip");
         check("add table inet a;b", "`b");
         check("flush table inet t", "there is no table");
+        let rule = "add rule inet t output ct state established accept";
+        check(rule, "there is no table");
+        check(&rule.replace("accept", "drop"), "`add rule");
         check(&redirect(8080, 8081).replace("== syn", "== ack"), "matches");
         check(&redirect(8080, 8081).replace(FIRST, ""), "matches");
         check(
