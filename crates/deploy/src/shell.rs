@@ -59,7 +59,8 @@ impl Shell {
         })
     }
 
-    /// Runs a line to its end, whatever its status. After an error the shell is of no use
+    /// Runs a line to its end, whatever its status; `session` waits as long for each answer
+    /// as its timeout says. After an error the shell is of no use
     /// any more.
     pub(crate) fn run(
         &mut self,
@@ -74,7 +75,6 @@ impl Shell {
         let mut feed = Feed::new(session, &mut self.channel, silence);
         let fed = feed.write_all(text.as_bytes());
         let printed = feed.into_printed();
-        session.set_timeout(u32::try_from(silence.as_millis()).unwrap_or(u32::MAX));
         let (mut stdout, mut stderr) = (printed.stdout, printed.stderr);
         let mut piece = vec![0; 64 * 1024];
         loop {

@@ -16,7 +16,7 @@ use crate::facts::{
 };
 use crate::group::groups;
 use crate::plan::{Action, CommitIdentity};
-use crate::request::{ReleaseRequest, Request, YankRequest};
+use crate::request::{DeployRequest, Part, ReleaseRequest, Request, YankRequest};
 use crate::{Config, Stage, TokenPlaces};
 
 mod builds;
@@ -181,6 +181,17 @@ fn wanted(words: &str, skip: &[Stage]) -> ReleaseRequest {
         despite_freeze: None,
         environment: "production".to_owned(),
         handed_on: false,
+    }
+}
+
+/// A deploy of a part to production, of what is checked out.
+fn deploy_of(part: Part) -> DeployRequest {
+    DeployRequest {
+        part,
+        version: None,
+        from: None,
+        despite_freeze: None,
+        environment: "production".to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@ use std::os::unix::fs::MetadataExt;
 
 use serde_json::Value;
 
-use crate::evidence::{self, AUTHOR, asset_names, deploys, host_runs, index_lines};
+use crate::evidence::{self, AUTHOR, asset_names, ended_deploys, host_runs, index_lines};
 use crate::fixture::CRATES;
 use crate::process::git;
 use crate::world::{NO_GATES, REPOSITORY, World};
@@ -233,10 +233,7 @@ fn deploys_go_back(world: &World, first: &str, commit: &str) {
         page_is_of(world, version);
         evidence::nothing_is_under_way(&world.place);
     }
-    let ended: Vec<String> = deploys(&world.place)
-        .iter()
-        .map(|d| format!("{} {} {}", d["part"], d["version"], d["outcome"]).replace('"', ""))
-        .collect();
+    let ended = ended_deploys(&world.place);
     let expected = [
         "backend 0.1.0 confirmed",
         "frontend 0.1.0 confirmed",

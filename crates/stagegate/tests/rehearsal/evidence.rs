@@ -298,6 +298,14 @@ pub(crate) fn deploys(place: &Place) -> Vec<Value> {
         .collect()
 }
 
+/// Part, version and outcome of each deploy in the host's own record.
+pub(crate) fn ended_deploys(place: &Place) -> Vec<String> {
+    deploys(place)
+        .iter()
+        .map(|d| format!("{} {} {}", d["part"], d["version"], d["outcome"]).replace('"', ""))
+        .collect()
+}
+
 /// The host's files are those of a confirmed release, and nothing that belongs
 /// to a deploy under way is left.
 pub(crate) fn host_runs(place: &Place, version: &str, commit: &str) {

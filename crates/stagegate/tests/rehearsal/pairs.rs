@@ -1,7 +1,7 @@
 //! An app whose frontend is a service too: deployed at two versions, and rolled back as
 //! the pair that it was, the frontend first.
 
-use crate::evidence::{self, deploys};
+use crate::evidence::{self, ended_deploys};
 use crate::process::git;
 use crate::waves::commit_a_version;
 use crate::world::World;
@@ -91,10 +91,7 @@ fn a_pair_of_services_is_rolled_back_frontend_first() {
 
     world.run(&["rollback", "both", "--yes"]).must_end_with(0);
     runs(&world, "0.1.0");
-    let ended: Vec<String> = deploys(&world.place)
-        .iter()
-        .map(|d| format!("{} {} {}", d["part"], d["version"], d["outcome"]).replace('"', ""))
-        .collect();
+    let ended = ended_deploys(&world.place);
     let expected = [
         "backend 0.1.0 confirmed",
         "frontend 0.1.0 confirmed",

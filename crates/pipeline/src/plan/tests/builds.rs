@@ -2,7 +2,6 @@
 //! of the remote.
 
 use super::*;
-use crate::request::{DeployRequest, Part};
 
 fn config(more: &str) -> Config {
     let text = format!(
@@ -14,14 +13,11 @@ fn config(more: &str) -> Config {
 }
 
 fn deploy(facts: &Facts, config: &Config, part: Part) -> Result<Plan, Blockers> {
-    let request = DeployRequest {
-        part,
-        version: None,
-        from: None,
-        despite_freeze: None,
-        environment: "production".to_owned(),
-    };
-    plan(&grouped(facts, config), config, &Request::Deploy(request))
+    plan(
+        &grouped(facts, config),
+        config,
+        &Request::Deploy(deploy_of(part)),
+    )
 }
 
 /// What is built here: the binaries, and whether the bundle is.

@@ -6,7 +6,7 @@ use super::frontends::{release, running};
 use super::waves::a_good_host;
 use super::*;
 use crate::facts::HostSurvey;
-use crate::request::{DeployRequest, Part, RollbackRequest};
+use crate::request::RollbackRequest;
 
 const BACKEND: &str = "[app]\nname = \"book\"\n[app.backend]\npackage = \"tool\"\nport = 8080\n";
 const BUNDLE: &str = "[app.frontend]\nbuild = [\"make\"]\ndist = \"dist\"\n";
@@ -39,14 +39,7 @@ fn config(frontend: &str) -> Config {
 }
 
 fn deploy(config: &Config, facts: &Facts, part: Part) -> Plan {
-    let request = DeployRequest {
-        part,
-        version: None,
-        from: None,
-        despite_freeze: None,
-        environment: "production".to_owned(),
-    };
-    plan(facts, config, &Request::Deploy(request)).unwrap()
+    plan(facts, config, &Request::Deploy(deploy_of(part))).unwrap()
 }
 
 #[test]

@@ -5,7 +5,7 @@ use stagegate_deploy::{By, Part as HostPart, PastDeploy, Release, Slot, Switch};
 use super::waves::a_good_host;
 use super::*;
 use crate::facts::HostSurvey;
-use crate::request::{DeployRequest, Part, RollbackRequest};
+use crate::request::RollbackRequest;
 
 const APP: &str = "[app]\nname = \"book\"\n[app.backend]\npackage = \"tool\"\nport = 8080\n\
                    [app.frontend.service]\npackage = \"web\"\nport = 9090\n\
@@ -14,17 +14,10 @@ const APP: &str = "[app]\nname = \"book\"\n[app.backend]\npackage = \"tool\"\npo
 fn planned(part: Part, environment: &str) -> Plan {
     let text = format!("{APP}[deploy.production]\n{environment}");
     let config = Config::parse("stagegate.toml".into(), &text).unwrap();
-    let request = DeployRequest {
-        part,
-        version: None,
-        from: None,
-        despite_freeze: None,
-        environment: "production".to_owned(),
-    };
     plan(
         &grouped(&facts(), &config),
         &config,
-        &Request::Deploy(request),
+        &Request::Deploy(deploy_of(part)),
     )
     .unwrap()
 }

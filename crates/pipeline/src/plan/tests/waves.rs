@@ -5,7 +5,7 @@ use stagegate_deploy::{HostFacts, Part as HostPart, PastDeploy, PendingFile, Rel
 
 use super::*;
 use crate::facts::HostSurvey;
-use crate::request::{DeployRequest, Part, RollbackRequest};
+use crate::request::RollbackRequest;
 
 const APP: &str = "[app]\nname = \"book\"\n[app.backend]\npackage = \"tool\"\nport = 8080\n\
                    [app.frontend]\nbuild = [\"make\"]\ndist = \"dist\"\n";
