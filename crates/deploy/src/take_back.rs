@@ -42,28 +42,45 @@ pub fn take_back(
         frontend_listens: false,
     });
     let mut done = Vec::new();
-    // The frontend first: it must never stand on a backend that is older than it.
-    match deploy.app.form(Part::Frontend) {
-        Ok(Form::Bundle(_)) => done.extend(bundle(host, deploy, before.clone(), progress)?),
-        Ok(Form::Service(_)) if before.frontend.is_some() && !before.frontend_listens => {
-            done.extend(first_service(host, deploy, before.frontend)?);
-        }
-        Ok(Form::Service(_)) => {
-            let before = before.frontend;
-            done.extend(service(Part::Frontend, host, deploy, before, progress)?);
-        }
-        // An app without this part has nothing of it to take back.
-        Err(_) => {}
-    }
-    if let Ok(Form::Service(_)) = deploy.app.form(Part::Backend) {
-        let before = before.backend;
-        done.extend(service(Part::Backend, host, deploy, before, progress)?);
+    for part in order(&deploy.release, before.frontend.as_ref()) {
+        done.extend(one(part, host, deploy, before.clone(), progress)?);
     }
     lease::release(host, deploy)?;
     Ok(match &done[..] {
         [] => "nothing of this run is there".to_owned(),
         some => some.join("; "),
     })
+}
+
+/// A frontend must never stand on a backend that is older than it: it goes back first,
+/// unless what comes back is newer than what this run brought.
+fn order(brought: &Release, before: Option<&Release>) -> [Part; 2] {
+    match before.is_some_and(|before| before.version > brought.version) {
+        true => [Part::Backend, Part::Frontend],
+        false => [Part::Frontend, Part::Backend],
+    }
+}
+
+/// One part, in the form that the app gives it.
+fn one(
+    part: Part,
+    host: &Host,
+    deploy: &Deploy,
+    before: PastDeploy,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Option<String>, DeployError> {
+    match (part, deploy.app.form(part)) {
+        // An app without this part has nothing of it to take back.
+        (_, Err(_)) => Ok(None),
+        (_, Ok(Form::Bundle(_))) => bundle(host, deploy, before, progress),
+        (Part::Backend, Ok(Form::Service(_))) => {
+            service(part, host, deploy, before.backend, progress)
+        }
+        (Part::Frontend, Ok(Form::Service(_))) => match before.frontend {
+            Some(bundle) if !before.frontend_listens => first_service(host, deploy, Some(bundle)),
+            was => service(part, host, deploy, was, progress),
+        },
+    }
 }
 
 /// The same run, with the release that ran before it, if that is another one. It is on the
@@ -156,4 +173,26 @@ fn bundle(
         perform_frontend(step, host, &back, None, progress)?;
     }
     Ok(Some(format!("the bundle of {} is back", back.release.id())))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_frontend_goes_back_first_unless_it_goes_back_to_a_newer_one() {
+        let release = |version: &str| Release {
+            version: version.parse().unwrap(),
+            commit: "c".repeat(40),
+        };
+        let first = |brought: &str, before: Option<&str>| {
+            let before = before.map(release);
+            order(&release(brought), before.as_ref())[0]
+        };
+        assert_eq!(first("2.0.0", Some("1.0.0")), Part::Frontend);
+        assert_eq!(first("1.0.0", Some("1.0.0")), Part::Frontend);
+        assert_eq!(first("1.0.0", Some("1.0.0-rc.1")), Part::Frontend);
+        assert_eq!(first("1.0.0", Some("2.0.0")), Part::Backend);
+        assert_eq!(first("1.0.0", None), Part::Frontend);
+    }
 }

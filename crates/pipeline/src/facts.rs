@@ -240,6 +240,14 @@ pub struct HostSurvey {
     pub previous: Option<PastDeploy>,
 }
 
+impl HostSurvey {
+    /// The version of the backend that users meet there, if one is known.
+    pub fn runs(&self) -> Option<semver::Version> {
+        let running = self.found.as_ref().ok()?.running.as_ref()?;
+        running.version.parse().ok()
+    }
+}
+
 impl Facts {
     /// The group that a release is about first: the app's own, else the
     /// workspace's, else the first.

@@ -50,6 +50,7 @@ pub(super) fn ready<'a>(
 
 /// Adds the deploy to a release's plan; answers with the environment, if any.
 pub(super) fn steps_of_release(
+    facts: &Facts,
     config: &Config,
     wanted: &ReleaseRequest,
     plan: &mut Plan,
@@ -76,12 +77,14 @@ pub(super) fn steps_of_release(
         plan,
         blockers,
     );
+    let ahead = ahead(facts, app, (&version, Part::Both), plan);
     let deploy = Deploy {
         hosts: &hosts,
         environment,
         version: &version,
         revision: &revision,
         built: true,
+        ahead: &ahead,
     };
     deploy.steps(Part::Both, plan);
     Some(wanted.environment.clone())
@@ -98,6 +101,36 @@ pub(super) fn hosts_of(
             "write each host once, as user@host or user@host:port",
         )
     })
+}
+
+/// The hosts that run a newer release than the one that is to come. The plan tells what
+/// that means for the order of both parts, or for the one that stays.
+fn ahead(
+    facts: &Facts,
+    app: &AppConfig,
+    (version, part): (&Version, Part),
+    plan: &mut Plan,
+) -> Vec<Target> {
+    let mut ahead = Vec::new();
+    if app.backend.is_none() || app.frontend.is_none() {
+        return ahead;
+    }
+    for host in &facts.hosts {
+        let Some(runs) = host.runs().filter(|runs| runs > version) else {
+            continue;
+        };
+        let order = match part {
+            Part::Both => "its frontend goes first, so that it is never ahead of its backend",
+            Part::Backend => "its frontend stays, and is then ahead of its backend",
+            Part::Frontend => "its backend stays",
+        };
+        plan.notes.push(format!(
+            "{} runs {runs}, which is newer than {version}: {order}",
+            host.target
+        ));
+        ahead.push(host.target.clone());
+    }
+    ahead
 }
 
 /// A freeze is in the way, unless somebody says why not; that is kept.
@@ -246,12 +279,14 @@ pub(super) fn plan(
         // They are sent what another environment runs, whoever built it there.
         hosts.iter_mut().for_each(|(_, app)| app.builds_nothing());
     }
+    let ahead = ahead(facts, app, (&version, wanted.part), &mut plan);
     let deploy = Deploy {
         hosts: &hosts,
         environment,
         version: &version,
         revision: &revision,
         built: true,
+        ahead: &ahead,
     };
     deploy.steps(wanted.part, &mut plan);
     let seen = |on: bool, part: HostPart| match on {

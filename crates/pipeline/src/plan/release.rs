@@ -233,7 +233,7 @@ impl Release<'_> {
             ));
             return None;
         }
-        deploy::steps_of_release(self.config, wanted, plan, blockers)
+        deploy::steps_of_release(self.facts, self.config, wanted, plan, blockers)
     }
 
     fn outcome(&self, plan: &mut Plan, environment: Option<&str>) {

@@ -5,7 +5,6 @@
 //! back before the first backend goes. Only where the pair of before is the newer one (an
 //! older release was deployed by its name) does the frontend follow its backend.
 
-use semver::Version;
 use stagegate_deploy::{App, Part as HostPart, PastDeploy, Release, Target};
 
 use super::Plan;
@@ -36,10 +35,8 @@ impl Back<'_> {
 
     /// Whether the frontend that comes is newer than the backend that runs.
     fn is_ahead(&self) -> bool {
-        let found = self.survey.found.as_ref().ok();
-        let runs = found.and_then(|found| found.running.as_ref());
-        let runs = runs.and_then(|running| running.version.parse::<Version>().ok());
         let comes = self.to.frontend.as_ref().map(|release| &release.version);
+        let runs = self.survey.runs();
         comes.zip(runs).is_some_and(|(comes, runs)| *comes > runs)
     }
 
@@ -140,6 +137,7 @@ fn steps(wanted: Part, backs: &[Back<'_>], environment: &EnvironmentConfig, plan
                 version: &release.version,
                 revision: &release.commit,
                 built: false,
+                ahead: &[],
             };
             deploy.steps(wanted, plan);
         }

@@ -63,26 +63,28 @@ pub(super) struct Deploy<'a> {
     pub(super) revision: &'a str,
     /// Built for this run; otherwise it is on the hosts.
     pub(super) built: bool,
+    /// The hosts that run a newer release.
+    pub(super) ahead: &'a [Target],
 }
 
 impl Deploy<'_> {
     /// Adds the steps of the part, and how to go back, to the plan.
     pub(super) fn steps(&self, part: Part, plan: &mut Plan) {
         let first = plan.steps.len();
-        let mut confirmed: Vec<String> = Vec::new();
+        let mut settled: Vec<String> = Vec::new();
+        // On a host that runs a newer release the frontend goes before the backend, as in
+        // a rollback: it must never be ahead of its backend.
+        let leads = |host: usize| part.backend() && self.ahead.contains(&self.hosts[host].0);
+        if part.frontend() {
+            settled = self.frontends(leads, &[], plan);
+        }
         if part.backend() {
             let with = self.with(HostPart::Backend);
             let migrates = self.migrates(&with);
-            confirmed = self.waves(HostPart::Backend, &with, &[], migrates, plan);
+            settled = self.waves(HostPart::Backend, &with, &settled, migrates, plan);
         }
         if part.frontend() {
-            let with = self.with(HostPart::Frontend);
-            self.waves(HostPart::Frontend, &with, &confirmed, None, plan);
-            let bundle =
-                |app: &App| app.frontend.is_some() && app.settings(HostPart::Frontend).is_none();
-            for host in self.all(bundle) {
-                self.bundle(host, &confirmed, plan);
-            }
+            self.frontends(|host| !leads(host), &settled, plan);
         }
         let own = &mut plan.steps[first..];
         for (at, step) in own.iter_mut().enumerate() {
@@ -92,6 +94,25 @@ impl Deploy<'_> {
         if self.built && self.environment.on_failure == OnFailure::RollBack {
             self.way_back(plan);
         }
+    }
+
+    /// The frontends of some hosts, after what is `settled`; the ids of the steps that
+    /// settle them.
+    fn frontends(
+        &self,
+        which: impl Fn(usize) -> bool,
+        settled: &[String],
+        plan: &mut Plan,
+    ) -> Vec<String> {
+        let mut with = self.with(HostPart::Frontend);
+        with.retain(|host| which(*host));
+        let mut done = self.waves(HostPart::Frontend, &with, settled, None, plan);
+        let is_bundle =
+            |app: &App| app.frontend.is_some() && app.settings(HostPart::Frontend).is_none();
+        for host in self.all(is_bundle).into_iter().filter(|host| which(*host)) {
+            done.push(self.bundle(host, settled, plan));
+        }
+        done
     }
 
     /// The hosts on which the part is a service.
@@ -177,6 +198,7 @@ impl Deploy<'_> {
     ) -> String {
         let migration = migrates.map(|first| format!("backend.migrate@{}", self.label(first)));
         let (label, place) = (self.label(host), self.place(host));
+        let own = ["confirm", "flip"].map(|step| format!("frontend.{step}@{label}"));
         let mut last: Option<String> = None;
         for (kind, stage, words) in SERVICE {
             let id = format!("backend.{}@{label}", name_of(&kind));
@@ -198,7 +220,12 @@ impl Deploy<'_> {
             let mut step = Step::new(&id, stage, title, action);
             match last.replace(id) {
                 Some(needed) => step.needs.push(needed),
-                None => step.after = before.to_vec(),
+                None => {
+                    step.after = before.to_vec();
+                    // It never goes back before its own frontend.
+                    let led = before.iter().filter(|id| own.contains(id));
+                    step.needs.extend(led.cloned());
+                }
             }
             // Nothing runs on data that it does not know.
             if kind == ServiceStep::Start {
@@ -253,7 +280,9 @@ impl Deploy<'_> {
         last.unwrap_or_default()
     }
 
-    fn bundle(&self, host: usize, confirmed: &[String], plan: &mut Plan) {
+    /// The steps of a frontend that is a bundle on one host; the id of the one that settles
+    /// it.
+    fn bundle(&self, host: usize, confirmed: &[String], plan: &mut Plan) -> String {
         let (label, place) = (self.label(host), self.place(host));
         // A frontend never comes before its own backend.
         let own = format!("backend.{}@{label}", name_of(&ServiceStep::Confirm));
@@ -275,6 +304,7 @@ impl Deploy<'_> {
             step.needs.extend(needed.replace(id));
             plan.steps.push(step);
         }
+        needed.unwrap_or_default()
     }
 
     fn way_back(&self, plan: &mut Plan) {

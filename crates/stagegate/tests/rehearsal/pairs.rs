@@ -110,7 +110,33 @@ fn a_pair_of_services_is_rolled_back_frontend_first() {
     let told: Vec<&str> = history.lines().skip(1).take(2).collect();
     assert!(told[0].contains("backend   0.1.0-"), "{history}");
     assert!(told[1].contains("frontend  0.1.0-"), "{history}");
+    an_older_release_goes_frontend_first(&world);
     a_bundle_replaces_the_service(&world);
+}
+
+/// A deploy of a release by its name, where a newer one runs.
+fn an_older_release_goes_frontend_first(world: &World) {
+    world.run(&["deploy", "both", "--yes"]).must_end_with(0);
+    runs(world, "0.1.1");
+    // The tag is of a commit whose frontend did not listen.
+    git(world.root(), &["tag", "--force", "v0.1.0", "HEAD~1"]);
+    let older = ["deploy", "both", "--version", "0.1.0"];
+    let plan = world.run(&[&older[..], &["--dry-run"]].concat());
+    let plan = plan.must_end_with(0).stdout;
+    let told = "runs 0.1.1, which is newer than 0.1.0: its frontend goes first";
+    assert!(plan.contains(told), "{plan}");
+    world
+        .run(&[&older[..], &["--yes"]].concat())
+        .must_end_with(0);
+    runs(world, "0.1.0");
+    let ended = ended_deploys(&world.place);
+    let expected = [
+        "backend 0.1.1 confirmed",
+        "frontend 0.1.1 confirmed",
+        "frontend 0.1.0 confirmed",
+        "backend 0.1.0 confirmed",
+    ];
+    assert_eq!(ended[ended.len() - 4..], expected);
 }
 
 /// The configuration says a bundle again: what the plan says, and what is left.
@@ -118,7 +144,7 @@ fn a_bundle_replaces_the_service(world: &World) {
     let root = world.root();
     git(
         root,
-        &["checkout", "--quiet", "v0.1.0", "--", "stagegate.toml"],
+        &["checkout", "--quiet", "HEAD~2", "--", "stagegate.toml"],
     );
     git(
         root,

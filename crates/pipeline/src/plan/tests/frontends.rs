@@ -108,9 +108,9 @@ pub(crate) fn running(version: &str) -> Switch {
     }
 }
 
-/// The plan of a rollback of hosts, on each of which the pair of one version runs and the
-/// pair of another ran before.
-fn back(part: Part, hosts: &[(&str, &str, &str)]) -> Plan {
+/// A plan for hosts, on each of which the pair of one version runs and the pair of another
+/// ran before.
+fn with_hosts(hosts: &[(&str, &str, &str)], request: &Request) -> Plan {
     let names: Vec<String> = hosts.iter().map(|(name, ..)| format!("d@{name}")).collect();
     let text = format!("{APP}[deploy.production]\nhosts = {names:?}\n");
     let config = Config::parse("stagegate.toml".into(), &text).unwrap();
@@ -135,12 +135,61 @@ fn back(part: Part, hosts: &[(&str, &str, &str)]) -> Plan {
         hosts: surveys.map(survey).collect(),
         ..facts()
     };
+    plan(&grouped(&facts, &config), &config, request).unwrap()
+}
+
+fn back(part: Part, hosts: &[(&str, &str, &str)]) -> Plan {
     let request = RollbackRequest {
         part,
         environment: "production".to_owned(),
     };
-    let facts = grouped(&facts, &config);
-    plan(&facts, &config, &Request::Rollback(request)).unwrap()
+    with_hosts(hosts, &Request::Rollback(request))
+}
+
+#[test]
+fn where_a_newer_release_runs_the_frontend_goes_before_the_backend() {
+    let hosts = [
+        ("a", "2.0.0", "1.0.0"),
+        ("b", "0.9.0", "0.8.0"),
+        ("c", "2.0.0", "1.0.0"),
+    ];
+    let plan = with_hosts(&hosts, &Request::Deploy(deploy_of(Part::Both)));
+    let check = |id: &str, needs: &[&str], after: &[&str]| {
+        let step = step(&plan, id);
+        assert_eq!(step.needs, needs, "{id}");
+        assert_eq!(step.after, after, "{id}");
+    };
+    check("frontend.upload@a", &[], &[]);
+    check("frontend.upload@c", &[], &["frontend.confirm@a"]);
+    let led = ["frontend.confirm@a", "frontend.confirm@c"];
+    check("backend.upload@a", &["frontend.confirm@a"], &led);
+    let canary = [&led[..], &["backend.confirm@a"]].concat();
+    check("backend.upload@b", &[], &canary);
+    check("backend.upload@c", &["frontend.confirm@c"], &canary);
+    let backends = [
+        "backend.confirm@a",
+        "backend.confirm@b",
+        "backend.confirm@c",
+    ];
+    check("frontend.upload@b", &["backend.confirm@b"], &backends);
+    let notes = plan.notes.join("\n");
+    assert!(
+        notes.contains("d@a:22 runs 2.0.0, which is newer than 1.0.0: its frontend goes first"),
+        "{notes}"
+    );
+    assert!(!notes.contains("d@b:22 runs"), "{notes}");
+
+    // One part alone has no order, and the plan says what becomes of the other.
+    let plan = with_hosts(&hosts, &Request::Deploy(deploy_of(Part::Backend)));
+    assert_eq!(step(&plan, "backend.upload@a").after, [""; 0]);
+    let notes = plan.notes.join("\n");
+    assert!(notes.contains("is then ahead of its backend"), "{notes}");
+    let plan = with_hosts(&hosts, &Request::Deploy(deploy_of(Part::Frontend)));
+    assert_eq!(step(&plan, "frontend.upload@a").after, [""; 0]);
+    assert_eq!(
+        step(&plan, "frontend.upload@b").after,
+        ["frontend.confirm@a"]
+    );
 }
 
 #[test]
