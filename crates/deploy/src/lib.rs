@@ -3,7 +3,7 @@
 //! One deploy to one host is a transaction. [`probe_service`] and [`perform_service`] go
 //! through the [`ServiceStep`]s of a part that listens, [`probe_frontend`] and
 //! [`perform_frontend`] through the [`FrontendStep`]s of a bundle; [`survey`] asks for every precondition first, [`status`] and
-//! [`previous_known_good`] look afterwards. A client that is lost on the way leaves a
+//! [`known_good`] look afterwards. A client that is lost on the way leaves a
 //! host that completes or reverts by itself, and says so in `deploys.jsonl`.
 //!
 //! It needs sshd, systemd, iproute2, util-linux and coreutils on the host, and what its
@@ -75,9 +75,9 @@ pub use limits::Limits;
 pub use logs::{Logs, logs};
 pub use method::{By, Method, Preset, Proxy, Watch};
 pub use pending::PendingFile;
-pub use record::{DeployRecord, Outcome, PastDeploy};
+pub use record::{DeployRecord, KnownGood, Outcome, PastDeploy};
 pub use service::{migrate, perform_service, probe_migration, probe_service, revert};
-pub use status::{Health, HostStatus, history, previous_known_good, status};
+pub use status::{Health, HostStatus, history, known_good, status};
 pub use step::{Direction, FrontendStep, Probe, Probed, Progress, ServiceStep};
 pub use survey::survey;
 pub use switch::Switch;

@@ -54,6 +54,15 @@ pub struct DeployRecord {
     pub reason: Option<String>,
 }
 
+/// What a host is known to have run well.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct KnownGood {
+    /// The pair that was confirmed last.
+    pub current: Option<PastDeploy>,
+    /// The pair that ran before that one, and that the host still has.
+    pub previous: Option<PastDeploy>,
+}
+
 /// A pair of releases that ran together.
 #[derive(Serialize, Deserialize, Clone, Debug, PartialEq)]
 pub struct PastDeploy {
@@ -135,7 +144,9 @@ fn parse(text: &str) -> Vec<DeployRecord> {
 /// The pairs that were known to be good, oldest first; the last is the current one.
 ///
 /// What one run confirmed belongs together. Going back to an earlier pair discards what
-/// lay between: it was rolled back for a reason.
+/// lay between: it was rolled back for a reason. So does going back with one part, alone or
+/// because the run that should have brought both was lost: who goes back once more must not
+/// meet again what was just left.
 pub(crate) fn known_good_pairs(records: &[DeployRecord]) -> Vec<PastDeploy> {
     let mut pairs: Vec<PastDeploy> = Vec::new();
     let confirmed: Vec<&DeployRecord> = records
@@ -165,14 +176,33 @@ pub(crate) fn known_good_pairs(records: &[DeployRecord]) -> Vec<PastDeploy> {
                 }
             }
         }
-        let same =
-            |past: &PastDeploy| past.backend == pair.backend && past.frontend == pair.frontend;
-        if let Some(earlier) = pairs.iter().position(same) {
-            pairs.truncate(earlier);
+        if let Some(earlier) = went_back_to(&pairs, &pair) {
+            pairs.truncate(earlier + 1);
         }
+        // Only the pair itself is no pair before it.
+        pairs.pop_if(|last| last.backend == pair.backend && last.frontend == pair.frontend);
         pairs.push(pair);
     }
     pairs
+}
+
+/// The pair that `now` went back to, with one part or with both.
+fn went_back_to(pairs: &[PastDeploy], now: &PastDeploy) -> Option<usize> {
+    let same = |past: &PastDeploy| past.backend == now.backend && past.frontend == now.frontend;
+    let part = |of: fn(&PastDeploy) -> Option<&Release>| {
+        let comes = of(now)?;
+        let (current, earlier) = pairs.split_last()?;
+        if of(current) == Some(comes) {
+            return None;
+        }
+        earlier.iter().rposition(|past| of(past) == Some(comes))
+    };
+    let parts = [
+        part(|pair| pair.backend.as_ref()),
+        part(|pair| pair.frontend.as_ref()),
+    ];
+    let whole = pairs.iter().position(same);
+    whole.or_else(|| parts.into_iter().flatten().min())
 }
 
 #[cfg(test)]
@@ -253,6 +283,31 @@ mod tests {
             ("d", "f", "2.0.0"),
         ];
         check(&rolled_back, &["1.0.0 1.0.0", "2.0.0 2.0.0"]);
+    }
+
+    #[test]
+    fn what_one_part_went_back_from_is_no_way_back() {
+        let two = [
+            ("a", "b", "1.0.0"),
+            ("a", "f", "1.0.0"),
+            ("b", "b", "2.0.0"),
+            ("b", "f", "2.0.0"),
+        ];
+        let then = |more: &[(&str, &str, &str)], expected: &[&str]| {
+            check(&[&two[..], more].concat(), expected);
+        };
+        // A rollback that was lost between its frontend and its backend, and its end.
+        let half = ("c", "f", "1.0.0");
+        then(&[half], &["1.0.0 1.0.0", "2.0.0 1.0.0"]);
+        then(&[half, ("d", "b", "1.0.0")], &["1.0.0 1.0.0"]);
+        then(&[("c", "b", "1.0.0")], &["1.0.0 1.0.0", "1.0.0 2.0.0"]);
+        // What comes after it has the pair that users met before it.
+        let expected = ["1.0.0 1.0.0", "2.0.0 1.0.0", "3.0.0 3.0.0"];
+        then(&[half, ("d", "b", "3.0.0"), ("d", "f", "3.0.0")], &expected);
+        // A part that stays goes nowhere.
+        let backends = [("c", "b", "3.0.0"), ("d", "b", "4.0.0")];
+        let expected = ["1.0.0 1.0.0", "2.0.0 2.0.0", "3.0.0 2.0.0", "4.0.0 2.0.0"];
+        then(&backends, &expected);
     }
 
     #[test]

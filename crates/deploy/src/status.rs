@@ -14,7 +14,7 @@ use crate::form::AppService;
 use crate::host::{Host, Reply};
 use crate::layout::{Layout, Part, Slot};
 use crate::method::By;
-use crate::record::{self, DeployRecord, PastDeploy, known_good_pairs};
+use crate::record::{self, DeployRecord, KnownGood, known_good_pairs};
 use crate::state::State;
 use crate::switch::Switch;
 
@@ -152,22 +152,27 @@ pub fn history(host: &Host, app: &App) -> Result<Vec<DeployRecord>, DeployError>
     record::read(host, &Layout::new(host.target(), app))
 }
 
-/// The pair of releases that ran together before the current one, and that the host still
-/// has: what a rollback restores, by the same steps and without an upload.
+/// What the host is known to have run well: the current pair of releases, and the one before
+/// it, which is what a rollback restores, by the same steps and without an upload.
 ///
 /// # Errors
 /// When the host cannot be asked, or the app's names are refused.
-pub fn previous_known_good(host: &Host, app: &App) -> Result<Option<PastDeploy>, DeployError> {
+pub fn known_good(host: &Host, app: &App) -> Result<KnownGood, DeployError> {
     app.check()?;
     let layout = Layout::new(host.target(), app);
-    let pairs = known_good_pairs(&record::read(host, &layout)?);
-    for pair in pairs.into_iter().rev().skip(1) {
+    let mut pairs = known_good_pairs(&record::read(host, &layout)?);
+    let mut known = KnownGood {
+        current: pairs.pop(),
+        previous: None,
+    };
+    for pair in pairs.into_iter().rev() {
         let backend = is_there(host, &layout, pair.backend.as_ref(), Part::Backend)?;
         if backend && is_there(host, &layout, pair.frontend.as_ref(), Part::Frontend)? {
-            return Ok(Some(pair));
+            known.previous = Some(pair);
+            break;
         }
     }
-    Ok(None)
+    Ok(known)
 }
 
 fn is_there(

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
-use stagegate_deploy::{PastDeploy, Target};
+use stagegate_deploy::{KnownGood, Target};
 use stagegate_github::{Release, Repository, RepositoryFacts, Server};
 use stagegate_manifest::Workspace;
 use stagegate_registry::IndexVersion;
@@ -236,8 +236,8 @@ pub struct HostSurvey {
     pub target: Target,
     /// What it is like.
     pub found: Found<stagegate_deploy::HostFacts>,
-    /// The pair that ran before the one that runs now.
-    pub previous: Option<PastDeploy>,
+    /// The pair that it is known to run well, and the one before it.
+    pub known: KnownGood,
 }
 
 impl HostSurvey {

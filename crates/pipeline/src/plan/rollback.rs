@@ -92,7 +92,8 @@ pub(super) fn plan(
     let hosts = hosts_of(app, environment)
         .map_err(|blocker| blockers.push(blocker))
         .ok()?;
-    let backs = backs(facts, &hosts, part, blockers);
+    let mut notes = Vec::new();
+    let backs = backs(facts, &hosts, part, &mut notes, blockers);
     let parts: Vec<HostPart> = HostPart::ALL
         .into_iter()
         .filter(|one| is_meant(part, *one))
@@ -102,9 +103,10 @@ pub(super) fn plan(
         .flat_map(|part| groups(*part, &backs, |_| true));
     let (first, _) = releases.into_iter().next()?;
     let mut plan = empty_plan(facts, "rollback", part, &wanted.environment, first.version);
+    plan.notes = notes;
     steps(part, &backs, environment, &mut plan);
     if part.backend() {
-        data_back(facts, &hosts, &mut plan);
+        data_back(&hosts, &backs, &mut plan);
     }
     let seen = |one: HostPart| match is_meant(part, one) {
         true => backs.iter().filter_map(|back| back.place(one)).collect(),
@@ -154,7 +156,7 @@ fn steps(wanted: Part, backs: &[Back<'_>], environment: &EnvironmentConfig, plan
 }
 
 /// What the release that is left has migrated, once nobody meets it any more.
-fn data_back(facts: &Facts, hosts: &[(Target, App)], plan: &mut Plan) {
+fn data_back(hosts: &[(Target, App)], backs: &[Back<'_>], plan: &mut Plan) {
     let migrates = |(_, app): &&(Target, App)| {
         let backend = app.backend.as_ref();
         backend.is_some_and(|backend| backend.migrate.is_some())
@@ -170,9 +172,11 @@ fn data_back(facts: &Facts, hosts: &[(Target, App)], plan: &mut Plan) {
         );
         return;
     }
-    let survey = facts.hosts.iter().find(|host| host.target == *target);
-    let left = survey
-        .and_then(|host| host.found.as_ref().ok())
+    // It is asked for what it leaves itself, or for what the others leave where it is back.
+    let first = backs.iter().find(|back| back.host.0 == *target);
+    let left = first
+        .or(backs.first())
+        .and_then(|back| back.survey.found.as_ref().ok())
         .and_then(|found| found.running.as_ref());
     let Some((version, left)) = left.and_then(|left| Some((left.version.parse().ok()?, left)))
     else {
@@ -189,11 +193,16 @@ fn data_back(facts: &Facts, hosts: &[(Target, App)], plan: &mut Plan) {
         .push(take_data_back(format!("data@{}", target.host), place));
 }
 
-/// What ran before on each host.
+/// The hosts that go back, each with what ran there before.
+///
+/// Where a deploy or a rollback ended on some hosts only, there are hosts that are already
+/// where the others go. They stay: every host is to have the same pair in the end, and not
+/// each one what it had before.
 fn backs<'a>(
     facts: &'a Facts,
     hosts: &'a [(Target, App)],
     part: Part,
+    notes: &mut Vec<String>,
     blockers: &mut Vec<Blocker>,
 ) -> Vec<Back<'a>> {
     let mut backs = Vec::new();
@@ -201,7 +210,14 @@ fn backs<'a>(
         let Some(host) = hosts.iter().find(|(target, _)| *target == survey.target) else {
             continue;
         };
-        let known = survey.previous.as_ref().filter(|previous| {
+        if let Some(other) = is_back_already(survey, &facts.hosts, part) {
+            notes.push(format!(
+                "{} stays as it is: it already runs what {} goes back to",
+                survey.target, other.target
+            ));
+            continue;
+        }
+        let known = survey.known.previous.as_ref().filter(|previous| {
             (part.backend() && previous.backend.is_some())
                 || (part.frontend() && previous.frontend.is_some())
         });
@@ -221,6 +237,26 @@ fn backs<'a>(
         }
     }
     backs
+}
+
+/// The host that goes back to what this one runs, unless each had what the other has.
+fn is_back_already<'a>(
+    survey: &HostSurvey,
+    all: &'a [HostSurvey],
+    part: Part,
+) -> Option<&'a HostSurvey> {
+    let same = |a: &Option<PastDeploy>, b: &Option<PastDeploy>| {
+        let (Some(a), Some(b)) = (a, b) else {
+            return false;
+        };
+        (!part.backend() || a.backend == b.backend)
+            && (!part.frontend() || a.frontend == b.frontend)
+    };
+    all.iter().find(|other| {
+        same(&other.known.previous, &survey.known.current)
+            && !same(&survey.known.previous, &other.known.current)
+            && !same(&survey.known.current, &other.known.current)
+    })
 }
 
 /// The releases of one part, each with those of the hosts that go back to it.

@@ -24,6 +24,7 @@ mod former;
 mod frontends;
 mod gates;
 mod publishing;
+mod rollbacks;
 mod targets;
 mod versions;
 pub(crate) mod waves;

@@ -2,8 +2,8 @@
 
 use camino::Utf8PathBuf;
 use stagegate_deploy::{
-    App, Bundle, ConnectError, DeployError, Frontend, Host, LEASE_SECONDS, Migration, Service,
-    Target,
+    App, Bundle, ConnectError, DeployError, Frontend, Host, KnownGood, LEASE_SECONDS, Migration,
+    Service, Target,
 };
 
 use super::Scope;
@@ -54,23 +54,23 @@ fn look_at(world: &World, target: Target, app: &App) -> HostSurvey {
         .and_then(|host| {
             let looked = (
                 stagegate_deploy::survey(&host, app)?,
-                stagegate_deploy::previous_known_good(&host, app)?,
+                stagegate_deploy::known_good(&host, app)?,
             );
             world.connections.keep(host);
             Ok(looked)
         });
     match looked {
-        Ok((facts, previous)) => HostSurvey {
+        Ok((facts, known)) => HostSurvey {
             target,
             found: Ok(facts),
-            previous,
+            known,
         },
         Err(error) => {
             let remedy = remedy(&error, &target);
             HostSurvey {
                 found: Err(Blocker::new(error.to_string(), remedy)),
                 target,
-                previous: None,
+                known: KnownGood::default(),
             }
         }
     }

@@ -1,8 +1,8 @@
 //! Deploys that go well: under load, twice, back again, resumed, and the frontend's.
 
 use stagegate_deploy::{
-    Artifact, Deploy, Health, Outcome, Part, Probe, ServiceStep, perform_service,
-    previous_known_good, probe_service, status, survey,
+    Artifact, Deploy, Health, Outcome, Part, Probe, ServiceStep, known_good, perform_service,
+    probe_service, status, survey,
 };
 
 use super::bench::{Bench, FIRST, SECOND, THIRD, demo, eventually};
@@ -63,9 +63,8 @@ fn no_request_fails_across_deploy_and_rollback() {
     bench.deploy_backend(SECOND);
     assert_eq!(bench.serving().as_deref(), Some("2"));
     // Back again: the same steps with the release that is still there, and no artifact.
-    let past = previous_known_good(&bench.connect(), &bench.app)
-        .unwrap()
-        .unwrap();
+    let past = known_good(&bench.connect(), &bench.app).unwrap();
+    let past = past.previous.unwrap();
     let back = Deploy {
         release: past.backend.unwrap(),
         ..bench.deploy_by(FIRST, "run-back")
@@ -91,11 +90,9 @@ fn no_request_fails_across_deploy_and_rollback() {
         .filter(|process| process.unit.contains("backend@"));
     assert_eq!(backends.count(), 1, "{processes:?}");
     assert_eq!(bench.host.timers(), Vec::<String>::new());
-    assert!(
-        previous_known_good(&bench.connect(), &bench.app)
-            .unwrap()
-            .is_none()
-    );
+    let known = known_good(&bench.connect(), &bench.app).unwrap();
+    assert_eq!(known.current.unwrap().backend.unwrap().commit, FIRST);
+    assert_eq!(known.previous, None);
     // Every posted entry is there once.
     let posted = samples
         .iter()
@@ -188,9 +185,8 @@ fn the_frontend_flips_and_keeps_assets() {
     assert_eq!(status.frontend, Some(bench.deploy(THIRD).release.id()));
     assert_eq!(status.last.unwrap().part, Part::Frontend);
     // Back to the pair that ran before, without an artifact.
-    let past = previous_known_good(&bench.connect(), &bench.app)
-        .unwrap()
-        .unwrap();
+    let past = known_good(&bench.connect(), &bench.app).unwrap();
+    let past = past.previous.unwrap();
     assert_eq!(past.backend.unwrap().commit, FIRST);
     let release = past.frontend.unwrap();
     assert_eq!(release.commit, SECOND);

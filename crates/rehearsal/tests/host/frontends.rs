@@ -3,7 +3,7 @@
 
 use stagegate_deploy::{
     Deploy, DeployError, Frontend, Health, Limits, Part, PastDeploy, Service, ServiceStep,
-    previous_known_good, revert, status, survey, take_back,
+    known_good, revert, status, survey, take_back,
 };
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
@@ -120,7 +120,7 @@ fn a_pair_is_deployed() {
     assert_eq!(facts.problems("me"), [""; 0]);
     assert_eq!(facts.pending, []);
     assert_eq!(facts.running_frontend.unwrap().commit, SECOND);
-    let before = previous_known_good(&bench.connect(), &bench.app).unwrap();
+    let before = known_good(&bench.connect(), &bench.app).unwrap().previous;
     let PastDeploy {
         backend, frontend, ..
     } = before.unwrap();
@@ -273,7 +273,7 @@ fn no_request_fails_there_and_back() {
     deploy(&bench, Part::Frontend, SECOND);
     assert_eq!(serving(&bench), (Some("2".into()), Some("2".into())));
     // Back again as a rollback goes: the frontend, then its backend, and no artifact.
-    let past = previous_known_good(&bench.connect(), &bench.app).unwrap();
+    let past = known_good(&bench.connect(), &bench.app).unwrap().previous;
     let past = past.unwrap();
     for (part, release) in [
         (Part::Frontend, past.frontend),

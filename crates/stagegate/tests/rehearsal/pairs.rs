@@ -110,8 +110,21 @@ fn a_pair_of_services_is_rolled_back_frontend_first() {
     let told: Vec<&str> = history.lines().skip(1).take(2).collect();
     assert!(told[0].contains("backend   0.1.0-"), "{history}");
     assert!(told[1].contains("frontend  0.1.0-"), "{history}");
+    what_is_half_back_goes_all_the_way(&world);
     an_older_release_goes_frontend_first(&world);
     a_bundle_replaces_the_service(&world);
+}
+
+/// One part is back, as where the run that should have brought back both was lost: whoever
+/// goes back then does not meet again what was just left.
+fn what_is_half_back_goes_all_the_way(world: &World) {
+    world.run(&["deploy", "both", "--yes"]).must_end_with(0);
+    runs(world, "0.1.1");
+    let one = world.run(&["rollback", "frontend", "--yes"]);
+    one.must_end_with(0);
+    assert_eq!(versions(world), ["0.1.1", "0.1.0"]);
+    world.run(&["rollback", "both", "--yes"]).must_end_with(0);
+    runs(world, "0.1.0");
 }
 
 /// A deploy of a release by its name, where a newer one runs.

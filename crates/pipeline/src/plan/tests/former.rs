@@ -1,6 +1,6 @@
 //! A frontend that changes its form: what is stopped, when, and what is only said.
 
-use stagegate_deploy::{FrontendStep, HostFacts, PastDeploy, Target};
+use stagegate_deploy::{FrontendStep, HostFacts, KnownGood, PastDeploy, Target};
 
 use super::frontends::{release, running};
 use super::waves::a_good_host;
@@ -24,7 +24,10 @@ fn facts_of(
     let hosts = hosts.map(|(target, _)| HostSurvey {
         found: Ok(found(&target)),
         target,
-        previous: previous.cloned(),
+        known: KnownGood {
+            current: None,
+            previous: previous.cloned(),
+        },
     });
     let facts = Facts {
         hosts: hosts.collect(),

@@ -1,11 +1,10 @@
 //! A frontend that is a service: what of it waits for what, and what is built for it.
 
-use stagegate_deploy::{By, Part as HostPart, PastDeploy, Release, Slot, Switch};
+use stagegate_deploy::{By, KnownGood, Part as HostPart, PastDeploy, Release, Slot, Switch};
 
 use super::waves::a_good_host;
 use super::*;
 use crate::facts::HostSurvey;
-use crate::request::RollbackRequest;
 
 const APP: &str = "[app]\nname = \"book\"\n[app.backend]\npackage = \"tool\"\nport = 8080\n\
                    [app.frontend.service]\npackage = \"web\"\nport = 9090\n\
@@ -22,7 +21,7 @@ fn planned(part: Part, environment: &str) -> Plan {
     .unwrap()
 }
 
-fn step<'a>(plan: &'a Plan, id: &str) -> &'a crate::plan::Step {
+pub(crate) fn step<'a>(plan: &'a Plan, id: &str) -> &'a crate::plan::Step {
     let found = plan.steps.iter().find(|step| step.id == id);
     found.unwrap_or_else(|| panic!("there is no {id} in {:#?}", plan.steps))
 }
@@ -108,12 +107,17 @@ pub(crate) fn running(version: &str) -> Switch {
     }
 }
 
-/// A plan for hosts, on each of which the pair of one version runs and the pair of another
-/// ran before.
-fn with_hosts(hosts: &[(&str, &str, &str)], request: &Request) -> Plan {
-    let names: Vec<String> = hosts.iter().map(|(name, ..)| format!("d@{name}")).collect();
-    let text = format!("{APP}[deploy.production]\nhosts = {names:?}\n");
-    let config = Config::parse("stagegate.toml".into(), &text).unwrap();
+fn pair(version: &str) -> PastDeploy {
+    PastDeploy {
+        at: Timestamp::UNIX_EPOCH,
+        backend: Some(release(version)),
+        frontend: Some(release(version)),
+        frontend_listens: true,
+    }
+}
+
+/// Hosts, on each of which the pair of one version runs and the pair of another ran before.
+pub(crate) fn surveys(config: &Config, hosts: &[(&str, &str, &str)]) -> Vec<HostSurvey> {
     let there = crate::survey::hosts_of(config.app.as_ref().unwrap(), &config.deploy["production"]);
     let surveys = there.unwrap().into_iter().zip(hosts);
     let survey =
@@ -123,27 +127,25 @@ fn with_hosts(hosts: &[(&str, &str, &str)], request: &Request) -> Plan {
             HostSurvey {
                 target,
                 found: Ok(found),
-                previous: Some(PastDeploy {
-                    at: Timestamp::UNIX_EPOCH,
-                    backend: Some(release(before)),
-                    frontend: Some(release(before)),
-                    frontend_listens: true,
-                }),
+                known: KnownGood {
+                    current: Some(pair(now)),
+                    previous: Some(pair(before)),
+                },
             }
         };
+    surveys.map(survey).collect()
+}
+
+/// A plan for such hosts.
+pub(crate) fn with_hosts(hosts: &[(&str, &str, &str)], request: &Request) -> Plan {
+    let names: Vec<String> = hosts.iter().map(|(name, ..)| format!("d@{name}")).collect();
+    let text = format!("{APP}[deploy.production]\nhosts = {names:?}\n");
+    let config = Config::parse("stagegate.toml".into(), &text).unwrap();
     let facts = Facts {
-        hosts: surveys.map(survey).collect(),
+        hosts: surveys(&config, hosts),
         ..facts()
     };
     plan(&grouped(&facts, &config), &config, request).unwrap()
-}
-
-fn back(part: Part, hosts: &[(&str, &str, &str)]) -> Plan {
-    let request = RollbackRequest {
-        part,
-        environment: "production".to_owned(),
-    };
-    with_hosts(hosts, &Request::Rollback(request))
 }
 
 #[test]
@@ -190,87 +192,4 @@ fn where_a_newer_release_runs_the_frontend_goes_before_the_backend() {
         step(&plan, "frontend.upload@b").after,
         ["frontend.confirm@a"]
     );
-}
-
-#[test]
-fn a_rollback_goes_back_frontends_first_on_all_hosts() {
-    let check = |part: Part, hosts: &[(&str, &str, &str)], expected: &[&str]| {
-        let plan = back(part, hosts);
-        let groups = plan.groups();
-        let told: Vec<String> = groups
-            .iter()
-            .map(|group| format!("{} +{}", group[0].id, group.len() - 1))
-            .collect();
-        assert_eq!(told, expected);
-        // Nothing is waited for that another round of the plan holds.
-        for group in groups {
-            let waits = group
-                .iter()
-                .flat_map(|step| step.needs.iter().chain(&step.after));
-            for id in waits {
-                assert!(group.iter().any(|step| step.id == *id), "{id}");
-            }
-        }
-    };
-    let two = [("a", "2.0.0", "1.0.0"), ("b", "2.0.0", "1.0.0")];
-    check(
-        Part::Both,
-        &two,
-        &["frontend.upload@a +11", "backend.upload@a +11", "verify +0"],
-    );
-    check(
-        Part::Frontend,
-        &two,
-        &["frontend.upload@a +11", "verify +0"],
-    );
-    check(Part::Backend, &two, &["backend.upload@a +11", "verify +0"]);
-    // An older release had been deployed by name: what comes back is ahead of what runs.
-    let forward = [("a", "1.0.0", "2.0.0"), ("b", "2.0.0", "1.0.0")];
-    check(
-        Part::Both,
-        &forward,
-        &[
-            "frontend.upload@b +5",
-            "backend.upload@a +5",
-            "backend.upload@b +5",
-            "frontend.upload@a +5",
-            "verify +0",
-        ],
-    );
-}
-
-#[test]
-fn a_rollback_is_of_the_pair_and_keeps_its_waves() {
-    let plan = back(
-        Part::Both,
-        &[("a", "2.0.0", "1.0.0"), ("b", "2.0.0", "1.0.0")],
-    );
-    assert_eq!(plan.title, "rollback both in production: 1.0.0");
-    for part in ["frontend", "backend"] {
-        let canary = [format!("{part}.confirm@a")];
-        assert_eq!(step(&plan, &format!("{part}.upload@a")).after, [""; 0]);
-        assert_eq!(step(&plan, &format!("{part}.upload@b")).after, canary);
-        for host in ["a", "b"] {
-            let id = format!("{part}.start@{host}");
-            let Action::Service {
-                place, part: of, ..
-            } = &step(&plan, &id).action
-            else {
-                panic!("a service's step");
-            };
-            assert_eq!(
-                (place.version.to_string().as_str(), place.built),
-                ("1.0.0", false)
-            );
-            assert_eq!(of.name(), part);
-        }
-    }
-    let Action::Outcome {
-        hosts, frontends, ..
-    } = &step(&plan, "verify").action
-    else {
-        panic!("a look");
-    };
-    assert_eq!((hosts.len(), frontends.len()), (2, 2));
-    assert!(plan.way_back.is_empty());
 }

@@ -1,16 +1,15 @@
 //! Deploys to many hosts: who waits for whom, what is planned for a failure, and
 //! when nothing is deployed at all.
 
-use stagegate_deploy::{HostFacts, Part as HostPart, PastDeploy, PendingFile, Release, Sudo};
+use stagegate_deploy::{HostFacts, KnownGood, Part as HostPart, PendingFile, Sudo};
 
 use super::*;
 use crate::facts::HostSurvey;
-use crate::request::RollbackRequest;
 
 const APP: &str = "[app]\nname = \"book\"\n[app.backend]\npackage = \"tool\"\nport = 8080\n\
                    [app.frontend]\nbuild = [\"make\"]\ndist = \"dist\"\n";
 
-fn config(environment: &str) -> Config {
+pub(crate) fn config(environment: &str) -> Config {
     let text = format!("{APP}[deploy.production]\n{environment}");
     Config::parse("stagegate.toml".into(), &text).unwrap()
 }
@@ -89,7 +88,7 @@ fn hosts_keep_what_they_have_where_that_is_configured() {
 }
 
 /// The app with a migration, and what takes it back.
-fn migrating(undo: &str, environment: &str) -> Config {
+pub(crate) fn migrating(undo: &str, environment: &str) -> Config {
     let app = APP.replace(
         "port = 8080\n",
         &format!("port = 8080\nmigrate = {{ run = [\"tool\", \"migrate\"]{undo} }}\n"),
@@ -161,143 +160,6 @@ fn a_freeze_is_in_the_way_unless_somebody_says_why_not() {
 
 /// Going back is never frozen, and hosts that ran different releases go back to
 /// their own.
-#[test]
-fn a_rollback_brings_each_host_its_own_pair() {
-    let config =
-        config("hosts = [\"d@a\", \"d@b\", \"d@c\"]\nfreeze = [\"Mon 00:00 - Sun 23:59 UTC\"]\n");
-    let hosts = crate::survey::hosts_of(config.app.as_ref().unwrap(), &config.deploy["production"]);
-    let release = |version: &str| Release {
-        version: version.parse().unwrap(),
-        commit: "c".repeat(40),
-    };
-    let previous = |backend: &str| PastDeploy {
-        at: Timestamp::UNIX_EPOCH,
-        backend: Some(release(backend)),
-        frontend: Some(release("1.0.0")),
-        frontend_listens: false,
-    };
-    let surveys = hosts.unwrap().into_iter().zip(["1.1.0", "1.0.0", "1.1.0"]);
-    let facts = Facts {
-        hosts: surveys
-            .map(|((target, _), version)| HostSurvey {
-                found: Ok(a_good_host(&target.to_string())),
-                target,
-                previous: Some(previous(version)),
-            })
-            .collect(),
-        ..facts()
-    };
-    let request = RollbackRequest {
-        part: Part::Both,
-        environment: "production".to_owned(),
-    };
-    let made = plan(
-        &grouped(&facts, &config),
-        &config,
-        &Request::Rollback(request),
-    );
-    let made = made.unwrap();
-    for (host, version) in [("a", "1.1.0"), ("b", "1.0.0"), ("c", "1.1.0")] {
-        let Action::Service { place, .. } = &step(&made, &format!("backend.start@{host}")).action
-        else {
-            panic!("a backend's step");
-        };
-        assert_eq!(place.version.to_string(), version, "{host}");
-        assert!(!place.built);
-    }
-    let after = &step(&made, "backend.upload@c").after;
-    assert_eq!(after[..], ["backend.confirm@a"]);
-    // The bundles, which are the same, before any backend, and one release after the other.
-    let groups: Vec<usize> = made.groups().iter().map(|group| group.len()).collect();
-    assert_eq!(groups, [6, 12, 6, 1]);
-    let begins = made.groups().into_iter().map(|group| group[0].id.clone());
-    let begins: Vec<String> = begins.collect();
-    let expected = [
-        "frontend.upload@a",
-        "backend.upload@a",
-        "backend.upload@b",
-        "verify",
-    ];
-    assert_eq!(begins, expected);
-    // Each is looked at for what it went back to.
-    let Action::Outcome { hosts, .. } = &step(&made, "verify").action else {
-        panic!("a look");
-    };
-    let seen: Vec<_> = hosts
-        .iter()
-        .map(|place| place.version.to_string())
-        .collect();
-    assert_eq!(seen, ["1.1.0", "1.0.0", "1.1.0"]);
-    assert!(
-        made.way_back.is_empty(),
-        "what goes back does not go back again"
-    );
-}
-
-/// What the release that is left has migrated goes back last of all.
-#[test]
-fn a_rollback_takes_the_data_back_where_that_is_declared() {
-    let check = |undo: &str, ids: &[&str], notes: usize| {
-        let config = migrating(undo, "hosts = [\"d@a\"]\n");
-        let (app, there) = (config.app.as_ref().unwrap(), &config.deploy["production"]);
-        let (target, _) = crate::survey::hosts_of(app, there).unwrap().remove(0);
-        let mut found = a_good_host("d@a:22");
-        found.running = Some(stagegate_deploy::Switch {
-            slot: stagegate_deploy::Slot::Blue,
-            by_what: stagegate_deploy::By::Nft,
-            release: "2.0.0-dddddddddddd".to_owned(),
-            version: "2.0.0".to_owned(),
-            commit: "d".repeat(40),
-            owner: "a run".to_owned(),
-            by: "somebody".to_owned(),
-            at: 0,
-        });
-        let backend = Release {
-            version: "1.0.0".parse().unwrap(),
-            commit: "c".repeat(40),
-        };
-        let previous = PastDeploy {
-            at: Timestamp::UNIX_EPOCH,
-            backend: Some(backend),
-            frontend: None,
-            frontend_listens: false,
-        };
-        let host = HostSurvey {
-            target,
-            found: Ok(found),
-            previous: Some(previous),
-        };
-        let facts = Facts {
-            hosts: vec![host],
-            ..facts()
-        };
-        let request = RollbackRequest {
-            part: Part::Backend,
-            environment: "production".to_owned(),
-        };
-        let facts = grouped(&facts, &config);
-        let made = plan(&facts, &config, &Request::Rollback(request)).unwrap();
-        let data: Vec<_> = made
-            .steps
-            .iter()
-            .skip_while(|step| step.id != "backend.confirm@a")
-            .skip(1)
-            .map(|step| step.id.as_str())
-            .collect();
-        assert_eq!(data, ids);
-        assert_eq!(made.notes.len(), notes, "{:?}", made.notes);
-        if let Some(step) = made.steps.iter().find(|step| step.id == "data@a") {
-            let Action::Migrate { place, direction } = &step.action else {
-                panic!("a migration");
-            };
-            assert_eq!(place.version.to_string(), "2.0.0");
-            assert_eq!(*direction, stagegate_deploy::Direction::Back);
-        }
-    };
-    check(", undo = [\"tool\", \"back\"]", &["data@a", "verify"], 0);
-    check("", &["verify"], 1);
-}
-
 pub(crate) fn a_good_host(target: &str) -> HostFacts {
     HostFacts {
         target: target.to_owned(),
@@ -343,7 +205,7 @@ fn hosts_whose_files_change_alike_are_told_together() {
                 HostSurvey {
                     found: Ok(found),
                     target,
-                    previous: None,
+                    known: KnownGood::default(),
                 }
             })
             .collect(),
