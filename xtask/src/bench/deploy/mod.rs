@@ -8,10 +8,13 @@
 //! What is built is built before the clock starts, and the time that ours waits for healthy
 //! answers is told apart: the peers do not wait for one here.
 
+mod link;
 mod ours;
 mod peers;
 mod site;
 mod watch;
+
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 
@@ -30,6 +33,9 @@ pub(crate) struct Options {
     /// How often each; the middle one counts
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=50))]
     runs: u32,
+    /// Milliseconds that a round trip to a host takes; otherwise they are next door
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1000))]
+    rtt: u16,
 }
 
 /// What one deploy took.
@@ -64,17 +70,18 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<()> {
     // A run that was killed has left its own.
     fleet.down()?;
     fleet.up(most, &mut |line| println!("{line}"))?;
+    let round_trip = Duration::from_millis(options.rtt.into());
     let outcome = fleet
         .listing()
         .and_then(|listing| listing.context("the hosts that were booted are not listed"))
-        .and_then(|listing| on(&listing, &counts, options.runs));
+        .and_then(|listing| on(&listing, &counts, options.runs, round_trip));
     fleet.down()?;
     outcome
 }
 
-fn on(listing: &Listing, counts: &[u8], runs: u32) -> anyhow::Result<()> {
+fn on(listing: &Listing, counts: &[u8], runs: u32, round_trip: Duration) -> anyhow::Result<()> {
     let scratch = Scratch::make()?;
-    let mut site = Site::make(scratch.path())?;
+    let mut site = Site::make(scratch.path(), round_trip)?;
     let mut rows: Vec<Row> = Vec::new();
     for count in counts {
         let Some(hosts) = listing.hosts.get(..usize::from(*count)) else {
@@ -95,7 +102,7 @@ fn on(listing: &Listing, counts: &[u8], runs: u32) -> anyhow::Result<()> {
             rows.push((*count, peer.name(), taken));
         }
     }
-    show(&rows, runs);
+    show(&rows, runs, round_trip);
     Ok(())
 }
 
@@ -129,8 +136,11 @@ fn most(before: &[u64], after: &[u64]) -> u64 {
     each.max().unwrap_or(0)
 }
 
-fn show(rows: &[Row], runs: u32) {
-    println!("\nThe middle one of {runs} deploys of a one-line edit, all hosts in one wave:\n");
+fn show(rows: &[Row], runs: u32, round_trip: Duration) {
+    println!(
+        "\nThe middle one of {runs} deploys of a one-line edit, all hosts in one wave, {} ms away:\n",
+        round_trip.as_millis()
+    );
     let mut table = Table::new(&[
         "hosts",
         "tool",

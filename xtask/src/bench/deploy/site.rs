@@ -3,12 +3,15 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 
+use super::link::Link;
 use crate::hosts::machine::Machine;
 
 /// What ours switches.
@@ -26,13 +29,17 @@ pub(super) struct Site {
     known_hosts: Utf8PathBuf,
     /// An `ssh` that knows the hosts' names.
     programs: Utf8PathBuf,
+    /// What a round trip to a host takes.
+    round_trip: Duration,
+    /// The ways to the hosts where that is something.
+    links: Vec<Link>,
     edits: u32,
     brought: BTreeMap<&'static str, String>,
 }
 
 impl Site {
     /// Copies the demo and commits it.
-    pub(super) fn make(place: &Utf8Path) -> anyhow::Result<Site> {
+    pub(super) fn make(place: &Utf8Path, round_trip: Duration) -> anyhow::Result<Site> {
         let root = place.join("work");
         let demo = Utf8Path::new(env!("CARGO_MANIFEST_DIR"))
             .with_file_name("crates")
@@ -41,6 +48,8 @@ impl Site {
             overlay: place.join("hosts.toml"),
             known_hosts: place.join("known_hosts"),
             programs: place.join("bin"),
+            round_trip,
+            links: Vec::new(),
             edits: 0,
             brought: BTreeMap::new(),
             root,
@@ -157,28 +166,53 @@ impl Site {
         Ok(())
     }
 
+    /// Where a host is connected to.
+    fn door(&mut self, host: &Machine) -> anyhow::Result<SocketAddr> {
+        let own = SocketAddr::new(host.address.parse().context("a host's address")?, 22);
+        if self.round_trip.is_zero() {
+            return Ok(own);
+        }
+        let link = Link::open(own, self.round_trip).context("opening a link to a host")?;
+        let address = link.address;
+        self.links.push(link);
+        Ok(address)
+    }
+
     /// Prepares the hosts, and says where they are.
     pub(super) fn prepare(&mut self, hosts: &[Machine]) -> anyhow::Result<()> {
         // Not all of them have what was brought to some.
         self.brought.clear();
         let (mut listed, mut known, mut names) = (String::new(), String::new(), Vec::new());
         let mut ssh = format!(
-            "UserKnownHostsFile {}\nBatchMode yes\nControlMaster auto\nControlPersist 60\nControlPath {}/%h\n",
+            "UserKnownHostsFile {}\nBatchMode yes\nControlMaster auto\nControlPersist 60\nControlPath {}/%n\n",
             self.known_hosts, self.programs
         );
+        self.links.clear();
         for host in hosts {
+            let door = self.door(host)?;
             writeln!(
                 listed,
-                "    {{ address = \"{}@{}\", identity = \"{}\" }},",
-                host.user, host.address, host.identity
+                "    {{ address = \"{}@{door}\", identity = \"{}\" }},",
+                host.user, host.identity
             )?;
             writeln!(
                 ssh,
-                "Host {}\nHostName {}\nUser {}\nIdentityFile {}",
-                host.name, host.address, host.user, host.identity
+                "Host {}\nHostName {}\nPort {}\nUser {}\nIdentityFile {}",
+                host.name,
+                door.ip(),
+                door.port(),
+                host.user,
+                host.identity
             )?;
             names.push(format!("\"{}\"", host.name));
-            known.push_str(&std::fs::read_to_string(&host.known_hosts)?);
+            for line in std::fs::read_to_string(&host.known_hosts)?.lines() {
+                let (_, key) = line.split_once(' ').context("a line of known_hosts")?;
+                let name = match door.port() {
+                    22 => door.ip().to_string(),
+                    port => format!("[{}]:{port}", door.ip()),
+                };
+                writeln!(known, "{name} {key}")?;
+            }
             run(Command::new(host.directory.join("enter")).args(["sh", "-c", PREPARE]))?;
         }
         std::fs::write(&self.known_hosts, known)?;
