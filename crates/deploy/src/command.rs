@@ -23,7 +23,7 @@ pub struct Command {
 }
 
 /// What a command left behind.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Output {
     /// Exit status, as the host's shell saw it.
     pub status: i32,

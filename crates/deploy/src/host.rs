@@ -97,31 +97,68 @@ impl Host {
     /// # Errors
     /// [`RunError::Lost`] when the connection broke or the command never reported its end.
     pub fn run(&self, command: &Command) -> Result<Output, RunError> {
-        match shell::line(command) {
-            Some(line) => {
-                self.expect_sendable(command)?;
-                self.run_in_shell(command, &line)
-            }
-            None => self.run_feeding(command, |feed| feed.write_all(command.input_bytes())),
-        }
+        let mut outputs = self.run_in_turn(std::slice::from_ref(command))?;
+        outputs.pop().ok_or_else(|| self.not_run(command))
     }
 
-    /// Hands a line to the shell that waits for it.
-    fn run_in_shell(&self, command: &Command, line: &str) -> Result<Output, RunError> {
-        let as_root = self.elevate && command.is_privileged();
+    /// Runs commands one after another, each to its end, and none after one that failed:
+    /// the last of what comes back is then the failed one's. Most of the time this is one
+    /// question and one answer, however many they are.
+    ///
+    /// # Errors
+    /// As [`Host::run`].
+    pub(crate) fn run_in_turn(&self, commands: &[Command]) -> Result<Vec<Output>, RunError> {
+        let mut outputs: Vec<Output> = Vec::new();
+        let mut rest = commands;
+        while let Some(first) = rest.first() {
+            let lines: Vec<String> = rest
+                .iter()
+                .take_while(|command| self.as_root(command) == self.as_root(first))
+                .map_while(shell::line)
+                .collect();
+            let (now, then) = rest.split_at(lines.len().max(1));
+            for command in now {
+                self.expect_sendable(command)?;
+            }
+            match &lines[..] {
+                [] => outputs
+                    .push(self.run_feeding(first, |feed| feed.write_all(first.input_bytes()))?),
+                lines => outputs.extend(self.run_in_shell(now, lines)?),
+            }
+            if outputs.last().is_some_and(|last| last.status != 0) {
+                break;
+            }
+            rest = then;
+        }
+        Ok(outputs)
+    }
+
+    /// Whether it is root's shell that runs it.
+    fn as_root(&self, command: &Command) -> bool {
+        self.elevate && command.is_privileged()
+    }
+
+    /// Hands the commands' lines to the shell that waits for them.
+    fn run_in_shell(
+        &self,
+        commands: &[Command],
+        lines: &[String],
+    ) -> Result<Vec<Output>, RunError> {
+        let as_root = commands.iter().any(|command| self.as_root(command));
+        let silences = commands.iter().map(Command::silence);
+        let silence = silences.max().unwrap_or_default();
         let mut shells = self.shells.borrow_mut();
         let kept = &mut shells[usize::from(as_root)];
-        self.set_timeout(command.silence());
-        let lost = |why: String| self.lost(&command.summary(), why);
+        self.set_timeout(silence);
+        let summaries: Vec<String> = commands.iter().map(Command::summary).collect();
+        let lost = |why: String| self.lost(&summaries.join("; "), why);
         let mut shell = match kept.take() {
             Some(shell) => shell,
             None => Shell::start(&self.session, as_root).map_err(lost)?,
         };
-        let output = shell
-            .run(&self.session, line, command.silence())
-            .map_err(lost)?;
+        let outputs = shell.run(&self.session, lines, silence).map_err(lost)?;
         *kept = Some(shell).filter(Shell::lives);
-        Ok(output)
+        Ok(outputs)
     }
 
     fn expect_sendable(&self, command: &Command) -> Result<(), RunError> {
@@ -295,6 +332,20 @@ impl Host {
                 }))
             }
         }
+    }
+
+    /// The output of a command that had its turn and succeeded.
+    pub(crate) fn expect(
+        &self,
+        command: &Command,
+        output: Option<Output>,
+    ) -> Result<Output, RunError> {
+        let output = output.ok_or_else(|| self.not_run(command))?;
+        self.expect_success(command, output)
+    }
+
+    fn not_run(&self, command: &Command) -> RunError {
+        self.lost(&command.summary(), "it was not run".to_owned())
     }
 
     fn expect_success(&self, command: &Command, output: Output) -> Result<Output, RunError> {

@@ -9,7 +9,7 @@
 use jiff::Timestamp;
 
 use crate::app::Deploy;
-use crate::command::Command;
+use crate::command::{Command, Output};
 use crate::error::DeployError;
 use crate::host::Host;
 use crate::layout::{Layout, Part};
@@ -67,16 +67,26 @@ if [ -n "$3" ] && systemctl is-active --quiet "$3"; then systemctl stop "$3" || 
 
 /// Takes the lease, or renews it.
 pub(crate) fn hold(host: &Host, deploy: &Deploy) -> Result<(), DeployError> {
+    let command = taking(host, deploy);
+    taken(host, &command, &host.check(&command)?)
+}
+
+/// The command that takes the lease, or renews it; [`taken`] says whether it did.
+pub(crate) fn taking(host: &Host, deploy: &Deploy) -> Command {
     let layout = Layout::new(host.target(), &deploy.app);
-    let command = Command::script(TAKE)
+    Command::script(TAKE)
         .args([
             layout.base().as_str(),
             &deploy.owner,
             &deploy.app.lease_seconds.to_string(),
         ])
         .args(Part::ALL.map(|part| layout.service(part).armed()))
-        .privileged();
-    let output = host.check(&command)?.text();
+        .privileged()
+}
+
+/// Whether that command took it, or who has it.
+pub(crate) fn taken(host: &Host, command: &Command, output: &Output) -> Result<(), DeployError> {
+    let output = output.text();
     let lines: Vec<&str> = output.lines().collect();
     match lines.as_slice() {
         ["taken"] => Ok(()),
@@ -84,7 +94,7 @@ pub(crate) fn hold(host: &Host, deploy: &Deploy) -> Result<(), DeployError> {
             let time = |text: &str| {
                 let seconds = text.parse().ok();
                 let time = seconds.and_then(|seconds| Timestamp::from_second(seconds).ok());
-                time.ok_or_else(|| host.unreadable(&command, format!("{text:?} is no time")))
+                time.ok_or_else(|| host.unreadable(command, format!("{text:?} is no time")))
             };
             Err(DeployError::LeaseHeld {
                 target: host.target().to_string(),
@@ -93,7 +103,7 @@ pub(crate) fn hold(host: &Host, deploy: &Deploy) -> Result<(), DeployError> {
                 until: time(until)?,
             })
         }
-        _ => Err(host.unreadable(&command, output).into()),
+        _ => Err(host.unreadable(command, output).into()),
     }
 }
 

@@ -11,15 +11,14 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::app::Service;
-use crate::command::Command;
-use crate::error::DeployError;
+use crate::command::{Command, Output};
 use crate::firewall;
 use crate::form::AppService;
-use crate::host::Host;
 use crate::layout::{Part, ServiceLayout};
 use crate::limits::Limits;
 use crate::method::{By, Method};
 use crate::switch::{self, Switch};
+use crate::target::Target;
 use crate::units::{self, HostFile};
 
 /// `$1…` files; of each that is there, its contents and its path.
@@ -50,40 +49,54 @@ fn backend() -> Part {
     Part::Backend
 }
 
-/// Asks for them. `current` is the switch that users are meant to follow.
+/// The question for them; [`pending`] reads the answer.
+pub(crate) fn question(target: &Target, service: &AppService<'_>) -> Command {
+    let layout = service.layout(target);
+    let files = files(&layout, service.settings);
+    Command::script(ASK)
+        .args(files.iter().map(|file| &file.path))
+        .arg(layout.confirmed())
+        .privileged()
+}
+
+/// What the host has answered. `current` is the switch that users are meant to follow.
 pub(crate) fn pending(
-    host: &Host,
+    target: &Target,
     service: &AppService<'_>,
     current: Option<&Switch>,
-) -> Result<Vec<PendingFile>, DeployError> {
-    let layout = service.layout(host.target());
+    answer: &Output,
+) -> Vec<PendingFile> {
+    let layout = service.layout(target);
     let settings = service.settings;
-    let mut wanted = units::files(&layout, settings);
+    let mut wanted = files(&layout, settings);
     // What is in place for the slot of now is compared: another slot is no change.
     let rules = current.and_then(|current| rules(&layout, settings, current));
     wanted.extend(rules);
-    let migrates = settings.migrate.as_ref();
-    wanted.extend(migrates.map(|migration| HostFile {
-        path: layout.units().join(layout.migrate_unit()).into_string(),
-        mode: "0644",
-        text: units::migrate_unit(&layout, settings, "", migration.limit_seconds),
-    }));
-    let build = settings.build.as_ref();
-    wanted.extend(build.map(|build| HostFile {
-        path: layout.units().join(layout.build_unit()).into_string(),
-        mode: "0644",
-        text: units::build_unit(&layout, settings, "", build),
-    }));
-    let command = Command::script(ASK)
-        .args(wanted.iter().map(|file| &file.path))
-        .privileged();
-    let text = host.check(&command)?.text();
+    let text = answer.text();
     let there: Vec<(&str, String)> = text.lines().filter_map(read).collect();
     let found = wanted.into_iter().filter_map(|file| {
         let there = there.iter().find(|(path, _)| *path == file.path);
         compare(file, there.map(|(_, text)| text.as_str()), &layout)
     });
-    Ok(found.collect())
+    found.collect()
+}
+
+/// The files that a deploy writes, whatever the switch.
+fn files(layout: &ServiceLayout, settings: &Service) -> Vec<HostFile> {
+    let mut wanted = units::files(layout, settings);
+    let migrates = settings.migrate.as_ref();
+    wanted.extend(migrates.map(|migration| HostFile {
+        path: layout.units().join(layout.migrate_unit()).into_string(),
+        mode: "0644",
+        text: units::migrate_unit(layout, settings, "", migration.limit_seconds),
+    }));
+    let build = settings.build.as_ref();
+    wanted.extend(build.map(|build| HostFile {
+        path: layout.units().join(layout.build_unit()).into_string(),
+        mode: "0644",
+        text: units::build_unit(layout, settings, "", build),
+    }));
+    wanted
 }
 
 /// The kernel's rules as the switch in place would hold them.

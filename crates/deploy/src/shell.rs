@@ -59,28 +59,36 @@ impl Shell {
         })
     }
 
-    /// Runs a line to its end, whatever its status; `session` waits as long for each answer
-    /// as its timeout says. After an error the shell is of no use
-    /// any more.
+    /// Runs lines in turn, each to its end, until one fails: whoever waits for the answers
+    /// waits for one round trip, and not for one each. What comes back is as long as what
+    /// was run. `session` waits as long for each answer as its timeout says. After an error
+    /// the shell is of no use any more.
     pub(crate) fn run(
         &mut self,
         session: &Session,
-        line: &str,
+        lines: &[String],
         silence: Duration,
-    ) -> Result<Output, String> {
-        let mut text = wrapped(line, &self.mark);
+    ) -> Result<Vec<Output>, String> {
+        let mut text = in_turn(lines, &self.mark);
         if !self.began {
             text.insert_str(0, "exec 3>&1\n");
         }
+        let mut outputs: Vec<Output> = Vec::new();
         let mut feed = Feed::new(session, &mut self.channel, silence);
         let fed = feed.write_all(text.as_bytes());
         let printed = feed.into_printed();
         let (mut stdout, mut stderr) = (printed.stdout, printed.stderr);
         let mut piece = vec![0; 64 * 1024];
         loop {
-            if let Some(output) = split_marked(&stdout, &self.mark) {
+            // A command's end is the last that is printed until the next one begins.
+            if stdout.ends_with(end(&self.mark).as_bytes()) {
                 self.began = true;
-                return Ok(output);
+                outputs.extend(split_marked(&stdout, &self.mark));
+                stdout.clear();
+            }
+            let failed = outputs.last().is_some_and(|last| last.status != 0);
+            if failed || outputs.len() == lines.len() {
+                return Ok(outputs);
             }
             if stdout.len() > LARGEST_OUTPUT {
                 return Err(format!("it printed more than {LARGEST_OUTPUT} bytes"));
@@ -94,11 +102,11 @@ impl Shell {
         // It has ended. That its words cannot be read is no reason to hide the rest.
         drop(self.channel.stderr().read_to_end(&mut stderr));
         match split_report(stdout) {
-            Some((stdout, status)) if !self.began => Ok(Output {
+            Some((stdout, status)) if !self.began => Ok(vec![Output {
                 status,
                 stdout,
                 stderr,
-            }),
+            }]),
             _ => {
                 let spoken = String::from_utf8_lossy(&stderr).trim().to_owned();
                 let why = fed
@@ -123,30 +131,59 @@ fn mark() -> String {
     format!("stagegate-{:016x}{:016x}", random(), random())
 }
 
-/// What a shell reads to run the line. Its errors follow its output, so that all of it
-/// comes by one stream and in order.
+/// What a shell reads to run the lines, none after one that failed.
+fn in_turn(lines: &[String], mark: &str) -> String {
+    let mut text = "status=0\n".to_owned();
+    for line in lines {
+        text.push_str("if [ \"$status\" = 0 ]; then\n");
+        text.push_str(&wrapped(line, mark));
+        text.push_str("fi\n");
+    }
+    text
+}
+
+/// What runs one line. Its errors follow its output, so that all of it comes by one stream
+/// and in order.
 fn wrapped(line: &str, mark: &str) -> String {
     format!(
-        "said=$({{ {line}\n}} </dev/null 2>&1 >&3 3>&-); \
-         printf '\\n{mark} %d\\n%s\\n{mark}\\n' \"$?\" \"$said\"\n"
+        "said=$({{ {line}\n}} </dev/null 2>&1 >&3 3>&-); status=$?\n\
+         printf '\\n{mark} %d\\n%s\\n{mark}\\n' \"$status\" \"$said\"\n"
     )
 }
 
-/// What a command left behind, once all of it is there.
-fn split_marked(printed: &[u8], mark: &str) -> Option<Output> {
-    let rest = printed.strip_suffix(format!("\n{mark}\n").as_bytes())?;
-    let begins = format!("\n{mark} ");
-    let at = rest
-        .windows(begins.len())
-        .rposition(|window| window == begins.as_bytes())?;
-    let report = &rest[at + begins.len()..];
-    let end = report.iter().position(|byte| *byte == b'\n')?;
-    let status = std::str::from_utf8(&report[..end]).ok()?.parse().ok()?;
-    Some(Output {
-        status,
-        stdout: rest[..at].to_vec(),
-        stderr: report[end + 1..].to_vec(),
-    })
+/// What stands behind a command's words.
+fn end(mark: &str) -> String {
+    format!("\n{mark}\n")
+}
+
+/// What commands left behind, each with its own mark.
+fn split_marked(printed: &[u8], mark: &str) -> Vec<Output> {
+    let (begin, end) = (format!("\n{mark} "), end(mark));
+    let mut outputs = Vec::new();
+    let mut rest = printed;
+    while let Some((stdout, behind)) = split_at(rest, begin.as_bytes())
+        && let Some((report, others)) = split_at(behind, end.as_bytes())
+        && let Some((status, stderr)) = split_at(report, b"\n")
+        && let Some(status) = std::str::from_utf8(status)
+            .ok()
+            .and_then(|it| it.parse().ok())
+    {
+        outputs.push(Output {
+            status,
+            stdout: stdout.to_vec(),
+            stderr: stderr.to_vec(),
+        });
+        rest = others;
+    }
+    outputs
+}
+
+/// What is before the first of those words, and what is behind it.
+fn split_at<'a>(text: &'a [u8], words: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
+    let at = text
+        .windows(words.len())
+        .position(|window| window == words)?;
+    Some((&text[..at], &text[at + words.len()..]))
 }
 
 #[cfg(test)]
@@ -154,27 +191,19 @@ mod tests {
     use super::*;
     use crate::command::real_sh;
 
-    /// What a real shell makes of the lines, one after another.
+    /// What a real shell makes of the commands, each sent when the one before has ended.
     fn through_sh(commands: &[Command]) -> Vec<Output> {
-        let marks: Vec<String> = commands.iter().map(|_| mark()).collect();
         let mut text = "exec 3>&1\n".to_owned();
-        for (command, mark) in commands.iter().zip(&marks) {
-            text.push_str(&wrapped(&line(command).unwrap(), mark));
+        for command in commands {
+            text.push_str(&in_turn(&[line(command).unwrap()], "m"));
         }
-        let output = real_sh(&text);
+        printed_by(&text)
+    }
+
+    fn printed_by(text: &str) -> Vec<Output> {
+        let output = real_sh(text);
         assert_eq!(String::from_utf8_lossy(&output.stderr), "");
-        let mut rest = &output.stdout[..];
-        let outputs = marks.iter().map(|mark| {
-            let end = format!("\n{mark}\n");
-            let at = rest
-                .windows(end.len())
-                .position(|window| window == end.as_bytes())
-                .unwrap();
-            let (one, others) = rest.split_at(at + end.len());
-            rest = others;
-            split_marked(one, mark).unwrap()
-        });
-        outputs.collect()
+        split_marked(&output.stdout, "m")
     }
 
     #[test]
@@ -216,20 +245,63 @@ mod tests {
     }
 
     #[test]
+    fn commands_in_turn_end_with_the_first_that_fails() {
+        let check = |words: &[&str], expected: &[(i32, &str)]| {
+            let lines: Vec<String> = words
+                .iter()
+                .map(|word| line(&Command::script(word)).unwrap())
+                .collect();
+            let text = format!("exec 3>&1\n{}", in_turn(&lines, "m"));
+            // What was before has no say, and what comes then is run again.
+            let text = format!("{text}false\n{}", in_turn(&["echo more".into()], "m"));
+            let mut got: Vec<_> = printed_by(&text)
+                .into_iter()
+                .map(|output| (output.status, output.text()))
+                .collect();
+            assert_eq!(got.pop(), Some((0, "more\n".to_owned())));
+            let got: Vec<_> = got.iter().map(|(n, text)| (*n, text.as_str())).collect();
+            assert_eq!(got, expected);
+        };
+        check(
+            &["echo a", "cat; echo b >&2", "echo c"],
+            &[(0, "a\n"), (0, ""), (0, "c\n")],
+        );
+        check(&["echo a; exit 3", "echo b"], &[(3, "a\n")]);
+        check(&["true", "false", "echo b"], &[(0, ""), (1, "")]);
+        check(
+            &["status=7; echo \"$status\"", "true"],
+            &[(0, "7\n"), (0, "")],
+        );
+        check(&[], &[]);
+    }
+
+    #[test]
     fn a_mark_counts_only_where_all_of_it_is_there() {
-        let check = |printed: &str, expected: Option<(i32, &str, &str)>| {
-            let output = split_marked(printed.as_bytes(), "m");
+        let check = |printed: &str, expected: &[(i32, &str, &str)]| {
+            let outputs = split_marked(printed.as_bytes(), "m");
             let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-            let got = output.map(|it| (it.status, text(&it.stdout), text(&it.stderr)));
-            let got = got.as_ref().map(|(n, a, b)| (*n, a.as_str(), b.as_str()));
+            let got: Vec<_> = outputs
+                .iter()
+                .map(|it| (it.status, text(&it.stdout), text(&it.stderr)))
+                .collect();
+            let got: Vec<_> = got
+                .iter()
+                .map(|(n, a, b)| (*n, a.as_str(), b.as_str()))
+                .collect();
             assert_eq!(got, expected, "{printed:?}");
         };
-        check("out\n\nm 0\n\nm\n", Some((0, "out\n", "")));
-        check("\nm 3\nwhy\nbecause\nm\n", Some((3, "", "why\nbecause")));
-        check("out\n\nm 0\n", None);
-        check("out\n\nm 0\nwhy", None);
-        check("\nm\n", None);
-        check("", None);
+        let first = (0, "out\n", "");
+        check("out\n\nm 0\n\nm\n", &[first]);
+        let second = (3, "", "why\nbecause");
+        check("\nm 3\nwhy\nbecause\nm\n", &[second]);
+        check(
+            "out\n\nm 0\n\nm\n\nm 3\nwhy\nbecause\nm\n",
+            &[first, second],
+        );
+        check("out\n\nm 0\n", &[]);
+        check("out\n\nm 0\nwhy", &[]);
+        check("\nm\n", &[]);
+        check("", &[]);
     }
 
     #[test]

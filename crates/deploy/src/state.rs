@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::command::Command;
+use crate::command::{Command, Output};
 use crate::error::DeployError;
 use crate::host::Host;
 use crate::layout::{ServiceLayout, Slot};
@@ -90,13 +90,26 @@ pub(crate) enum Place {
 impl State {
     /// Asks the host.
     pub(crate) fn ask(host: &Host, layout: &ServiceLayout) -> Result<State, DeployError> {
-        let command = Command::script(ASK)
+        let question = State::question(layout);
+        State::told(host, &question, &host.check(&question)?)
+    }
+
+    /// The question alone, to be asked along with others; [`State::told`] reads the answer.
+    pub(crate) fn question(layout: &ServiceLayout) -> Command {
+        Command::script(ASK)
             .arg(layout.directory())
             .args([layout.unit(Slot::Blue), layout.unit(Slot::Green)])
             .arg(layout.whole().base())
-            .privileged();
-        let text = host.check(&command)?.text();
-        State::read(&text).map_err(|what| host.unreadable(&command, what).into())
+            .privileged()
+    }
+
+    /// What the host has answered to that question.
+    pub(crate) fn told(
+        host: &Host,
+        question: &Command,
+        answer: &Output,
+    ) -> Result<State, DeployError> {
+        State::read(&answer.text()).map_err(|what| host.unreadable(question, what).into())
     }
 
     fn read(text: &str) -> Result<State, String> {

@@ -16,7 +16,7 @@ use crate::form::AppService;
 use crate::host::Host;
 use crate::layout::{Layout, Part, ServiceLayout, Slot};
 use crate::method::{By, Method, Watch};
-use crate::pending::pending;
+use crate::pending;
 use crate::state::State;
 
 /// What the steps call.
@@ -109,24 +109,32 @@ fn look(
     if sudo == Sudo::Works {
         command = command.privileged();
     }
+    let mut commands = vec![command, State::question(&of_service)];
+    commands.extend(service.map(|service| pending::question(host.target(), service)));
+    if sudo == Sudo::Refused {
+        // The rest is root's to see.
+        commands.truncate(1);
+    }
     let before = Timestamp::now().as_second();
-    let answer = Answer::read(&host.check(&command)?.text());
+    let mut outputs = host.run_in_turn(&commands)?.into_iter();
+    let command = &commands[0];
+    let answer = Answer::read(&host.expect(command, outputs.next())?.text());
     let now = (before + Timestamp::now().as_second()) / 2;
     let number = |name: &str| {
         let value = answer.one(name).and_then(|value| value.parse::<i64>().ok());
-        value.ok_or_else(|| host.unreadable(&command, format!("there is no number `{name}`")))
+        value.ok_or_else(|| host.unreadable(command, format!("there is no number `{name}`")))
     };
-    let usable = sudo != Sudo::Refused && answer.one("systemd").is_some();
-    let (state, pending) = if usable {
-        let state = State::ask(host, &of_service)?;
-        let pending = match service {
-            Some(service) => pending(host, service, state.confirmed.as_ref())?,
-            None => Vec::new(),
-        };
-        (state, pending)
-    } else {
-        (State::default(), Vec::new())
-    };
+    let (mut state, mut pending) = (State::default(), Vec::new());
+    if let Some(question) = commands.get(1)
+        && answer.one("systemd").is_some()
+    {
+        state = State::told(host, question, &host.expect(question, outputs.next())?)?;
+        if let Some((service, question)) = service.zip(commands.get(2)) {
+            let told = host.expect(question, outputs.next())?;
+            let current = state.confirmed.as_ref();
+            pending = pending::pending(host.target(), service, current, &told);
+        }
+    }
     let free = u64::try_from(number("disk_free_kib")?).unwrap_or(0) * 1024;
     let account = |it: &Service| {
         let there = answer.one("service_user").is_some();

@@ -23,10 +23,11 @@ const STOP_LIMIT: Duration = Duration::from_secs(100);
 /// Confirms the release, and tidies up after it.
 pub(super) fn perform(
     work: &Work<'_>,
+    state: &State,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
     let (host, release) = (work.host, work.release());
-    let slot = match work.state()?.place(&release) {
+    let slot = match state.place(&release) {
         Place::Armed(slot) | Place::Confirmed(slot) => slot,
         Place::Started(_) | Place::Nowhere(_) => return Err(work.reverted_meanwhile()?),
         Place::Blocked => {

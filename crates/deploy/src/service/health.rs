@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use crate::error::{DeployError, RunError};
 use crate::host::Reply;
 use crate::layout::Slot;
-use crate::state::Place;
+use crate::state::{Place, State};
 use crate::step::Progress;
 
 use super::{Work, unit};
@@ -23,10 +23,11 @@ pub(super) const RENEWAL: Duration = Duration::from_secs(30);
 /// Waits for the slot to be healthy.
 pub(super) fn perform(
     work: &Work<'_>,
+    state: &State,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
     let release = work.release();
-    let slot = match work.state()?.place(&release) {
+    let slot = match state.place(&release) {
         Place::Started(slot) => slot,
         Place::Confirmed(slot) | Place::Armed(slot) => {
             return Ok(format!("{release} already serves users from slot {slot}"));

@@ -140,9 +140,9 @@ impl Work<'_> {
         artifact: Option<&Artifact>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<String, DeployError> {
-        self.hold()?;
         match step {
             ServiceStep::Upload => {
+                self.hold()?;
                 let brought = match (artifact, &self.settings().build) {
                     (None, Some(build)) => build::perform(self, build, progress),
                     _ => {
@@ -153,10 +153,10 @@ impl Work<'_> {
                 released_on_failure(self.host, self.deploy, brought)
             }
             ServiceStep::Start => start::perform(self),
-            ServiceStep::Health => health::perform(self, progress),
-            ServiceStep::Switch => switch::perform(self),
-            ServiceStep::Stabilise => stabilise::perform(self, progress),
-            ServiceStep::Confirm => confirm::perform(self, progress),
+            ServiceStep::Health => health::perform(self, &self.hold_and_ask()?, progress),
+            ServiceStep::Switch => switch::perform(self, &self.hold_and_ask()?),
+            ServiceStep::Stabilise => stabilise::perform(self, &self.hold_and_ask()?, progress),
+            ServiceStep::Confirm => confirm::perform(self, &self.hold_and_ask()?, progress),
         }
     }
 

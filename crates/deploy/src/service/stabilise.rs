@@ -10,7 +10,7 @@ use crate::app::Service;
 use crate::error::DeployError;
 use crate::layout::Slot;
 use crate::method::Watch;
-use crate::state::Place;
+use crate::state::{Place, State};
 use crate::step::{Probed, Progress};
 
 use super::health::{RENEWAL, probe};
@@ -22,10 +22,10 @@ const INTERVAL: Duration = Duration::from_millis(500);
 /// Watches the release for the time it must hold.
 pub(super) fn perform(
     work: &Work<'_>,
+    state: &State,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
     let release = work.release();
-    let state = work.state()?;
     let slot = match state.place(&release) {
         Place::Armed(slot) => slot,
         Place::Confirmed(slot) => return Ok(format!("{release} is confirmed in slot {slot}")),

@@ -12,7 +12,7 @@ use crate::command::Command;
 use crate::error::DeployError;
 use crate::host::Host;
 use crate::layout::Slot;
-use crate::state::Place;
+use crate::state::{Place, State};
 use crate::units::{self, HostFile};
 
 use super::{Work, health};
@@ -66,7 +66,9 @@ systemctl start "$3"
 pub(super) fn perform(work: &Work<'_>) -> Result<String, DeployError> {
     let (host, layout) = (work.host, &work.layout);
     let release = work.release();
-    let state = work.state()?;
+    let files = units::files(layout, work.settings());
+    let binary = layout.release(&release).join(&work.settings().binary);
+    let (state, as_wanted) = look(work, &binary, &files)?;
     let place = state.place(&release);
     let slot = match place {
         Place::Started(slot) => return Ok(format!("{release} runs in slot {slot}")),
@@ -83,9 +85,7 @@ pub(super) fn perform(work: &Work<'_>) -> Result<String, DeployError> {
         }
     };
     let is_idle = matches!(place, Place::Nowhere(_));
-    let binary = layout.release(&release).join(&work.settings().binary);
-    let files = units::files(layout, work.settings());
-    let Some(as_wanted) = look(host, &binary, &files)? else {
+    let Some(as_wanted) = as_wanted else {
         let target = work.target();
         return Err(DeployError::Missing { target, release });
     };
@@ -96,7 +96,6 @@ pub(super) fn perform(work: &Work<'_>) -> Result<String, DeployError> {
     if written > 0 {
         host.check(&Command::new("systemctl").arg("daemon-reload").privileged())?;
     }
-    host.check(&work.settle("begin").input(work.members(slot)))?;
     if let Some(why) = run(work, slot, &release, is_idle)? {
         return health::unhealthy(work, slot, format!("it did not start: {why}"));
     }
@@ -105,38 +104,50 @@ pub(super) fn perform(work: &Work<'_>) -> Result<String, DeployError> {
     ))
 }
 
-/// Whether every file is there as it should be; `None`: the release's program is not.
-fn look(host: &Host, binary: &Utf8Path, files: &[HostFile]) -> Result<Option<bool>, DeployError> {
+/// Takes the lease and asks the host: what it says, and whether every file is there as it
+/// should be; `None`: the release's program is not.
+fn look(
+    work: &Work<'_>,
+    binary: &Utf8Path,
+    files: &[HostFile],
+) -> Result<(State, Option<bool>), DeployError> {
+    let host = work.host;
     let mut sums = String::new();
     for file in files {
         let sum = hash_of_bytes(file.text.as_bytes());
         sums.push_str(&format!("{sum}  {}\n", file.path));
     }
     let command = Command::script(LOOK).arg(binary).input(sums).privileged();
-    let said = host.check(&command)?.text();
-    match said.trim() {
-        "absent" => Ok(None),
-        "same" => Ok(Some(true)),
-        "differ" => Ok(Some(false)),
-        other => Err(host.unreadable(&command, other).into()),
-    }
+    let (state, [said]) = work.hold_and_ask_also([&command])?;
+    let as_wanted = match said.text().trim() {
+        "absent" => None,
+        "same" => Some(true),
+        "differ" => Some(false),
+        other => return Err(host.unreadable(&command, other).into()),
+    };
+    Ok((state, as_wanted))
 }
 
 pub(super) fn write_files(host: &Host, files: &[HostFile]) -> Result<usize, DeployError> {
-    let mut written = 0;
-    for file in files {
-        let command = Command::script(WRITE)
+    let write = |file: &HostFile| {
+        Command::script(WRITE)
             .args([file.path.as_str(), file.mode])
             .input(file.text.as_bytes())
-            .privileged();
-        if host.check(&command)?.text().trim() == "written" {
+            .privileged()
+    };
+    let commands: Vec<Command> = files.iter().map(write).collect();
+    let mut outputs = host.run_in_turn(&commands)?.into_iter();
+    let mut written = 0;
+    for command in &commands {
+        if host.expect(command, outputs.next())?.text().trim() == "written" {
             written += 1;
         }
     }
     Ok(written)
 }
 
-/// Starts the slot's unit; says why it did not start.
+/// Has the host watch over what begins, and starts the slot's unit; says why it did not
+/// start.
 fn run(
     work: &Work<'_>,
     slot: Slot,
@@ -156,7 +167,10 @@ fn run(
         .arg(if is_idle { "idle" } else { "users" })
         .privileged()
         .patience(Duration::from_secs(180));
-    let output = work.host.run(&command)?;
+    let commands = [work.settle("begin").input(work.members(slot)), command];
+    let mut outputs = work.host.run_in_turn(&commands)?.into_iter();
+    work.host.expect(&commands[0], outputs.next())?;
+    let output = outputs.next().unwrap_or_default();
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Ok((output.status != 0).then_some(said))
 }

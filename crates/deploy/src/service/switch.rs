@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use crate::error::DeployError;
 use crate::layout::Slot;
 use crate::method::Method;
-use crate::state::Place;
+use crate::state::{Place, State};
 use crate::switch::Switch;
 
 use super::{Work, handover, health};
@@ -20,10 +20,9 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const RESTART_LOOK: Duration = Duration::from_millis(50);
 
 /// Leads users to the release's slot.
-pub(super) fn perform(work: &Work<'_>) -> Result<String, DeployError> {
+pub(super) fn perform(work: &Work<'_>, state: &State) -> Result<String, DeployError> {
     let settings = work.settings();
     let release = work.release();
-    let state = work.state()?;
     let slot = match state.place(&release) {
         Place::Started(slot) => slot,
         Place::Confirmed(slot) => return Ok(format!("{release} is confirmed in slot {slot}")),
@@ -98,7 +97,18 @@ fn describe(work: &Work<'_>, slot: Slot, at: i64) -> Switch {
 
 /// Takes this run's unconfirmed switch back.
 pub(super) fn revert(work: &Work<'_>, reason: &str) -> Result<(), DeployError> {
-    let state = work.state()?;
+    // Where no switch of this run is armed, the script changes nothing and says so.
+    let question = State::question(&work.layout);
+    let reason = serde_json::Value::from(reason).to_string();
+    let revert = work
+        .settle("revert")
+        .args([&work.deploy.owner, &reason])
+        .patience(PATIENCE);
+    let commands = [question, revert];
+    let mut outputs = work.host.run_in_turn(&commands)?.into_iter();
+    let [question, revert] = &commands;
+    let told = work.host.expect(question, outputs.next())?;
+    let state = State::told(work.host, question, &told)?;
     if let Place::Confirmed(slot) = state.place(&work.release()) {
         return Err(DeployError::Conflict {
             target: work.target(),
@@ -107,12 +117,7 @@ pub(super) fn revert(work: &Work<'_>, reason: &str) -> Result<(), DeployError> {
         });
     }
     if state.armed.is_some() {
-        let reason = serde_json::Value::from(reason).to_string();
-        let command = work
-            .settle("revert")
-            .args([&work.deploy.owner, &reason])
-            .patience(PATIENCE);
-        work.host.check(&command)?;
+        work.host.expect(revert, outputs.next())?;
     }
     work.give_back()
 }

@@ -1,7 +1,7 @@
 //! The deploy of one service to one host: what every step of it asks and says.
 
 use crate::app::{Deploy, Service};
-use crate::command::Command;
+use crate::command::{Command, Output};
 use crate::error::DeployError;
 use crate::form::AppService;
 use crate::host::Host;
@@ -66,6 +66,38 @@ impl<'a> Work<'a> {
         Command::new(self.layout.settle().as_str())
             .arg(verb)
             .privileged()
+    }
+
+    /// Takes the lease, or renews it, and asks what the host says then.
+    pub(super) fn hold_and_ask(&self) -> Result<State, DeployError> {
+        let (state, []) = self.hold_and_ask_also([])?;
+        Ok(state)
+    }
+
+    /// The same, and with it more that only reads.
+    pub(super) fn hold_and_ask_also<const N: usize>(
+        &self,
+        more: [&Command; N],
+    ) -> Result<(State, [Output; N]), DeployError> {
+        let host = self.host;
+        let mut commands = vec![
+            lease::taking(host, self.deploy),
+            State::question(&self.layout),
+        ];
+        commands.extend(more.map(Clone::clone));
+        let mut outputs = host.run_in_turn(&commands)?.into_iter();
+        lease::taken(
+            host,
+            &commands[0],
+            &host.expect(&commands[0], outputs.next())?,
+        )?;
+        let told = host.expect(&commands[1], outputs.next())?;
+        let state = State::told(host, &commands[1], &told)?;
+        let mut answers = more.map(|_| Output::default());
+        for (question, answer) in more.into_iter().zip(&mut answers) {
+            *answer = host.expect(question, outputs.next())?;
+        }
+        Ok((state, answers))
     }
 
     /// Takes the lease, or renews it.
