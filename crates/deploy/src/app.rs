@@ -164,6 +164,8 @@ pub struct Deploy {
     pub owner: String,
     /// Who deploys, for the host's record.
     pub by: String,
+    /// Whether it brings back what ran before, for the host's record: a rollback.
+    pub goes_back: bool,
 }
 
 #[cfg(test)]

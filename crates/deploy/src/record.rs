@@ -52,6 +52,9 @@ pub struct DeployRecord {
     pub outcome: Outcome,
     /// Why, unless confirmed.
     pub reason: Option<String>,
+    /// Whether the run was a rollback.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub goes_back: bool,
 }
 
 /// What a host is known to have run well.
@@ -92,8 +95,13 @@ sync "$log"
 pub(crate) fn members(deploy: &Deploy, part: Part, slot: Option<Slot>) -> String {
     let text = |value: &str| serde_json::Value::from(value).to_string();
     let slot = slot.map_or_else(|| "null".to_owned(), |slot| text(slot.name()));
+    let goes_back = if deploy.goes_back {
+        r#","goes_back":true"#
+    } else {
+        ""
+    };
     format!(
-        r#""app":{},"part":{},"release":{},"version":{},"commit":{},"by":{},"owner":{},"slot":{slot}"#,
+        r#""app":{},"part":{},"release":{},"version":{},"commit":{},"by":{},"owner":{},"slot":{slot}{goes_back}"#,
         text(&deploy.app.name),
         text(part.name()),
         text(&deploy.release.id()),
@@ -144,9 +152,9 @@ fn parse(text: &str) -> Vec<DeployRecord> {
 /// The pairs that were known to be good, oldest first; the last is the current one.
 ///
 /// What one run confirmed belongs together. Going back to an earlier pair discards what
-/// lay between: it was rolled back for a reason. So does going back with one part, alone or
-/// because the run that should have brought both was lost: who goes back once more must not
-/// meet again what was just left.
+/// lay between: it was rolled back for a reason. So does a rollback of one part, asked for
+/// alone or because the run that should have brought both back was lost: who goes back once
+/// more must not meet again what was just left.
 pub(crate) fn known_good_pairs(records: &[DeployRecord]) -> Vec<PastDeploy> {
     let mut pairs: Vec<PastDeploy> = Vec::new();
     let confirmed: Vec<&DeployRecord> = records
@@ -176,19 +184,22 @@ pub(crate) fn known_good_pairs(records: &[DeployRecord]) -> Vec<PastDeploy> {
                 }
             }
         }
-        if let Some(earlier) = went_back_to(&pairs, &pair) {
+        let same =
+            |past: &PastDeploy| past.backend == pair.backend && past.frontend == pair.frontend;
+        if let Some(earlier) = pairs.iter().position(same) {
+            pairs.truncate(earlier);
+        } else if run.iter().any(|record| record.goes_back)
+            && let Some(earlier) = went_back_to(&pairs, &pair)
+        {
             pairs.truncate(earlier + 1);
         }
-        // Only the pair itself is no pair before it.
-        pairs.pop_if(|last| last.backend == pair.backend && last.frontend == pair.frontend);
         pairs.push(pair);
     }
     pairs
 }
 
-/// The pair that `now` went back to, with one part or with both.
+/// The earlier pair that `now` has a part of, which the current one has not.
 fn went_back_to(pairs: &[PastDeploy], now: &PastDeploy) -> Option<usize> {
-    let same = |past: &PastDeploy| past.backend == now.backend && past.frontend == now.frontend;
     let part = |of: fn(&PastDeploy) -> Option<&Release>| {
         let comes = of(now)?;
         let (current, earlier) = pairs.split_last()?;
@@ -201,8 +212,7 @@ fn went_back_to(pairs: &[PastDeploy], now: &PastDeploy) -> Option<usize> {
         part(|pair| pair.backend.as_ref()),
         part(|pair| pair.frontend.as_ref()),
     ];
-    let whole = pairs.iter().position(same);
-    whole.or_else(|| parts.into_iter().flatten().min())
+    parts.into_iter().flatten().min()
 }
 
 #[cfg(test)]
@@ -223,6 +233,7 @@ mod tests {
             slot: None,
             outcome,
             reason: None,
+            goes_back: owner.starts_with("back"),
         }
     }
 
@@ -297,10 +308,14 @@ mod tests {
             check(&[&two[..], more].concat(), expected);
         };
         // A rollback that was lost between its frontend and its backend, and its end.
-        let half = ("c", "f", "1.0.0");
+        let half = ("back", "f", "1.0.0");
         then(&[half], &["1.0.0 1.0.0", "2.0.0 1.0.0"]);
-        then(&[half, ("d", "b", "1.0.0")], &["1.0.0 1.0.0"]);
-        then(&[("c", "b", "1.0.0")], &["1.0.0 1.0.0", "1.0.0 2.0.0"]);
+        then(&[half, ("back-2", "b", "1.0.0")], &["1.0.0 1.0.0"]);
+        let backend = ("back", "b", "1.0.0");
+        then(&[backend], &["1.0.0 1.0.0", "1.0.0 2.0.0"]);
+        // A deploy by name is no rollback: what goes back from it meets what it replaced.
+        let expected = ["1.0.0 1.0.0", "2.0.0 2.0.0", "1.0.0 2.0.0"];
+        then(&[("c", "b", "1.0.0")], &expected);
         // What comes after it has the pair that users met before it.
         let expected = ["1.0.0 1.0.0", "2.0.0 1.0.0", "3.0.0 3.0.0"];
         then(&[half, ("d", "b", "3.0.0"), ("d", "f", "3.0.0")], &expected);
@@ -341,6 +356,7 @@ mod tests {
             release: crate::app::samples::release("1.0.0-rc.1"),
             owner: "run-1".into(),
             by: "O'Brien \"$(id)\" \\ \n".into(),
+            goes_back: true,
         };
         let log = scratch.path().join("deploys.jsonl");
         std::fs::write(&log, "{\"torn").unwrap();
@@ -366,6 +382,7 @@ mod tests {
         let records = parse(&std::fs::read_to_string(&log).unwrap());
         assert_eq!(records.len(), 1);
         assert_eq!(records[0].by, deploy.by);
+        assert!(records[0].goes_back);
         assert_eq!(records[0].slot, Some(Slot::Green));
         assert_eq!(records[0].outcome, Outcome::Unhealthy);
         assert_eq!(records[0].reason.as_deref(), Some("a \\ % \"b\"\nc"));

@@ -128,6 +128,7 @@ mod tests {
             slot: None,
             outcome,
             reason: None,
+            goes_back: false,
         }
     }
 

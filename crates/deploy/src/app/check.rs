@@ -251,6 +251,7 @@ mod tests {
             release: release("1.4.0-rc.1+build"),
             owner: "run-1".into(),
             by: "someone".into(),
+            goes_back: false,
         }
     }
 

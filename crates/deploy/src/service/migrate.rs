@@ -273,6 +273,7 @@ mod tests {
             release: release(version),
             owner: "me".into(),
             by: "someone".into(),
+            goes_back: false,
         };
         let layout = Layout::new(&deploy.target, &deploy.app).service(Part::Backend);
         let there = layout.release(&deploy.release.id());

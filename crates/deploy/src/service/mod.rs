@@ -199,6 +199,7 @@ mod tests {
             release: release("2.0.0"),
             owner: "me".into(),
             by: "someone".into(),
+            goes_back: false,
         }
     }
 

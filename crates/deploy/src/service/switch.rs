@@ -97,7 +97,8 @@ fn describe(work: &Work<'_>, slot: Slot, at: i64) -> Switch {
 
 /// Takes this run's unconfirmed switch back.
 pub(super) fn revert(work: &Work<'_>, reason: &str) -> Result<(), DeployError> {
-    // Where no switch of this run is armed, the script changes nothing and says so.
+    // Where no switch of this run is armed, the script changes nothing; where there is no
+    // script, nothing was ever armed.
     let question = State::question(&work.layout);
     let reason = serde_json::Value::from(reason).to_string();
     let revert = work

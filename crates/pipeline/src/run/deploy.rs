@@ -56,6 +56,7 @@ fn deploy(effect: &Effect<'_>, place: &Place) -> Deploy {
         },
         owner: format!("{}@{}", effect.plan.target, effect.plan.at.as_second()),
         by: who(effect.plan),
+        goes_back: !place.built,
     }
 }
 

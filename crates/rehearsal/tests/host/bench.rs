@@ -169,6 +169,7 @@ impl Bench {
             },
             owner: owner.into(),
             by: "a test".into(),
+            goes_back: false,
         }
     }
 

@@ -89,6 +89,7 @@ pub(super) fn back(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<f64> {
             },
             owner: "bench-back".into(),
             by: "a benchmark".into(),
+            goes_back: false,
         };
         let host = Host::connect(&deploy.target)?;
         survey(&host, &deploy.app)?;
