@@ -1,7 +1,7 @@
 //! The contract of a host, on real Debian hosts that are booted for it.
 //!
 //! It needs root and a few programs, and says that it is skipped where these are not
-//! there. The same scenarios run on the stand-in in `stagegate-rehearsal`'s own tests.
+//! there. The same scenarios run on the fake in `stagegate-fakes`'s own tests.
 
 use std::process::Command;
 

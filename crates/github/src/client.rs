@@ -11,7 +11,7 @@ use url::Url;
 
 use crate::{GitHubError, Release, ReleaseDraft, Repository, RepositoryFacts, Token};
 
-/// Where GitHub is: github.com, an Enterprise server, or a stand-in.
+/// Where GitHub is: github.com, an Enterprise server, or a fake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Server {
     /// `https://api.github.com`, or `https://HOST/api/v3` for Enterprise.

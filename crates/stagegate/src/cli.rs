@@ -66,7 +66,7 @@ pub(crate) enum Task {
     /// Check the changelogs, or print what they say of a version
     #[command(subcommand)]
     Changelog(Changelog),
-    /// Run a whole release against stand-ins on this machine
+    /// Run a whole release against fakes on this machine
     #[cfg(feature = "rehearsal")]
     Rehearse(Rehearse),
 }

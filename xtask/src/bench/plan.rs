@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
-use stagegate_rehearsal::registry::{RegistryOptions, StandInRegistry};
+use stagegate_fakes::registry::{FakeRegistry, RegistryOptions};
 
 use super::scratch::Scratch;
 use super::table::Table;
@@ -35,7 +35,7 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("starting a runtime")?;
-    let registry = StandInRegistry::start(
+    let registry = FakeRegistry::start(
         runtime.handle(),
         &place.join("registry"),
         RegistryOptions::new(TOKEN),

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use camino::Utf8PathBuf;
+use stagegate_fakes::registry::{FakeRegistry, RegistryOptions};
 use stagegate_pipeline::{Event, Stage};
-use stagegate_rehearsal::registry::{RegistryOptions, StandInRegistry};
 
 use super::measure::{Taken, measure as run};
 use super::scratch::Scratch;
@@ -125,7 +125,7 @@ fn one(
         index_lag: Duration::from_secs_f64(options.lag),
         ..RegistryOptions::new(TOKEN)
     };
-    let registry = StandInRegistry::start(runtime.handle(), &place.join("registry"), registry)?;
+    let registry = FakeRegistry::start(runtime.handle(), &place.join("registry"), registry)?;
     let address = registry.address().to_string();
     let root = workspace::write(&place, shape, &super::tool::configuration(&address))?;
     let mut command = tool.command(&root, &address, &place.join("home"))?;

@@ -2,7 +2,7 @@
 //!
 //! A host is a Debian 12 system of its own, booted by `systemd-nspawn` over an overlay of
 //! one shared root file system: its own systemd, sshd, nft and address, and root inside
-//! it. It exists because the stand-in host can only show what somebody thought of. It
+//! it. It exists because the fake host can only show what somebody thought of. It
 //! needs root, and says what else is missing; it makes no traffic but on its own bridge;
 //! each host ends by itself after some hours, whoever forgot it.
 

@@ -81,7 +81,7 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct RehearsalConfig {
-    /// The app's environment on the stand-in host, no secrets among it;
+    /// The app's environment on the fake host, no secrets among it;
     /// `{prefix}` stands for the host's root.
     pub env: BTreeMap<String, String>,
     /// The path that load asks for; absent: the health path.

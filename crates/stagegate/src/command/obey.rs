@@ -258,8 +258,8 @@ fn ask(plan: &Plan, step: &Step) -> bool {
 /// The crash matrix of a rehearsal kills this very process at a record.
 #[cfg(feature = "rehearsal")]
 fn observer() -> anyhow::Result<Option<Observer>> {
+    use stagegate_fakes::kill::{KillAt, When};
     use stagegate_pipeline::Moment;
-    use stagegate_rehearsal::kill::{KillAt, When};
     let Some(kill) = KillAt::from_environment()? else {
         return Ok(None);
     };

@@ -68,7 +68,7 @@ fn page_is_of(world: &World, version: &str) {
 }
 
 fn crates_can_be_downloaded(world: &World, version: &str, commit: &str) {
-    let registry = format!("http://{}", world.stand_ins.registry.address());
+    let registry = format!("http://{}", world.fakes.registry.address());
     for name in CRATES {
         let index = web::get(&format!(
             "{registry}/index/{}/{}/{name}",
@@ -94,9 +94,9 @@ fn crates_can_be_downloaded(world: &World, version: &str, commit: &str) {
 
 /// The GitHub release as its API shows it.
 fn release(world: &World, version: &str) -> Value {
-    let api = world.stand_ins.github.api();
+    let api = world.fakes.github.api();
     let url = format!("{api}/repos/{REPOSITORY}/releases/tags/v{version}");
-    web::get_as(&url, &world.stand_ins.github_token).json()
+    web::get_as(&url, &world.fakes.github_token).json()
 }
 
 fn release_is_public(world: &World, version: &str) {
@@ -112,13 +112,13 @@ fn release_is_public(world: &World, version: &str) {
         "{body}"
     );
     let stored = world
-        .stand_ins
+        .fakes
         .github
         .releases()
         .into_iter()
         .find(|r| r.tag_name == format!("v{version}"))
         .unwrap();
-    let bytes = |asset| world.stand_ins.github.asset_bytes(asset).unwrap();
+    let bytes = |asset| world.fakes.github.asset_bytes(asset).unwrap();
     let files: Vec<Vec<u8>> = stored.assets.iter().map(bytes).collect();
     let names: std::collections::BTreeSet<String> =
         stored.assets.iter().map(|a| a.name.clone()).collect();
@@ -167,10 +167,10 @@ fn changelog_at_the_remote(world: &World) -> String {
 /// changelog is again what it was.
 fn yank_and_back(world: &World, version: &str) {
     let before = changelog_at_the_remote(world);
-    let asked = world.stand_ins.registry.requests().len();
+    let asked = world.fakes.registry.requests().len();
     world.run(&["yank", version, "--yes"]).must_end_with(0);
     assert_eq!(yanked(world, version), [true; 4]);
-    let requests = world.stand_ins.registry.requests();
+    let requests = world.fakes.registry.requests();
     let order: Vec<&str> = requests[asked..]
         .iter()
         .filter(|request| request.method == "DELETE")

@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use camino::Utf8Path;
-use stagegate_rehearsal::host::HostFault;
+use stagegate_fakes::host::HostFault;
 
 use crate::evidence::read;
 use crate::fixture::{Fixture, copy};
@@ -31,12 +31,12 @@ fn hosts_that_cannot_be_reached_or_trusted() {
         (HostFault::RevokedHostKey, revoked),
     ];
     for (fault, says) in faults {
-        let host = world.stand_ins.host.as_mut().unwrap();
+        let host = world.fakes.host.as_mut().unwrap();
         host.inject(fault).unwrap();
         for line in ["release 0.2.0 --yes", "deploy backend --yes"] {
             refused(&world, line, 3, says);
         }
-        world.stand_ins.host.as_mut().unwrap().heal().unwrap();
+        world.fakes.host.as_mut().unwrap().heal().unwrap();
     }
     refused(
         &world,

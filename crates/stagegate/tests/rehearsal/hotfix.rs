@@ -89,7 +89,7 @@ fn a_bad_version_is_yanked_and_mended_beside_the_main_branch() {
         ),
         "{said}"
     );
-    let releases = world.stand_ins.github.releases();
+    let releases = world.fakes.github.releases();
     let marked = releases.iter().find(|r| r.tag_name == "v0.3.0").unwrap();
     assert!(marked.name.starts_with("[YANKED] "), "{}", marked.name);
     let note = "> **This version is yanked:** It loses words. New projects no longer resolve to it. Use 0.2.0, or a later version.\n\n";
@@ -125,9 +125,9 @@ fn a_bad_version_is_yanked_and_mended_beside_the_main_branch() {
     // A version beside the main line is not the latest.
     let latest = format!(
         "{}/repos/{REPOSITORY}/releases/latest",
-        world.stand_ins.github.api()
+        world.fakes.github.api()
     );
-    let latest = get_as(&latest, &world.stand_ins.github_token).json();
+    let latest = get_as(&latest, &world.fakes.github_token).json();
     assert_eq!(latest["tag_name"], "v0.3.0", "{latest}");
     refused(
         &world,

@@ -77,8 +77,8 @@ impl Chain {
         git(root, &["commit", "--quiet", "--all", "--message", "Work"]);
         git(root, &["push", "--quiet", "origin", "main"]);
         Mark {
-            uploads: self.world.stand_ins.registry.requests().len(),
-            changes: self.world.stand_ins.github.requests().len(),
+            uploads: self.world.fakes.registry.requests().len(),
+            changes: self.world.fakes.github.requests().len(),
             pushes: self.pushes(),
             deploys: deploys(&self.world.place).len(),
             commit: git(root, &["rev-parse", "HEAD"]),
@@ -208,12 +208,12 @@ impl Chain {
     }
 
     fn service_sight(&self, mark: &Mark) -> Vec<String> {
-        let uploads = self.world.stand_ins.registry.requests();
+        let uploads = self.world.fakes.registry.requests();
         let uploads = uploads[mark.uploads..]
             .iter()
             .filter(|r| r.method == "PUT" && r.status == Some(200))
             .count();
-        let requests = self.world.stand_ins.github.requests();
+        let requests = self.world.fakes.github.requests();
         let done = |method: &str, part: &str| {
             let is = |path: &str| path.contains("/assets") == (part == "assets");
             requests[mark.changes..]
@@ -222,7 +222,7 @@ impl Chain {
                 .count()
         };
         let tag = format!("v{}", self.version());
-        let releases = self.world.stand_ins.github.releases();
+        let releases = self.world.fakes.github.releases();
         let ours: Vec<_> = releases
             .iter()
             .filter(|release| release.tag_name == tag)

@@ -2,7 +2,7 @@
 //! a user starts it, and the world is looked at by the tests' own means.
 //!
 //! The fixture is four crates and the demo app, copied for every test; registry,
-//! GitHub, remote and host are the stand-ins of a rehearsal. Nothing here runs
+//! GitHub, remote and host are the fakes of a rehearsal. Nothing here runs
 //! within a rehearsal: the test gate of a rehearsal must not rehearse again.
 
 mod adopt;

@@ -53,7 +53,7 @@ fn a_pull_request_says_what_a_release_would_change_and_merging_it_is_enough() {
         "{}",
         shown.words()
     );
-    assert!(world.stand_ins.github.pulls().is_empty());
+    assert!(world.fakes.github.pulls().is_empty());
 
     let opened = prepare(&[]).must_end_with(0);
     assert!(
@@ -76,7 +76,7 @@ fn a_pull_request_says_what_a_release_would_change_and_merging_it_is_enough() {
     work(&world, "Something that came later.");
     prepare(&[]).must_end_with(0);
     assert_ne!(git(remote, &["rev-parse", branch]), first);
-    let pulls = world.stand_ins.github.pulls();
+    let pulls = world.fakes.github.pulls();
     let [pull] = &pulls[..] else {
         panic!("{pulls:?}")
     };
@@ -109,7 +109,7 @@ fn a_pull_request_says_what_a_release_would_change_and_merging_it_is_enough() {
     crates_are_published(&world.place, "0.2.0", &merged);
 
     tagged(&world);
-    for request in world.stand_ins.github.requests() {
+    for request in world.fakes.github.requests() {
         if let Err(why) = described::check(&request) {
             panic!("{why}: {request:#?}");
         }

@@ -1,14 +1,14 @@
 //! What staging runs goes to production as it is, and the data follow in each.
 
 use camino::Utf8PathBuf;
-use stagegate_rehearsal::host::StandInHost;
+use stagegate_fakes::host::FakeHost;
 
 use crate::world::{ENVIRONMENT, World, front_end};
 use crate::{evidence, web, within_a_rehearsal};
 
 /// A world whose own host is production, with a second one for staging.
 struct Environments {
-    staging: StandInHost,
+    staging: FakeHost,
     world: World,
 }
 
@@ -16,8 +16,8 @@ impl Environments {
     fn start() -> Environments {
         let world = World::start("promotion");
         let place = world.place.host.with_file_name("staging-host");
-        let handle = world.stand_ins.handle();
-        let staging = StandInHost::start(handle, &place, front_end(), None, Vec::new()).unwrap();
+        let handle = world.fakes.handle();
+        let staging = FakeHost::start(handle, &place, front_end(), None, Vec::new()).unwrap();
         let lines = ENVIRONMENT.map(|line| line.replace("{prefix}", staging.prefix().as_str()));
         staging.provision("guestbook", &lines).unwrap();
         let overlay = std::fs::read_to_string(world.overlay()).unwrap();
@@ -39,7 +39,7 @@ impl Environments {
     }
 
     /// The only release on a host, its program's hash, and what its data say.
-    fn of(&self, host: &StandInHost) -> (String, String, String) {
+    fn of(&self, host: &FakeHost) -> (String, String, String) {
         let app: Utf8PathBuf = host.prefix().join("opt/guestbook");
         let releases: Vec<_> = app
             .join("releases")

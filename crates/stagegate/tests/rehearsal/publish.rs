@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use stagegate_rehearsal::registry::RegistryFault;
+use stagegate_fakes::registry::RegistryFault;
 
 use crate::evidence::read;
 use crate::fixture::{CRATES, Fixture};
@@ -20,7 +20,7 @@ fn a_refused_token_is_named_and_the_release_goes_on_with_a_better_one() {
     }
     let world = World::without_host(Fixture::new(), "publish-refused");
     let mut wrong = release(&world, "0.2.0");
-    for (name, _) in world.stand_ins.runner.variables() {
+    for (name, _) in world.fakes.runner.variables() {
         wrong.env_remove(name);
     }
     wrong.env("CARGO_REGISTRY_TOKEN", "not-the-secret");
@@ -33,7 +33,7 @@ fn a_refused_token_is_named_and_the_release_goes_on_with_a_better_one() {
     assert!(!words.contains("not-the-secret"), "{words}");
     // Cargo's own way to a better one: a program that has it.
     let program = world.overlay().with_file_name("").join("password-store");
-    let script = format!("#!/bin/sh\necho {}\n", world.stand_ins.registry_token);
+    let script = format!("#!/bin/sh\necho {}\n", world.fakes.registry_token);
     std::fs::write(&program, script).unwrap();
     std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
     let mut better = world.command(&["release", "--resume", "--yes"]);
@@ -43,7 +43,7 @@ fn a_refused_token_is_named_and_the_release_goes_on_with_a_better_one() {
     );
     let better = run(better).must_end_with(0);
     let words = format!("{}{}", better.words(), journal(&world, "0.2.0"));
-    assert!(!words.contains(&world.stand_ins.registry_token), "{words}");
+    assert!(!words.contains(&world.fakes.registry_token), "{words}");
 }
 
 /// A release of the crates alone, by a runner that offers its identity.
@@ -54,7 +54,7 @@ fn release(world: &World, version: &str) -> Command {
     }
     arguments.extend(NO_GATES);
     let mut command = world.command(&arguments);
-    command.envs(world.stand_ins.runner.variables());
+    command.envs(world.fakes.runner.variables());
     command
 }
 
@@ -98,26 +98,26 @@ fn a_workflow_publishes_with_its_identity_and_a_user_builds_what_it_published() 
     assert!(first.contains(&fresh), "{first}");
     assert!(first.contains("libraries build there"), "{first}");
     assert!(first.contains("docs.rs has built all"), "{first}");
-    assert_eq!(world.stand_ins.registry.trusted_tokens(), (0, 0));
+    assert_eq!(world.fakes.registry.trusted_tokens(), (0, 0));
 
     let mut second = release(&world, "0.3.0");
     second.env_remove("CARGO_REGISTRY_TOKEN");
     let second = run(second).must_end_with(0);
     assert_eq!(
-        world.stand_ins.registry.trusted_tokens(),
+        world.fakes.registry.trusted_tokens(),
         (1, 0),
         "one token for all uploads, and it was given back"
     );
 
     // A token that runs out mid-way is asked for anew.
     world
-        .stand_ins
+        .fakes
         .registry
         .add_faults([RegistryFault::TokenExpires { times: 1 }]);
     let mut renewed = release(&world, "0.4.0");
     renewed.env_remove("CARGO_REGISTRY_TOKEN");
     run(renewed).must_end_with(0);
-    assert_eq!(world.stand_ins.registry.trusted_tokens(), (3, 0));
+    assert_eq!(world.fakes.registry.trusted_tokens(), (3, 0));
     let third = format!("{}{}", second.words(), journal(&world, "0.3.0"));
     assert!(!third.contains("cio_tp_"), "{third}");
     assert!(!third.contains("rehearsal-runner-token"), "{third}");
@@ -125,7 +125,7 @@ fn a_workflow_publishes_with_its_identity_and_a_user_builds_what_it_published() 
     // An identity cannot yank, and that, too, is said at once.
     let mut yank = world.command(&["yank", "0.4.0", "--yes"]);
     yank.env_remove("CARGO_REGISTRY_TOKEN");
-    yank.envs(world.stand_ins.runner.variables());
+    yank.envs(world.fakes.runner.variables());
     let words = run(yank).must_end_with(3).words();
     for part in [
         "a workflow's identity cannot yank",
@@ -149,7 +149,7 @@ fn a_registry_is_known_by_the_name_that_cargo_has_for_it() {
         return;
     }
     let world = World::without_host(Fixture::new(), "publish-named");
-    let index = world.stand_ins.registry.index();
+    let index = world.fakes.registry.index();
     let overlay = read(world.overlay());
     let named = overlay.replace(&format!("index = \"{index}\""), "name = \"other\"");
     std::fs::write(world.overlay(), named).unwrap();
@@ -187,7 +187,7 @@ fn a_registry_is_known_by_the_name_that_cargo_has_for_it() {
 
     let by_a_person = || {
         let mut command = release(&world, "0.2.0");
-        for (name, _) in world.stand_ins.runner.variables() {
+        for (name, _) in world.fakes.runner.variables() {
             command.env_remove(name);
         }
         command
@@ -199,7 +199,7 @@ fn a_registry_is_known_by_the_name_that_cargo_has_for_it() {
 
     let mut right = by_a_person();
     right.env_remove("CARGO_REGISTRY_TOKEN");
-    let token = &world.stand_ins.registry_token;
+    let token = &world.fakes.registry_token;
     right.env("CARGO_REGISTRIES_OTHER_TOKEN", token);
     run(right).must_end_with(0);
     let journal = journal(&world, "0.2.0");
@@ -213,7 +213,7 @@ fn a_registry_that_cargo_does_not_know_is_said_with_the_place_to_tell_it() {
         return;
     }
     let world = World::without_host(Fixture::new(), "publish-unknown");
-    let index = world.stand_ins.registry.index();
+    let index = world.fakes.registry.index();
     let overlay = read(world.overlay());
     let named = overlay.replace(&format!("index = \"{index}\""), "name = \"no-where\"");
     std::fs::write(world.overlay(), named).unwrap();
@@ -243,9 +243,9 @@ fn a_release_waits_for_an_index_that_is_far_behind() {
         if let Some(status) = child.try_wait().unwrap() {
             break status;
         }
-        let requests = world.stand_ins.registry.requests();
+        let requests = world.fakes.registry.requests();
         let of = |method: &str, path: &str| {
-            let ours = |r: &&stagegate_rehearsal::registry::Request| {
+            let ours = |r: &&stagegate_fakes::registry::Request| {
                 r.method == method && r.path.contains(path)
             };
             requests.iter().filter(ours).count()
@@ -253,7 +253,7 @@ fn a_release_waits_for_an_index_that_is_far_behind() {
         let (uploads, looks) = (of("PUT", "/crates/new"), of("GET", "/index/"));
         // It has looked for what it has uploaded, and not found it: now the time passes.
         if uploads > moved_on && looks > looked {
-            world.stand_ins.registry.advance(lag);
+            world.fakes.registry.advance(lag);
             moved_on = uploads;
         }
         looked = looks;

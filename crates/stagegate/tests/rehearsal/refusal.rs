@@ -39,8 +39,8 @@ pub(crate) fn content(directory: &Utf8Path) -> BTreeMap<Utf8PathBuf, String> {
 pub(crate) fn unchanged_by(world: &World, command: Command, about: &str) -> Ran {
     let place = world.place.root.parent().unwrap();
     let before = content(place);
-    let asked = world.stand_ins.registry.requests().len();
-    let called = world.stand_ins.github.requests().len();
+    let asked = world.fakes.registry.requests().len();
+    let called = world.fakes.github.requests().len();
     let ran = run(command);
     let after = content(place);
     let paths = before.keys().chain(after.keys());
@@ -48,10 +48,10 @@ pub(crate) fn unchanged_by(world: &World, command: Command, about: &str) -> Ran 
         .filter(|path| before.get(*path) != after.get(*path))
         .collect();
     assert!(changed.is_empty(), "{about}: {changed:?}\n{}", ran.words());
-    let requests = world.stand_ins.registry.requests();
+    let requests = world.fakes.registry.requests();
     let reads = requests[asked..].iter().all(|r| r.method == "GET");
     assert!(reads, "{about}: {requests:?}");
-    let requests = world.stand_ins.github.requests();
+    let requests = world.fakes.github.requests();
     let reads = requests[called..].iter().all(|r| r.method == "GET");
     assert!(reads, "{about}: {requests:?}");
     ran

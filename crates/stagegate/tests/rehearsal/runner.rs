@@ -97,7 +97,7 @@ fn a_gate_points_at_lines_and_nobody_elses_word_is_obeyed() {
     }
     assert!(ran.words().contains(": :error::hostile"), "{}", ran.words());
     assert_eq!(objects("::group::"), objects("::endgroup::"));
-    let token = &world.stand_ins.registry_token;
+    let token = &world.fakes.registry_token;
     assert_eq!(objects(&format!("::add-mask::{token}")), 1);
 
     assert_eq!(step.value("ended"), "failed");

@@ -62,7 +62,7 @@ fn a_binary_for_a_target_is_built_by_a_step_of_its_own_and_released_by_its_name(
         "begun and done once: {journal}"
     );
 
-    let github = &world.stand_ins.github;
+    let github = &world.fakes.github;
     let releases = github.releases();
     let [release] = &releases[..] else {
         panic!("{releases:?}");

@@ -145,7 +145,7 @@ fn each_crate_has_its_own_version_tag_changelog_and_release() {
                 || tags.ends_with(&format!("refs/tags/{name}-v{version}^{{}}")),
             "{tags}"
         );
-        let releases = world.stand_ins.github.releases();
+        let releases = world.fakes.github.releases();
         let there = releases
             .iter()
             .find(|r| r.tag_name == format!("{name}-v{version}"))
@@ -223,7 +223,7 @@ fn pre_releases_count_up_and_leave_the_changelog_for_the_release() {
             requires(&world, WHOLE, version, RENDER),
             format!("^{version}")
         );
-        let releases = world.stand_ins.github.releases();
+        let releases = world.fakes.github.releases();
         let there = releases
             .iter()
             .find(|r| r.tag_name == format!("v{version}"))

@@ -2,7 +2,7 @@
 //! the first goes back. A run that is gone on with brings both forward.
 
 use camino::Utf8PathBuf;
-use stagegate_rehearsal::host::StandInHost;
+use stagegate_fakes::host::FakeHost;
 
 use crate::process::Ran;
 use crate::world::{ENVIRONMENT, World, front_end};
@@ -10,7 +10,7 @@ use crate::{web, within_a_rehearsal};
 
 /// A world with a second host beside its own.
 struct TwoHosts {
-    second: StandInHost,
+    second: FakeHost,
     world: World,
 }
 
@@ -18,8 +18,8 @@ impl TwoHosts {
     fn start(name: &str) -> TwoHosts {
         let world = World::start(name);
         let place = world.place.host.with_file_name("second-host");
-        let handle = world.stand_ins.handle();
-        let second = StandInHost::start(handle, &place, front_end(), None, Vec::new()).unwrap();
+        let handle = world.fakes.handle();
+        let second = FakeHost::start(handle, &place, front_end(), None, Vec::new()).unwrap();
         let here = TwoHosts { second, world };
         here.provision(ENVIRONMENT[0]);
         here.configure();
@@ -40,7 +40,7 @@ impl TwoHosts {
         let keys = [known, self.second.known_hosts()].map(|f| std::fs::read_to_string(f).unwrap());
         std::fs::write(known, keys.concat()).unwrap();
         let overlay = std::fs::read_to_string(self.world.overlay()).unwrap();
-        let address = |host: &StandInHost| format!("\"{}@127.0.0.1:{}\"", host.user(), host.port());
+        let address = |host: &FakeHost| format!("\"{}@127.0.0.1:{}\"", host.user(), host.port());
         let both = format!(
             "{}, {{ address = {}, port = {}, identity = \"{}\", prefix = \"{}\" }}",
             address(first),
@@ -66,7 +66,7 @@ impl TwoHosts {
     }
 
     /// How each deploy to a host ended, oldest first.
-    fn deploys(&self, host: &StandInHost) -> Vec<String> {
+    fn deploys(&self, host: &FakeHost) -> Vec<String> {
         let log: Utf8PathBuf = host.prefix().join("opt/guestbook/deploys.jsonl");
         let lines = std::fs::read_to_string(log).unwrap();
         let ended = |line: &str| {

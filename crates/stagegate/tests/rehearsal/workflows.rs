@@ -1,6 +1,6 @@
-//! The written workflows, run by `act` against the stand-in world: what a team
+//! The written workflows, run by `act` against the fake world: what a team
 //! clicks in GitHub. The actions of others are replaced by local ones
-//! (crates/rehearsal/actions), the commands are the program under test.
+//! (crates/fakes/actions), the commands are the program under test.
 
 use std::collections::BTreeSet;
 use std::process::Command;
@@ -140,7 +140,7 @@ impl Runner {
 
     fn command(&self, event: &str, place: &Utf8Path) -> Command {
         let mut command = command(&self.act, self.world.root());
-        let stand_ins = &self.world.stand_ins;
+        let fakes = &self.world.fakes;
         let host = self.world.host();
         let path = std::env::var("PATH").unwrap_or_default();
         command
@@ -161,10 +161,10 @@ impl Runner {
             .env("STAGEGATE_WORLD", place)
             .env("DEPLOY_KEY", read(host.identity()))
             .env("KNOWN_HOSTS", read(host.known_hosts()))
-            .env("CARGO_REGISTRY_TOKEN", &stand_ins.registry_token)
-            .env("GITHUB_TOKEN", &stand_ins.github_token)
+            .env("CARGO_REGISTRY_TOKEN", &fakes.registry_token)
+            .env("GITHUB_TOKEN", &fakes.github_token)
             .env("CARGO_TARGET_DIR", self.world.target());
-        for (name, value) in stand_ins.runner.variables() {
+        for (name, value) in fakes.runner.variables() {
             command.env(name, value);
         }
         let here = Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
@@ -294,7 +294,7 @@ fn release(runner: &mut Runner, before: &str) {
     let parent = git(&place.remote, &["rev-parse", &format!("{commit}^")]);
     assert_eq!(parent, before, "the plan of the first attempt was obeyed");
     for secret in [
-        runner.world.stand_ins.registry_token.as_str(),
+        runner.world.fakes.registry_token.as_str(),
         "PRIVATE KEY",
         "cio_tp_",
     ] {
@@ -305,7 +305,7 @@ fn release(runner: &mut Runner, before: &str) {
     for file in ["stagegate-fixture-core-0.2.0.crate", &binary, "cdx.json"] {
         assert!(attested.contains(file), "{attested}");
     }
-    let releases = runner.world.stand_ins.github.releases();
+    let releases = runner.world.fakes.github.releases();
     let assets = releases[0].assets.iter().map(|asset| asset.name.clone());
     let assets: BTreeSet<String> = assets.collect();
     assert_eq!(assets, asset_names("0.2.0"), "{words}");

@@ -1,4 +1,4 @@
-//! The stand-ins of a rehearsal, started by the test itself, and the program
+//! The fakes of a rehearsal, started by the test itself, and the program
 //! pointed at them by a file over stagegate.toml: so the world can be asked
 //! while it lives.
 
@@ -6,10 +6,10 @@ use std::process::Command;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
-use stagegate_rehearsal::checkout::Checkout;
-use stagegate_rehearsal::fault::Fault;
-use stagegate_rehearsal::host::{FrontEnd, StandInHost};
-use stagegate_rehearsal::world::{HostedApp, StandInWorld, WorldOptions};
+use stagegate_fakes::checkout::Checkout;
+use stagegate_fakes::fault::Fault;
+use stagegate_fakes::host::{FrontEnd, FakeHost};
+use stagegate_fakes::world::{HostedApp, FakeEnvironment, WorldOptions};
 
 use crate::fixture::Fixture;
 use crate::process::{Ran, STAGEGATE, command, run, target_directory};
@@ -28,7 +28,7 @@ pub(crate) const ENVIRONMENT: [&str; 2] = [
     "FRONTEND_ROOT={prefix}/opt/guestbook/frontend/current",
 ];
 
-/// The programs of a stand-in host.
+/// The programs of a fake host.
 pub(crate) fn front_end() -> FrontEnd {
     FrontEnd {
         program: STAGEGATE.into(),
@@ -36,7 +36,7 @@ pub(crate) fn front_end() -> FrontEnd {
     }
 }
 
-/// What lies where, whether the stand-ins still run or not.
+/// What lies where, whether the fakes still run or not.
 #[derive(Clone, Debug)]
 pub(crate) struct Place {
     /// The checkout.
@@ -66,8 +66,8 @@ impl Place {
 
 /// A running world around a copy of the fixture.
 pub(crate) struct World {
-    /// The stand-ins; they end before their directory is removed.
-    pub(crate) stand_ins: StandInWorld,
+    /// The fakes; they end before their directory is removed.
+    pub(crate) fakes: FakeEnvironment,
     /// Where everything lies.
     pub(crate) place: Place,
     overlay: Utf8PathBuf,
@@ -109,11 +109,11 @@ impl World {
             faults: vec![Fault::IndexLag(lag)],
         };
         let directory = fixture.place().to_owned();
-        let stand_ins = StandInWorld::start(&directory, checkout, options).unwrap();
+        let fakes = FakeEnvironment::start(&directory, checkout, options).unwrap();
         let overlay = directory.join("world.toml");
-        std::fs::write(&overlay, overlay_of(&stand_ins)).unwrap();
+        std::fs::write(&overlay, overlay_of(&fakes)).unwrap();
         World {
-            stand_ins,
+            fakes,
             place: Place::below(&directory),
             overlay,
             target: target_directory(name),
@@ -127,8 +127,8 @@ impl World {
     }
 
     /// The host.
-    pub(crate) fn host(&self) -> &StandInHost {
-        self.stand_ins.host.as_ref().expect("this world has a host")
+    pub(crate) fn host(&self) -> &FakeHost {
+        self.fakes.host.as_ref().expect("this world has a host")
     }
 
     /// The address at which users reach the app.
@@ -142,8 +142,8 @@ impl World {
         command
             .args(arguments)
             .args(["--config", self.overlay.as_str()])
-            .env("CARGO_REGISTRY_TOKEN", &self.stand_ins.registry_token)
-            .env("GITHUB_TOKEN", &self.stand_ins.github_token)
+            .env("CARGO_REGISTRY_TOKEN", &self.fakes.registry_token)
+            .env("GITHUB_TOKEN", &self.fakes.github_token)
             .env("CARGO_TARGET_DIR", &self.target);
         command
     }
@@ -164,7 +164,7 @@ impl World {
     }
 }
 
-fn overlay_of(world: &StandInWorld) -> String {
+fn overlay_of(world: &FakeEnvironment) -> String {
     let mut text = format!(
         "[registry]\nindex = \"{}\"\ndocs = \"{}\"\nfresh_project = \"resolve\"\n\n[github]\napi = \"{}\"\nuploads = \"{}\"\n",
         world.registry.index(),

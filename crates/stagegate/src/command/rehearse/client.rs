@@ -8,11 +8,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
+use stagegate_fakes::fault::Fault;
+use stagegate_fakes::kill;
+use stagegate_fakes::load::{Load, LoadPaths, LoadRate, Post};
+use stagegate_fakes::world::FakeEnvironment;
 use stagegate_pipeline::{Config, Event, Interrupt, Journal, Stage};
-use stagegate_rehearsal::fault::Fault;
-use stagegate_rehearsal::kill;
-use stagegate_rehearsal::load::{Load, LoadPaths, LoadRate, Post};
-use stagegate_rehearsal::world::StandInWorld;
 
 use super::INSIDE;
 use super::story::Story;
@@ -47,7 +47,7 @@ struct Ended {
 impl<'a> Client<'a> {
     pub(super) fn new(
         program: &'a Utf8Path,
-        world: &StandInWorld,
+        world: &FakeEnvironment,
         overlay: &'a Utf8Path,
         target: &'a Utf8Path,
         format: Format,
@@ -169,7 +169,7 @@ impl<'a> Client<'a> {
         args: &Rehearse,
         faults: &[Fault],
         config: &Config,
-        world: &StandInWorld,
+        world: &FakeEnvironment,
         story: &mut Story,
         interrupt: &Interrupt,
     ) -> anyhow::Result<u8> {
@@ -246,13 +246,13 @@ impl Kills {
 
 /// Load on the app from the first deploy step to the end of the run.
 struct LoadDuringDeploy<'a> {
-    world: &'a StandInWorld,
+    world: &'a FakeEnvironment,
     paths: Option<(LoadPaths, SocketAddr)>,
     running: Option<(Load, f64)>,
 }
 
 impl<'a> LoadDuringDeploy<'a> {
-    fn new(config: &Config, world: &'a StandInWorld) -> LoadDuringDeploy<'a> {
+    fn new(config: &Config, world: &'a FakeEnvironment) -> LoadDuringDeploy<'a> {
         let backend = config.app.as_ref().and_then(|app| app.backend.as_ref());
         let paths = backend.zip(world.host.as_ref()).map(|(backend, host)| {
             let get = config

@@ -1,6 +1,6 @@
-//! `rehearse`: a whole release, against stand-ins on this machine.
+//! `rehearse`: a whole release, against fakes on this machine.
 //!
-//! The workspace is copied, the stand-ins are started, and then **this very
+//! The workspace is copied, the fakes are started, and then **this very
 //! program** is run in the copy as a user would run it: `release VERSION
 //! --yes`. It is told where the world is by a file that lies over
 //! stagegate.toml, and knows nothing of a rehearsal. That it is a process of
@@ -19,13 +19,13 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
+use stagegate_fakes::checkout::Checkout;
+use stagegate_fakes::fault::{Fault, TABLE};
+use stagegate_fakes::host::FrontEnd;
+use stagegate_fakes::world::{FakeEnvironment, HostedApp, WorldOptions};
 use stagegate_github::Repository;
 use stagegate_manifest::Workspace;
 use stagegate_pipeline::{Config, Interrupt, workspace_around};
-use stagegate_rehearsal::checkout::Checkout;
-use stagegate_rehearsal::fault::{Fault, TABLE};
-use stagegate_rehearsal::host::FrontEnd;
-use stagegate_rehearsal::world::{HostedApp, StandInWorld, WorldOptions};
 
 use crate::cli::{Format, Rehearse};
 use crate::exit::Exit;
@@ -34,16 +34,16 @@ use client::Client;
 use scratch::Scratch;
 use story::Story;
 
-/// The hidden first argument behind the stand-in host's commands.
+/// The hidden first argument behind the fake host's commands.
 const FRONT_END: &str = "rehearsal-host";
 /// Set for everything that a rehearsal starts.
 const INSIDE: &str = "STAGEGATE_REHEARSAL";
 
-/// Acts as a command of the stand-in host, if that is what was asked for.
+/// Acts as a command of the fake host, if that is what was asked for.
 pub(crate) fn front_end() -> Option<ExitCode> {
     let mut arguments = std::env::args_os().skip(1);
     let asked = arguments.next().is_some_and(|first| first == FRONT_END);
-    asked.then(|| stagegate_rehearsal::host::front_end(arguments.collect()))
+    asked.then(|| stagegate_fakes::host::front_end(arguments.collect()))
 }
 
 /// Rehearses a release and reports.
@@ -191,7 +191,7 @@ impl Rehearsal {
         }
         let program = self.scratch.keep_program()?;
         let overlay_path = self.scratch.path().join("world.toml");
-        let mut world = StandInWorld::start(
+        let mut world = FakeEnvironment::start(
             self.scratch.path(),
             checkout,
             self.options(&program, repository.clone(), faults.clone()),
@@ -228,7 +228,7 @@ impl Rehearsal {
         Ok(story)
     }
 
-    /// The repository that the stand-in GitHub plays.
+    /// The repository that the fake GitHub plays.
     fn repository(&self) -> String {
         let configured = self.config.github.repository.clone();
         let named = || {
@@ -271,7 +271,7 @@ impl Rehearsal {
     }
 
     /// The logs outlive the copy, whatever became of it.
-    fn keep_logs(&self, world: &StandInWorld) {
+    fn keep_logs(&self, world: &FakeEnvironment) {
         let to = self.output.join("logs");
         let _ = std::fs::remove_dir_all(&to);
         let Ok(entries) = std::fs::read_dir(world.checkout.root.join("target/stagegate/logs"))

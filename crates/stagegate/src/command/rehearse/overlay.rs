@@ -4,22 +4,22 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use camino::Utf8Path;
+use stagegate_fakes::world::FakeEnvironment;
 use stagegate_pipeline::Config;
 use stagegate_pipeline::config::{FreshProject, PlainSwitch, ServiceConfig, SwitchConfig};
-use stagegate_rehearsal::world::StandInWorld;
 
 /// Writes the file that lies over stagegate.toml.
 pub(super) fn write(
     path: &Utf8Path,
     config: &Config,
-    world: &StandInWorld,
+    world: &FakeEnvironment,
     stabilise: u64,
 ) -> anyhow::Result<()> {
     let mut value = serde_json::json!({
         "registry": {
             "index": world.registry.index(),
             "docs": world.registry.docs(),
-            // From the stand-in's address every third-party crate has another
+            // From the fake's address every third-party crate has another
             // path, and would be built again: minutes that show nothing new.
             "fresh_project": match config.registry.fresh_project {
                 FreshProject::Build | FreshProject::Resolve => FreshProject::Resolve,
@@ -87,14 +87,14 @@ fn frontend_service(config: &Config) -> Option<&ServiceConfig> {
 
 /// The host of a rehearsal is this machine: it fetches from the rehearsal's own remote,
 /// and its toolchain is where ours is.
-fn build_of(world: &StandInWorld) -> serde_json::Value {
+fn build_of(world: &FakeEnvironment) -> serde_json::Value {
     let places = ["CARGO_HOME", "RUSTUP_HOME"];
     let known = places.map(|name| Some((name, std::env::var(name).ok()?)));
     let env: BTreeMap<_, _> = known.into_iter().flatten().collect();
     serde_json::json!({ "git": world.remote(), "env": env })
 }
 
-/// How users come to any of the services, where the stand-in host cannot do it: it has no
+/// How users come to any of the services, where the fake host cannot do it: it has no
 /// proxy, and hands no listener on. There its firewall leads them, and the report says so.
 pub(super) fn not_by_the_firewall(config: &Config) -> BTreeSet<&'static str> {
     let services = [backend(config), frontend_service(config)];

@@ -6,9 +6,9 @@ use std::process::Command;
 
 use semver::Version;
 use serde::Serialize;
+use stagegate_fakes::world::FakeEnvironment;
 use stagegate_manifest::Workspace;
 use stagegate_pipeline::Config;
-use stagegate_rehearsal::world::StandInWorld;
 
 /// What the world looks like.
 #[derive(Debug, Default, Serialize)]
@@ -25,7 +25,7 @@ pub(super) struct WorldSeen {
     pub(super) timers: Vec<String>,
     /// The last line of the host's own record.
     pub(super) last_deploy: Option<String>,
-    /// Hardening that the stand-in host reads and does not enforce.
+    /// Hardening that the fake host reads and does not enforce.
     pub(super) not_enforced: Vec<String>,
 }
 
@@ -53,7 +53,7 @@ pub(super) struct ReleaseSeen {
 
 /// Looks. What cannot be seen is left empty: the report shows it as missing.
 pub(super) fn look(
-    world: &StandInWorld,
+    world: &FakeEnvironment,
     versions: &BTreeMap<String, Version>,
     workspace: &Workspace,
     config: &Config,

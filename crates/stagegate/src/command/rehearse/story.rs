@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use semver::Version;
 use serde::Serialize;
+use stagegate_fakes::load::Sample;
 use stagegate_pipeline::{Account, Event, RunEnd, Stage, StepOutcome};
-use stagegate_rehearsal::load::Sample;
 
 use super::sight::WorldSeen;
 
@@ -321,7 +321,7 @@ fn summary<'a>(samples: impl Iterator<Item = &'a Sample>) -> LoadSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stagegate_rehearsal::load::{Kind, LoadOutcome};
+    use stagegate_fakes::load::{Kind, LoadOutcome};
 
     #[test]
     fn own_time_is_what_nobody_else_took() {

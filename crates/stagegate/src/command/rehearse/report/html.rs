@@ -36,7 +36,7 @@ pub(super) fn page(story: &Story) -> String {
     };
     let mut body = format!("<h1 class=\"{class}\">{head}</h1>\n");
     body.push_str(&format!(
-        "<p class=\"soft\">rehearsed {} against stand-ins on one machine, in {:.1} s</p>\n",
+        "<p class=\"soft\">rehearsed {} against fakes on one machine, in {:.1} s</p>\n",
         story.at.strftime("%Y-%m-%d %H:%M UTC"),
         story.seconds
     ));

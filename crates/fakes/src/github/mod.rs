@@ -1,0 +1,168 @@
+//! The fake GitHub: one repository's releases, assets and pull requests.
+//!
+//! It answers what the release stage asks, in the shapes of GitHub's own API,
+//! and behaves as GitHub does where fakes usually do not: a draft is not
+//! found by its tag, a taken asset name is 422 `already_exists`, publishing
+//! creates a missing tag, assets carry digests, and an immutable release takes
+//! no more assets. Every other address is 404, every missing or wrong token
+//! 401: nothing is answered that was not asked for properly.
+
+mod answer;
+mod fault;
+mod gatekeeper;
+mod pulls;
+mod repository;
+mod routes;
+mod store;
+
+use std::sync::{Arc, Mutex};
+
+use anyhow::Context;
+use camino::{Utf8Path, Utf8PathBuf};
+
+pub use fault::GitHubFault;
+pub use store::{StoredAsset, StoredPull, StoredRelease};
+
+use fault::Faults;
+use store::Store;
+
+/// What the fake is to be like.
+#[derive(Clone, Debug)]
+pub struct GitHubOptions {
+    /// `owner/name`
+    pub repository: String,
+    /// The token that may write.
+    pub token: String,
+    /// The bare repository behind it: its tags.
+    pub git: Utf8PathBuf,
+    /// Releases cannot change once they are public.
+    pub immutable_releases: bool,
+    /// What goes wrong.
+    pub faults: Vec<GitHubFault>,
+}
+
+/// One request that was answered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct GitHubRequest {
+    /// `GET`, `POST`, …
+    pub method: String,
+    /// Path and query.
+    pub path: String,
+    /// What it said it sends; empty where it sends nothing.
+    pub content_type: String,
+    /// What it sent, where that is JSON.
+    pub body: Option<serde_json::Value>,
+    /// The answer's status.
+    pub status: u16,
+    /// The answer, where that is JSON.
+    pub answer: Option<serde_json::Value>,
+}
+
+/// A running fake; ends when dropped.
+pub struct FakeGitHub {
+    address: String,
+    state: Arc<State>,
+    server: tokio::task::JoinHandle<()>,
+}
+
+struct State {
+    address: String,
+    options: GitHubOptions,
+    store: Mutex<Store>,
+    faults: Mutex<Faults>,
+    requests: Mutex<Vec<GitHubRequest>>,
+}
+
+impl State {
+    /// The commit of a branch; empty where there is no such branch.
+    fn commit_of(&self, branch: &str) -> String {
+        let output = std::process::Command::new("git")
+            .arg("--git-dir")
+            .arg(&self.options.git)
+            .args(["rev-parse", "--verify", "--quiet"])
+            .arg(format!("refs/heads/{branch}"))
+            .output();
+        let found = output.ok().filter(|output| output.status.success());
+        let text = found.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        text.unwrap_or_default().trim().to_owned()
+    }
+}
+
+impl FakeGitHub {
+    /// Starts it on a free loopback port; assets are kept under `directory`.
+    pub fn start(
+        handle: &tokio::runtime::Handle,
+        directory: &Utf8Path,
+        options: GitHubOptions,
+    ) -> anyhow::Result<FakeGitHub> {
+        std::fs::create_dir_all(directory).with_context(|| format!("creating {directory}"))?;
+        let listener =
+            std::net::TcpListener::bind(("127.0.0.1", 0)).context("binding a loopback port")?;
+        listener.set_nonblocking(true)?;
+        let address = format!("http://{}", listener.local_addr()?);
+        let faults = Faults::new(&options.faults);
+        let state = Arc::new(State {
+            address: address.clone(),
+            store: Mutex::new(Store::new(directory)),
+            faults: Mutex::new(faults),
+            requests: Mutex::new(Vec::new()),
+            options,
+        });
+        let router = routes::router(Arc::clone(&state));
+        let server = handle.spawn(async move {
+            let Ok(listener) = tokio::net::TcpListener::from_std(listener) else {
+                return;
+            };
+            // Serving ends with the task; there is nobody to hear of an error.
+            let _ = axum::serve(listener, router).await;
+        });
+        Ok(FakeGitHub {
+            address,
+            state,
+            server,
+        })
+    }
+
+    /// The API's base address.
+    pub fn api(&self) -> &str {
+        &self.address
+    }
+
+    /// The base address of uploads; octocrab sends its token to both.
+    pub fn uploads(&self) -> &str {
+        &self.address
+    }
+
+    /// Every release, drafts included.
+    pub fn releases(&self) -> Vec<StoredRelease> {
+        lock(&self.state.store).releases().to_vec()
+    }
+
+    /// Every pull request.
+    pub fn pulls(&self) -> Vec<StoredPull> {
+        lock(&self.state.store).pulls().to_vec()
+    }
+
+    /// An asset's bytes.
+    pub fn asset_bytes(&self, asset: &StoredAsset) -> std::io::Result<Vec<u8>> {
+        lock(&self.state.store).read(asset)
+    }
+
+    /// What was asked, in order.
+    pub fn requests(&self) -> Vec<GitHubRequest> {
+        lock(&self.state.requests).clone()
+    }
+}
+
+impl Drop for FakeGitHub {
+    fn drop(&mut self) {
+        self.server.abort();
+    }
+}
+
+/// A panic in one request must not hide the state from the others.
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex
+        .lock()
+        .unwrap_or_else(std::sync::PoisonError::into_inner)
+}

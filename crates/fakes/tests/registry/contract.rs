@@ -1,0 +1,282 @@
+//! What a registry does when nothing goes wrong, and how it says no.
+
+use std::time::Duration;
+
+use sha2::{Digest, Sha256};
+use stagegate_registry::{Registry, RegistryError, Token, UploadError, YankError};
+
+use crate::world::{World, dependency, token, upload};
+
+#[test]
+fn an_upload_is_in_the_index_and_can_be_downloaded() {
+    let world = World::new();
+    let client = world.client();
+    assert_eq!(client.versions("demo").unwrap(), []);
+    let mut package = upload("demo", "1.2.3");
+    package.metadata["features"] = serde_json::json!({"a": [], "b": ["dep:x"]});
+    let uploaded = client.upload(&token(), &package).unwrap();
+    assert_eq!(uploaded.warnings, Vec::<String>::new());
+
+    let versions = client.versions("demo").unwrap();
+    let checksum: String = Sha256::digest(&package.bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
+    assert_eq!(versions.len(), 1);
+    assert_eq!(versions[0].vers.to_string(), "1.2.3");
+    assert_eq!(versions[0].cksum, checksum);
+    assert!(!versions[0].yanked);
+    let version = "1.2.3".parse().unwrap();
+    assert_eq!(client.download("demo", &version).unwrap(), package.bytes);
+
+    let kept = world.file("crates/demo/demo-1.2.3.crate");
+    assert_eq!(kept.as_deref(), Some(&package.bytes[..]));
+    let line = String::from_utf8(world.file("index/de/mo/demo").unwrap()).unwrap();
+    assert!(line.contains("\"features2\":{\"b\":[\"dep:x\"]}"), "{line}");
+}
+
+#[test]
+fn the_index_is_asked_every_time_but_sent_only_when_it_changed() {
+    let world = World::new();
+    let client = world.client();
+    client.upload(&token(), &upload("demo", "1.0.0")).unwrap();
+    let first = client.versions("demo").unwrap();
+    assert_eq!(client.versions("demo").unwrap(), first);
+    client.upload(&token(), &upload("demo", "1.1.0")).unwrap();
+    assert_eq!(client.clone().versions("demo").unwrap().len(), 2);
+    let statuses: Vec<_> = world
+        .registry
+        .requests()
+        .into_iter()
+        .filter(|request| request.path == "/index/de/mo/demo")
+        .map(|request| request.status)
+        .collect();
+    assert_eq!(statuses, [Some(200), Some(304), Some(200)]);
+}
+
+#[test]
+fn a_version_is_taken_once() {
+    let world = World::new();
+    let client = world.client();
+    client.upload(&token(), &upload("demo", "1.0.0")).unwrap();
+    for version in ["1.0.0", "1.0.0+other"] {
+        let error = client
+            .upload(&token(), &upload("demo", version))
+            .unwrap_err();
+        assert!(
+            matches!(error, UploadError::AlreadyUploaded { .. }),
+            "{error}"
+        );
+        assert!(error.to_string().contains("`demo` 1.0.0"), "{error}");
+    }
+    let error = client
+        .upload(&token(), &upload("Demo", "1.1.0"))
+        .unwrap_err();
+    assert!(
+        error.to_string().contains("previously named `demo`"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_wrong_token_changes_nothing_and_is_not_shown() {
+    let world = World::new();
+    let client = world.client();
+    let wrong = Token::new("not-the-secret".to_owned());
+    let version = "1.0.0".parse().unwrap();
+    client.upload(&token(), &upload("demo", "1.0.0")).unwrap();
+    let upload_error = client.upload(&wrong, &upload("demo", "1.1.0")).unwrap_err();
+    assert!(
+        matches!(upload_error, UploadError::Unauthorized { .. }),
+        "{upload_error}"
+    );
+    let yank_error = client.yank(&wrong, "demo", &version).unwrap_err();
+    assert!(
+        matches!(yank_error, YankError::Unauthorized { .. }),
+        "{yank_error}"
+    );
+    let owner_error = client.owners(Some(&wrong), "demo").unwrap_err();
+    assert!(
+        matches!(owner_error, RegistryError::Unauthorized { .. }),
+        "{owner_error}"
+    );
+    for shown in [
+        format!("{upload_error} {upload_error:?}"),
+        format!("{yank_error} {yank_error:?}"),
+        format!("{owner_error} {owner_error:?} {wrong:?} {client:?}"),
+    ] {
+        assert!(!shown.contains("not-the-secret"), "{shown}");
+        assert!(shown.contains("authentication failed"), "{shown}");
+    }
+    assert_eq!(client.versions("demo").unwrap().len(), 1);
+    let broken = Token::new("line\nbreak".to_owned());
+    let error = client
+        .upload(&broken, &upload("demo", "1.1.0"))
+        .unwrap_err();
+    assert!(matches!(error, UploadError::Unreachable { .. }), "{error}");
+    assert!(!error.to_string().contains("break"), "{error}");
+}
+
+#[test]
+fn yanks_are_in_the_index_and_can_be_taken_back() {
+    let world = World::new();
+    let client = world.client();
+    let version = "1.0.0".parse().unwrap();
+    client.upload(&token(), &upload("demo", "1.0.0")).unwrap();
+    let is_yanked = || client.versions("demo").unwrap()[0].yanked;
+    for _ in 0..2 {
+        client.yank(&token(), "demo", &version).unwrap();
+        assert!(is_yanked());
+    }
+    assert!(client.download("demo", &version).is_ok());
+    for _ in 0..2 {
+        client.unyank(&token(), "demo", &version).unwrap();
+        assert!(!is_yanked());
+    }
+    for (name, version) in [("demo", "9.0.0"), ("nobody", "1.0.0")] {
+        let error = client.yank(&token(), name, &version.parse().unwrap());
+        assert!(
+            matches!(error, Err(YankError::NotFound { .. })),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn owners_are_listed() {
+    let world = World::new();
+    let client = world.client();
+    client.upload(&token(), &upload("demo", "1.0.0")).unwrap();
+    assert_eq!(
+        client.owners(Some(&token()), "demo").unwrap(),
+        ["rehearsal"]
+    );
+    let error = client.owners(Some(&token()), "nobody").unwrap_err();
+    assert!(
+        matches!(error, RegistryError::NoSuchPackage { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn categories_are_listed_and_an_unknown_one_is_remarked_upon() {
+    let world = World::new();
+    let client = world.client();
+    let known = client.categories().unwrap().unwrap();
+    assert!(known.contains("development-tools::cargo-plugins"));
+    let mut unknown = upload("demo", "1.0.0");
+    unknown.metadata["categories"] = serde_json::json!(["algorithms", "no-such-thing"]);
+    let published = client.upload(&token(), &unknown).unwrap();
+    assert_eq!(published.warnings, ["unknown category: no-such-thing"]);
+}
+
+#[test]
+fn a_version_appears_in_the_index_after_the_lag() {
+    let lag = Duration::from_secs(3600);
+    let world = World::with(|options| options.index_lag = lag);
+    let client = world.client();
+    client.upload(&token(), &upload("demo", "1.0.0")).unwrap();
+    assert_eq!(client.versions("demo").unwrap(), []);
+    let again = client
+        .upload(&token(), &upload("demo", "1.0.0"))
+        .unwrap_err();
+    assert!(
+        matches!(again, UploadError::AlreadyUploaded { .. }),
+        "{again}"
+    );
+    // The web API does not wait for the index; it knows no other version.
+    let address = world.registry.address();
+    let status = |version: &str| {
+        let url = format!("http://{address}/api/v1/crates/demo/{version}");
+        let agent = ureq::Agent::from(
+            ureq::config::Config::builder()
+                .http_status_as_error(false)
+                .build(),
+        );
+        agent.get(url).call().unwrap().status().as_u16()
+    };
+    assert_eq!((status("1.0.0"), status("1.0.1")), (200, 404));
+    world.registry.advance(lag);
+    assert_eq!(client.versions("demo").unwrap().len(), 1);
+}
+
+#[test]
+fn a_damaged_download_is_noticed() {
+    let world = World::new();
+    let client = world.client();
+    client.upload(&token(), &upload("demo", "1.0.0")).unwrap();
+    let path = world.directory.path().join("crates/demo/demo-1.0.0.crate");
+    std::fs::write(path, "tampered").unwrap();
+    let error = client
+        .download("demo", &"1.0.0".parse().unwrap())
+        .unwrap_err();
+    assert!(matches!(error, RegistryError::Checksum { .. }), "{error}");
+    let error = client
+        .download("demo", &"9.0.0".parse().unwrap())
+        .unwrap_err();
+    assert!(
+        matches!(error, RegistryError::NoSuchVersion { .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_registry_that_was_stopped_goes_on_where_it_was() {
+    let mut world = World::new();
+    world
+        .client()
+        .upload(&token(), &upload("demo-one", "1.0.0"))
+        .unwrap();
+    let path = camino::Utf8Path::from_path(world.directory.path()).unwrap();
+    let options = stagegate_fakes::registry::RegistryOptions::new(crate::world::TOKEN);
+    let handle = world.runtime.handle();
+    world.registry = stagegate_fakes::registry::FakeRegistry::start(handle, path, options).unwrap();
+    let client = world.client();
+    assert_eq!(client.versions("demo-one").unwrap().len(), 1);
+    let mut dependent = upload("two", "1.0.0");
+    dependent.metadata["deps"] = serde_json::json!([dependency("demo_one", "^1.0")]);
+    client.upload(&token(), &dependent).unwrap();
+    let error = client
+        .upload(&token(), &upload("demo_one", "1.1.0"))
+        .unwrap_err();
+    assert!(error.to_string().contains("previously named"), "{error}");
+}
+
+#[test]
+fn what_is_no_registry_is_told_apart() {
+    let git = Registry::open("https://github.com/rust-lang/crates.io-index").unwrap_err();
+    assert!(matches!(git, RegistryError::NotSparse { .. }), "{git}");
+    // The port of this side of a connection is taken, and nobody listens on it.
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let stream = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let address = stream.local_addr().unwrap();
+    let nobody = Registry::open(&format!("sparse+http://{address}/")).unwrap_err();
+    assert!(
+        matches!(nobody, RegistryError::Unreachable { .. }),
+        "{nobody}"
+    );
+    let world = World::new();
+    let address = world.registry.address();
+    let elsewhere = Registry::open(&format!("sparse+http://{address}/other/")).unwrap_err();
+    assert!(
+        matches!(elsewhere, RegistryError::Status { status: 404, .. }),
+        "{elsewhere}"
+    );
+    let client = world.client();
+    assert!(matches!(
+        client.versions("../x"),
+        Err(RegistryError::BadName { .. })
+    ));
+}
+
+#[test]
+fn an_upload_to_a_registry_that_is_gone_was_not_sent() {
+    let world = World::new();
+    let client = world.client();
+    drop(world);
+    // The listener is closed by the runtime's end, so the port refuses.
+    let error = client
+        .upload(&token(), &upload("demo", "1.0.0"))
+        .unwrap_err();
+    assert!(matches!(error, UploadError::Unreachable { .. }), "{error}");
+}
