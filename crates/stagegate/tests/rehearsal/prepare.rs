@@ -7,7 +7,7 @@ use crate::process::git;
 use crate::within_a_rehearsal;
 use crate::world::{NO_GATES, World};
 
-#[path = "../../../rehearsal/tests/github/described.rs"]
+#[path = "../../../fakes/tests/github/described.rs"]
 mod described;
 
 /// Somebody's work, on the branch and pushed.

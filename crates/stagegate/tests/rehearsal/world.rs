@@ -8,8 +8,8 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_fakes::checkout::Checkout;
 use stagegate_fakes::fault::Fault;
-use stagegate_fakes::host::{FrontEnd, FakeHost};
-use stagegate_fakes::world::{HostedApp, FakeEnvironment, WorldOptions};
+use stagegate_fakes::host::{FakeHost, FrontEnd};
+use stagegate_fakes::world::{FakeEnvironment, HostedApp, WorldOptions};
 
 use crate::fixture::Fixture;
 use crate::process::{Ran, STAGEGATE, command, run, target_directory};
