@@ -169,7 +169,7 @@ impl Runner {
         }
         let here = Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
         let actions = here
-            .join("../rehearsal/actions")
+            .join("../fakes/actions")
             .canonicalize_utf8()
             .unwrap();
         let written = read(&self.world.root().join(".github/workflows/release.yml"))
