@@ -3,8 +3,9 @@
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use semver::Version;
-use stagegate_pipeline::plan::Wanted;
-use stagegate_pipeline::{Portion, Stage};
+use stagegate_config::stage::Stage;
+use stagegate_plan::model::Portion;
+use stagegate_plan::version::Wanted;
 
 /// Takes a Cargo workspace from merged to published, released and running.
 #[derive(Debug, Parser)]
@@ -184,7 +185,7 @@ pub(crate) enum Part {
     Both,
 }
 
-impl From<Part> for stagegate_pipeline::request::Part {
+impl From<Part> for stagegate_plan::request::Part {
     fn from(part: Part) -> Self {
         match part {
             Part::Backend => Self::Backend,

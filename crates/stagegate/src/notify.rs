@@ -9,8 +9,8 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use stagegate_pipeline::config::{NotifyConfig, Occasion};
-use stagegate_pipeline::{Event, RunEnd};
+use stagegate_config::schema::{NotifyConfig, Occasion};
+use stagegate_plan::model::{Event, RunEnd};
 
 /// How long one message may take.
 const LIMIT: Duration = Duration::from_secs(5);

@@ -10,10 +10,13 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
+use stagegate_config::stage::Stage;
 use stagegate_deploy::{Artifact, Deploy, Part, ServiceStep};
-use stagegate_pipeline::plan::{Action, Place, Step};
-use stagegate_pipeline::run::{Wish, run};
-use stagegate_pipeline::{Event, Interrupt, Journal, Plan, Portion, RunEnd, Stage, World};
+use stagegate_engine::context::World;
+use stagegate_engine::executor::{Wish, run};
+use stagegate_engine::interrupt::Interrupt;
+use stagegate_engine::journal::Journal;
+use stagegate_plan::model::{Action, Event, Place, Plan, Portion, RunEnd, Step};
 
 use super::bench::{Bench, VERSION, eventually};
 

@@ -17,7 +17,10 @@ mod rollback;
 mod steps;
 mod text;
 
-use stagegate_pipeline::{Config, Stage, World, plan};
+use stagegate_config::schema::Config;
+use stagegate_config::stage::Stage;
+use stagegate_engine::context::World;
+use stagegate_plan::check;
 
 /// Where workflows lie, relative to the checkout's root.
 pub(crate) const DIRECTORY: &str = ".github/workflows";
@@ -63,7 +66,7 @@ impl<'a> Outline<'a> {
             None if file.iter().any(|name| world.root.join(name).is_file()) => None,
             None => Some(stated.map_or_else(|| "stable".to_owned(), spoken)),
         };
-        let on = || plan::gates_that_are_on(config, stated.is_some());
+        let on = || check::gates_that_are_on(config, stated.is_some());
         Outline {
             config,
             subdirectory: world.subdirectory.as_str(),

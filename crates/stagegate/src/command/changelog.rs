@@ -3,11 +3,12 @@
 use anyhow::bail;
 use camino::Utf8PathBuf;
 use stagegate_changelog::Changelog;
-use stagegate_pipeline::World;
-use stagegate_pipeline::facts::ChangelogFacts;
-use stagegate_pipeline::survey::every_changelog;
+use stagegate_engine::context::World;
+use stagegate_engine::survey::changelogs::every_changelog;
+use stagegate_plan::facts::ChangelogFacts;
 
-use crate::cli::{self, Format, Section};
+use crate::cli;
+use crate::cli::{Format, Section};
 use crate::exit::Exit;
 use crate::render::{Palette, line};
 

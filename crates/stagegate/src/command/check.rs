@@ -1,10 +1,13 @@
 //! `check`: the gates, on what is checked out.
 
-use stagegate_pipeline::plan::plan;
-use stagegate_pipeline::request::CheckRequest;
-use stagegate_pipeline::run::Wish;
-use stagegate_pipeline::survey::{Scope, survey};
-use stagegate_pipeline::{Journal, Portion, Request, Stage, World};
+use stagegate_config::stage::Stage;
+use stagegate_engine::context::World;
+use stagegate_engine::executor::Wish;
+use stagegate_engine::journal::Journal;
+use stagegate_engine::survey::{Scope, survey};
+use stagegate_plan::model::Portion;
+use stagegate_plan::planner::plan;
+use stagegate_plan::request::{CheckRequest, Request};
 
 use crate::cli::Format;
 use crate::exit::Exit;
@@ -25,7 +28,7 @@ pub(super) fn check(world: &World, gates: Vec<Stage>, format: Format) -> anyhow:
         portion: &Portion::Whole,
         resume: again.trim_end(),
     };
-    let ended = stagegate_pipeline::run::run(
+    let ended = stagegate_engine::executor::run(
         &plan,
         world,
         journal,

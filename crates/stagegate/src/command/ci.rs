@@ -1,12 +1,14 @@
 //! `ci`: workflows are written and checked, and what they need on a runner.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use stagegate_pipeline::config::PathPattern;
-use stagegate_pipeline::{World, carry};
+use stagegate_config::pattern::PathPattern;
+use stagegate_engine::context::World;
+use stagegate_engine::run_bundle as carry;
 
 use crate::ci::ledger::{Entry, Standing, compare};
 use crate::ci::{Outline, workflows};
-use crate::cli::{self, Format};
+use crate::cli;
+use crate::cli::Format;
 use crate::exit::Exit;
 use crate::render::{Palette, line};
 

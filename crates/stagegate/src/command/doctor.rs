@@ -1,8 +1,9 @@
 //! `doctor`: every precondition with its remedy, all at once.
 
-use stagegate_pipeline::checks::Check;
-use stagegate_pipeline::survey::{Scope, survey};
-use stagegate_pipeline::{World, checks};
+use stagegate_engine::context::World;
+use stagegate_engine::survey::{Scope, survey};
+use stagegate_plan::preflight::Check;
+use stagegate_plan::preflight::checks;
 
 use crate::cli::Format;
 use crate::exit::Exit;

@@ -1,7 +1,7 @@
 //! `history`: what was deployed to each host, by whom, and how it ended.
 
 use stagegate_deploy::{DeployRecord, Outcome};
-use stagegate_pipeline::World;
+use stagegate_engine::context::World;
 
 use super::hosts;
 use crate::cli::{Format, History};

@@ -1,8 +1,9 @@
 //! `host`: whether hosts are fit for the app, and making them so.
 
 use stagegate_deploy::{DeployError, Provision};
-use stagegate_pipeline::survey::{Scope, survey};
-use stagegate_pipeline::{World, checks};
+use stagegate_engine::context::World;
+use stagegate_engine::survey::{Scope, survey};
+use stagegate_plan::preflight::checks;
 
 use super::question::agreed;
 use super::{doctor, hosts};

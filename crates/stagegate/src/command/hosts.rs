@@ -1,8 +1,9 @@
 //! The hosts of an environment, asked side by side.
 
 use anyhow::bail;
+use stagegate_config::resolve;
 use stagegate_deploy::{App, DeployError, Host, Target};
-use stagegate_pipeline::{World, survey};
+use stagegate_engine::context::World;
 
 /// What one host answered.
 pub(super) type Asked<T> = (Target, Result<T, DeployError>);
@@ -14,7 +15,7 @@ pub(super) type Asked<T> = (Target, Result<T, DeployError>);
 /// An address that is none.
 pub(super) fn of(world: &World, environment: &str) -> anyhow::Result<Vec<(Target, App)>> {
     match (&world.config.app, world.config.deploy.get(environment)) {
-        (Some(app), Some(there)) => survey::hosts_of(app, there).map_err(anyhow::Error::msg),
+        (Some(app), Some(there)) => resolve::hosts_of(app, there).map_err(anyhow::Error::from),
         _ => Ok(Vec::new()),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::bail;
-use stagegate_pipeline::World;
+use stagegate_engine::context::World;
 
 use super::hosts;
 use crate::cli::{Format, Logs};

@@ -18,10 +18,12 @@ mod status;
 
 use anyhow::Context;
 use camino::Utf8PathBuf;
-use stagegate_pipeline::request::{
-    DeployRequest, HotfixRequest, ReleaseRequest, RollbackRequest, YankRequest,
+use stagegate_engine::context::World;
+use stagegate_engine::interrupt::Interrupt;
+use stagegate_plan::model::Portion;
+use stagegate_plan::request::{
+    DeployRequest, HotfixRequest, ReleaseRequest, Request, RollbackRequest, YankRequest,
 };
-use stagegate_pipeline::{Interrupt, Portion, Request, World};
 
 use crate::cli::{Cli, Format, Going, ReleaseTask, Task};
 use crate::exit::Exit;

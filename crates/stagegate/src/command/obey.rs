@@ -2,11 +2,15 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use stagegate_pipeline::group::WORKSPACE;
-use stagegate_pipeline::plan::{Action, Step, VersionRequest, Wanted, access, plan};
-use stagegate_pipeline::run::Wish;
-use stagegate_pipeline::survey::{Scope, survey};
-use stagegate_pipeline::{Journal, JournalError, Observer, Plan, Portion, Request, World};
+use stagegate_engine::context::World;
+use stagegate_engine::executor::Wish;
+use stagegate_engine::journal::{Journal, JournalError, Observer};
+use stagegate_engine::survey::{Scope, survey};
+use stagegate_plan::model::{Action, Plan, Portion, Step};
+use stagegate_plan::planner::plan;
+use stagegate_plan::preflight::access::access;
+use stagegate_plan::request::Request;
+use stagegate_plan::version::{VersionRequest, WORKSPACE, Wanted};
 
 use super::Usage;
 use crate::cli::{Format, Going};
@@ -140,7 +144,7 @@ fn follow(
         resume: &resume,
     };
     let ended =
-        stagegate_pipeline::run::run(plan, world, journal, wish, &mut confirm, &mut |event| {
+        stagegate_engine::executor::run(plan, world, journal, wish, &mut confirm, &mut |event| {
             renderer.borrow_mut().event(event);
             notifier.event(event);
         })?;
@@ -258,8 +262,9 @@ fn ask(plan: &Plan, step: &Step) -> bool {
 /// The crash matrix of a rehearsal kills this very process at a record.
 #[cfg(feature = "rehearsal")]
 fn observer() -> anyhow::Result<Option<Observer>> {
-    use stagegate_fakes::kill::{KillAt, When};
-    use stagegate_pipeline::Moment;
+    use stagegate_engine::journal::Moment;
+    use stagegate_fakes::kill::KillAt;
+    use stagegate_fakes::kill::When;
     let Some(kill) = KillAt::from_environment()? else {
         return Ok(None);
     };

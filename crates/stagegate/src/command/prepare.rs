@@ -1,9 +1,11 @@
 //! `release prepare`: a pull request with what a release would change in the files.
 
-use stagegate_pipeline::request::ReleaseRequest;
-use stagegate_pipeline::{Portion, Request, World};
+use stagegate_engine::context::World;
+use stagegate_plan::model::Portion;
+use stagegate_plan::request::{ReleaseRequest, Request};
 
-use super::obey::{self, Order};
+use super::obey;
+use super::obey::Order;
 use crate::cli::{Format, Prepare};
 use crate::exit::Exit;
 

@@ -1,7 +1,8 @@
 //! `status`: what is half done, and what runs where.
 
 use stagegate_deploy::{By, Health};
-use stagegate_pipeline::{Journal, World};
+use stagegate_engine::context::World;
+use stagegate_engine::journal::Journal;
 
 use super::hosts;
 use crate::cli::Format;

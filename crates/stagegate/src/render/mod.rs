@@ -9,7 +9,7 @@ pub(crate) mod runner;
 
 use std::io::Write;
 
-use stagegate_pipeline::{Blockers, Event, Plan};
+use stagegate_plan::model::{Blockers, Event, Plan};
 
 use crate::cli::Format;
 use crate::exit::Exit;

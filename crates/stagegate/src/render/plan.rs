@@ -1,7 +1,7 @@
 //! A plan, for people.
 
-use stagegate_pipeline::Plan;
-use stagegate_pipeline::plan::HostFile;
+use stagegate_plan::model::HostFile;
+use stagegate_plan::model::Plan;
 
 use super::colour::{Palette, cut, wrap};
 
@@ -86,8 +86,9 @@ fn host_files(files: &[HostFile], palette: &Palette, width: Option<usize>) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stagegate_pipeline::Stage;
-    use stagegate_pipeline::plan::{Action, Step};
+    use stagegate_config::stage::Stage;
+    use stagegate_plan::model::Action;
+    use stagegate_plan::model::Step;
 
     #[test]
     fn stages_are_named_once_and_the_line_is_drawn() {

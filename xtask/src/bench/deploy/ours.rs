@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use camino::Utf8Path;
+use stagegate_config::schema::Config;
 use stagegate_deploy::{
     App, Artifact, Deploy, Host, Part, Release, ServiceStep, Target, perform_service, revert,
     survey,
 };
-use stagegate_pipeline::{Config, Event};
+use stagegate_plan::model::Event;
 
 use super::Taken;
 use super::site::{PORT, Site};
@@ -141,5 +142,5 @@ fn places(site: &Site) -> anyhow::Result<Vec<(Target, App)>> {
         .as_ref()
         .zip(config.deploy.get("production"))
         .context("the bench's own configuration")?;
-    stagegate_pipeline::survey::hosts_of(app, environment).map_err(anyhow::Error::msg)
+    stagegate_config::resolve::hosts_of(app, environment).map_err(anyhow::Error::msg)
 }

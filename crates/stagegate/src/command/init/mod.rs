@@ -10,7 +10,8 @@ mod text;
 
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
-use stagegate_pipeline::{Interrupt, World, workspace_around};
+use stagegate_engine::context::{World, workspace_around};
+use stagegate_engine::interrupt::Interrupt;
 
 use super::ci;
 use super::question::agreed;

@@ -8,11 +8,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
+use stagegate_config::schema::Config;
+use stagegate_config::stage::Stage;
+use stagegate_engine::interrupt::Interrupt;
+use stagegate_engine::journal::Journal;
 use stagegate_fakes::fault::Fault;
 use stagegate_fakes::kill;
 use stagegate_fakes::load::{Load, LoadPaths, LoadRate, Post};
 use stagegate_fakes::world::FakeEnvironment;
-use stagegate_pipeline::{Config, Event, Interrupt, Journal, Stage};
+use stagegate_plan::model::Event;
 
 use super::INSIDE;
 use super::story::Story;

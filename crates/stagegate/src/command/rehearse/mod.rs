@@ -19,20 +19,22 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
+use client::Client;
+use scratch::Scratch;
+use stagegate_config::schema::Config;
+use stagegate_engine::context::workspace_around;
+use stagegate_engine::interrupt::Interrupt;
 use stagegate_fakes::checkout::Checkout;
 use stagegate_fakes::fault::{Fault, TABLE};
 use stagegate_fakes::host::FrontEnd;
 use stagegate_fakes::world::{FakeEnvironment, HostedApp, WorldOptions};
 use stagegate_github::Repository;
 use stagegate_manifest::Workspace;
-use stagegate_pipeline::{Config, Interrupt, workspace_around};
+use story::Story;
 
 use crate::cli::{Format, Rehearse};
 use crate::exit::Exit;
 use crate::render::line;
-use client::Client;
-use scratch::Scratch;
-use story::Story;
 
 /// The hidden first argument behind the fake host's commands.
 const FRONT_END: &str = "rehearsal-host";
@@ -293,7 +295,7 @@ impl Rehearsal {
 fn deploys(args: &Rehearse) -> bool {
     !args
         .skip
-        .contains(&stagegate_pipeline::Stage::DeployBackend)
+        .contains(&stagegate_config::stage::Stage::DeployBackend)
 }
 
 /// A copy of a directory without a lockfile would get one from the first gate;

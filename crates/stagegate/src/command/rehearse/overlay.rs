@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use camino::Utf8Path;
+use stagegate_config::schema::{Config, FreshProject, PlainSwitch, ServiceConfig, SwitchConfig};
 use stagegate_fakes::world::FakeEnvironment;
-use stagegate_pipeline::Config;
-use stagegate_pipeline::config::{FreshProject, PlainSwitch, ServiceConfig, SwitchConfig};
 
 /// Writes the file that lies over stagegate.toml.
 pub(super) fn write(

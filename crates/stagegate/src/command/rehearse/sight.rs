@@ -6,9 +6,9 @@ use std::process::Command;
 
 use semver::Version;
 use serde::Serialize;
+use stagegate_config::schema::Config;
 use stagegate_fakes::world::FakeEnvironment;
 use stagegate_manifest::Workspace;
-use stagegate_pipeline::Config;
 
 /// What the world looks like.
 #[derive(Debug, Default, Serialize)]

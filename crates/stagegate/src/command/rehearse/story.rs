@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use semver::Version;
 use serde::Serialize;
+use stagegate_config::stage::Stage;
 use stagegate_fakes::load::Sample;
-use stagegate_pipeline::{Account, Event, RunEnd, Stage, StepOutcome};
+use stagegate_plan::model::{Account, Event, RunEnd, StepOutcome};
 
 use super::sight::WorldSeen;
 
@@ -321,7 +322,8 @@ fn summary<'a>(samples: impl Iterator<Item = &'a Sample>) -> LoadSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stagegate_fakes::load::{Kind, LoadOutcome};
+    use stagegate_fakes::load::Kind;
+    use stagegate_fakes::load::LoadOutcome;
 
     #[test]
     fn own_time_is_what_nobody_else_took() {

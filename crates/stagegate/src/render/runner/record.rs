@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use stagegate_pipeline::plan::{Action, Step};
-use stagegate_pipeline::{Blocker, Event, Plan, RunEnd, Stage, StepOutcome};
+use stagegate_config::stage::Stage;
+use stagegate_plan::model::{Action, Blocker, Event, Plan, RunEnd, Step, StepOutcome};
 
 /// What a run did.
 #[derive(Debug)]

@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use stagegate_pipeline::plan::Action;
-use stagegate_pipeline::{Blockers, Plan, RunEnd, StepOutcome};
+use stagegate_plan::model::{Action, Blockers, Plan, RunEnd, StepOutcome};
 
 use super::chart;
 use super::record::{Answer, Record, State};

@@ -1,6 +1,6 @@
 //! The values that later steps of a workflow can read, by their documented names.
 
-use stagegate_pipeline::plan::Action;
+use stagegate_plan::model::Action;
 
 use super::record::{Record, ended};
 
@@ -67,7 +67,8 @@ pub(super) fn crates(record: &Record) -> impl Iterator<Item = &str> {
 
 /// The hosts on which a service is confirmed or a bundle shown.
 pub(super) fn hosts(record: &Record) -> Vec<String> {
-    use stagegate_deploy::{FrontendStep, ServiceStep};
+    use stagegate_deploy::FrontendStep;
+    use stagegate_deploy::ServiceStep;
     let mut hosts = Vec::new();
     for action in record.done() {
         let place = match action {

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use stagegate_pipeline::plan::{Action, Step};
-use stagegate_pipeline::{Account, Blocker, Event, Stage};
+use stagegate_config::stage::Stage;
+use stagegate_plan::model::{Account, Action, Blocker, Event, Step};
 
 use super::*;
 

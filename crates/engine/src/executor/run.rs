@@ -1,0 +1,218 @@
+//! The run: obeys a plan, step by step, and decides nothing.
+//!
+//! For each step: write down that it begins, ask the world whether it is
+//! already there, do it if not, ask again where that shows more than the act
+//! itself, write down that it is done. Killing the process between any two of
+//! these loses nothing and repeats nothing.
+
+use std::collections::BTreeSet;
+use std::time::Instant;
+
+use stagegate_plan::deploy::unconfirmed;
+use stagegate_plan::model::{Account, Event, Plan, Portion, RunEnd, Step, StepOutcome};
+
+use crate::context::World;
+use crate::executor::schedule::Schedule;
+use crate::executor::step::{Effect, Probe};
+use crate::executor::{batch, rollback, step};
+use crate::journal::Journal;
+use crate::release_tree;
+use crate::steps::deploy::deploy;
+
+/// How a run ended, with the cause if it was one.
+pub struct Ended {
+    /// How.
+    pub end: RunEnd,
+    /// The step it ended at, and why.
+    pub failure: Option<(String, anyhow::Error)>,
+    /// It failed at more than is borne: what other hosts run is in question.
+    spreads: bool,
+}
+
+/// Asked before the first step that cannot be taken back.
+pub type Confirm<'a> = &'a mut dyn FnMut(&Plan, &Step) -> bool;
+
+/// What somebody wants of a plan.
+#[derive(Clone, Copy, Debug)]
+pub struct Wish<'a> {
+    /// How much of it.
+    pub portion: &'a Portion,
+    /// The command that goes on with it, for the last line.
+    pub resume: &'a str,
+}
+
+/// Obeys the plan, as far as is wished.
+pub fn run(
+    plan: &Plan,
+    world: &World,
+    mut journal: Journal,
+    Wish { portion, resume }: Wish<'_>,
+    confirm: Confirm<'_>,
+    emit: &mut dyn FnMut(&Event),
+) -> anyhow::Result<Ended> {
+    let start = Instant::now();
+    let done_before = plan
+        .steps
+        .iter()
+        .filter(|s| journal.done().contains_key(&s.id))
+        .count();
+    emit(&Event::RunStarted {
+        plan: Box::new(plan.clone()),
+        done_before,
+    });
+    let passed = pass((plan, portion), world, &mut journal, start, confirm, emit);
+    // However it ended, a workflow's token is not left lying around.
+    let given_back = world.give_token_back();
+    let mut ended = passed?;
+    if ended.spreads {
+        rollback::go(plan, world, &mut ended, &mut journal, start, emit)?;
+    }
+    let next = match &ended.end {
+        RunEnd::Completed => {
+            release_tree::remove(world, plan);
+            journal.complete()?;
+            match &plan.then {
+                Some(then) => format!("{} is done; {then}", plan.title),
+                None => format!("{} is done; nothing is left to do", plan.title),
+            }
+        }
+        RunEnd::Paused => format!("this part is done; the rest goes on with `{resume}`"),
+        RunEnd::Interrupted => {
+            let led = unconfirmed::word(plan, journal.done());
+            format!("stopped at a safe point; go on with `{resume}`{led}")
+        }
+        RunEnd::Declined => {
+            format!("nothing was published; go on with `{resume}` when you are ready")
+        }
+        RunEnd::Failed if left_no_trace(plan, &ended) => format!(
+            "nothing was changed; mend what is said above and commit it, then begin again with `{}`",
+            resume.trim_end_matches(" --resume")
+        ),
+        RunEnd::Failed => {
+            let led = unconfirmed::word(plan, journal.done());
+            format!("mend what is said above, then go on with `{resume}`{led}")
+        }
+        RunEnd::RolledBack => {
+            format!(
+                "users are back on the release before; find out why, then go on with `{resume}`, or yank and release a fix"
+            )
+        }
+    };
+    let next = match given_back {
+        Ok(()) => next,
+        Err(error) => format!("{next} ({error:#})"),
+    };
+    emit(&Event::RunEnded {
+        end: ended.end,
+        next,
+        seconds: start.elapsed().as_secs_f64(),
+    });
+    Ok(ended)
+}
+
+/// Whether it ended in a gate or in what is prepared apart.
+fn left_no_trace(plan: &Plan, ended: &Ended) -> bool {
+    let Some((failed, _)) = &ended.failure else {
+        return false;
+    };
+    plan.steps
+        .iter()
+        .any(|step| step.id == *failed && step.stage < stagegate_config::stage::Stage::Commit)
+}
+
+fn pass(
+    (plan, portion): (&Plan, &Portion),
+    world: &World,
+    journal: &mut Journal,
+    start: Instant,
+    confirm: Confirm<'_>,
+    emit: &mut dyn FnMut(&Event),
+) -> anyhow::Result<Ended> {
+    let mut left = false;
+    let ended = |end| {
+        Ok(Ended {
+            end,
+            failure: None,
+            spreads: false,
+        })
+    };
+    for group in plan.groups() {
+        let mut done = BTreeSet::new();
+        let (wanted, others): (Vec<&Step>, Vec<&Step>) =
+            group.iter().partition(|step| portion.has(step));
+        left |= others.iter().any(|s| !journal.done().contains_key(&s.id));
+        // A step that is not wished for is as good as done for those of its group.
+        done.extend(others.iter().map(|step| step.id.as_str()));
+        for step in wanted {
+            if let Some(evidence) = settled(plan, world, step, journal) {
+                emit(&batch::done_event(
+                    step,
+                    StepOutcome::Before,
+                    evidence,
+                    start,
+                    0.0,
+                    Account::default(),
+                ));
+                done.insert(step.id.as_str());
+            }
+        }
+        let mut schedule = Schedule::new(group, done);
+        if schedule.waiting().is_empty() {
+            continue;
+        }
+        if world.interrupt.asked() {
+            return ended(RunEnd::Interrupted);
+        }
+        let line = schedule
+            .waiting()
+            .iter()
+            .find(|s| s.no_return && !journal.was_started(&s.id));
+        if let Some(step) = line
+            && !confirm(plan, step)
+        {
+            return ended(RunEnd::Declined);
+        }
+        let failure = batch::pass(plan, world, &mut schedule, journal, start, emit)?;
+        if let Some((step, error)) = failure {
+            let end = if error.is::<crate::tools::process::Stopped>() {
+                RunEnd::Interrupted
+            } else if deploy::went_back(&error) {
+                RunEnd::RolledBack
+            } else {
+                RunEnd::Failed
+            };
+            return Ok(Ended {
+                spreads: end != RunEnd::Interrupted && !schedule.bore_failures(),
+                end,
+                failure: Some((step, error)),
+            });
+        }
+        if !schedule.waiting().is_empty() {
+            return ended(RunEnd::Interrupted);
+        }
+    }
+    ended(if left {
+        RunEnd::Paused
+    } else {
+        RunEnd::Completed
+    })
+}
+
+/// What shows that a step of an earlier run needs nothing more. The journal's
+/// word is enough, but for a host that may have gone back by itself while
+/// nobody was there, or was brought back: then the host is asked again.
+fn settled(plan: &Plan, world: &World, step: &Step, journal: &Journal) -> Option<String> {
+    let evidence = journal.done().get(&step.id)?;
+    let unconfirmed = deploy::confirmation_of(plan, step)
+        .is_some_and(|confirmation| !journal.done().contains_key(confirmation));
+    let taken_back = || rollback::of(plan, step).is_some_and(|back| journal.was_started(&back.id));
+    if !unconfirmed && !taken_back() {
+        return Some(evidence.clone());
+    }
+    let mut effect = Effect::new(plan, world, step, &|_| {});
+    // A host that cannot be asked is met again, with its error, by the step itself.
+    match step::probe(&mut effect, &step.action) {
+        Ok(Probe::Done(evidence)) => Some(evidence),
+        Ok(Probe::Absent | Probe::Conflict(_)) | Err(_) => None,
+    }
+}

@@ -1,0 +1,291 @@
+//! The steps on a host, handed to the deploy crate with what they need.
+
+use anyhow::Context;
+use camino::{Utf8Path, Utf8PathBuf};
+use stagegate_deploy::{
+    Artifact, Deploy, DeployError, Direction, FrontendStep, Host, Part, Progress, Release,
+    RunError, ServiceStep, fetch as fetch_from_host, migrate as migrate_data,
+    perform_frontend as flip_on_host, perform_service as perform_on_host,
+    probe_frontend as probe_bundle_on_host, probe_migration as probe_data,
+    probe_service as probe_on_host, take_back as take_back_on_host,
+};
+use stagegate_plan::model::{Action, Place, Plan, Spent, Step};
+
+use crate::executor::step::{Effect, Probe};
+use crate::steps::build::build;
+
+/// The step that settles a service's steps on its host, for one of them.
+pub(crate) fn confirmation_of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a str> {
+    let Action::Service {
+        part,
+        step: kind,
+        place,
+    } = &step.action
+    else {
+        return None;
+    };
+    if *kind == ServiceStep::Confirm {
+        return None;
+    }
+    let same = |other: &&Step| matches!(&other.action, Action::Service { part: of, step: ServiceStep::Confirm, place: there } if of == part && there.target == place.target);
+    plan.steps.iter().find(same).map(|step| step.id.as_str())
+}
+
+/// Whether a failed deploy left users on the release before.
+pub(crate) fn went_back(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| matches!(cause.downcast_ref(), Some(DeployError::RolledBack { .. })))
+}
+
+fn deploy(effect: &Effect<'_>, place: &Place) -> Deploy {
+    // A rollback goes by the host's own record; that commit need not be here.
+    let known = effect.world.git().commit_of(&place.revision).ok().flatten();
+    let mut app = place.app.clone();
+    if !place.built {
+        // What is on the host already is not built there again.
+        app.builds_nothing();
+    }
+    Deploy {
+        target: place.target.clone(),
+        app,
+        release: Release {
+            version: place.version.clone(),
+            commit: known.unwrap_or_else(|| place.revision.clone()),
+        },
+        owner: format!("{}@{}", effect.plan.target, effect.plan.at.as_second()),
+        by: who(effect.plan),
+        goes_back: !place.built,
+    }
+}
+
+/// Who deploys, for the host's record, and why in a freeze.
+fn who(plan: &Plan) -> String {
+    match &plan.despite_freeze {
+        None => account(),
+        Some(why) => format!("{} (despite the freeze: {why})", account()),
+    }
+}
+
+fn account() -> String {
+    let names = ["GITHUB_ACTOR", "USER", "LOGNAME"];
+    names
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+fn answer(probe: stagegate_deploy::Probe) -> Probe {
+    match probe {
+        stagegate_deploy::Probe::Absent => Probe::Absent,
+        stagegate_deploy::Probe::Done(evidence) => Probe::Done(evidence),
+        stagegate_deploy::Probe::Conflict(what) => Probe::Conflict(what),
+    }
+}
+
+/// The built binary, unless it is on the host already, or will be built there.
+fn binary(effect: &Effect<'_>, part: Part, place: &Place) -> anyhow::Result<Option<Artifact>> {
+    let service = place.app.settings(part).filter(|_| place.built);
+    let service = service.filter(|service| service.build.is_none());
+    let artifact = service.map(|service| Artifact::of_file(build::binary(effect, &service.binary)));
+    let artifact = artifact.transpose()?;
+    Ok(artifact.map(|it| it.with_earlier(earlier(effect, part))))
+}
+
+/// The built bundle, unless it is on the host already.
+fn bundle(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Option<Artifact>> {
+    let artifact = place
+        .built
+        .then(|| Artifact::of_directory(build::bundle(effect)));
+    let artifact = artifact.transpose()?;
+    Ok(artifact.map(|it| it.with_earlier(earlier(effect, Part::Frontend))))
+}
+
+/// Where a few of a part's artifacts are kept for patches. Each part has its own, so that
+/// none lets the others' go.
+fn earlier(effect: &Effect<'_>, part: Part) -> Utf8PathBuf {
+    let deployed = effect.world.output().join("deployed");
+    deployed.join(part.name())
+}
+
+/// Asks the host over a connection that is kept, if there is one, and keeps it for what
+/// the step then does.
+fn ask<T>(
+    effect: &Effect<'_>,
+    place: &Place,
+    question: impl Fn(&Host) -> Result<T, DeployError>,
+) -> anyhow::Result<T> {
+    let connections = &effect.world.connections;
+    let kept = connections.take(&place.target).map(|host| {
+        let answer = question(&host);
+        (host, answer)
+    });
+    let (host, answer) = match kept {
+        Some((host, answer)) if !matches!(answer, Err(DeployError::Run(RunError::Lost { .. }))) => {
+            (host, answer)
+        }
+        // None, or lost while it was kept.
+        _ => {
+            let host = Host::connect(&place.target)?;
+            let answer = question(&host);
+            (host, answer)
+        }
+    };
+    let answer = answer?;
+    connections.keep(host);
+    Ok(answer)
+}
+
+/// The connection by which the step's host was asked, or a new one.
+fn host(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Host> {
+    Ok(match effect.world.connections.take(&place.target) {
+        Some(host) => host,
+        None => Host::connect(&place.target)?,
+    })
+}
+
+pub(crate) fn probe_service(
+    effect: &mut Effect<'_>,
+    part: Part,
+    step: ServiceStep,
+    place: &Place,
+) -> anyhow::Result<Probe> {
+    let (deploy, binary) = (deploy(effect, place), binary(effect, part, place)?);
+    if step == ServiceStep::Confirm {
+        effect.world.connections.drop_all(&place.target);
+    }
+    let probe = ask(effect, place, |host| {
+        probe_on_host(part, step, host, &deploy, binary.as_ref())
+    })?;
+    Ok(answer(probe))
+}
+
+pub(crate) fn perform_service(
+    effect: &mut Effect<'_>,
+    part: Part,
+    step: ServiceStep,
+    place: &Place,
+) -> anyhow::Result<String> {
+    let (deploy, binary) = (deploy(effect, place), binary(effect, part, place)?);
+    let host = host(effect, place)?;
+    let start = std::time::Instant::now();
+    let result = perform_on_host(part, step, &host, &deploy, binary.as_ref(), &mut |p| {
+        show(effect, p)
+    });
+    // The app's start, the watch and the drain are waits that were asked for.
+    if matches!(
+        step,
+        ServiceStep::Health | ServiceStep::Stabilise | ServiceStep::Confirm
+    ) {
+        effect.account.book(Spent::Waiting, start.elapsed());
+    }
+    let done = result?;
+    effect.world.connections.keep(host);
+    Ok(done)
+}
+
+/// What another host runs, kept where a build would have put it.
+pub(crate) fn fetch(
+    effect: &mut Effect<'_>,
+    place: &Place,
+    backend: bool,
+    frontend: bool,
+) -> anyhow::Result<String> {
+    let release = deploy(effect, place).release;
+    let host = Host::connect(&place.target)?;
+    let mut fetched = Vec::new();
+    let mut take = |part, to: &Utf8Path, what: &str| -> anyhow::Result<()> {
+        let artifact = fetch_from_host(&host, &place.app, &release, part, to, &mut |p| {
+            show(effect, p)
+        })?;
+        fetched.push(format!("{what}, SHA-256 {}", artifact.sha256));
+        Ok(())
+    };
+    for (wanted, part) in [(backend, Part::Backend), (frontend, Part::Frontend)] {
+        match place.app.settings(part) {
+            _ if !wanted => {}
+            Some(service) => {
+                let to = build::binary(effect, &service.binary);
+                take(part, &to, &service.binary)?;
+                std::fs::set_permissions(&to, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
+            }
+            None => {
+                let to = build::bundle(effect);
+                if to.exists() {
+                    std::fs::remove_dir_all(&to).with_context(|| format!("removing {to}"))?;
+                }
+                take(part, &to, "the bundle")?;
+            }
+        }
+    }
+    let from = &place.target;
+    Ok(format!("{} from {from}", fetched.join("; ")))
+}
+
+pub(crate) fn probe_migration(
+    effect: &mut Effect<'_>,
+    direction: Direction,
+    place: &Place,
+) -> anyhow::Result<Probe> {
+    let deploy = deploy(effect, place);
+    let probe = ask(effect, place, |host| probe_data(direction, host, &deploy))?;
+    Ok(answer(probe))
+}
+
+pub(crate) fn migrate(
+    effect: &mut Effect<'_>,
+    direction: Direction,
+    place: &Place,
+) -> anyhow::Result<String> {
+    let deploy = deploy(effect, place);
+    let host = host(effect, place)?;
+    let start = std::time::Instant::now();
+    let result = migrate_data(direction, &host, &deploy, &mut |p| show(effect, p));
+    // The team's own command, however long it takes.
+    effect.account.book(Spent::Waiting, start.elapsed());
+    let done = result?;
+    effect.world.connections.keep(host);
+    Ok(done)
+}
+
+pub(crate) fn take_back(effect: &mut Effect<'_>, place: &Place) -> anyhow::Result<String> {
+    let deploy = deploy(effect, place);
+    let host = Host::connect(&place.target)?;
+    let start = std::time::Instant::now();
+    let result = take_back_on_host(&host, &deploy, &mut |p| show(effect, p));
+    effect.account.book(Spent::Waiting, start.elapsed());
+    Ok(result?)
+}
+
+pub(crate) fn probe_frontend(
+    effect: &mut Effect<'_>,
+    step: FrontendStep,
+    place: &Place,
+) -> anyhow::Result<Probe> {
+    let (deploy, bundle) = (deploy(effect, place), bundle(effect, place)?);
+    let probe = ask(effect, place, |host| {
+        probe_bundle_on_host(step, host, &deploy, bundle.as_ref())
+    })?;
+    Ok(answer(probe))
+}
+
+pub(crate) fn perform_frontend(
+    effect: &mut Effect<'_>,
+    step: FrontendStep,
+    place: &Place,
+) -> anyhow::Result<String> {
+    let (deploy, bundle) = (deploy(effect, place), bundle(effect, place)?);
+    let host = host(effect, place)?;
+    let done = flip_on_host(step, &host, &deploy, bundle.as_ref(), &mut |p| {
+        show(effect, p)
+    })?;
+    effect.world.connections.keep(host);
+    Ok(done)
+}
+
+fn show(effect: &Effect<'_>, progress: Progress) {
+    if let Some(probed) = progress.probed {
+        return effect.probed(probed.at, probed.latency);
+    }
+    effect.progress(progress.text, progress.done, progress.total);
+}

@@ -1,0 +1,115 @@
+//! The GitHub release: a draft first, public at the end.
+
+use anyhow::{Context, bail};
+use stagegate_github::{GitHub, Release, ReleaseDraft};
+use stagegate_plan::model::ReleaseRef;
+
+use crate::executor::step::{Effect, Probe};
+
+/// The client, and the release if there is one.
+pub(crate) fn find(
+    effect: &Effect<'_>,
+    release: &ReleaseRef,
+) -> anyhow::Result<(GitHub, Option<Release>)> {
+    let github = effect.world.github(&release.server)?;
+    let found = github.release_of(&release.repository, &release.tag)?;
+    Ok((github, found))
+}
+
+/// The same where it has to be there.
+pub(crate) fn need(effect: &Effect<'_>, release: &ReleaseRef) -> anyhow::Result<(GitHub, Release)> {
+    let (github, found) = find(effect, release)?;
+    let found = found.with_context(|| {
+        format!("the release {} of {} is gone; somebody removed it. Remove the journal's last lines about it, or skip it with a new run", release.tag, release.repository)
+    })?;
+    Ok((github, found))
+}
+
+pub(crate) fn probe_draft(effect: &mut Effect<'_>, release: &ReleaseRef) -> anyhow::Result<Probe> {
+    let (_, found) = find(effect, release)?;
+    Ok(found.map_or(Probe::Absent, |found| Probe::Done(shown(&found))))
+}
+
+fn shown(release: &Release) -> String {
+    let state = if release.draft { "draft" } else { "public" };
+    format!("release {} is {state}: {}", release.id, release.html_url)
+}
+
+pub(crate) fn draft(
+    effect: &mut Effect<'_>,
+    release: &ReleaseRef,
+    name: &str,
+    notes: &str,
+    prerelease: bool,
+) -> anyhow::Result<String> {
+    let draft = ReleaseDraft {
+        tag_name: release.tag.clone(),
+        name: name.to_owned(),
+        body: notes.to_owned(),
+        prerelease,
+    };
+    for attempt in 1.. {
+        let (github, found) = find(effect, release)?;
+        if let Some(found) = found {
+            return Ok(shown(&found));
+        }
+        match github.create_draft(&release.repository, &draft) {
+            Ok(made) => return Ok(shown(&made)),
+            Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(effect, &error)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bail!("no attempt was made")
+}
+
+/// How often something is looked at and tried again before a person is asked.
+pub(crate) const ATTEMPTS: u32 = 5;
+
+/// Waits as GitHub asks, or a moment.
+pub(crate) fn pause(
+    effect: &mut Effect<'_>,
+    error: &stagegate_github::GitHubError,
+) -> anyhow::Result<()> {
+    let wait = match error {
+        stagegate_github::GitHubError::RateLimited {
+            retry_after: Some(wait),
+            ..
+        } => *wait,
+        stagegate_github::GitHubError::RateLimited { .. } => std::time::Duration::from_secs(60),
+        _ => std::time::Duration::from_secs(1),
+    };
+    effect.progress(
+        format!("{error}; looking again in {} s", wait.as_secs()),
+        None,
+        None,
+    );
+    effect.wait(wait)
+}
+
+pub(crate) fn probe_public(effect: &mut Effect<'_>, release: &ReleaseRef) -> anyhow::Result<Probe> {
+    let (_, found) = need(effect, release)?;
+    Ok(if found.draft {
+        Probe::Absent
+    } else {
+        Probe::Done(shown(&found))
+    })
+}
+
+pub(crate) fn undraft(
+    effect: &mut Effect<'_>,
+    release: &ReleaseRef,
+    latest: bool,
+) -> anyhow::Result<String> {
+    for attempt in 1.. {
+        let (github, found) = need(effect, release)?;
+        if !found.draft {
+            return Ok(shown(&found));
+        }
+        match github.publish(&release.repository, &found, latest) {
+            Ok(public) => return Ok(shown(&public)),
+            Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(effect, &error)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bail!("no attempt was made")
+}
