@@ -228,7 +228,7 @@ mod tests {
             &["stagegate.toml:1", "a b", "lower-case"],
         );
         check(
-            "[deploy.production]\nhosts = [\"h\"]\nstabilise = \"soon\"\n",
+            "[deploy.production]\nhosts = [\"h\"]\nstabilize = \"soon\"\n",
             &["stagegate.toml:3", "soon"],
         );
         check(

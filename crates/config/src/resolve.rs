@@ -112,7 +112,7 @@ fn app_of(app: &AppConfig, environment: &EnvironmentConfig, ports: &Ports) -> Ap
             .clone()
             .or_else(|| of.service_user.clone())
             .unwrap_or_else(|| app.name.clone()),
-        ..service_of(of, seconds(environment.stabilise))
+        ..service_of(of, seconds(environment.stabilize))
     };
     let backend = app.backend.as_ref().map(|backend| {
         let env_file = format!("/etc/{}/.env", app.name);
@@ -140,7 +140,7 @@ fn app_of(app: &AppConfig, environment: &EnvironmentConfig, ports: &Ports) -> Ap
 }
 
 /// A service as its table says it.
-fn service_of(service: &ServiceConfig, stabilise: u64) -> Service {
+fn service_of(service: &ServiceConfig, stabilize: u64) -> Service {
     Service {
         binary: service.binary_name().to_owned(),
         service_user: service.service_user.clone().unwrap_or_default(),
@@ -150,10 +150,10 @@ fn service_of(service: &ServiceConfig, stabilise: u64) -> Service {
         require_env: service.require_env.clone(),
         health_passes: service.health_passes,
         health_deadline_seconds: seconds(service.health_deadline),
-        stabilise_seconds: stabilise,
-        // Long enough for the stabilisation, a slow confirmation and a
+        stabilize_seconds: stabilize,
+        // Long enough for the stabilization, a slow confirmation and a
         // client that has to be started again; short enough for a night.
-        revert_after_seconds: stabilise * 2 + 60,
+        revert_after_seconds: stabilize * 2 + 60,
         drain_seconds: seconds(service.drain),
         keep_releases: service.keep_releases,
         switch: service.switch.method(),

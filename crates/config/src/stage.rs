@@ -47,13 +47,13 @@ pub enum Stage {
     /// The crates reach the registry, dependencies first.
     Publish,
     /// The GitHub release becomes public.
-    Undraft,
+    PublishGithubRelease,
     /// The backend is brought to its host and switched to.
     DeployBackend,
     /// The new backend answers on its own port, before any user meets it.
     Health,
     /// The new backend is watched, then confirmed.
-    Stabilise,
+    Stabilize,
     /// The frontend follows.
     DeployFrontend,
     /// What users now see is what was released.
@@ -88,10 +88,10 @@ impl Stage {
         Stage::Push,
         Stage::Draft,
         Stage::Publish,
-        Stage::Undraft,
+        Stage::PublishGithubRelease,
         Stage::DeployBackend,
         Stage::Health,
-        Stage::Stabilise,
+        Stage::Stabilize,
         Stage::DeployFrontend,
         Stage::Verify,
         Stage::Yank,
@@ -121,10 +121,10 @@ impl Stage {
             Stage::Push => "push",
             Stage::Draft => "draft",
             Stage::Publish => "publish",
-            Stage::Undraft => "undraft",
+            Stage::PublishGithubRelease => "undraft",
             Stage::DeployBackend => "deploy-backend",
             Stage::Health => "health",
-            Stage::Stabilise => "stabilise",
+            Stage::Stabilize => "stabilize",
             Stage::DeployFrontend => "deploy-frontend",
             Stage::Verify => "verify",
             Stage::Yank => "yank",
@@ -159,9 +159,9 @@ impl Stage {
             | Stage::Tag
             | Stage::Push
             | Stage::Publish
-            | Stage::Undraft
+            | Stage::PublishGithubRelease
             | Stage::Health
-            | Stage::Stabilise
+            | Stage::Stabilize
             | Stage::Yank
             | Stage::Hotfix
             | Stage::Propose => false,
@@ -171,8 +171,8 @@ impl Stage {
     /// Stages that go with this one when it is skipped.
     pub fn takes_along(self) -> &'static [Stage] {
         match self {
-            Stage::Draft => &[Stage::Undraft],
-            Stage::DeployBackend => &[Stage::Health, Stage::Stabilise],
+            Stage::Draft => &[Stage::PublishGithubRelease],
+            Stage::DeployBackend => &[Stage::Health, Stage::Stabilize],
             _ => &[],
         }
     }

@@ -55,7 +55,7 @@ pub struct Service {
     /// Seconds within which those passes must come.
     pub health_deadline_seconds: u64,
     /// Seconds of observation through the public port after the switch.
-    pub stabilise_seconds: u64,
+    pub stabilize_seconds: u64,
     /// Seconds after which the host itself reverts an unconfirmed switch.
     pub revert_after_seconds: u64,
     /// Seconds the old slot may take to finish its connections.
@@ -183,7 +183,7 @@ pub(crate) mod samples {
             require_env: vec!["DATABASE_URL".into()],
             health_passes: 3,
             health_deadline_seconds: 10,
-            stabilise_seconds: 60,
+            stabilize_seconds: 60,
             revert_after_seconds: 120,
             drain_seconds: 30,
             keep_releases: 3,

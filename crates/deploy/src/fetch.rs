@@ -2,7 +2,7 @@
 //!
 //! A file travels in pieces, each an answer of its own, and is compared with the
 //! checksum that was kept when it was uploaded: what was changed on the host since is
-//! nobody's artefact.
+//! nobody's artifact.
 
 use std::fs::File;
 use std::io::Write as _;

@@ -99,7 +99,7 @@ pub struct Proxy {
     pub watch: Watch,
 }
 
-/// Where a release behind a proxy is watched while it is stabilised.
+/// Where a release behind a proxy is watched while it is stabilized.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Watch {

@@ -20,7 +20,7 @@ pub enum ServiceStep {
     /// Arm the dead man's switch, and let new connections reach it.
     Switch,
     /// Watch it through the public port; take the switch back at any breach.
-    Stabilise,
+    Stabilize,
     /// Make it permanent, drain the old slot, keep the last releases, end the lease.
     Confirm,
 }
@@ -32,7 +32,7 @@ impl ServiceStep {
         ServiceStep::Start,
         ServiceStep::Health,
         ServiceStep::Switch,
-        ServiceStep::Stabilise,
+        ServiceStep::Stabilize,
         ServiceStep::Confirm,
     ];
 }

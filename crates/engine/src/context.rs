@@ -20,7 +20,7 @@ use crate::executor::rate_limit::Paces;
 use crate::interrupt::Interrupt;
 use crate::tools::git::Git;
 use crate::tools::process::Tool;
-use crate::tools::tokens::{Confidant, Granted, TokenSource};
+use crate::tools::tokens::{SecretSink, Granted, TokenSource};
 use crate::tools::toolchain::{cargo, cargo_home};
 
 /// Where everything is.
@@ -113,7 +113,7 @@ impl World {
 
     /// Names who is told every secret that the run comes to know; those of the
     /// environment are known to whoever set them.
-    pub fn confide(&self, confidant: Confidant) {
+    pub fn confide(&self, confidant: SecretSink) {
         self.tokens.confide(confidant);
     }
 

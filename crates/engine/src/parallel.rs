@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// Asks `ask` of every item, `width` at a time, and answers in the items' order.
 /// Who is done takes the next item, so that one slow answer holds up nobody.
-pub(crate) fn each_at_once<T: Sync, A: Send>(
+pub(crate) fn parallel_map<T: Sync, A: Send>(
     width: usize,
     items: &[T],
     ask: impl Fn(&T) -> A + Sync,
@@ -39,16 +39,16 @@ mod tests {
     #[test]
     fn answers_come_in_the_order_of_the_items() {
         let items: Vec<usize> = (0..100).collect();
-        let answers = each_at_once(7, &items, |item| item * 2);
+        let answers = parallel_map(7, &items, |item| item * 2);
         assert_eq!(answers, (0..100).map(|i| i * 2).collect::<Vec<_>>());
-        assert!(each_at_once(7, &[], |item: &usize| *item).is_empty());
+        assert!(parallel_map(7, &[], |item: &usize| *item).is_empty());
     }
 
     /// With fewer at a time, nobody would pass the barrier.
     #[test]
     fn so_many_are_asked_at_a_time() {
         let barrier = Barrier::new(4);
-        let answers = each_at_once(4, &[1, 2, 3, 4], |item| {
+        let answers = parallel_map(4, &[1, 2, 3, 4], |item| {
             barrier.wait();
             *item
         });

@@ -9,7 +9,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_plan::model::Plan;
 
 use crate::context::World;
-use crate::executor::step::Effect;
+use crate::executor::step::StepContext;
 use crate::tools::git::Git;
 
 /// Where a plan's tree lies.
@@ -28,12 +28,12 @@ pub(crate) fn root(world: &World, plan: &Plan) -> Utf8PathBuf {
 }
 
 /// git in the tree.
-pub(crate) fn git(effect: &Effect<'_>) -> Git {
+pub(crate) fn git(effect: &StepContext<'_>) -> Git {
     Git::at(&root(effect.world, effect.plan))
 }
 
 /// Whether there is a tree at that commit, whatever its files hold.
-pub(crate) fn stands_at(effect: &Effect<'_>, commit: &str) -> bool {
+pub(crate) fn stands_at(effect: &StepContext<'_>, commit: &str) -> bool {
     let checkout = checkout(effect.world, effect.plan);
     // A directory without a `.git` of its own would answer for the user's checkout.
     checkout.join(".git").is_file()
@@ -41,7 +41,7 @@ pub(crate) fn stands_at(effect: &Effect<'_>, commit: &str) -> bool {
 }
 
 /// Lays the tree at a commit, unless it stands there already.
-pub(crate) fn lay(effect: &mut Effect<'_>, commit: &str) -> anyhow::Result<Utf8PathBuf> {
+pub(crate) fn lay(effect: &mut StepContext<'_>, commit: &str) -> anyhow::Result<Utf8PathBuf> {
     if !stands_at(effect, commit) {
         let checkout = checkout(effect.world, effect.plan);
         let git = effect.world.git();
@@ -64,7 +64,7 @@ pub(crate) fn lay(effect: &mut Effect<'_>, commit: &str) -> anyhow::Result<Utf8P
 }
 
 /// Lays the tree at the release commit.
-pub(crate) fn of_release(effect: &mut Effect<'_>) -> anyhow::Result<Utf8PathBuf> {
+pub(crate) fn of_release(effect: &mut StepContext<'_>) -> anyhow::Result<Utf8PathBuf> {
     let commit = effect.world.git().need_commit(&effect.plan.reference())?;
     lay(effect, &commit)
 }

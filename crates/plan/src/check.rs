@@ -80,9 +80,9 @@ pub(crate) fn plan(
         then: None,
         notes,
         steps: all,
-        way_back: Vec::new(),
+        rollback_steps: Vec::new(),
         host_files: Vec::new(),
-        despite_freeze: None,
+        freeze_override: None,
     };
     let left_out = |step: &&Step| !wanted.gates.is_empty() && !wanted.gates.contains(&step.stage);
     let mut without: Vec<Stage> = plan

@@ -15,13 +15,13 @@ use stagegate_manifest::{Package, Workspace};
 
 use crate::facts::Facts;
 use crate::model::{Action, GateCommand, Step};
-use crate::version::Move;
+use crate::version::VersionBump;
 
 /// Every gate that is on; what a gate cannot look at becomes a note.
 pub fn steps(
     facts: &Facts,
     config: &Config,
-    moves: &[Move<'_>],
+    moves: &[VersionBump<'_>],
     notes: &mut Vec<String>,
 ) -> Vec<Step> {
     let gates = &config.gates;
@@ -160,7 +160,7 @@ fn msrv(facts: &Facts, config: &Config) -> Option<Step> {
 fn semver(
     facts: &Facts,
     config: &Config,
-    moves: &[Move<'_>],
+    moves: &[VersionBump<'_>],
     notes: &mut Vec<String>,
 ) -> Vec<Step> {
     let gate = &config.gates.semver;

@@ -11,7 +11,7 @@ use crate::model::{Action, Blocker, HOTFIX_BRANCH_PREFIX, Plan, Step};
 use crate::preflight::checks;
 use crate::release::edits;
 use crate::request::HotfixRequest;
-use crate::version::{Group, Kind, Move, WORKSPACE};
+use crate::version::{Group, BumpKind, VersionBump, WORKSPACE};
 
 /// `facts` are those of the tag, but for the checkout's own state.
 pub fn plan(
@@ -42,9 +42,9 @@ pub fn plan(
         .tagged(&tag, config)
         .map_err(|b| blockers.push(b))
         .ok()?;
-    let one = Move {
+    let one = VersionBump {
         group,
-        to: Kind::Patch.after(&wanted.version),
+        to: BumpKind::Patch.after(&wanted.version),
         reasons: Vec::new(),
         asked: true,
     };
@@ -67,7 +67,7 @@ pub fn plan(
     let mut plan = empty(facts, &one, wanted, &name, &names);
     let reference = plan.reference();
     let branch = format!("{HOTFIX_BRANCH_PREFIX}{name}");
-    let action = Action::Seal {
+    let action = Action::CreateCommitObject {
         parent: base.clone(),
         message: format!("Begin the hotfix {name}"),
         identity,
@@ -90,7 +90,7 @@ pub fn plan(
 
 fn empty(
     facts: &Facts,
-    one: &Move<'_>,
+    one: &VersionBump<'_>,
     wanted: &HotfixRequest,
     name: &str,
     changelogs: &[String],
@@ -117,14 +117,14 @@ fn empty(
         )),
         notes: Vec::new(),
         steps: Vec::new(),
-        way_back: Vec::new(),
+        rollback_steps: Vec::new(),
         host_files: Vec::new(),
-        despite_freeze: None,
+        freeze_override: None,
     }
 }
 
 /// The number after is somebody's already.
-fn taken(facts: &Facts, one: &Move<'_>, blockers: &mut Vec<Blocker>) {
+fn taken(facts: &Facts, one: &VersionBump<'_>, blockers: &mut Vec<Blocker>) {
     let mut taken = Vec::new();
     crate::preflight::versions::version(facts, one, false, &mut taken);
     if !taken.is_empty() {

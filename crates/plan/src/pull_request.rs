@@ -14,7 +14,7 @@ use crate::release::edits::{Edits, edits};
 use crate::release::version_bumps::moves;
 use crate::release::{local, spoken};
 use crate::request::ReleaseRequest;
-use crate::version::Move;
+use crate::version::VersionBump;
 
 /// GitHub takes 65,536 characters.
 const LONGEST: usize = 60_000;
@@ -55,7 +55,7 @@ fn steps(
     facts: &Facts,
     config: &Config,
     git: &GitFacts,
-    moves: &[Move<'_>],
+    moves: &[VersionBump<'_>],
     edits: Edits,
     plan: &mut Plan,
     blockers: &mut Vec<Blocker>,
@@ -75,7 +75,7 @@ fn steps(
     local::write(&git.head, moves, &edits, plan);
     let mut all = edits.bump;
     all.extend(edits.changelogs);
-    let seal = Action::Seal {
+    let seal = Action::CreateCommitObject {
         parent: git.head.clone(),
         message: format!("Prepare the release {versions}"),
         identity: git.identity.clone()?,
@@ -125,7 +125,7 @@ fn steps(
 }
 
 /// What people read before they merge.
-fn body(moves: &[Move<'_>], edits: &Edits) -> String {
+fn body(moves: &[VersionBump<'_>], edits: &Edits) -> String {
     let mut text = String::new();
     for one in moves {
         let from = match one.group.version == one.to {
@@ -145,7 +145,7 @@ fn body(moves: &[Move<'_>], edits: &Edits) -> String {
 
 /// The notes of a version whose section stands in the changelog already, dated: what
 /// a merged pull request has left.
-pub fn prepared(changelog: &Changelog, one: &Move<'_>) -> Option<String> {
+pub fn prepared(changelog: &Changelog, one: &VersionBump<'_>) -> Option<String> {
     if one.group.version != one.to {
         return None;
     }

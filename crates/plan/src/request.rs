@@ -3,7 +3,7 @@
 use semver::Version;
 use stagegate_config::stage::Stage;
 
-use crate::version::{VersionRequest, Wanted};
+use crate::version::{VersionRequest, GroupVersion};
 
 /// What somebody asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,13 +28,13 @@ pub enum Request {
 #[derive(Clone, Debug, PartialEq)]
 pub struct ReleaseRequest {
     /// The versions.
-    pub versions: Vec<Wanted>,
+    pub versions: Vec<GroupVersion>,
     /// Make pre-releases under this label.
     pub pre: Option<String>,
     /// Stages to leave out.
     pub skip: Vec<Stage>,
     /// Why it is deployed although deploys are frozen.
-    pub despite_freeze: Option<String>,
+    pub freeze_override: Option<String>,
     /// The environment to deploy to.
     pub environment: String,
     /// The tag is there already, at the commit that is checked out.
@@ -90,10 +90,10 @@ pub struct DeployRequest {
     pub part: Part,
     /// A released version; absent: what is checked out.
     pub version: Option<Version>,
-    /// The environment whose very artefacts are deployed; absent: they are built.
+    /// The environment whose very artifacts are deployed; absent: they are built.
     pub from: Option<String>,
     /// Why it is deployed although deploys are frozen.
-    pub despite_freeze: Option<String>,
+    pub freeze_override: Option<String>,
     /// The environment.
     pub environment: String,
 }
@@ -139,7 +139,7 @@ impl ReleaseRequest {
 
     /// Whether groups are meant that only their history can tell.
     pub fn asks_for_history(&self) -> bool {
-        let unnamed = |wanted: &Wanted| {
+        let unnamed = |wanted: &GroupVersion| {
             wanted.group.is_none() && !matches!(wanted.version, VersionRequest::Exact(_))
         };
         self.asks_for_auto() || self.versions.iter().any(unnamed)

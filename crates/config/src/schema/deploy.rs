@@ -25,8 +25,8 @@ pub struct EnvironmentConfig {
     #[serde(default)]
     pub freeze: Vec<Freeze>,
     /// How long a new backend is watched before it is confirmed.
-    #[serde(default = "default_stabilise")]
-    pub stabilise: SignedDuration,
+    #[serde(default = "default_stabilize")]
+    pub stabilize: SignedDuration,
     /// The private key; absent: the agent, then the usual files.
     pub identity: Option<Utf8PathBuf>,
     /// The file of trusted host keys; absent: `~/.ssh/known_hosts`.
@@ -59,13 +59,13 @@ pub enum HostConfig {
     /// `user@host[:port]`
     Address(String),
     /// The same with what is different there.
-    Different(DifferentHost),
+    Different(HostOverrides),
 }
 
 /// A host that differs from the others of its environment.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(deny_unknown_fields)]
-pub struct DifferentHost {
+pub struct HostOverrides {
     /// `user@host[:port]`
     pub address: String,
     /// The public port there.
@@ -90,7 +90,7 @@ impl HostConfig {
     }
 
     /// What is different there, if anything is.
-    pub fn different(&self) -> Option<&DifferentHost> {
+    pub fn different(&self) -> Option<&HostOverrides> {
         match self {
             HostConfig::Address(_) => None,
             HostConfig::Different(host) => Some(host),
@@ -145,7 +145,7 @@ pub enum OnFailure {
     Keep,
 }
 
-fn default_stabilise() -> SignedDuration {
+fn default_stabilize() -> SignedDuration {
     SignedDuration::from_secs(60)
 }
 

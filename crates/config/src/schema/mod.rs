@@ -31,7 +31,7 @@ pub use asset::AssetConfig;
 pub use build::{BuildConfig, BuildOn, Checkout};
 pub use ci::{CiConfig, CiJob};
 pub use custom_step::CustomStep;
-pub use deploy::{DifferentHost, EnvironmentConfig, HostConfig, OnFailure, Waves};
+pub use deploy::{HostOverrides, EnvironmentConfig, HostConfig, OnFailure, Waves};
 pub use freeze::Freeze;
 pub use frontend::FrontendConfig;
 pub use gates::{
@@ -40,7 +40,7 @@ pub use gates::{
 };
 pub use github::GitHubConfig;
 pub use migrate::MigrateConfig;
-pub use notify::{NotifyConfig, Occasion, WebhookConfig};
+pub use notify::{NotifyConfig, NotifyEvent, WebhookConfig};
 pub use registry::{FreshProject, RegistryConfig};
 pub use rehearsal::{PostConfig, RehearsalConfig};
 pub use release::{GroupConfig, ReleaseConfig, Versioning};

@@ -9,12 +9,12 @@ pub struct NotifyConfig {
     /// Where messages go, if anywhere.
     pub webhook: Option<WebhookConfig>,
     /// What is told; absent: everything.
-    pub on: Option<Vec<Occasion>>,
+    pub on: Option<Vec<NotifyEvent>>,
 }
 
 impl NotifyConfig {
     /// Whether an occasion is told of.
-    pub fn tells(&self, occasion: Occasion) -> bool {
+    pub fn tells(&self, occasion: NotifyEvent) -> bool {
         self.on.as_ref().is_none_or(|on| on.contains(&occasion))
     }
 }
@@ -30,7 +30,7 @@ pub struct WebhookConfig {
 /// What is worth telling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Occasion {
+pub enum NotifyEvent {
     /// A run begins.
     Started,
     /// Everything in its plan is done.

@@ -155,10 +155,10 @@ impl Service {
         self.migrate.as_ref().map_or(Ok(()), Migration::check)?;
         let revert = self.revert_after_seconds;
         refuse_unless(
-            revert > self.stabilise_seconds,
+            revert > self.stabilize_seconds,
             "revert_after_seconds",
             &revert.to_string(),
-            "it must exceed stabilise_seconds, or the host reverts what is still observed",
+            "it must exceed stabilize_seconds, or the host reverts what is still observed",
         )
     }
 }

@@ -5,7 +5,7 @@
 //! whoever accepts from it. Waiting for the new release's answer makes sure that they do
 //! not wait for long, and that a program which does not take its listener is found while
 //! the old one still accepts. Two releases of one version answer alike; there the queue
-//! alone has to do, and the stabilisation.
+//! alone has to do, and the stabilization.
 
 use std::time::{Duration, Instant};
 

@@ -1,4 +1,4 @@
-//! A service's deploy on one host: upload, start, health, switch, stabilise, confirm.
+//! A service's deploy on one host: upload, start, health, switch, stabilize, confirm.
 //!
 //! A probe looks at the host only, so a run that was killed, or resumed elsewhere, finds
 //! its place; when the host has reverted an unconfirmed switch meanwhile, Switch is
@@ -9,7 +9,7 @@ mod confirm;
 mod handover;
 mod health;
 mod migrate;
-mod stabilise;
+mod stabilize;
 mod start;
 mod switch;
 mod unit;
@@ -155,7 +155,7 @@ impl Work<'_> {
             ServiceStep::Start => start::perform(self),
             ServiceStep::Health => health::perform(self, &self.hold_and_ask()?, progress),
             ServiceStep::Switch => switch::perform(self, &self.hold_and_ask()?),
-            ServiceStep::Stabilise => stabilise::perform(self, &self.hold_and_ask()?, progress),
+            ServiceStep::Stabilize => stabilize::perform(self, &self.hold_and_ask()?, progress),
             ServiceStep::Confirm => confirm::perform(self, &self.hold_and_ask()?, progress),
         }
     }

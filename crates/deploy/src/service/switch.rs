@@ -57,7 +57,7 @@ pub(super) fn perform(work: &Work<'_>, state: &State) -> Result<String, DeployEr
             Ok(()) => format!(
                 "slot {slot} with {release} takes all that comes to port {port} from its listener"
             ),
-            // For the stabilisation to find, as with any method; nobody was told to end.
+            // For the stabilization to find, as with any method; nobody was told to end.
             Err(why) => format!("slot {slot} with {release} has the listener, but {why}"),
         },
         Method::Restart => {
@@ -71,7 +71,7 @@ pub(super) fn perform(work: &Work<'_>, state: &State) -> Result<String, DeployEr
 }
 
 /// Waits until what was started again on the public port answers there. That it does not
-/// is for the stabilisation to find.
+/// is for the stabilization to find.
 fn await_restart(work: &Work<'_>) -> Result<(), DeployError> {
     let limit = Duration::from_secs(work.settings().health_deadline_seconds);
     let began = Instant::now();

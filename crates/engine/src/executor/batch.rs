@@ -8,12 +8,12 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use stagegate_plan::model::{Account, Event, Plan, Step, StepOutcome};
+use stagegate_plan::model::{TimeBreakdown, Event, Plan, Step, StepOutcome};
 
 use crate::context::World;
 use crate::executor::schedule::Schedule;
 use crate::executor::step;
-use crate::executor::step::Effect;
+use crate::executor::step::StepContext;
 use crate::journal::{Journal, Record};
 
 /// What a step's thread says.
@@ -23,7 +23,7 @@ enum Message<'a> {
         step: &'a Step,
         result: anyhow::Result<step::Performed>,
         seconds: f64,
-        account: Account,
+        account: TimeBreakdown,
     },
 }
 
@@ -31,7 +31,7 @@ enum Message<'a> {
 type Failure = Option<(String, anyhow::Error)>;
 
 /// What writes down and tells, for the steps of one group.
-struct Desk<'a> {
+struct StepRecorder<'a> {
     journal: &'a mut Journal,
     start: Instant,
     emit: &'a mut dyn FnMut(&Event),
@@ -50,7 +50,7 @@ pub(crate) fn pass<'a>(
     emit: &mut dyn FnMut(&Event),
 ) -> anyhow::Result<Failure> {
     let (send, messages) = mpsc::channel::<Message<'a>>();
-    let mut desk = Desk {
+    let mut desk = StepRecorder {
         journal,
         start,
         emit,
@@ -92,7 +92,7 @@ pub(crate) fn pass<'a>(
     Ok(desk.failure)
 }
 
-impl Desk<'_> {
+impl StepRecorder<'_> {
     fn begin(&mut self, step: &Step) -> anyhow::Result<()> {
         self.journal.append(&Record::Started {
             at: Timestamp::now(),
@@ -113,7 +113,7 @@ impl Desk<'_> {
         step: &Step,
         result: anyhow::Result<step::Performed>,
         seconds: f64,
-        account: Account,
+        account: TimeBreakdown,
     ) -> anyhow::Result<bool> {
         match result {
             Ok(step::Performed { outcome, evidence }) => {
@@ -158,7 +158,7 @@ pub(crate) fn done_event(
     evidence: String,
     start: Instant,
     seconds: f64,
-    account: Account,
+    account: TimeBreakdown,
 ) -> Event {
     Event::StepDone {
         step: step.id.clone(),
@@ -180,7 +180,7 @@ fn one<'a>(plan: &Plan, world: &World, step: &'a Step, send: &mpsc::Sender<Messa
         // The receiver outlives every step; were it gone, nobody would listen.
         let _ = send.send(Message::Event(event));
     };
-    let mut effect = Effect::new(plan, world, step, &tell);
+    let mut effect = StepContext::new(plan, world, step, &tell);
     let result = step::perform(&mut effect, &step.action);
     let account = effect.account;
     let _ = send.send(Message::Ended {

@@ -12,7 +12,7 @@ use stagegate_plan::model::{Action, Event, Plan, RunEnd, Step};
 
 use crate::context::World;
 use crate::executor::schedule::Schedule;
-use crate::executor::{Ended, batch};
+use crate::executor::{RunOutcome, batch};
 use crate::journal::Journal;
 
 /// The step that brings back the host of a step, if the plan has one.
@@ -20,7 +20,7 @@ pub(crate) fn of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a Step> {
     let undoes = |back: &&Step| match (&step.action, &back.action) {
         (
             Action::Service { place, .. } | Action::Frontend { place, .. },
-            Action::TakeBack { place: there },
+            Action::Rollback { place: there },
         ) => there.target == place.target,
         (
             Action::Migrate {
@@ -31,7 +31,7 @@ pub(crate) fn of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a Step> {
         ) => true,
         _ => false,
     };
-    plan.way_back.iter().find(undoes)
+    plan.rollback_steps.iter().find(undoes)
 }
 
 /// Goes it, where a failed backend asks for it: on every host that this run has
@@ -39,7 +39,7 @@ pub(crate) fn of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a Step> {
 pub(crate) fn go(
     plan: &Plan,
     world: &World,
-    ended: &mut Ended,
+    ended: &mut RunOutcome,
     journal: &mut Journal,
     start: Instant,
     emit: &mut dyn FnMut(&Event),
@@ -49,11 +49,11 @@ pub(crate) fn go(
         let ours = matches!(step.action, Action::Service { .. } | Action::Migrate { .. });
         ours.then_some(step)
     });
-    if failed.is_none() || plan.way_back.len() < 2 {
+    if failed.is_none() || plan.rollback_steps.len() < 2 {
         return Ok(());
     }
     let begun: Vec<Step> = plan
-        .way_back
+        .rollback_steps
         .iter()
         .filter(|back| {
             plan.steps.iter().any(|step| {

@@ -9,18 +9,18 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use stagegate_plan::deploy::unconfirmed;
-use stagegate_plan::model::{Account, Event, Plan, Portion, RunEnd, Step, StepOutcome};
+use stagegate_plan::model::{TimeBreakdown, Event, Plan, StepFilter, RunEnd, Step, StepOutcome};
 
 use crate::context::World;
 use crate::executor::schedule::Schedule;
-use crate::executor::step::{Effect, Probe};
+use crate::executor::step::{StepContext, Probe};
 use crate::executor::{batch, rollback, step};
 use crate::journal::Journal;
 use crate::release_tree;
 use crate::steps::deploy::deploy;
 
 /// How a run ended, with the cause if it was one.
-pub struct Ended {
+pub struct RunOutcome {
     /// How.
     pub end: RunEnd,
     /// The step it ended at, and why.
@@ -34,9 +34,9 @@ pub type Confirm<'a> = &'a mut dyn FnMut(&Plan, &Step) -> bool;
 
 /// What somebody wants of a plan.
 #[derive(Clone, Copy, Debug)]
-pub struct Wish<'a> {
+pub struct RunOptions<'a> {
     /// How much of it.
-    pub portion: &'a Portion,
+    pub portion: &'a StepFilter,
     /// The command that goes on with it, for the last line.
     pub resume: &'a str,
 }
@@ -46,10 +46,10 @@ pub fn run(
     plan: &Plan,
     world: &World,
     mut journal: Journal,
-    Wish { portion, resume }: Wish<'_>,
+    RunOptions { portion, resume }: RunOptions<'_>,
     confirm: Confirm<'_>,
     emit: &mut dyn FnMut(&Event),
-) -> anyhow::Result<Ended> {
+) -> anyhow::Result<RunOutcome> {
     let start = Instant::now();
     let done_before = plan
         .steps
@@ -111,7 +111,7 @@ pub fn run(
 }
 
 /// Whether it ended in a gate or in what is prepared apart.
-fn left_no_trace(plan: &Plan, ended: &Ended) -> bool {
+fn left_no_trace(plan: &Plan, ended: &RunOutcome) -> bool {
     let Some((failed, _)) = &ended.failure else {
         return false;
     };
@@ -121,16 +121,16 @@ fn left_no_trace(plan: &Plan, ended: &Ended) -> bool {
 }
 
 fn pass(
-    (plan, portion): (&Plan, &Portion),
+    (plan, portion): (&Plan, &StepFilter),
     world: &World,
     journal: &mut Journal,
     start: Instant,
     confirm: Confirm<'_>,
     emit: &mut dyn FnMut(&Event),
-) -> anyhow::Result<Ended> {
+) -> anyhow::Result<RunOutcome> {
     let mut left = false;
     let ended = |end| {
-        Ok(Ended {
+        Ok(RunOutcome {
             end,
             failure: None,
             spreads: false,
@@ -151,7 +151,7 @@ fn pass(
                     evidence,
                     start,
                     0.0,
-                    Account::default(),
+                    TimeBreakdown::default(),
                 ));
                 done.insert(step.id.as_str());
             }
@@ -181,7 +181,7 @@ fn pass(
             } else {
                 RunEnd::Failed
             };
-            return Ok(Ended {
+            return Ok(RunOutcome {
                 spreads: end != RunEnd::Interrupted && !schedule.bore_failures(),
                 end,
                 failure: Some((step, error)),
@@ -209,7 +209,7 @@ fn settled(plan: &Plan, world: &World, step: &Step, journal: &Journal) -> Option
     if !unconfirmed && !taken_back() {
         return Some(evidence.clone());
     }
-    let mut effect = Effect::new(plan, world, step, &|_| {});
+    let mut effect = StepContext::new(plan, world, step, &|_| {});
     // A host that cannot be asked is met again, with its error, by the step itself.
     match step::probe(&mut effect, &step.action) {
         Ok(Probe::Done(evidence)) => Some(evidence),

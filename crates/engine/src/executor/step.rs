@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use camino::Utf8PathBuf;
-use stagegate_plan::model::{Account, Action, Event, Finding, Plan, Spent, Step, StepOutcome};
+use stagegate_plan::model::{TimeBreakdown, Action, Event, Finding, Plan, TimeCategory, Step, StepOutcome};
 
 use crate::context::World;
 use crate::steps::build::{asset, build};
@@ -34,26 +34,26 @@ pub(crate) struct Performed {
 }
 
 /// What a step has at hand.
-pub(crate) struct Effect<'a> {
+pub(crate) struct StepContext<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) world: &'a World,
     pub(crate) step: &'a Step,
-    pub(crate) account: Account,
+    pub(crate) account: TimeBreakdown,
     tell: &'a dyn Fn(Event),
 }
 
-impl<'a> Effect<'a> {
+impl<'a> StepContext<'a> {
     pub(crate) fn new(
         plan: &'a Plan,
         world: &'a World,
         step: &'a Step,
         tell: &'a dyn Fn(Event),
-    ) -> Effect<'a> {
-        Effect {
+    ) -> StepContext<'a> {
+        StepContext {
             plan,
             world,
             step,
-            account: Account::default(),
+            account: TimeBreakdown::default(),
             tell,
         }
     }
@@ -142,7 +142,7 @@ impl<'a> Effect<'a> {
     pub(crate) fn wait(&mut self, duration: Duration) -> anyhow::Result<()> {
         let start = Instant::now();
         let ended = self.pause(duration);
-        self.account.book(Spent::Waiting, start.elapsed());
+        self.account.book(TimeCategory::Waiting, start.elapsed());
         ended
     }
 
@@ -170,7 +170,7 @@ pub(crate) fn indent(text: &str) -> String {
 }
 
 /// Asks, acts if need be, and says what shows it.
-pub(crate) fn perform(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<Performed> {
+pub(crate) fn perform(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Result<Performed> {
     let performed = |evidence| Performed {
         outcome: StepOutcome::Performed,
         evidence,
@@ -197,7 +197,7 @@ pub(crate) fn perform(effect: &mut Effect<'_>, action: &Action) -> anyhow::Resul
     Ok(performed(evidence))
 }
 
-pub(crate) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<Probe> {
+pub(crate) fn probe(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Result<Probe> {
     match action {
         // A gate looks at what is there now, each time.
         Action::Gate(_)
@@ -207,12 +207,12 @@ pub(crate) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
         | Action::Secrets { .. }
         | Action::Msrv { .. } => Ok(Probe::Absent),
         Action::Edit { base, edits } => edit::probe(effect, base, edits),
-        Action::Seal {
+        Action::CreateCommitObject {
             parent, reference, ..
         } => create_commit::probe(effect, parent, reference),
         Action::Package { crates } => package::probe(effect, crates),
         // Building again is the only way to know that it builds.
-        Action::Prove { .. } | Action::Build { .. } | Action::Fetch { .. } => Ok(Probe::Absent),
+        Action::VerifyPackages { .. } | Action::Build { .. } | Action::Fetch { .. } => Ok(Probe::Absent),
         Action::Commit {
             branch,
             parent,
@@ -231,17 +231,17 @@ pub(crate) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
         Action::Draft { release, .. } => release::probe_draft(effect, release),
         // Assets are reconciled one by one, each looked at first.
         Action::Assets { .. } => Ok(Probe::Absent),
-        Action::Produce { name, .. } | Action::Sbom { name, .. } => asset::probe(effect, name),
+        Action::BuildAsset { name, .. } | Action::Sbom { name, .. } => asset::probe(effect, name),
         Action::Publish { package } => publish::probe(effect, package),
         // What users get is only known by getting it.
-        Action::Resolve { .. } => Ok(Probe::Absent),
-        Action::Undraft { release, .. } => release::probe_public(effect, release),
+        Action::ConsumerBuild { .. } => Ok(Probe::Absent),
+        Action::PublishGithubRelease { release, .. } => release::probe_public(effect, release),
         Action::Service { part, step, place } => deploy::probe_service(effect, *part, *step, place),
         Action::Migrate { direction, place } => deploy::probe_migration(effect, *direction, place),
         Action::Frontend { step, place } => deploy::probe_frontend(effect, *step, place),
         // The host is looked at part by part.
-        Action::TakeBack { .. } => Ok(Probe::Absent),
-        Action::Outcome { .. } => Ok(Probe::Absent),
+        Action::Rollback { .. } => Ok(Probe::Absent),
+        Action::VerifyRelease { .. } => Ok(Probe::Absent),
         Action::Yank {
             package,
             version,
@@ -266,14 +266,14 @@ pub(crate) fn probe(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<
     }
 }
 
-pub(crate) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<String> {
+pub(crate) fn act(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Result<String> {
     match action {
         Action::Gate(command) => command::command(effect, command),
         Action::Audit {
             database, ignore, ..
         } => audit::audit(effect, database.as_deref(), ignore),
         Action::Edit { base, edits } => edit::perform(effect, base, edits),
-        Action::Seal {
+        Action::CreateCommitObject {
             parent,
             message,
             identity,
@@ -282,7 +282,7 @@ pub(crate) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<St
             edits,
         } => create_commit::perform(effect, parent, message, identity, *sign, reference, edits),
         Action::Package { crates } => package::perform(effect, crates),
-        Action::Prove { crates } => verify::perform(effect, crates),
+        Action::VerifyPackages { crates } => verify::perform(effect, crates),
         Action::Fetch {
             place,
             backend,
@@ -329,7 +329,7 @@ pub(crate) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<St
             targets,
             files,
         } => assets::perform(effect, release, crates, (binaries, targets), files),
-        Action::Produce { build, file, name } => {
+        Action::BuildAsset { build, file, name } => {
             asset::perform(effect, build.as_deref(), file, name)
         }
         Action::Sbom {
@@ -340,19 +340,19 @@ pub(crate) fn act(effect: &mut Effect<'_>, action: &Action) -> anyhow::Result<St
             targets,
         } => sbom::perform(effect, name, (subject, version), packages, targets),
         Action::Publish { package } => publish::perform(effect, package),
-        Action::Resolve {
+        Action::ConsumerBuild {
             crates,
             depth,
             docs,
         } => consumer_build::perform(effect, crates, *depth, docs.as_ref()),
-        Action::Undraft { release, latest } => release::undraft(effect, release, *latest),
+        Action::PublishGithubRelease { release, latest } => release::undraft(effect, release, *latest),
         Action::Service { part, step, place } => {
             deploy::perform_service(effect, *part, *step, place)
         }
         Action::Migrate { direction, place } => deploy::migrate(effect, *direction, place),
         Action::Frontend { step, place } => deploy::perform_frontend(effect, *step, place),
-        Action::TakeBack { place } => deploy::take_back(effect, place),
-        Action::Outcome {
+        Action::Rollback { place } => deploy::take_back(effect, place),
+        Action::VerifyRelease {
             crates,
             releases,
             remote,

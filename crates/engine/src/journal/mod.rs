@@ -354,9 +354,9 @@ mod tests {
             at: Timestamp::UNIX_EPOCH,
             then: None,
             notes: Vec::new(),
-            way_back: Vec::new(),
+            rollback_steps: Vec::new(),
             host_files: Vec::new(),
-            despite_freeze: None,
+            freeze_override: None,
             steps: vec![Step::new("tag", Stage::Tag, "tag", action)],
         }
     }

@@ -88,7 +88,7 @@ fn made(plan: &Plan) -> Option<Made<'_>> {
     let mut made: Option<Made<'_>> = None;
     for step in &plan.steps {
         match (&step.action, &mut made) {
-            (Action::Seal { parent, .. }, made) => {
+            (Action::CreateCommitObject { parent, .. }, made) => {
                 *made = Some(Made {
                     base: parent,
                     branch: None,
@@ -178,7 +178,7 @@ pub fn unpack(world: &World, directory: &Utf8Path) -> anyhow::Result<Vec<String>
 /// private name is not.
 fn name_what_stands(git: &Git, plan: &Plan) -> anyhow::Result<()> {
     for step in &plan.steps {
-        if let Action::Seal {
+        if let Action::CreateCommitObject {
             parent,
             reference,
             edits,

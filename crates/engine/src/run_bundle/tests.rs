@@ -54,7 +54,7 @@ fn plan(world: &World) -> Plan {
     };
     let reference = "refs/stagegate/release-1.0.0".to_owned();
     let head = git(&world.root, &["rev-parse", "HEAD"]);
-    let seal = Action::Seal {
+    let seal = Action::CreateCommitObject {
         parent: head.clone(),
         message: "Release 1.0.0".to_owned(),
         identity: identity.clone(),
@@ -90,9 +90,9 @@ fn plan(world: &World) -> Plan {
             Step::new("commit", Stage::Commit, "commit", commit),
             Step::new("tag", Stage::Tag, "tag", tag),
         ],
-        way_back: Vec::new(),
+        rollback_steps: Vec::new(),
         host_files: Vec::new(),
-        despite_freeze: None,
+        freeze_override: None,
     }
 }
 

@@ -1,13 +1,13 @@
 //! The audit gate's database: there, or where it would come from.
 
 use stagegate_config::schema::Level;
-use stagegate_plan::facts::Found;
+use stagegate_plan::facts::SurveyResult;
 use stagegate_plan::model::Blocker;
 
 use crate::context::World;
 use crate::tools::advisory_db::default_database;
 
-pub(crate) fn look(world: &World) -> Option<Found<String>> {
+pub(crate) fn look(world: &World) -> Option<SurveyResult<String>> {
     let gate = &world.config.gates.audit;
     if gate.level == Level::Off || !world.root.join("Cargo.lock").is_file() {
         return None;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stagegate_plan::facts::{Found, GitFacts, Relation, RemoteFacts};
+use stagegate_plan::facts::{SurveyResult, GitFacts, BranchDivergence, RemoteFacts};
 use stagegate_plan::model::{Blocker, CommitIdentity, HOTFIX_BRANCH_PREFIX as HOTFIXES};
 
 use crate::context::World;
@@ -11,7 +11,7 @@ use crate::tools::git::Git;
 /// The settings that say what is signed.
 const SIGNING: &str = "^(commit|tag)\\.gpgsign$";
 
-pub(crate) fn look(world: &World) -> Found<GitFacts> {
+pub(crate) fn look(world: &World) -> SurveyResult<GitFacts> {
     let git = world.git();
     let Ok(Some(head)) = git.commit_of("HEAD") else {
         return Err(Blocker::new(
@@ -77,7 +77,7 @@ fn tags(git: &Git) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(tags)
 }
 
-fn remote(world: &World, git: &Git, head: &str, branch: &str) -> Found<RemoteFacts> {
+fn remote(world: &World, git: &Git, head: &str, branch: &str) -> SurveyResult<RemoteFacts> {
     let name = &world.config.release.remote;
     let url = git.read(["remote", "get-url", name]).map_err(|_| {
         Blocker::new(
@@ -97,11 +97,11 @@ fn remote(world: &World, git: &Git, head: &str, branch: &str) -> Found<RemoteFac
         .find(|(name, _)| *name == branch)
         .map(|(_, commit)| commit);
     let relation = match there {
-        None => Relation::Absent,
-        Some(there) if there == head => Relation::Same,
-        Some(there) if git.is_ancestor(there, head) => Relation::Ahead,
+        None => BranchDivergence::Absent,
+        Some(there) if there == head => BranchDivergence::Same,
+        Some(there) if git.is_ancestor(there, head) => BranchDivergence::Ahead,
         // The remote's commit may not even be here: either way it has more.
-        Some(_) => Relation::Behind,
+        Some(_) => BranchDivergence::Behind,
     };
     let mut tags = BTreeMap::new();
     for (name, commit) in &references {

@@ -2,12 +2,12 @@
 
 use stagegate_github::{GitHubError, Repository};
 use stagegate_manifest::Workspace;
-use stagegate_plan::facts::{Found, GitHubFacts};
+use stagegate_plan::facts::{SurveyResult, GitHubFacts};
 use stagegate_plan::model::Blocker;
 
 use crate::context::World;
 
-pub(crate) fn look(world: &World, workspace: &Workspace, tag: Option<&str>) -> Found<GitHubFacts> {
+pub(crate) fn look(world: &World, workspace: &Workspace, tag: Option<&str>) -> SurveyResult<GitHubFacts> {
     let repository = repository(world, workspace)?;
     if !world.has_github_token() {
         return Err(Blocker::new(
@@ -43,7 +43,7 @@ pub(crate) fn look(world: &World, workspace: &Workspace, tag: Option<&str>) -> F
     })
 }
 
-fn repository(world: &World, workspace: &Workspace) -> Found<Repository> {
+fn repository(world: &World, workspace: &Workspace) -> SurveyResult<Repository> {
     if let Some(repository) = &world.config.github.repository {
         return Ok(repository.clone());
     }

@@ -6,7 +6,7 @@ use stagegate_plan::facts::{HostSurvey, RunningHost};
 use stagegate_plan::model::Blocker;
 
 use crate::context::World;
-use crate::parallel::each_at_once;
+use crate::parallel::parallel_map;
 use crate::survey::Scope;
 
 /// Hosts that are asked at a time.
@@ -14,15 +14,15 @@ const AT_ONCE: usize = 16;
 
 pub(crate) fn look(world: &World, scope: &Scope) -> Vec<HostSurvey> {
     let hosts = named(world, scope.environment.as_ref());
-    each_at_once(AT_ONCE, &hosts, |(target, app)| {
+    parallel_map(AT_ONCE, &hosts, |(target, app)| {
         look_at(world, target.clone(), app)
     })
 }
 
-/// What runs where artefacts are taken from.
+/// What runs where artifacts are taken from.
 pub(crate) fn running(world: &World, scope: &Scope) -> Vec<RunningHost> {
     let hosts = named(world, scope.from.as_ref());
-    each_at_once(AT_ONCE, &hosts, |(target, app)| {
+    parallel_map(AT_ONCE, &hosts, |(target, app)| {
         let found = Host::connect(target)
             .map_err(DeployError::from)
             .and_then(|host| stagegate_deploy::status(&host, app))

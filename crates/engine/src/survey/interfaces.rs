@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use stagegate_manifest::Workspace;
-use stagegate_plan::facts::{Found, History};
+use stagegate_plan::facts::{SurveyResult, History};
 use stagegate_plan::model::Blocker;
-use stagegate_plan::version::{Group, Interface};
+use stagegate_plan::version::{Group, ApiChange};
 
 use crate::context::World;
 use crate::interrupt::Interrupt;
@@ -19,7 +19,7 @@ pub(crate) fn look(
     workspace: &Workspace,
     groups: &[Group],
     history: &BTreeMap<String, History>,
-) -> BTreeMap<String, Found<Interface>> {
+) -> BTreeMap<String, SurveyResult<ApiChange>> {
     let mut found = BTreeMap::new();
     for group in groups {
         let Some(tag) = history.get(&group.name).and_then(|h| h.since.as_ref()) else {
@@ -42,9 +42,9 @@ pub(crate) fn look(
     found
 }
 
-fn interface(world: &World, tag: &str, libraries: &[&str]) -> Found<Interface> {
+fn interface(world: &World, tag: &str, libraries: &[&str]) -> SurveyResult<ApiChange> {
     if libraries.is_empty() {
-        return Ok(Interface::Absent);
+        return Ok(ApiChange::Absent);
     }
     let cannot = |why: anyhow::Error| {
         Blocker::new(
@@ -55,7 +55,7 @@ fn interface(world: &World, tag: &str, libraries: &[&str]) -> Found<Interface> {
     // Without it cargo itself says no, as to an interface that has changed.
     let there = ["semver-checks", "--version"];
     read(world.cargo_in(&world.root).args(there)).map_err(cannot)?;
-    let passes = |kind: &str| -> Found<bool> {
+    let passes = |kind: &str| -> SurveyResult<bool> {
         let mut args = vec![
             "semver-checks",
             "--baseline-rev",
@@ -74,11 +74,11 @@ fn interface(world: &World, tag: &str, libraries: &[&str]) -> Found<Interface> {
         passed(tool).map_err(cannot)
     };
     Ok(if passes("patch")? {
-        Interface::Same
+        ApiChange::Same
     } else if passes("minor")? {
-        Interface::Grown
+        ApiChange::Grown
     } else if passes("major")? {
-        Interface::Broken
+        ApiChange::Broken
     } else {
         return Err(Blocker::new(
             format!(

@@ -25,7 +25,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use semver::Version;
 use stagegate_manifest::Workspace;
-use stagegate_plan::facts::{ChangelogFacts, Facts, Found};
+use stagegate_plan::facts::{ChangelogFacts, Facts, SurveyResult};
 use stagegate_plan::model::Blocker;
 use stagegate_plan::request::Request;
 use stagegate_plan::version::groups::groups;
@@ -211,7 +211,7 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
 fn tag_of(
     world: &World,
     wanted: Option<&(Option<String>, Version)>,
-    groups: &Found<Vec<Group>>,
+    groups: &SurveyResult<Vec<Group>>,
 ) -> Option<String> {
     let (package, version) = wanted?;
     let groups = groups.as_ref().ok()?;

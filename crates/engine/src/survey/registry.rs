@@ -3,12 +3,12 @@
 use std::collections::BTreeMap;
 
 use stagegate_manifest::Workspace;
-use stagegate_plan::facts::{Found, RegistryFacts, TokenPlaces};
+use stagegate_plan::facts::{SurveyResult, RegistryFacts, TokenPlaces};
 use stagegate_plan::model::Blocker;
 use stagegate_registry::{IndexVersion, Registry};
 
 use crate::context::World;
-use crate::parallel::each_at_once;
+use crate::parallel::parallel_map;
 
 /// Requests at a time.
 const AT_ONCE: usize = 16;
@@ -18,7 +18,7 @@ const AT_ONCE: usize = 16;
 /// (<https://crates.io/data-access>), so a large workspace is not asked for whole.
 const OWNERS_ASKED: usize = 16;
 
-pub(crate) fn look(world: &World, workspace: &Workspace) -> Found<RegistryFacts> {
+pub(crate) fn look(world: &World, workspace: &Workspace) -> SurveyResult<RegistryFacts> {
     let name = &world.config.registry.name;
     let unreachable = |e: &dyn std::fmt::Display| {
         Blocker::new(
@@ -40,7 +40,7 @@ pub(crate) fn look(world: &World, workspace: &Workspace) -> Found<RegistryFacts>
     let (answers, categories) = std::thread::scope(|threads| {
         // What is not told is no obstacle: an unknown category is only remarked upon.
         let categories = threads.spawn(|| registry.categories().ok().flatten());
-        let answers = each_at_once(AT_ONCE, &names, |name| {
+        let answers = parallel_map(AT_ONCE, &names, |name| {
             one(&registry, name, with_owners.contains(name))
         });
         (
@@ -80,7 +80,7 @@ fn one(
     Ok((versions, owners))
 }
 
-fn token(world: &World) -> Found<TokenPlaces> {
+fn token(world: &World) -> SurveyResult<TokenPlaces> {
     let name = &world.config.registry.name;
     let variable = stagegate_registry::Token::variable(name);
     match world.token_places() {

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
-use stagegate_plan::model::{CommitIdentity, Spent};
+use stagegate_plan::model::{CommitIdentity, TimeCategory};
 
 use crate::interrupt::Interrupt;
 use crate::tools::process::{Outcome, Tool, read};
@@ -25,7 +25,7 @@ impl Git {
 
     /// The command, not yet run.
     pub fn tool<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Tool {
-        Tool::new("git", &self.directory, Spent::Git)
+        Tool::new("git", &self.directory, TimeCategory::Git)
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("LC_ALL", "C")
             .args(args)

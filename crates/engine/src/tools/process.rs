@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
-use stagegate_plan::model::Spent;
+use stagegate_plan::model::TimeCategory;
 use xshell::{Cmd, Shell};
 
 use crate::interrupt::Interrupt;
@@ -24,7 +24,7 @@ pub struct Tool {
     command: Command,
     shown: String,
     /// What its time is booked on.
-    pub spent: Spent,
+    pub spent: TimeCategory,
     /// May be ended at once when somebody asks to stop.
     pub may_be_ended: bool,
 }
@@ -68,7 +68,7 @@ pub(crate) fn clean(command: &mut Command) {
 impl Tool {
     /// cargo in a directory, without what an outer cargo left behind.
     pub fn cargo(cargo: &std::path::Path, directory: &Utf8Path) -> Tool {
-        let mut tool = Tool::new(cargo.to_string_lossy().as_ref(), directory, Spent::Cargo);
+        let mut tool = Tool::new(cargo.to_string_lossy().as_ref(), directory, TimeCategory::Cargo);
         clean(&mut tool.command);
         tool.command
             .env("CARGO_TERM_COLOR", "never")
@@ -79,7 +79,7 @@ impl Tool {
     }
 
     /// A program in a directory.
-    pub fn new(program: &str, directory: &Utf8Path, spent: Spent) -> Tool {
+    pub fn new(program: &str, directory: &Utf8Path, spent: TimeCategory) -> Tool {
         // A shell only lends its directory; it runs nothing itself.
         let command: Command = match Shell::new() {
             Ok(shell) => {
@@ -100,7 +100,7 @@ impl Tool {
 
     /// A program without what an outer cargo left behind, `CARGO`, `RUSTC` and the
     /// toolchain that rustup chose for it among them: it is to choose for itself.
-    pub fn outside_cargo(program: &str, directory: &Utf8Path, spent: Spent) -> Tool {
+    pub fn outside_cargo(program: &str, directory: &Utf8Path, spent: TimeCategory) -> Tool {
         let mut tool = Tool::new(program, directory, spent);
         clean(&mut tool.command);
         for name in ["CARGO", "RUSTC", "RUSTDOC", "RUSTUP_TOOLCHAIN"] {
@@ -287,7 +287,7 @@ mod tests {
     use super::*;
 
     fn sh(script: &str) -> Tool {
-        Tool::new("sh", Utf8Path::new("/"), Spent::Command).args(["-c", script])
+        Tool::new("sh", Utf8Path::new("/"), TimeCategory::Command).args(["-c", script])
     }
 
     #[test]
@@ -295,7 +295,7 @@ mod tests {
         assert_eq!(read(sh("echo a; echo b >&2")).unwrap(), "a\n");
         let error = read(sh("echo why >&2; exit 3")).unwrap_err().to_string();
         assert!(error.contains("why") && error.contains("3"), "{error}");
-        let missing = Tool::new("no-such-program", Utf8Path::new("/"), Spent::Command);
+        let missing = Tool::new("no-such-program", Utf8Path::new("/"), TimeCategory::Command);
         assert!(
             read(missing)
                 .unwrap_err()

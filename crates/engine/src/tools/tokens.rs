@@ -50,12 +50,12 @@ pub(crate) struct TokenSource {
     directory: PathBuf,
     cargo_home: PathBuf,
     kept: Mutex<Kept>,
-    confidant: OnceLock<Confidant>,
+    confidant: OnceLock<SecretSink>,
 }
 
 /// Is told every secret that a run comes to know on its way, so that whoever shows
 /// its output can strike it out.
-pub type Confidant = Arc<dyn Fn(&str) + Send + Sync>;
+pub type SecretSink = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// What was handed out and may be handed out again.
 #[derive(Default)]
@@ -101,7 +101,7 @@ impl TokenSource {
     }
 
     /// Names who is told secrets; the first to be named is.
-    pub(crate) fn confide(&self, confidant: Confidant) {
+    pub(crate) fn confide(&self, confidant: SecretSink) {
         let _ = self.confidant.set(confidant);
     }
 

@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 
 use camino::Utf8Path;
-use stagegate_plan::facts::Found;
-use stagegate_plan::model::{Blocker, Spent};
+use stagegate_plan::facts::SurveyResult;
+use stagegate_plan::model::{Blocker, TimeCategory};
 
 use crate::context::World;
 use crate::tools::process::{Tool, read};
@@ -23,10 +23,10 @@ pub fn cargo_home() -> PathBuf {
 }
 
 /// Whether the standard library of a target is there.
-pub(crate) fn standard_library(world: &World, target: &str) -> Found<()> {
+pub(crate) fn standard_library(world: &World, target: &str) -> SurveyResult<()> {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let args = ["--print", "target-libdir", "--target", target];
-    let Ok(place) = read(Tool::new(&rustc, &world.root, Spent::Cargo).args(args)) else {
+    let Ok(place) = read(Tool::new(&rustc, &world.root, TimeCategory::Cargo).args(args)) else {
         return Err(Blocker::new(
             format!("rustc knows no target {target}"),
             "correct `targets` under [release] in stagegate.toml; `rustc --print target-list` has all of them",

@@ -89,7 +89,7 @@ impl Bench {
             require_env: vec!["DATABASE_URL".into(), "SECRET".into()],
             health_passes: 2,
             health_deadline_seconds: 20,
-            stabilise_seconds: 1,
+            stabilize_seconds: 1,
             revert_after_seconds: 120,
             drain_seconds: 30,
             keep_releases: 2,
@@ -218,8 +218,8 @@ impl Bench {
             }
             perform_service(part, *step, &host, deploy, artifact, &mut |_| {})?;
             // Start and what follows it are seen on the host; a health check leaves no trace
-            // there, and a stabilisation none until it is confirmed.
-            if !matches!(step, ServiceStep::Health | ServiceStep::Stabilise) {
+            // there, and a stabilization none until it is confirmed.
+            if !matches!(step, ServiceStep::Health | ServiceStep::Stabilize) {
                 let probe = probe_service(part, *step, &host, deploy, artifact)?;
                 assert!(matches!(probe, Probe::Done(_)), "{step:?}: {probe:?}");
             }

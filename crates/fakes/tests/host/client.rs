@@ -13,10 +13,10 @@ use rustix::process::{Pid, Signal, kill_process};
 use stagegate_config::stage::Stage;
 use stagegate_deploy::{Artifact, Deploy, Part, ServiceStep};
 use stagegate_engine::context::World;
-use stagegate_engine::executor::{Wish, run};
+use stagegate_engine::executor::{RunOptions, run};
 use stagegate_engine::interrupt::Interrupt;
 use stagegate_engine::journal::Journal;
-use stagegate_plan::model::{Action, Event, Place, Plan, Portion, RunEnd, Step};
+use stagegate_plan::model::{Action, Event, Place, Plan, StepFilter, RunEnd, Step};
 
 use super::bench::{Bench, VERSION, eventually};
 
@@ -50,8 +50,8 @@ pub(crate) fn main(checkout: &str) -> ExitCode {
     let plan = std::fs::read_to_string(checkout.join("plan.json")).unwrap();
     let plan: Plan = serde_json::from_str(&plan).unwrap();
     let journal = Journal::begin(&world.state, &plan, None).unwrap();
-    let wish = Wish {
-        portion: &Portion::Whole,
+    let wish = RunOptions {
+        portion: &StepFilter::Whole,
         resume: "the test",
     };
     // Whoever listened may have heard enough.
@@ -242,8 +242,8 @@ fn plan(part: Part, deploy: &Deploy) -> Plan {
         then: None,
         notes: Vec::new(),
         steps: ServiceStep::ALL.map(step).into(),
-        way_back: Vec::new(),
+        rollback_steps: Vec::new(),
         host_files: Vec::new(),
-        despite_freeze: None,
+        freeze_override: None,
     }
 }

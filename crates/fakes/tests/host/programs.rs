@@ -42,7 +42,7 @@ fn went_back(bench: &Bench, outcome: Result<(), DeployError>) {
 fn a_program_that_crashes_after_a_while_rolls_back() {
     let mut bench = Bench::new(Vec::new());
     bench.deploy_backend(FIRST);
-    bench.backend().stabilise_seconds = 60;
+    bench.backend().stabilize_seconds = 60;
     let program = guestbook_and(&bench, "sleep 5\nkill -KILL $!\nexit 1");
     let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&program), &ServiceStep::ALL);
     went_back(&bench, outcome);
@@ -52,7 +52,7 @@ fn a_program_that_crashes_after_a_while_rolls_back() {
 fn a_program_that_leaks_memory_rolls_back() {
     let mut bench = Bench::new(Vec::new());
     bench.deploy_backend(FIRST);
-    bench.backend().stabilise_seconds = 60;
+    bench.backend().stabilize_seconds = 60;
     let leak = "ulimit -v 300000\n\
         perl -e 'sleep 4; for (;;) { push @all, \"x\" x 10_000_000; select undef, undef, undef, 0.05 }'\n\
         exit 1";
@@ -66,7 +66,7 @@ fn a_program_over_its_memory_limit_rolls_back() {
     let mut bench = Bench::new(Vec::new());
     bench.backend().limits.memory = Some("200M".into());
     bench.deploy_backend(FIRST);
-    bench.backend().stabilise_seconds = 60;
+    bench.backend().stabilize_seconds = 60;
     let leak = "perl -e 'sleep 4; for (1 .. 60) { push @all, \"x\" x 10_000_000; select undef, undef, undef, 0.05 } sleep 1000'\n\
         exit 1";
     let program = guestbook_and(&bench, leak);

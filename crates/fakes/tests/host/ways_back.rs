@@ -14,7 +14,7 @@ use super::bench::{Bench, FIRST, SECOND, eventually};
 use super::faults::{UNTIL_SWITCH, check_settled, rolled_back};
 
 pub(crate) const SCENARIOS: &[super::Scenario] = &[
-    ("a_crash_while_stabilising_rolls_back", || {
+    ("a_crash_while_stabilizing_rolls_back", || {
         crash(&mut Bench::new(Vec::new()))
     }),
     ("a_lost_client_is_reverted_by_the_host", || {
@@ -39,7 +39,7 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
 
 pub(crate) fn crash(bench: &mut Bench) {
     bench.deploy_backend(FIRST);
-    bench.backend().stabilise_seconds = 60;
+    bench.backend().stabilize_seconds = 60;
     let after = Duration::from_millis(500);
     bench
         .host

@@ -15,7 +15,7 @@ use stagegate_config::stage::Stage;
 use stagegate_deploy::{App, Part as HostPart, Target};
 
 use crate::deploy::waves::Deploy;
-use crate::facts::{Facts, GitFacts, Relation};
+use crate::facts::{Facts, GitFacts, BranchDivergence};
 use crate::model::{Action, Blocker, Place, Plan, Step};
 use crate::preflight::checks;
 use crate::preflight::freeze::frozen;
@@ -79,7 +79,7 @@ pub fn steps_of_release(
         .ok()?;
     frozen(
         (&wanted.environment, environment),
-        wanted.despite_freeze.as_deref(),
+        wanted.freeze_override.as_deref(),
         plan,
         blockers,
     );
@@ -176,9 +176,9 @@ pub(crate) fn empty_plan(
         then: None,
         notes: Vec::new(),
         steps: Vec::new(),
-        way_back: Vec::new(),
+        rollback_steps: Vec::new(),
         host_files: Vec::new(),
-        despite_freeze: None,
+        freeze_override: None,
     }
 }
 
@@ -240,7 +240,7 @@ pub(crate) fn plan(
     }
     frozen(
         (&wanted.environment, environment),
-        wanted.despite_freeze.as_deref(),
+        wanted.freeze_override.as_deref(),
         &mut plan,
         blockers,
     );
@@ -297,7 +297,7 @@ fn build_here(app: &AppConfig, part: Part, version: &Version, revision: &str) ->
 fn not_there_yet(app: &AppConfig, git: &GitFacts, config: &Config) -> Option<Blocker> {
     let backend = app.backend.as_ref()?;
     let remote = git.remote.as_ref().ok()?;
-    let there = matches!(remote.relation, Relation::Same | Relation::Behind);
+    let there = matches!(remote.relation, BranchDivergence::Same | BranchDivergence::Behind);
     if there || !backend.build.fetches_remote() {
         return None;
     }
@@ -326,7 +326,7 @@ pub fn look(
         .filter(|_| part.frontend());
     let here = config.deploy.get(environment).and_then(|e| e.url.clone());
     let url = frontend.and_then(|f| here.or_else(|| f.url.clone()));
-    let action = Action::Outcome {
+    let action = Action::VerifyRelease {
         crates: Vec::new(),
         releases: Vec::new(),
         remote: String::new(),

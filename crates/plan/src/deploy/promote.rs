@@ -1,4 +1,4 @@
-//! Promotion: another environment's very artefacts, not the same sources built again.
+//! Promotion: another environment's very artifacts, not the same sources built again.
 
 use semver::Version;
 use stagegate_config::resolve;
@@ -9,7 +9,7 @@ use crate::facts::{Facts, RunningHost};
 use crate::model::{Action, Blocker, Place, Step};
 use crate::request::{DeployRequest, Part};
 
-/// The host that artefacts are taken from, and the release that all hosts there run.
+/// The host that artifacts are taken from, and the release that all hosts there run.
 pub fn of(
     facts: &Facts,
     config: &Config,

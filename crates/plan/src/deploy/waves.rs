@@ -33,17 +33,17 @@ const SERVICE: [(ServiceStep, Stage, &str); 6] = [
     ),
     (
         ServiceStep::Switch,
-        Stage::Stabilise,
+        Stage::Stabilize,
         "arm the dead man's switch, and switch users over on",
     ),
     (
-        ServiceStep::Stabilise,
-        Stage::Stabilise,
+        ServiceStep::Stabilize,
+        Stage::Stabilize,
         "watch the new release on",
     ),
     (
         ServiceStep::Confirm,
-        Stage::Stabilise,
+        Stage::Stabilize,
         "confirm, disarm and drain the old slot on",
     ),
 ];
@@ -91,7 +91,7 @@ impl Deploy<'_> {
             step.bears = self.environment.waves.max_failures;
         }
         if self.built && self.environment.on_failure == OnFailure::RollBack {
-            self.way_back(plan);
+            self.rollback_steps(plan);
         }
     }
 
@@ -306,26 +306,26 @@ impl Deploy<'_> {
         needed.unwrap_or_default()
     }
 
-    fn way_back(&self, plan: &mut Plan) {
+    fn rollback_steps(&self, plan: &mut Plan) {
         for host in 0..self.hosts.len() {
             let place = self.place(host);
             let title = format!("bring back what ran before on {}", place.target);
             let id = format!("back@{}", self.label(host));
-            let mut step = Step::new(id, Stage::Stabilise, title, Action::TakeBack { place });
+            let mut step = Step::new(id, Stage::Stabilize, title, Action::Rollback { place });
             step.beside = host > 0;
             step.bears = self.hosts.len();
-            plan.way_back.push(step);
+            plan.rollback_steps.push(step);
         }
         let with = self.all(|app| app.backend.is_some());
         if let Some(host) = self.migrates(&with) {
-            let needs: Vec<String> = plan.way_back.iter().map(|step| step.id.clone()).collect();
+            let needs: Vec<String> = plan.rollback_steps.iter().map(|step| step.id.clone()).collect();
             let place = self.place(host);
             match undo_of(&place.app) {
                 true => {
                     let mut step = take_data_back(format!("back.data@{}", self.label(host)), place);
                     step.beside = true;
                     step.needs = needs;
-                    plan.way_back.push(step);
+                    plan.rollback_steps.push(step);
                 }
                 false => plan.notes.push(
                     "the migration has no `undo`: data that were migrated stay so, whatever is rolled back"
@@ -368,7 +368,7 @@ pub fn take_data_back(id: String, place: Place) -> Step {
         direction: Direction::Back,
         place,
     };
-    Step::new(id, Stage::Stabilise, title, action)
+    Step::new(id, Stage::Stabilize, title, action)
 }
 
 fn name_of(step: &impl std::fmt::Debug) -> String {

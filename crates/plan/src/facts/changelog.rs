@@ -2,7 +2,7 @@
 
 use camino::Utf8PathBuf;
 
-use crate::facts::Found;
+use crate::facts::SurveyResult;
 
 /// A changelog.
 #[derive(Clone, Debug, PartialEq)]
@@ -10,5 +10,5 @@ pub struct ChangelogFacts {
     /// The file, relative to the root, with links followed.
     pub file: Utf8PathBuf,
     /// What is in it.
-    pub text: Found<String>,
+    pub text: SurveyResult<String>,
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stagegate_config::schema::Config;
 
-use crate::facts::Found;
+use crate::facts::SurveyResult;
 use crate::model::{Blocker, CommitIdentity};
 
 /// The git checkout.
@@ -25,7 +25,7 @@ pub struct GitFacts {
     /// Tags here, and the commits they mean.
     pub tags: BTreeMap<String, String>,
     /// The remote.
-    pub remote: Found<RemoteFacts>,
+    pub remote: SurveyResult<RemoteFacts>,
 }
 
 impl GitFacts {
@@ -33,7 +33,7 @@ impl GitFacts {
     ///
     /// # Errors
     /// The tag is not in this checkout.
-    pub fn tagged(&self, tag: &str, config: &Config) -> Found<&String> {
+    pub fn tagged(&self, tag: &str, config: &Config) -> SurveyResult<&String> {
         self.tags.get(tag).ok_or_else(|| {
             Blocker::new(
                 format!("there is no tag {tag} in this checkout"),
@@ -60,7 +60,7 @@ pub struct RemoteFacts {
     /// Its address.
     pub url: String,
     /// Where its branch stands, relative to ours.
-    pub relation: Relation,
+    pub relation: BranchDivergence,
     /// Tags there, and the commits they mean.
     pub tags: BTreeMap<String, String>,
     /// Branches of release pull requests there, and their commits.
@@ -69,7 +69,7 @@ pub struct RemoteFacts {
 
 /// How a remote's branch stands to ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Relation {
+pub enum BranchDivergence {
     /// The same commit.
     Same,
     /// Ours has more.

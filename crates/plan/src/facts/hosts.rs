@@ -2,7 +2,7 @@
 
 use stagegate_deploy::{KnownGood, Target};
 
-use crate::facts::Found;
+use crate::facts::SurveyResult;
 
 /// A host, and what runs there.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub struct RunningHost {
     /// The app as it has it.
     pub app: stagegate_deploy::App,
     /// What runs.
-    pub found: Found<stagegate_deploy::HostStatus>,
+    pub found: SurveyResult<stagegate_deploy::HostStatus>,
 }
 
 /// One host.
@@ -21,7 +21,7 @@ pub struct HostSurvey {
     /// Its address.
     pub target: Target,
     /// What it is like.
-    pub found: Found<stagegate_deploy::HostFacts>,
+    pub found: SurveyResult<stagegate_deploy::HostFacts>,
     /// The pair that it is known to run well, and the one before it.
     pub known: KnownGood,
 }

@@ -9,7 +9,7 @@ mod registry;
 mod token_places;
 
 pub use changelog::ChangelogFacts;
-pub use git::{GitFacts, Relation, RemoteFacts};
+pub use git::{GitFacts, BranchDivergence, RemoteFacts};
 pub use github::GitHubFacts;
 pub use history::{CommitFacts, History};
 pub use hosts::{HostSurvey, RunningHost};
@@ -24,10 +24,10 @@ use stagegate_config::schema::Config;
 use stagegate_manifest::Workspace;
 
 use crate::model::Blocker;
-use crate::version::{Group, Interface};
+use crate::version::{Group, ApiChange};
 
 /// Something the survey looked for: found, or the reason why it could not look.
-pub type Found<T> = Result<T, Blocker>;
+pub type SurveyResult<T> = Result<T, Blocker>;
 
 /// What the survey found.
 #[derive(Clone, Debug)]
@@ -41,26 +41,26 @@ pub struct Facts {
     /// Manifests and lockfile, relative to the root.
     pub files: BTreeMap<Utf8PathBuf, Vec<u8>>,
     /// The packages that move together.
-    pub groups: Found<Vec<Group>>,
+    pub groups: SurveyResult<Vec<Group>>,
     /// Every changelog that there is, by the name its group knows it under.
     pub changelogs: BTreeMap<Utf8PathBuf, ChangelogFacts>,
     /// What happened since each group's last release, where that was asked for.
     pub history: BTreeMap<String, History>,
     /// How each group's public interface changed since then, where that was asked for.
-    pub interfaces: BTreeMap<String, Found<Interface>>,
+    pub interfaces: BTreeMap<String, SurveyResult<ApiChange>>,
     /// The git checkout.
-    pub git: Found<GitFacts>,
+    pub git: SurveyResult<GitFacts>,
     /// Programs and their versions.
     pub tools: Vec<ToolFacts>,
     /// Whether the standard libraries of the release's targets are installed, if they are
     /// built for here.
-    pub targets: BTreeMap<String, Found<()>>,
+    pub targets: BTreeMap<String, SurveyResult<()>>,
     /// The audit gate's database.
-    pub advisories: Option<Found<String>>,
+    pub advisories: Option<SurveyResult<String>>,
     /// The registry; `None` where nothing is to be published.
-    pub registry: Option<Found<RegistryFacts>>,
+    pub registry: Option<SurveyResult<RegistryFacts>>,
     /// GitHub; `None` where there is no release to make.
-    pub github: Option<Found<GitHubFacts>>,
+    pub github: Option<SurveyResult<GitHubFacts>>,
     /// Bytes of tracked files by package: more than its package will have.
     pub sizes: BTreeMap<String, u64>,
     /// The hosts of the environment.
@@ -75,7 +75,7 @@ pub struct ToolFacts {
     /// Its name.
     pub name: &'static str,
     /// What it says of itself, or why it cannot be used.
-    pub version: Found<String>,
+    pub version: SurveyResult<String>,
 }
 
 impl Facts {
@@ -89,7 +89,7 @@ impl Facts {
     ///
     /// # Errors
     /// What is wrong with the groups, or a package that is in none of them.
-    pub fn group_of(&self, package: Option<&str>, config: &Config) -> Found<&Group> {
+    pub fn group_of(&self, package: Option<&str>, config: &Config) -> SurveyResult<&Group> {
         let groups = self.groups.as_ref().map_err(Clone::clone)?;
         let found = match package {
             Some(package) => groups.iter().find(|group| group.has(package)),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use stagegate_registry::IndexVersion;
 
-use crate::facts::{Found, TokenPlaces};
+use crate::facts::{SurveyResult, TokenPlaces};
 
 /// The registry.
 #[derive(Clone, Debug)]
@@ -12,7 +12,7 @@ pub struct RegistryFacts {
     /// Its name.
     pub name: String,
     /// Where its token would come from.
-    pub token: Found<TokenPlaces>,
+    pub token: SurveyResult<TokenPlaces>,
     /// Every publishable crate's versions there.
     pub versions: BTreeMap<String, Vec<IndexVersion>>,
     /// Who may publish each crate that is there, or why that is not known; of a

@@ -38,7 +38,7 @@ pub enum Action {
         edits: Vec<FileEdit>,
     },
     /// Makes the release commit, on no branch yet, under a private reference.
-    Seal {
+    CreateCommitObject {
         /// The commit it follows.
         parent: String,
         /// Its message.
@@ -58,7 +58,7 @@ pub enum Action {
         crates: Vec<String>,
     },
     /// Builds the packaged set as a user's cargo would see it, once.
-    Prove {
+    VerifyPackages {
         /// Names, dependencies first.
         crates: Vec<String>,
     },
@@ -85,7 +85,7 @@ pub enum Action {
     },
     /// Keeps a file of the release tree for the GitHub release, made first by a
     /// command if there is one.
-    Produce {
+    BuildAsset {
         /// Program and arguments.
         build: Option<Vec<String>>,
         /// The file, relative to the tree.
@@ -186,7 +186,7 @@ pub enum Action {
     /// Opens a pull request, or brings one up to date.
     Propose(Proposal),
     /// Takes the published versions into a fresh project, as a user would.
-    Resolve {
+    ConsumerBuild {
         /// What was published.
         crates: Vec<PublishedCrate>,
         /// How far.
@@ -195,7 +195,7 @@ pub enum Action {
         docs: Option<Url>,
     },
     /// Makes the GitHub release public.
-    Undraft {
+    PublishGithubRelease {
         /// Which release.
         release: ReleaseRef,
         /// Becomes the latest one.
@@ -226,7 +226,7 @@ pub enum Action {
         place: Place,
     },
     /// Asks registry, GitHub, remote and hosts what users now see.
-    Outcome {
+    VerifyRelease {
         /// Crates that must be in the index with the bytes we packaged.
         crates: Vec<String>,
         /// The releases that must be public.
@@ -284,7 +284,7 @@ pub enum Action {
         reference: String,
     },
     /// Brings back what ran on a host before this run, if this run changed it.
-    TakeBack {
+    Rollback {
         /// What this run brought there.
         place: Place,
     },

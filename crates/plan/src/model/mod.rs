@@ -22,5 +22,5 @@ pub use event::{Event, Finding, RunEnd, StepOutcome};
 pub use host_file::HostFile;
 pub use plan::Plan;
 pub use step::Step;
-pub use step_filter::Portion;
-pub use time_breakdown::{Account, Spent};
+pub use step_filter::StepFilter;
+pub use time_breakdown::{TimeBreakdown, TimeCategory};

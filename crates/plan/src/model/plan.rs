@@ -41,14 +41,14 @@ pub struct Plan {
     /// What is done when a deploy fails on some host, to have all of them run
     /// what they ran before.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub way_back: Vec<Step>,
+    pub rollback_steps: Vec<Step>,
     /// Files beside the release that a deploy writes on hosts: what is new there, or
     /// changed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub host_files: Vec<HostFile>,
     /// Why it is done although deploys are frozen, where they are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub despite_freeze: Option<String>,
+    pub freeze_override: Option<String>,
 }
 
 impl Plan {
@@ -135,15 +135,15 @@ mod shape {
             at: Timestamp::UNIX_EPOCH,
             then: None,
             notes: Vec::new(),
-            way_back: Vec::new(),
+            rollback_steps: Vec::new(),
             host_files: Vec::new(),
-            despite_freeze: None,
+            freeze_override: None,
             steps: vec![
                 step("fmt", Stage::Fmt),
                 step("audit", Stage::Audit).beside(),
                 step("tag", Stage::Tag),
                 step("one", Stage::Draft),
-                step("two", Stage::Undraft),
+                step("two", Stage::PublishGithubRelease),
             ],
         }
     }

@@ -9,7 +9,7 @@ use crate::model::Step;
 
 /// How much of a plan one run obeys.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Portion {
+pub enum StepFilter {
     /// All that is not done yet.
     #[default]
     Whole,
@@ -22,28 +22,28 @@ pub enum Portion {
     Only(String),
 }
 
-impl Portion {
+impl StepFilter {
     /// Whether a step belongs to it.
     pub fn has(&self, step: &Step) -> bool {
         match self {
-            Portion::Whole => true,
-            Portion::Plan => false,
-            Portion::Until(stage) => step.stage <= *stage,
-            Portion::Only(id) => step.id == *id,
+            StepFilter::Whole => true,
+            StepFilter::Plan => false,
+            StepFilter::Until(stage) => step.stage <= *stage,
+            StepFilter::Only(id) => step.id == *id,
         }
     }
 }
 
-impl FromStr for Portion {
+impl FromStr for StepFilter {
     type Err = String;
 
     /// `plan`, or a stage's name.
-    fn from_str(text: &str) -> Result<Portion, String> {
+    fn from_str(text: &str) -> Result<StepFilter, String> {
         match text {
-            "plan" => Ok(Portion::Plan),
+            "plan" => Ok(StepFilter::Plan),
             stage => stage
                 .parse()
-                .map(Portion::Until)
+                .map(StepFilter::Until)
                 .map_err(|e: String| format!("{e}; or write `plan`")),
         }
     }

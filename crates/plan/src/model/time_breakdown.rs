@@ -6,20 +6,20 @@ use serde::{Deserialize, Serialize};
 
 /// Seconds by cause. What is left of the wall time is stagegate's own.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
-pub struct Account {
+pub struct TimeBreakdown {
     /// In cargo and what it starts.
     pub cargo: f64,
     /// In git.
     pub git: f64,
     /// In a team's own commands.
     pub commands: f64,
-    /// Waiting because it was asked for: a registry's index, a stabilisation.
+    /// Waiting because it was asked for: a registry's index, a stabilization.
     pub waiting: f64,
 }
 
 /// What a stretch of time was spent on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Spent {
+pub enum TimeCategory {
     /// cargo
     Cargo,
     /// git
@@ -30,20 +30,20 @@ pub enum Spent {
     Waiting,
 }
 
-impl Account {
+impl TimeBreakdown {
     /// Books a duration.
-    pub fn book(&mut self, on: Spent, duration: Duration) {
+    pub fn book(&mut self, on: TimeCategory, duration: Duration) {
         let seconds = duration.as_secs_f64();
         match on {
-            Spent::Cargo => self.cargo += seconds,
-            Spent::Git => self.git += seconds,
-            Spent::Command => self.commands += seconds,
-            Spent::Waiting => self.waiting += seconds,
+            TimeCategory::Cargo => self.cargo += seconds,
+            TimeCategory::Git => self.git += seconds,
+            TimeCategory::Command => self.commands += seconds,
+            TimeCategory::Waiting => self.waiting += seconds,
         }
     }
 
     /// Books what passes while `work` runs.
-    pub fn during<T>(&mut self, on: Spent, work: impl FnOnce() -> T) -> T {
+    pub fn during<T>(&mut self, on: TimeCategory, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let result = work();
         self.book(on, start.elapsed());
@@ -56,7 +56,7 @@ impl Account {
     }
 
     /// Adds another account.
-    pub fn add(&mut self, other: &Account) {
+    pub fn add(&mut self, other: &TimeBreakdown) {
         self.cargo += other.cargo;
         self.git += other.git;
         self.commands += other.commands;

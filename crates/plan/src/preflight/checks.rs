@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use stagegate_config::schema::Config;
 
-use crate::facts::{Facts, Found, GitFacts, RegistryFacts, Relation};
+use crate::facts::{Facts, SurveyResult, GitFacts, RegistryFacts, BranchDivergence};
 use crate::model::{Blocker, HOTFIX_BRANCH_PREFIX as HOTFIXES};
 
 /// A precondition.
@@ -14,10 +14,10 @@ pub struct Check {
     /// What it is about, in a word or two.
     pub about: String,
     /// How it stands, or what is in the way.
-    pub outcome: Found<String>,
+    pub outcome: SurveyResult<String>,
 }
 
-fn check(about: impl Into<String>, outcome: Found<String>) -> Check {
+fn check(about: impl Into<String>, outcome: SurveyResult<String>) -> Check {
     Check {
         about: about.into(),
         outcome,
@@ -130,7 +130,7 @@ fn owners(registry: &RegistryFacts) -> Option<Check> {
     Some(check("registry owners", Ok(format!("{text}{rest}"))))
 }
 
-fn changelog(path: &camino::Utf8Path, text: &Found<String>) -> Found<String> {
+fn changelog(path: &camino::Utf8Path, text: &SurveyResult<String>) -> SurveyResult<String> {
     let text = text.as_ref().map_err(Clone::clone)?;
     let parsed = stagegate_changelog::Changelog::parse(text);
     let changelog =
@@ -184,7 +184,7 @@ pub fn dirty(paths: &[String]) -> Blocker {
     )
 }
 
-fn branch(git: &GitFacts, config: &Config) -> Found<String> {
+fn branch(git: &GitFacts, config: &Config) -> SurveyResult<String> {
     let wanted = &config.release.branch;
     match &git.branch {
         Some(branch) if branch == wanted || branch.starts_with(HOTFIXES) => Ok(branch.clone()),
@@ -199,14 +199,14 @@ fn branch(git: &GitFacts, config: &Config) -> Found<String> {
     }
 }
 
-fn remote(git: &GitFacts, config: &Config) -> Found<String> {
+fn remote(git: &GitFacts, config: &Config) -> SurveyResult<String> {
     let remote = git.remote.as_ref().map_err(Clone::clone)?;
     let (name, branch) = (&config.release.remote, git.release_branch(config));
     match remote.relation {
-        Relation::Same => Ok(format!("{branch} is where {name} has it")),
-        Relation::Ahead => Ok(format!("{branch} is ahead of {name}")),
-        Relation::Absent => Ok(format!("{name} has no {branch} yet")),
-        Relation::Behind => Err(Blocker::new(
+        BranchDivergence::Same => Ok(format!("{branch} is where {name} has it")),
+        BranchDivergence::Ahead => Ok(format!("{branch} is ahead of {name}")),
+        BranchDivergence::Absent => Ok(format!("{name} has no {branch} yet")),
+        BranchDivergence::Behind => Err(Blocker::new(
             format!("{name} has commits on {branch} that are not here"),
             format!(
                 "`git pull --ff-only {name} {branch}`, see that it is still what you want to release, and try again"

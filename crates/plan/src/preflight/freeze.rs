@@ -22,13 +22,13 @@ pub fn frozen(
     match despite {
         None => blockers.push(Blocker::new(
             format!("deploys to {name} are frozen until {until} (`{window}`)"),
-            "wait, or pass `--despite-freeze WHY`, which the hosts' records then say",
+            "wait, or pass `--override-freeze WHY`, which the hosts' records then say",
         )),
         Some(why) => {
             plan.notes.push(format!(
                 "deploys to {name} are frozen until {until}; it is done all the same: {why}"
             ));
-            plan.despite_freeze = Some(why.to_owned());
+            plan.freeze_override = Some(why.to_owned());
         }
     }
 }

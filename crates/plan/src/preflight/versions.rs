@@ -5,10 +5,10 @@ use stagegate_registry::IndexVersion;
 
 use crate::facts::Facts;
 use crate::model::Blocker;
-use crate::version::Move;
+use crate::version::VersionBump;
 
 /// The version itself.
-pub fn version(facts: &Facts, one: &Move<'_>, tagged: bool, blockers: &mut Vec<Blocker>) {
+pub fn version(facts: &Facts, one: &VersionBump<'_>, tagged: bool, blockers: &mut Vec<Blocker>) {
     let (tag, version, current) = (one.tag(), &one.to, &one.group.version);
     if version < current {
         blockers.push(Blocker::new(

@@ -4,12 +4,12 @@
 use git_conventional::{Commit, Type};
 
 use crate::facts::History;
-use crate::version::{Group, Kind};
+use crate::version::{Group, BumpKind};
 
 /// The highest kind that any commit calls for, and the commit that does. A
 /// commit that does not follow the specification counts as a fix: something
 /// changed. Below 1.0.0 a kind less, as cargo reads such versions.
-pub fn call_for(group: &Group, history: &History) -> Option<(Kind, String)> {
+pub fn call_for(group: &Group, history: &History) -> Option<(BumpKind, String)> {
     let (kind, commit) = history
         .commits
         .iter()
@@ -22,21 +22,21 @@ pub fn call_for(group: &Group, history: &History) -> Option<(Kind, String)> {
 }
 
 /// What one message calls for; nothing for work that users do not see.
-fn kind_of(message: &str) -> Option<Kind> {
+fn kind_of(message: &str) -> Option<BumpKind> {
     let Ok(commit) = Commit::parse(message) else {
-        return Some(Kind::Patch);
+        return Some(BumpKind::Patch);
     };
     if commit.breaking() {
-        return Some(Kind::Major);
+        return Some(BumpKind::Major);
     }
     let unseen = [Type::DOCS, Type::STYLE, Type::TEST, Type::CHORE];
     let kind = commit.type_();
     if kind == Type::FEAT {
-        Some(Kind::Minor)
+        Some(BumpKind::Minor)
     } else if unseen.contains(&kind) || matches!(kind.as_str(), "ci" | "build") {
         None
     } else {
-        Some(Kind::Patch)
+        Some(BumpKind::Patch)
     }
 }
 
@@ -47,17 +47,17 @@ mod tests {
     #[test]
     fn what_a_message_calls_for() {
         let check =
-            |message: &str, want: Option<Kind>| assert_eq!(kind_of(message), want, "{message}");
-        check("feat: read BOMs", Some(Kind::Minor));
-        check("fix(parser): do not panic", Some(Kind::Patch));
-        check("feat!: drop the old format", Some(Kind::Major));
+            |message: &str, want: Option<BumpKind>| assert_eq!(kind_of(message), want, "{message}");
+        check("feat: read BOMs", Some(BumpKind::Minor));
+        check("fix(parser): do not panic", Some(BumpKind::Patch));
+        check("feat!: drop the old format", Some(BumpKind::Major));
         check(
             "fix: x\n\nBREAKING CHANGE: callers must await",
-            Some(Kind::Major),
+            Some(BumpKind::Major),
         );
         check("docs: say more", None);
         check("ci: cache", None);
-        check("Mend the parser", Some(Kind::Patch));
-        check("refactor: one file less", Some(Kind::Patch));
+        check("Mend the parser", Some(BumpKind::Patch));
+        check("refactor: one file less", Some(BumpKind::Patch));
     }
 }

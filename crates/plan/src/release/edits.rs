@@ -9,7 +9,7 @@ use stagegate_manifest::{FileEdit, bump};
 use crate::facts::{ChangelogFacts, Facts};
 use crate::model::Blocker;
 use crate::request::ReleaseRequest;
-use crate::version::Move;
+use crate::version::VersionBump;
 
 /// Manifests and lockfile, and the changelogs apart from them.
 pub struct Edits {
@@ -24,7 +24,7 @@ pub struct Edits {
 pub(crate) fn edits(
     facts: &Facts,
     wanted: &ReleaseRequest,
-    moves: &[Move<'_>],
+    moves: &[VersionBump<'_>],
     blockers: &mut Vec<Blocker>,
 ) -> Edits {
     let mut edits = Edits {
@@ -47,7 +47,7 @@ pub(crate) fn edits(
 
 pub(crate) fn manifests(
     facts: &Facts,
-    moves: &[Move<'_>],
+    moves: &[VersionBump<'_>],
     blockers: &mut Vec<Blocker>,
 ) -> Vec<FileEdit> {
     let mut to = BTreeMap::new();
@@ -85,7 +85,7 @@ pub(crate) fn manifests(
 /// borrows what is gathered for the release.
 fn changelogs(
     facts: &Facts,
-    one: &Move<'_>,
+    one: &VersionBump<'_>,
     promoted: &mut BTreeMap<camino::Utf8PathBuf, FileEdit>,
     blockers: &mut Vec<Blocker>,
 ) -> String {
@@ -152,7 +152,7 @@ fn said_of(facts: &Facts, found: &ChangelogFacts) -> String {
 
 fn promote(
     facts: &Facts,
-    one: &Move<'_>,
+    one: &VersionBump<'_>,
     text: &str,
 ) -> Result<(Option<String>, String), ChangelogError> {
     let changelog = Changelog::parse(text)?;

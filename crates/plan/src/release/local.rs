@@ -9,7 +9,7 @@ use crate::model::{Action, Binary, CommitIdentity, Plan, Step};
 use crate::release::edits::Edits;
 use crate::release::{Release, spoken};
 use crate::request::Part;
-use crate::version::{Move, WORKSPACE};
+use crate::version::{VersionBump, WORKSPACE};
 
 impl Release<'_> {
     pub(crate) fn local(&self, plan: &mut Plan, edits: Edits) -> Option<()> {
@@ -19,7 +19,7 @@ impl Release<'_> {
         let mut all = edits.bump.clone();
         all.extend(edits.changelogs.iter().cloned());
         write(&self.git.head, self.moves, &edits, plan);
-        let seal = Action::Seal {
+        let seal = Action::CreateCommitObject {
             parent: self.git.head.clone(),
             message: format!("Release {}", spoken(self.moves)),
             identity: identity.clone(),
@@ -74,7 +74,7 @@ impl Release<'_> {
             plan.steps
                 .push(Step::new("package", Stage::Package, title, action));
             let title = "build the packages as a user's cargo sees them";
-            let action = Action::Prove { crates };
+            let action = Action::VerifyPackages { crates };
             plan.steps
                 .push(Step::new("prove", Stage::Package, title, action));
         }
@@ -103,7 +103,7 @@ impl Release<'_> {
     }
 
     /// One step for each target that is named, so that each can be another machine's.
-    fn builds_for_targets(&self, plan: &mut Plan, one: &Move<'_>, reference: &str) {
+    fn builds_for_targets(&self, plan: &mut Plan, one: &VersionBump<'_>, reference: &str) {
         for target in self.targets_of(one) {
             let binaries = self.binaries_of(one);
             let names: Vec<&str> = binaries.iter().map(|b| b.name.as_str()).collect();
@@ -120,7 +120,7 @@ impl Release<'_> {
     }
 
     /// The targets that a group's release is to hold binaries for.
-    fn targets_of(&self, one: &Move<'_>) -> Vec<String> {
+    fn targets_of(&self, one: &VersionBump<'_>) -> Vec<String> {
         if self.release_ref(one).is_none() || self.binaries_of(one).is_empty() {
             return Vec::new();
         }
@@ -128,7 +128,7 @@ impl Release<'_> {
     }
 
     /// What else a group's release is to hold.
-    fn other_files(&self, plan: &mut Plan, one: &Move<'_>) {
+    fn other_files(&self, plan: &mut Plan, one: &VersionBump<'_>) {
         if self.release_ref(one).is_none() {
             return;
         }
@@ -142,7 +142,7 @@ impl Release<'_> {
                 Some(build) => format!("make {file} with `{}`", build.join(" ")),
                 None => format!("keep {file} for the release"),
             };
-            let action = Action::Produce {
+            let action = Action::BuildAsset {
                 build: asset.build.clone(),
                 file: file.into(),
                 name: name.clone(),
@@ -172,7 +172,7 @@ impl Release<'_> {
     }
 
     /// The `[[asset]]`s of a group.
-    fn assets(&self, one: &Move<'_>) -> Vec<&AssetConfig> {
+    fn assets(&self, one: &VersionBump<'_>) -> Vec<&AssetConfig> {
         let main = self.facts.main_group(self.config).map(|g| g.name.as_str());
         let ours =
             |asset: &&AssetConfig| asset.group.as_deref().or(main) == Some(one.group.name.as_str());
@@ -180,26 +180,26 @@ impl Release<'_> {
     }
 
     /// What is released, where no tag is meant.
-    fn subject(&self, one: &Move<'_>) -> String {
+    fn subject(&self, one: &VersionBump<'_>) -> String {
         match self.release_ref(one) {
             Some(release) if one.group.name == WORKSPACE => release.repository.name,
             _ => one.group.name.clone(),
         }
     }
 
-    fn sbom_name(&self, one: &Move<'_>) -> String {
+    fn sbom_name(&self, one: &VersionBump<'_>) -> String {
         format!("{}-{}.cdx.json", self.subject(one), one.to)
     }
 
     /// The app's binaries, if the app belongs to the group.
-    fn binaries_of(&self, one: &Move<'_>) -> Vec<Binary> {
+    fn binaries_of(&self, one: &VersionBump<'_>) -> Vec<Binary> {
         let app = self.app().filter(|app| app.group.name == one.group.name);
         app.map(|_| self.binaries()).unwrap_or_default()
     }
 
     fn push(&self, plan: &mut Plan, branch: String, reference: String) {
         let remote = self.config.release.remote.clone();
-        let tags: Vec<String> = self.moves.iter().map(Move::tag).collect();
+        let tags: Vec<String> = self.moves.iter().map(VersionBump::tag).collect();
         let amount = match tags.len() {
             1 => "both or neither",
             _ => "all or none",
@@ -219,7 +219,7 @@ impl Release<'_> {
     }
 
     /// One group's draft on GitHub, with what is attached to it.
-    fn draft(&self, plan: &mut Plan, one: &Move<'_>, notes: &str) {
+    fn draft(&self, plan: &mut Plan, one: &VersionBump<'_>, notes: &str) {
         let Some(release) = self.release_ref(one) else {
             return;
         };
@@ -275,7 +275,7 @@ impl Release<'_> {
 }
 
 /// Bump and changelog, in the tree.
-pub fn write(base: &str, moves: &[Move<'_>], edits: &Edits, plan: &mut Plan) {
+pub fn write(base: &str, moves: &[VersionBump<'_>], edits: &Edits, plan: &mut Plan) {
     let mut step = |id: &str, stage, title: String, edits: &[stagegate_manifest::FileEdit]| {
         let action = Action::Edit {
             base: base.to_owned(),
@@ -297,7 +297,7 @@ pub fn write(base: &str, moves: &[Move<'_>], edits: &Edits, plan: &mut Plan) {
 }
 
 /// What an asset is called in its release.
-fn asset_name(asset: &AssetConfig, one: &Move<'_>) -> String {
+fn asset_name(asset: &AssetConfig, one: &VersionBump<'_>) -> String {
     let named = asset.name.as_deref().or(asset.file.file_name());
     named
         .unwrap_or(asset.file.as_str())

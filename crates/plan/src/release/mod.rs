@@ -13,13 +13,13 @@ use stagegate_config::stage::Stage;
 use stagegate_deploy::Part as HostPart;
 
 use crate::deploy::build;
-use crate::facts::{Facts, GitFacts, Relation};
+use crate::facts::{Facts, GitFacts, BranchDivergence};
 use crate::model::{Action, Binary, Blocker, Plan, ReleaseRef, Step};
 use crate::preflight::{Check, assets, checks, internal_deps, metadata, token, versions};
 use crate::release::edits::edits;
 use crate::release::version_bumps::moves;
 use crate::request::{Part, ReleaseRequest};
-use crate::version::Move;
+use crate::version::VersionBump;
 use crate::{custom_step, deploy, gates};
 
 pub(crate) fn plan(
@@ -81,7 +81,7 @@ pub(crate) fn plan(
 fn levels(
     facts: &Facts,
     config: &Config,
-    moves: &[Move<'_>],
+    moves: &[VersionBump<'_>],
     blockers: &mut Vec<Blocker>,
 ) -> Vec<Vec<String>> {
     let moves_on = |name: &String| moves.iter().any(|one| one.group.has(name));
@@ -104,7 +104,7 @@ fn levels(
 }
 
 /// The plan without its steps: names and versions.
-pub fn empty(facts: &Facts, config: &Config, moves: &[Move<'_>]) -> Option<Plan> {
+pub fn empty(facts: &Facts, config: &Config, moves: &[VersionBump<'_>]) -> Option<Plan> {
     let one_of_one = facts.groups.as_ref().is_ok_and(|groups| groups.len() == 1);
     let asked: Vec<String> = moves
         .iter()
@@ -134,14 +134,14 @@ pub fn empty(facts: &Facts, config: &Config, moves: &[Move<'_>]) -> Option<Plan>
         then: None,
         notes: Vec::new(),
         steps: Vec::new(),
-        way_back: Vec::new(),
+        rollback_steps: Vec::new(),
         host_files: Vec::new(),
-        despite_freeze: None,
+        freeze_override: None,
     })
 }
 
 /// The versions as a sentence has them.
-pub fn spoken(moves: &[Move<'_>]) -> String {
+pub fn spoken(moves: &[VersionBump<'_>]) -> String {
     match moves {
         [one] if one.group.name == crate::version::WORKSPACE => one.to.to_string(),
         _ => {
@@ -157,7 +157,7 @@ pub(crate) struct Release<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) config: &'a Config,
     pub(crate) git: &'a GitFacts,
-    pub(crate) moves: &'a [Move<'a>],
+    pub(crate) moves: &'a [VersionBump<'a>],
     levels: &'a [Vec<String>],
 }
 
@@ -167,14 +167,14 @@ impl Release<'_> {
     }
 
     /// A step's id where each group has such a step.
-    pub(crate) fn id(&self, word: &str, one: &Move<'_>) -> String {
+    pub(crate) fn id(&self, word: &str, one: &VersionBump<'_>) -> String {
         match self.moves {
             [_] => word.to_owned(),
             _ => format!("{word}:{}", one.group.name),
         }
     }
 
-    pub(crate) fn release_ref(&self, one: &Move<'_>) -> Option<ReleaseRef> {
+    pub(crate) fn release_ref(&self, one: &VersionBump<'_>) -> Option<ReleaseRef> {
         let github = self.facts.github.as_ref()?.as_ref().ok()?;
         Some(ReleaseRef {
             server: github.server.clone(),
@@ -191,7 +191,7 @@ impl Release<'_> {
     }
 
     /// The move of the group that the app belongs to.
-    pub(crate) fn app(&self) -> Option<&Move<'_>> {
+    pub(crate) fn app(&self) -> Option<&VersionBump<'_>> {
         self.config.app.as_ref()?;
         let main = self.facts.main_group(self.config)?;
         self.moves.iter().find(|one| one.group.name == main.name)
@@ -206,9 +206,9 @@ impl Release<'_> {
                 let latest = self.is_latest(one);
                 plan.steps.push(Step::new(
                     self.id("undraft", one),
-                    Stage::Undraft,
+                    Stage::PublishGithubRelease,
                     title,
-                    Action::Undraft { release, latest },
+                    Action::PublishGithubRelease { release, latest },
                 ));
             }
         }
@@ -216,7 +216,7 @@ impl Release<'_> {
 
     /// A back-port or a pre-release must not become the latest release, and of
     /// several groups only the one that is the latest already, or the first.
-    fn is_latest(&self, one: &Move<'_>) -> bool {
+    fn is_latest(&self, one: &VersionBump<'_>) -> bool {
         let found = self.facts.github.as_ref().and_then(|f| f.as_ref().ok());
         let latest = found.and_then(|found| found.latest.as_ref());
         let known = latest.and_then(|r| one.group.version_of(&r.tag_name));
@@ -261,7 +261,7 @@ impl Release<'_> {
             .and(here)
             .and_then(|e| e.url.clone())
             .or_else(|| frontend.filter(|_| here.is_some())?.url.clone());
-        let action = Action::Outcome {
+        let action = Action::VerifyRelease {
             crates: self.crates(),
             releases: self
                 .moves
@@ -269,7 +269,7 @@ impl Release<'_> {
                 .filter_map(|one| self.release_ref(one))
                 .collect(),
             remote: self.config.release.remote.clone(),
-            tags: self.moves.iter().map(Move::tag).collect(),
+            tags: self.moves.iter().map(VersionBump::tag).collect(),
             hosts,
             frontends,
             url,
@@ -310,7 +310,7 @@ impl Release<'_> {
         }
         publish::notes(self.facts, plan);
         if let Ok(remote) = &self.git.remote
-            && remote.relation == Relation::Ahead
+            && remote.relation == BranchDivergence::Ahead
         {
             plan.notes.push(format!(
                 "{} has commits that {} does not have yet; they are pushed along",

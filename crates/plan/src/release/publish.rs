@@ -99,7 +99,7 @@ pub fn fresh_project(facts: &Facts, config: &Config, levels: &[Vec<String>], pla
         ResolveDepth::Build => "resolve and build the new versions in a fresh project",
     };
     let docs = (config.registry.name == "crates-io").then(|| config.registry.docs.clone());
-    let action = Action::Resolve {
+    let action = Action::ConsumerBuild {
         crates,
         depth,
         docs,

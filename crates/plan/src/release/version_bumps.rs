@@ -8,7 +8,7 @@ use stagegate_config::schema::Config;
 use crate::facts::Facts;
 use crate::model::Blocker;
 use crate::request::ReleaseRequest;
-use crate::version::{Group, Kind, Move, VersionRequest, WORKSPACE, Wanted, pre_release};
+use crate::version::{Group, BumpKind, VersionBump, VersionRequest, WORKSPACE, GroupVersion, pre_release};
 
 /// Everything that moves: what was asked for first, then the groups that cannot
 /// stay because a published package of theirs would not accept a new version.
@@ -18,8 +18,8 @@ pub fn moves<'a>(
     groups: &'a [Group],
     wanted: &ReleaseRequest,
     blockers: &mut Vec<Blocker>,
-) -> Vec<Move<'a>> {
-    let mut moves: Vec<Move<'a>> = Vec::new();
+) -> Vec<VersionBump<'a>> {
+    let mut moves: Vec<VersionBump<'a>> = Vec::new();
     for one in &wanted.versions {
         for group in meant(facts, groups, one, blockers) {
             if moves.iter().any(|m| m.group.name == group.name) {
@@ -47,7 +47,7 @@ pub fn moves<'a>(
                 Some(label) => pre_release(&to, label, known(facts, group).iter()),
             };
             match to {
-                Ok(to) => moves.push(Move {
+                Ok(to) => moves.push(VersionBump {
                     group,
                     to,
                     reasons,
@@ -76,7 +76,7 @@ pub fn moves<'a>(
 fn meant<'a>(
     facts: &Facts,
     groups: &'a [Group],
-    wanted: &Wanted,
+    wanted: &GroupVersion,
     blockers: &mut Vec<Blocker>,
 ) -> Vec<&'a Group> {
     let names = || {
@@ -125,7 +125,7 @@ fn meant<'a>(
 }
 
 /// The kind of version that commits and interfaces call for.
-fn automatic(facts: &Facts, group: &Group) -> Result<Option<(Kind, Vec<String>)>, Blocker> {
+fn automatic(facts: &Facts, group: &Group) -> Result<Option<(BumpKind, Vec<String>)>, Blocker> {
     let Some(history) = facts.history.get(&group.name) else {
         return Ok(None);
     };
@@ -140,7 +140,7 @@ fn automatic(facts: &Facts, group: &Group) -> Result<Option<(Kind, Vec<String>)>
             "name its first version",
         ));
     }
-    let mut take = |found: Option<(Kind, String)>| {
+    let mut take = |found: Option<(BumpKind, String)>| {
         if let Some((wanted, why)) = found {
             kind = kind.max(Some(wanted));
             reasons.push(why);
@@ -179,7 +179,7 @@ fn follow<'a>(
     config: &Config,
     groups: &'a [Group],
     wanted: &ReleaseRequest,
-    moves: &mut Vec<Move<'a>>,
+    moves: &mut Vec<VersionBump<'a>>,
 ) {
     loop {
         let mut next = None;
@@ -194,12 +194,12 @@ fn follow<'a>(
             }
         }
         let Some((group, reasons)) = next else { return };
-        let to = Kind::Patch.after(&group.version);
+        let to = BumpKind::Patch.after(&group.version);
         let to = match &wanted.pre {
             Some(label) => pre_release(&to, label, known(facts, group).iter()).unwrap_or(to),
             None => to,
         };
-        moves.push(Move {
+        moves.push(VersionBump {
             group,
             to,
             reasons,
@@ -209,7 +209,7 @@ fn follow<'a>(
 }
 
 /// What a group's published packages would no longer resolve.
-fn refused(facts: &Facts, config: &Config, group: &Group, moves: &[Move<'_>]) -> Vec<String> {
+fn refused(facts: &Facts, config: &Config, group: &Group, moves: &[VersionBump<'_>]) -> Vec<String> {
     let mut reasons = Vec::new();
     let published = facts
         .workspace

@@ -67,7 +67,7 @@ fn a_release_on_github_holds_the_binary_all_the_same() {
             versions: vec!["1.1.0".parse().unwrap()],
             pre: None,
             skip: Vec::new(),
-            despite_freeze: None,
+            freeze_override: None,
             environment: "production".to_owned(),
         };
         let facts = grouped(facts, &config);
@@ -84,14 +84,14 @@ fn a_release_on_github_holds_the_binary_all_the_same() {
 
 #[test]
 fn hosts_cannot_fetch_what_is_not_pushed() {
-    let standing = |relation: Relation| {
+    let standing = |relation: BranchDivergence| {
         let mut facts = facts();
         let git = facts.git.as_mut().unwrap();
         git.remote.as_mut().unwrap().relation = relation;
         facts
     };
     let config = config("");
-    for relation in [Relation::Ahead, Relation::Absent] {
+    for relation in [BranchDivergence::Ahead, BranchDivergence::Absent] {
         let facts = standing(relation);
         let blockers = deploy(&facts, &config, Part::Backend).unwrap_err();
         let told = blockers.to_string();
@@ -99,8 +99,8 @@ fn hosts_cannot_fetch_what_is_not_pushed() {
         // The bundle is built here, and sent.
         deploy(&facts, &config, Part::Frontend).unwrap();
     }
-    deploy(&standing(Relation::Behind), &config, Part::Backend).unwrap();
+    deploy(&standing(BranchDivergence::Behind), &config, Part::Backend).unwrap();
     // Of another address nothing is known here.
     let elsewhere = self::config(", git = \"https://mirror.example.org/book\"");
-    deploy(&standing(Relation::Ahead), &elsewhere, Part::Backend).unwrap();
+    deploy(&standing(BranchDivergence::Ahead), &elsewhere, Part::Backend).unwrap();
 }

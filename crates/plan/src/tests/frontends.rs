@@ -40,7 +40,7 @@ fn its_waves_begin_when_every_backend_is_confirmed() {
     let backends = ["backend.confirm@a", "backend.confirm@b"];
     check("frontend.upload@a", &["backend.confirm@a"], &backends);
     check("frontend.start@a", &["frontend.upload@a"], &[]);
-    check("frontend.confirm@a", &["frontend.stabilise@a"], &[]);
+    check("frontend.confirm@a", &["frontend.stabilize@a"], &[]);
     let canary = [&backends[..], &["frontend.confirm@a"]].concat();
     check("frontend.upload@b", &["backend.confirm@b"], &canary);
     let switch = step(&plan, "frontend.switch@b");
@@ -52,7 +52,7 @@ fn its_waves_begin_when_every_backend_is_confirmed() {
     assert_eq!(place.app.settings(HostPart::Frontend).unwrap().port, 9500);
     let groups: Vec<usize> = plan.groups().iter().map(|group| group.len()).collect();
     assert_eq!(groups, [1, 2 * 6 + 2 * 6, 1]);
-    let back: Vec<_> = plan.way_back.iter().map(|s| s.id.as_str()).collect();
+    let back: Vec<_> = plan.rollback_steps.iter().map(|s| s.id.as_str()).collect();
     assert_eq!(back, ["back@a", "back@b"]);
 }
 

@@ -22,7 +22,7 @@ use stagegate_manifest::Workspace;
 use stagegate_registry::IndexVersion;
 
 use crate::facts::{
-    ChangelogFacts, Facts, GitFacts, GitHubFacts, RegistryFacts, Relation, RemoteFacts, TokenPlaces,
+    ChangelogFacts, Facts, GitFacts, GitHubFacts, RegistryFacts, BranchDivergence, RemoteFacts, TokenPlaces,
 };
 use crate::model::{Action, Blocker, Blockers, CommitIdentity, Plan};
 use crate::planner::plan;
@@ -119,7 +119,7 @@ fn facts() -> Facts {
             remote: Ok(RemoteFacts {
                 prepared: BTreeMap::new(),
                 url: "u".to_owned(),
-                relation: Relation::Same,
+                relation: BranchDivergence::Same,
                 tags: BTreeMap::new(),
             }),
         }),
@@ -180,7 +180,7 @@ fn wanted(words: &str, skip: &[Stage]) -> ReleaseRequest {
         versions: words.split(' ').map(|v| v.parse().unwrap()).collect(),
         pre: None,
         skip: skip.to_vec(),
-        despite_freeze: None,
+        freeze_override: None,
         environment: "production".to_owned(),
         handed_on: false,
     }
@@ -192,7 +192,7 @@ fn deploy_of(part: Part) -> DeployRequest {
         part,
         version: None,
         from: None,
-        despite_freeze: None,
+        freeze_override: None,
         environment: "production".to_owned(),
     }
 }
@@ -301,7 +301,7 @@ fn everything_in_the_way_is_said_at_once() {
         git.dirty = vec!["notes.txt".to_owned()];
         git.branch = Some("topic".to_owned());
         if let Ok(remote) = &mut git.remote {
-            remote.relation = Relation::Behind;
+            remote.relation = BranchDivergence::Behind;
         }
     }
     if let Some(Ok(registry)) = &mut facts.registry {
@@ -372,7 +372,7 @@ fn a_back_port_or_a_pre_release_does_not_become_the_latest() {
         }
         let plan = release(&facts, version, &[]).unwrap();
         plan.steps.iter().find_map(|s| {
-            if let Action::Undraft { latest, .. } = s.action {
+            if let Action::PublishGithubRelease { latest, .. } = s.action {
                 Some(latest)
             } else {
                 None
@@ -388,7 +388,7 @@ fn a_back_port_or_a_pre_release_does_not_become_the_latest() {
 #[test]
 fn a_skipped_changelog_leaves_the_file_alone() {
     let plan = release(&facts(), "minor", &[Stage::Changelog]).unwrap();
-    let Some(Action::Seal { edits, .. }) = plan
+    let Some(Action::CreateCommitObject { edits, .. }) = plan
         .steps
         .iter()
         .find(|s| s.id == "seal")

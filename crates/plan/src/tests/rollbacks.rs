@@ -122,14 +122,14 @@ fn a_rollback_is_of_the_pair_and_keeps_its_waves() {
             assert_eq!(of.name(), part);
         }
     }
-    let Action::Outcome {
+    let Action::VerifyRelease {
         hosts, frontends, ..
     } = &step(&plan, "verify").action
     else {
         panic!("a look");
     };
     assert_eq!((hosts.len(), frontends.len()), (2, 2));
-    assert!(plan.way_back.is_empty());
+    assert!(plan.rollback_steps.is_empty());
 }
 
 #[test]
@@ -197,7 +197,7 @@ fn a_rollback_brings_each_host_its_own_pair() {
     ];
     assert_eq!(begins, expected);
     // Each is looked at for what it went back to.
-    let Action::Outcome { hosts, .. } = &step(&made, "verify").action else {
+    let Action::VerifyRelease { hosts, .. } = &step(&made, "verify").action else {
         panic!("a look");
     };
     let seen: Vec<_> = hosts
@@ -206,7 +206,7 @@ fn a_rollback_brings_each_host_its_own_pair() {
         .collect();
     assert_eq!(seen, ["1.1.0", "1.0.0", "1.1.0"]);
     assert!(
-        made.way_back.is_empty(),
+        made.rollback_steps.is_empty(),
         "what goes back does not go back again"
     );
 }

@@ -6,7 +6,7 @@ use crate::facts::{CommitFacts, Facts, History};
 use crate::model::{Blockers, Plan};
 use crate::request::ReleaseRequest;
 use crate::tests::{facts, ids, planned, wanted};
-use crate::version::Interface;
+use crate::version::ApiChange;
 use crate::version::groups::groups;
 
 fn config(text: &str) -> Config {
@@ -189,7 +189,7 @@ fn only_what_changed_moves_without_being_named() {
     assert_eq!(versions(&facts, "auto"), ["core 1.1.0"]);
     facts
         .interfaces
-        .insert("core".to_owned(), Ok(Interface::Broken));
+        .insert("core".to_owned(), Ok(ApiChange::Broken));
     assert_eq!(
         versions(&facts, "auto"),
         ["core 2.0.0", "left 1.0.1", "right 1.0.1"]

@@ -19,7 +19,7 @@ fn request(despite: Option<&str>) -> DeployRequest {
         part: Part::Both,
         version: None,
         from: None,
-        despite_freeze: despite.map(str::to_owned),
+        freeze_override: despite.map(str::to_owned),
         environment: "production".to_owned(),
     }
 }
@@ -62,7 +62,7 @@ fn a_wave_waits_for_the_one_before_and_the_bundle_for_all() {
     };
     check("backend.upload@a", &[], &[]);
     check("backend.start@a", &["backend.upload@a"], &[]);
-    check("backend.confirm@a", &["backend.stabilise@a"], &[]);
+    check("backend.confirm@a", &["backend.stabilize@a"], &[]);
     // Where a name is not enough, the port tells hosts apart.
     check("backend.upload@b:22", &[], &["a"]);
     check("backend.upload@b:2222", &[], &["a"]);
@@ -77,14 +77,14 @@ fn a_wave_waits_for_the_one_before_and_the_bundle_for_all() {
     // One run of steps: the build before it, the look after it.
     let groups: Vec<usize> = plan.groups().iter().map(|group| group.len()).collect();
     assert_eq!(groups, [1, 4 * 6 + 4 * 2, 1]);
-    let back: Vec<_> = plan.way_back.iter().map(|s| s.id.as_str()).collect();
+    let back: Vec<_> = plan.rollback_steps.iter().map(|s| s.id.as_str()).collect();
     assert_eq!(back, ["back@a", "back@b:22", "back@b:2222", "back@c"]);
 }
 
 #[test]
 fn hosts_keep_what_they_have_where_that_is_configured() {
     let config = config("hosts = [\"d@a\", \"d@b\"]\non_failure = \"keep\"\n");
-    assert!(deploy(&config, None).unwrap().way_back.is_empty());
+    assert!(deploy(&config, None).unwrap().rollback_steps.is_empty());
 }
 
 /// The app with a migration, and what takes it back.
@@ -115,7 +115,7 @@ fn one_host_migrates_for_all_and_nothing_starts_before() {
         assert_eq!(start.needs, [own.as_str(), "backend.migrate@a"]);
     }
     // The data go back when every host is back.
-    let last = plan.way_back.last().unwrap();
+    let last = plan.rollback_steps.last().unwrap();
     assert_eq!(last.id, "back.data@a");
     assert_eq!(last.needs, ["back@a", "back@b", "back@c"]);
     assert!(plan.notes.is_empty(), "{:?}", plan.notes);
@@ -124,7 +124,7 @@ fn one_host_migrates_for_all_and_nothing_starts_before() {
 #[test]
 fn data_that_cannot_go_back_are_told_of() {
     let plan = deploy(&migrating("", "hosts = [\"d@a\"]\n"), None).unwrap();
-    assert_eq!(plan.way_back.len(), 1);
+    assert_eq!(plan.rollback_steps.len(), 1);
     assert!(plan.notes[0].contains("has no `undo`"), "{:?}", plan.notes);
 }
 
@@ -148,9 +148,9 @@ fn a_freeze_is_in_the_way_unless_somebody_says_why_not() {
         blockers.contains("frozen until Thu 1970-01-01 06:00 UTC (`Wed 20:00 - Thu 06:00 UTC`)"),
         "{blockers}"
     );
-    assert!(blockers.contains("--despite-freeze WHY"), "{blockers}");
+    assert!(blockers.contains("--override-freeze WHY"), "{blockers}");
     let plan = deploy(&config, Some("the shop is down")).unwrap();
-    assert_eq!(plan.despite_freeze.as_deref(), Some("the shop is down"));
+    assert_eq!(plan.freeze_override.as_deref(), Some("the shop is down"));
     assert!(
         plan.notes.iter().any(|n| n.contains("the shop is down")),
         "{:?}",
@@ -158,7 +158,7 @@ fn a_freeze_is_in_the_way_unless_somebody_says_why_not() {
     );
 }
 
-/// Going back is never frozen, and hosts that ran different releases go back to
+/// ResumeArgs back is never frozen, and hosts that ran different releases go back to
 /// their own.
 pub(crate) fn a_good_host(target: &str) -> HostFacts {
     HostFacts {

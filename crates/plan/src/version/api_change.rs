@@ -4,7 +4,7 @@ use crate::version::Group;
 
 /// How a public interface changed, by what cargo-semver-checks lets pass.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Interface {
+pub enum ApiChange {
     /// There is no library to compare.
     Absent,
     /// Nothing that asks for more than a patch.
@@ -16,14 +16,14 @@ pub enum Interface {
     Broken,
 }
 
-impl Interface {
+impl ApiChange {
     /// The kind of version that it calls for, and why.
-    pub fn call_for(self, group: &Group) -> Option<(crate::version::Kind, String)> {
+    pub fn call_for(self, group: &Group) -> Option<(crate::version::BumpKind, String)> {
         let (kind, why) = match self {
-            Interface::Absent | Interface::Same => return None,
-            Interface::Grown => (crate::version::Kind::Minor, "the public interface grew"),
-            Interface::Broken => (
-                crate::version::Kind::Major,
+            ApiChange::Absent | ApiChange::Same => return None,
+            ApiChange::Grown => (crate::version::BumpKind::Minor, "the public interface grew"),
+            ApiChange::Broken => (
+                crate::version::BumpKind::Major,
                 "the public interface changed in a way that breaks callers",
             ),
         };

@@ -6,7 +6,7 @@ use crate::version::Group;
 
 /// A group's way to its new version.
 #[derive(Clone, Debug)]
-pub struct Move<'a> {
+pub struct VersionBump<'a> {
     pub(crate) group: &'a Group,
     pub(crate) to: Version,
     /// Why it moves, where nobody asked for just this.
@@ -15,7 +15,7 @@ pub struct Move<'a> {
     pub asked: bool,
 }
 
-impl Move<'_> {
+impl VersionBump<'_> {
     pub(crate) fn tag(&self) -> String {
         self.group.tag_of(&self.to)
     }

@@ -4,7 +4,7 @@ use semver::{Prerelease, Version};
 
 /// Which number moves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub enum BumpKind {
     /// `x . y . z + 1`
     Patch,
     /// `x . y + 1 . 0`
@@ -13,7 +13,7 @@ pub enum Kind {
     Major,
 }
 
-impl Kind {
+impl BumpKind {
     /// The next version of this kind. A pre-release of it becomes its release.
     pub fn after(self, current: &Version) -> Version {
         let Version {
@@ -24,21 +24,21 @@ impl Kind {
         } = *current;
         let ahead = current.pre != Prerelease::EMPTY;
         match self {
-            Kind::Major if ahead && minor == 0 && patch == 0 => Version::new(major, 0, 0),
-            Kind::Major => Version::new(major + 1, 0, 0),
-            Kind::Minor if ahead && patch == 0 => Version::new(major, minor, 0),
-            Kind::Minor => Version::new(major, minor + 1, 0),
-            Kind::Patch if ahead => Version::new(major, minor, patch),
-            Kind::Patch => Version::new(major, minor, patch + 1),
+            BumpKind::Major if ahead && minor == 0 && patch == 0 => Version::new(major, 0, 0),
+            BumpKind::Major => Version::new(major + 1, 0, 0),
+            BumpKind::Minor if ahead && patch == 0 => Version::new(major, minor, 0),
+            BumpKind::Minor => Version::new(major, minor + 1, 0),
+            BumpKind::Patch if ahead => Version::new(major, minor, patch),
+            BumpKind::Patch => Version::new(major, minor, patch + 1),
         }
     }
 
     /// The same below 1.0.0, as cargo reads such versions: what breaks moves the
     /// second number, and all else the third.
-    pub fn for_version(self, current: &Version) -> Kind {
+    pub fn for_version(self, current: &Version) -> BumpKind {
         match (self, current.major) {
-            (Kind::Major, 0) => Kind::Minor,
-            (Kind::Minor, 0) => Kind::Patch,
+            (BumpKind::Major, 0) => BumpKind::Minor,
+            (BumpKind::Minor, 0) => BumpKind::Patch,
             _ => self,
         }
     }
@@ -46,9 +46,9 @@ impl Kind {
     /// The word on the command line.
     pub fn name(self) -> &'static str {
         match self {
-            Kind::Patch => "patch",
-            Kind::Minor => "minor",
-            Kind::Major => "major",
+            BumpKind::Patch => "patch",
+            BumpKind::Minor => "minor",
+            BumpKind::Major => "major",
         }
     }
 }

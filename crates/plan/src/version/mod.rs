@@ -6,8 +6,8 @@ pub mod groups;
 pub mod kind;
 pub mod request;
 
-pub use api_change::Interface;
-pub use bump::Move;
+pub use api_change::ApiChange;
+pub use bump::VersionBump;
 pub use groups::{CHANGELOG, Group, WORKSPACE};
-pub use kind::Kind;
-pub use request::{VersionRequest, Wanted, pre_release};
+pub use kind::BumpKind;
+pub use request::{VersionRequest, GroupVersion, pre_release};

@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use semver::{Prerelease, Version};
 
-use crate::version::Kind;
+use crate::version::BumpKind;
 
 /// A version, for the whole workspace or for one group of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Wanted {
+pub struct GroupVersion {
     /// The group; absent where there is only one, or where all that changed are meant.
     pub group: Option<String>,
     /// The version.
@@ -22,7 +22,7 @@ pub enum VersionRequest {
     /// This one.
     Exact(Version),
     /// The next of this kind.
-    Next(Kind),
+    Next(BumpKind),
     /// What commits and public interfaces call for.
     Auto,
 }
@@ -64,7 +64,7 @@ pub fn pre_release<'v>(
     })
 }
 
-impl fmt::Display for Wanted {
+impl fmt::Display for GroupVersion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(group) = &self.group {
             write!(f, "{group}=")?;
@@ -83,16 +83,16 @@ impl fmt::Display for VersionRequest {
     }
 }
 
-impl FromStr for Wanted {
+impl FromStr for GroupVersion {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Wanted, String> {
+    fn from_str(text: &str) -> Result<GroupVersion, String> {
         let (group, version) = match text.split_once('=') {
             None => (None, text),
             Some(("", _)) => return Err(format!("`{text}` names no group before its `=`")),
             Some((group, version)) => (Some(group.to_owned()), version),
         };
-        Ok(Wanted {
+        Ok(GroupVersion {
             group,
             version: version.parse()?,
         })
@@ -104,9 +104,9 @@ impl FromStr for VersionRequest {
 
     fn from_str(text: &str) -> Result<VersionRequest, String> {
         match text {
-            "major" => Ok(VersionRequest::Next(Kind::Major)),
-            "minor" => Ok(VersionRequest::Next(Kind::Minor)),
-            "patch" => Ok(VersionRequest::Next(Kind::Patch)),
+            "major" => Ok(VersionRequest::Next(BumpKind::Major)),
+            "minor" => Ok(VersionRequest::Next(BumpKind::Minor)),
+            "patch" => Ok(VersionRequest::Next(BumpKind::Patch)),
             "auto" => Ok(VersionRequest::Auto),
             _ => Version::parse(text)
                 .map(VersionRequest::Exact)
@@ -130,18 +130,18 @@ mod tests {
 
     #[test]
     fn the_next_version_of_a_kind() {
-        let check = |kind: Kind, current: &str, want: &str| {
+        let check = |kind: BumpKind, current: &str, want: &str| {
             let got = kind.after(&current.parse().unwrap());
             assert_eq!(got.to_string(), want, "{kind:?} after {current}");
         };
-        check(Kind::Major, "1.2.3", "2.0.0");
-        check(Kind::Minor, "1.2.3", "1.3.0");
-        check(Kind::Patch, "1.2.3", "1.2.4");
-        check(Kind::Patch, "1.3.0-rc.1", "1.3.0");
-        check(Kind::Minor, "1.3.0-rc.1", "1.3.0");
-        check(Kind::Minor, "1.3.1-rc.1", "1.4.0");
-        check(Kind::Major, "2.0.0-rc.1", "2.0.0");
-        check(Kind::Major, "1.3.0-rc.1", "2.0.0");
+        check(BumpKind::Major, "1.2.3", "2.0.0");
+        check(BumpKind::Minor, "1.2.3", "1.3.0");
+        check(BumpKind::Patch, "1.2.3", "1.2.4");
+        check(BumpKind::Patch, "1.3.0-rc.1", "1.3.0");
+        check(BumpKind::Minor, "1.3.0-rc.1", "1.3.0");
+        check(BumpKind::Minor, "1.3.1-rc.1", "1.4.0");
+        check(BumpKind::Major, "2.0.0-rc.1", "2.0.0");
+        check(BumpKind::Major, "1.3.0-rc.1", "2.0.0");
     }
 
     #[test]
@@ -164,12 +164,12 @@ mod tests {
 
     #[test]
     fn what_is_no_version_is_told_so() {
-        let error = |text: &str| text.parse::<Wanted>().unwrap_err();
+        let error = |text: &str| text.parse::<GroupVersion>().unwrap_err();
         assert!(error("v1.2.3").contains("write `1.2.3`"));
         assert!(error("1.2").contains("`major`"));
         assert!(error("core=1.2").contains("`1.2`"));
         assert!(error("=1.2.3").contains("names no group"));
-        let wanted = "core=1.2.3".parse::<Wanted>().unwrap();
+        let wanted = "core=1.2.3".parse::<GroupVersion>().unwrap();
         assert_eq!(wanted.to_string(), "core=1.2.3");
     }
 }

@@ -8,7 +8,7 @@ use stagegate_config::stage::Stage;
 use stagegate_manifest::FileEdit;
 use stagegate_registry::Token;
 
-use crate::facts::{Facts, Found};
+use crate::facts::{Facts, SurveyResult};
 use crate::model::{Action, Blocker, Plan, ReleaseRef, Step};
 use crate::preflight::checks;
 use crate::request::YankRequest;
@@ -41,9 +41,9 @@ pub(crate) fn plan(
         then: None,
         notes: Vec::new(),
         steps: Vec::new(),
-        way_back: Vec::new(),
+        rollback_steps: Vec::new(),
         host_files: Vec::new(),
-        despite_freeze: None,
+        freeze_override: None,
     };
     let yanked = registry_steps(facts, group, wanted, verb, &mut plan, blockers);
     if let Some(Ok(registry)) = &facts.registry
@@ -77,7 +77,7 @@ pub(crate) fn plan(
 
 /// The group whose version is meant: that of the named crates, else the one
 /// that has released it.
-fn group_of<'a>(facts: &'a Facts, config: &Config, wanted: &YankRequest) -> Found<&'a Group> {
+fn group_of<'a>(facts: &'a Facts, config: &Config, wanted: &YankRequest) -> SurveyResult<&'a Group> {
     if let Some(first) = wanted.crates.first() {
         let group = facts.group_of(Some(first), config)?;
         return match wanted.crates.iter().find(|name| !group.has(name)) {

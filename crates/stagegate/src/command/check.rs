@@ -2,10 +2,10 @@
 
 use stagegate_config::stage::Stage;
 use stagegate_engine::context::World;
-use stagegate_engine::executor::Wish;
+use stagegate_engine::executor::RunOptions;
 use stagegate_engine::journal::Journal;
 use stagegate_engine::survey::{Scope, survey};
-use stagegate_plan::model::Portion;
+use stagegate_plan::model::StepFilter;
 use stagegate_plan::planner::plan;
 use stagegate_plan::request::{CheckRequest, Request};
 
@@ -24,8 +24,8 @@ pub(super) fn check(world: &World, gates: Vec<Stage>, format: Format) -> anyhow:
     // Gates leave nothing to go on with, and may run while a release is under way.
     let journal = Journal::begin(&world.output().join("check"), &plan, None)?;
     let mut renderer = render::renderer(format);
-    let wish = Wish {
-        portion: &Portion::Whole,
+    let wish = RunOptions {
+        portion: &StepFilter::Whole,
         resume: again.trim_end(),
     };
     let ended = stagegate_engine::executor::run(

@@ -5,7 +5,7 @@ use stagegate_config::pattern::PathPattern;
 use stagegate_engine::context::World;
 use stagegate_engine::run_bundle as carry;
 
-use crate::ci::ledger::{Entry, Standing, compare};
+use crate::ci::ledger::{Entry, FileStatus, compare};
 use crate::ci::{Outline, workflows};
 use crate::cli;
 use crate::cli::Format;
@@ -60,17 +60,17 @@ pub(super) fn write(world: &World, force: bool, format: Format) -> anyhow::Resul
     // All are looked at before one is written: half a set of workflows is none.
     let refused = entries
         .iter()
-        .any(|e| matches!(e.standing, Standing::Refused(_)));
+        .any(|e| matches!(e.standing, FileStatus::Refused(_)));
     for entry in &entries {
         let held = refused && !force;
         let what = match &entry.standing {
-            Standing::Same => "is as it should be".to_owned(),
-            Standing::Refused(why) if !force => {
+            FileStatus::Same => "is as it should be".to_owned(),
+            FileStatus::Refused(why) if !force => {
                 exit = Exit::Blocked;
                 format!("is left alone: {why}")
             }
             _ if held => "is not written either".to_owned(),
-            Standing::Surplus => {
+            FileStatus::Surplus => {
                 entry.write(&top)?;
                 "is removed".to_owned()
             }
@@ -90,20 +90,20 @@ fn check(world: &World, format: Format) -> anyhow::Result<Exit> {
     let mut said = Vec::new();
     for entry in &entries {
         let what = match &entry.standing {
-            Standing::Same => "is as it should be".to_owned(),
-            Standing::Absent => "is not there; `cargo xtask ci write` writes it".to_owned(),
-            Standing::Stale => {
+            FileStatus::Same => "is as it should be".to_owned(),
+            FileStatus::Absent => "is not there; `cargo xtask ci write` writes it".to_owned(),
+            FileStatus::Stale => {
                 "is not what stagegate.toml says; `cargo xtask ci write` writes it again".to_owned()
             }
-            Standing::Surplus => {
+            FileStatus::Surplus => {
                 "is of no use any more; `cargo xtask ci write` removes it".to_owned()
             }
-            Standing::Refused(why) => why.clone(),
+            FileStatus::Refused(why) => why.clone(),
         };
         said.push((entry, what));
     }
     show(format, "workflows", &said);
-    let differs = |entry: &&Entry| entry.standing != Standing::Same;
+    let differs = |entry: &&Entry| entry.standing != FileStatus::Same;
     if format != Format::Json {
         for entry in entries.iter().filter(differs) {
             line(&format!("\n{}", entry.diff().trim_end()));
@@ -119,7 +119,7 @@ fn show(format: Format, event: &str, said: &[(&Entry, String)]) {
     if format == Format::Json {
         let files: Vec<_> = said
             .iter()
-            .map(|(entry, what)| serde_json::json!({ "file": entry.path, "same": entry.standing == Standing::Same, "what": what }))
+            .map(|(entry, what)| serde_json::json!({ "file": entry.path, "same": entry.standing == FileStatus::Same, "what": what }))
             .collect();
         line(&serde_json::json!({ "event": event, "files": files }).to_string());
         return;
@@ -127,8 +127,8 @@ fn show(format: Format, event: &str, said: &[(&Entry, String)]) {
     let palette = Palette::for_stdout();
     for (entry, what) in said {
         let mark = match entry.standing {
-            Standing::Refused(_) => palette.bad("✗"),
-            Standing::Same => palette.good("="),
+            FileStatus::Refused(_) => palette.bad("✗"),
+            FileStatus::Same => palette.good("="),
             _ => palette.good("✓"),
         };
         line(&format!("{mark} {}: {what}", entry.path));

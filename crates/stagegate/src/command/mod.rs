@@ -20,12 +20,12 @@ use anyhow::Context;
 use camino::Utf8PathBuf;
 use stagegate_engine::context::World;
 use stagegate_engine::interrupt::Interrupt;
-use stagegate_plan::model::Portion;
+use stagegate_plan::model::StepFilter;
 use stagegate_plan::request::{
     DeployRequest, HotfixRequest, ReleaseRequest, Request, RollbackRequest, YankRequest,
 };
 
-use crate::cli::{Cli, Format, Going, ReleaseTask, Task};
+use crate::cli::{Cli, Format, ResumeArgs, ReleaseTask, Task};
 use crate::exit::Exit;
 
 /// A command line that clap could read and that still cannot be followed.
@@ -34,8 +34,8 @@ use crate::exit::Exit;
 pub(crate) struct Usage(pub(crate) String);
 
 /// A plan that is gone on with is not made anew: what shapes a plan has no say in it.
-fn only_to_begin(going: &Going, option: &str, given: bool) -> Result<(), Usage> {
-    match given && going.resume && !going.or_begin {
+fn only_to_begin(going: &ResumeArgs, option: &str, given: bool) -> Result<(), Usage> {
+    match given && going.resume && !going.resume_or_start {
         true => Err(Usage(format!(
             "{option} is for a plan that is made, and --resume goes on with one that is; leave one of them out"
         ))),
@@ -67,7 +67,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 return prepare::prepare(&open()?, wanted, format);
             }
             only_to_begin(&args.going, "--tagged", args.tagged)?;
-            only_to_begin(&args.going, "--despite-freeze", args.freeze.why.is_some())?;
+            only_to_begin(&args.going, "--override-freeze", args.freeze.why.is_some())?;
             let words: Vec<String> = args.versions.iter().map(ToString::to_string).collect();
             let target = obey::release_target(&args.versions, args.pre.as_deref());
             let portion = args.part.portion();
@@ -75,10 +75,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 versions: args.versions,
                 pre: args.pre,
                 skip: args.skip,
-                despite_freeze: args.freeze.why,
+                freeze_override: args.freeze.why,
                 environment: args.environment.name,
                 tagged: args.tagged,
-                handed_on: portion != Portion::Whole,
+                handed_on: portion != StepFilter::Whole,
             };
             let named = !request.versions.is_empty();
             let order = obey::Order {
@@ -93,12 +93,12 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
             obey::obey(&open()?, order, format)
         }
         Task::Deploy(args) => {
-            only_to_begin(&args.going, "--despite-freeze", args.freeze.why.is_some())?;
+            only_to_begin(&args.going, "--override-freeze", args.freeze.why.is_some())?;
             let request = DeployRequest {
                 part: args.part.into(),
                 version: args.version.clone(),
                 from: args.from,
-                despite_freeze: args.freeze.why,
+                freeze_override: args.freeze.why,
                 environment: args.environment.name.clone(),
             };
             let words = format!("{} --env {}", request.part.name(), request.environment);
@@ -110,7 +110,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 dry_run: args.dry_run,
                 going: &args.going,
                 target,
-                portion: Portion::Whole,
+                portion: StepFilter::Whole,
             };
             obey::obey(&open()?, order, format)
         }
@@ -128,7 +128,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 dry_run: args.dry_run,
                 going: &args.going,
                 target,
-                portion: Portion::Whole,
+                portion: StepFilter::Whole,
             };
             obey::obey(&open()?, order, format)
         }
@@ -146,7 +146,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 request: Some(Request::Yank(request)),
                 dry_run: args.dry_run,
                 going: &args.going,
-                portion: Portion::Whole,
+                portion: StepFilter::Whole,
             };
             obey::obey(&open()?, order, format)
         }
@@ -162,7 +162,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 dry_run: args.dry_run,
                 going: &args.going,
                 target: None,
-                portion: Portion::Whole,
+                portion: StepFilter::Whole,
             };
             obey::obey(&open()?, order, format)
         }

@@ -3,17 +3,17 @@
 use std::io::{BufRead, IsTerminal, Write};
 
 use stagegate_engine::context::World;
-use stagegate_engine::executor::Wish;
+use stagegate_engine::executor::RunOptions;
 use stagegate_engine::journal::{Journal, JournalError, Observer};
 use stagegate_engine::survey::{Scope, survey};
-use stagegate_plan::model::{Action, Plan, Portion, Step};
+use stagegate_plan::model::{Action, Plan, StepFilter, Step};
 use stagegate_plan::planner::plan;
 use stagegate_plan::preflight::access::access;
 use stagegate_plan::request::Request;
-use stagegate_plan::version::{VersionRequest, WORKSPACE, Wanted};
+use stagegate_plan::version::{VersionRequest, WORKSPACE, GroupVersion};
 
 use super::Usage;
-use crate::cli::{Format, Going};
+use crate::cli::{Format, ResumeArgs};
 use crate::exit::Exit;
 use crate::notify::Notifier;
 use crate::render;
@@ -29,16 +29,16 @@ pub(super) struct Order<'a> {
     /// Stop after the plan.
     pub(super) dry_run: bool,
     /// Resume, and whether to ask.
-    pub(super) going: &'a Going,
+    pub(super) going: &'a ResumeArgs,
     /// The journal's name where it is known before the plan is made.
     pub(super) target: Option<String>,
     /// How much of the plan is obeyed now.
-    pub(super) portion: Portion,
+    pub(super) portion: StepFilter,
 }
 
 /// The journal of a release whose versions are given in full.
-pub(super) fn release_target(versions: &[Wanted], pre: Option<&str>) -> Option<String> {
-    let exact = |wanted: &Wanted| match (&wanted.version, wanted.group.as_deref()) {
+pub(super) fn release_target(versions: &[GroupVersion], pre: Option<&str>) -> Option<String> {
+    let exact = |wanted: &GroupVersion| match (&wanted.version, wanted.group.as_deref()) {
         (VersionRequest::Exact(version), None | Some(WORKSPACE)) => Some(version.to_string()),
         (VersionRequest::Exact(_), Some(_)) => Some(wanted.to_string()),
         (VersionRequest::Next(_) | VersionRequest::Auto, _) => None,
@@ -64,7 +64,7 @@ pub(super) fn words_of(target: &str, verb: &str) -> String {
 pub(super) fn obey(world: &World, order: Order<'_>, format: Format) -> anyhow::Result<Exit> {
     if order.going.resume {
         match target_to_resume(world, &order) {
-            Err(JournalError::Nothing { .. }) if order.going.or_begin => {}
+            Err(JournalError::Nothing { .. }) if order.going.resume_or_start => {}
             target => {
                 let (plan, journal) = Journal::resume(&world.state, &target?, observer()?)?;
                 may_write(world, &order, &plan, &journal)?;
@@ -103,7 +103,7 @@ fn may_write(
             && order.portion.has(step)
             && !journal.done().contains_key(&step.id)
     };
-    if order.portion == Portion::Whole || !plan.steps.iter().any(uploads) {
+    if order.portion == StepFilter::Whole || !plan.steps.iter().any(uploads) {
         return Ok(());
     }
     let drafts = |step: &Step| matches!(step.action, Action::Draft { .. });
@@ -139,7 +139,7 @@ fn follow(
         }
         answer
     };
-    let wish = Wish {
+    let wish = RunOptions {
         portion: &order.portion,
         resume: &resume,
     };

@@ -1,7 +1,7 @@
 //! `release prepare`: a pull request with what a release would change in the files.
 
 use stagegate_engine::context::World;
-use stagegate_plan::model::Portion;
+use stagegate_plan::model::StepFilter;
 use stagegate_plan::request::{ReleaseRequest, Request};
 
 use super::obey;
@@ -16,7 +16,7 @@ pub(super) fn prepare(world: &World, args: Prepare, format: Format) -> anyhow::R
         versions: args.versions,
         pre: None,
         skip: Vec::new(),
-        despite_freeze: None,
+        freeze_override: None,
         environment: String::new(),
         tagged: false,
         handed_on: false,
@@ -29,7 +29,7 @@ pub(super) fn prepare(world: &World, args: Prepare, format: Format) -> anyhow::R
         dry_run: args.dry_run,
         going: &args.going,
         target: target.map(|target| target.replacen("release-", "prepare-", 1)),
-        portion: Portion::Whole,
+        portion: StepFilter::Whole,
     };
     obey::obey(world, order, format)
 }

@@ -3,7 +3,7 @@
 use stagegate_plan::model::HostFile;
 use stagegate_plan::model::Plan;
 
-use super::colour::{Palette, cut, wrap};
+use super::color::{Palette, cut, wrap};
 
 /// Before what belongs to the line above.
 const INDENT: &str = "      ";
@@ -121,7 +121,7 @@ mod tests {
             at: "2026-01-01T00:00:00Z".parse().unwrap(),
             then: None,
             notes: vec!["mind the gap".to_owned()],
-            way_back: Vec::new(),
+            rollback_steps: Vec::new(),
             host_files: vec![
                 host_file("/opt/a/settle", &["d@a:22", "d@b:22"], None),
                 host_file("/etc/a.service", &["d@a:22", "d@b:22"], None),
@@ -131,7 +131,7 @@ mod tests {
                     Some("@@ -1,2 +1,2 @@\n a\n-MemoryMax=1G\n+MemoryMax=2G\n"),
                 ),
             ],
-            despite_freeze: None,
+            freeze_override: None,
             steps: vec![
                 step("tag", Stage::Tag, false, false),
                 step("a", Stage::Publish, false, true),

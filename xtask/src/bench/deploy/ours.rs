@@ -73,7 +73,7 @@ fn compressed(file: &Utf8Path) -> anyhow::Result<usize> {
 }
 
 /// Seconds of the way back, from the decision to users on the release of before: what
-/// the stabilisation does at a breach, over the connection that it watches through.
+/// the stabilization does at a breach, over the connection that it watches through.
 pub(super) fn back(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<f64> {
     let old = site.version();
     let (program, version) = site.edit()?;

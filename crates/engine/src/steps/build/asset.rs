@@ -4,16 +4,16 @@
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::executor::step::{Effect, Probe};
+use crate::executor::step::{StepContext, Probe};
 use crate::release_tree;
 use crate::steps::build::build;
 
 /// Where a plan keeps such a file.
-pub(crate) fn kept(effect: &Effect<'_>, name: &str) -> Utf8PathBuf {
+pub(crate) fn kept(effect: &StepContext<'_>, name: &str) -> Utf8PathBuf {
     effect.kept().join("assets").join(name)
 }
 
-pub(crate) fn probe(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<Probe> {
+pub(crate) fn probe(effect: &mut StepContext<'_>, name: &str) -> anyhow::Result<Probe> {
     let file = kept(effect, name);
     Ok(match std::fs::metadata(&file) {
         // It was written whole or not at all.
@@ -26,7 +26,7 @@ pub(crate) fn probe(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<Probe
 
 /// Whether what is kept was made by this plan: one that was given up may have
 /// left files under the same names.
-fn is_ours(effect: &Effect<'_>) -> bool {
+fn is_ours(effect: &StepContext<'_>) -> bool {
     let mark = std::fs::read_to_string(kept(effect, MADE_BY));
     mark.is_ok_and(|digest| digest == effect.plan.digest())
 }
@@ -35,7 +35,7 @@ fn is_ours(effect: &Effect<'_>) -> bool {
 const MADE_BY: &str = ".plan";
 
 /// Keeps a file's bytes.
-pub(crate) fn keep(effect: &Effect<'_>, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+pub(crate) fn keep(effect: &StepContext<'_>, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
     if !is_ours(effect) {
         let directory = effect.kept().join("assets");
         if directory.exists() {
@@ -47,7 +47,7 @@ pub(crate) fn keep(effect: &Effect<'_>, name: &str, bytes: &[u8]) -> anyhow::Res
 }
 
 pub(crate) fn perform(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     command: Option<&[String]>,
     file: &Utf8Path,
     name: &str,

@@ -2,36 +2,36 @@
 
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
-use stagegate_plan::model::{Binary, FrontendBuild, Spent};
+use stagegate_plan::model::{Binary, FrontendBuild, TimeCategory};
 
-use crate::executor::step::Effect;
+use crate::executor::step::StepContext;
 use crate::release_tree;
 use crate::tools::process::Tool;
 use crate::tools::toolchain;
 
 /// Where a plan keeps a built binary.
-pub(crate) fn binary(effect: &Effect<'_>, name: &str) -> Utf8PathBuf {
+pub(crate) fn binary(effect: &StepContext<'_>, name: &str) -> Utf8PathBuf {
     effect.kept().join("built").join(name)
 }
 
 /// Where a plan keeps a binary that was built for a target: named as it is released,
 /// so that what is attested of the files is about the names that users see.
-pub(crate) fn binary_for(effect: &Effect<'_>, name: &str, target: &str) -> Utf8PathBuf {
+pub(crate) fn binary_for(effect: &StepContext<'_>, name: &str, target: &str) -> Utf8PathBuf {
     binary(effect, &name_for(effect, name, target))
 }
 
 /// What a binary is called in the release.
-pub(crate) fn name_for(effect: &Effect<'_>, name: &str, target: &str) -> String {
+pub(crate) fn name_for(effect: &StepContext<'_>, name: &str, target: &str) -> String {
     format!("{name}-{}-{target}", effect.plan.version)
 }
 
 /// Where a plan keeps the built bundle.
-pub(crate) fn bundle(effect: &Effect<'_>) -> Utf8PathBuf {
+pub(crate) fn bundle(effect: &StepContext<'_>) -> Utf8PathBuf {
     effect.kept().join("bundle")
 }
 
 pub(crate) fn perform(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     revision: &str,
     binaries: &[Binary],
     frontend: Option<&FrontendBuild>,
@@ -54,7 +54,7 @@ pub(crate) fn perform(
 
 /// Builds the binaries for one target, and nothing else.
 pub(crate) fn for_target(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     revision: &str,
     binaries: &[Binary],
     target: &str,
@@ -72,14 +72,14 @@ pub(crate) fn for_target(
     Ok(built.join(", "))
 }
 
-fn lay(effect: &mut Effect<'_>, revision: &str) -> anyhow::Result<Utf8PathBuf> {
+fn lay(effect: &mut StepContext<'_>, revision: &str) -> anyhow::Result<Utf8PathBuf> {
     let commit = effect.world.git().need_commit(revision)?;
     release_tree::lay(effect, &commit)
 }
 
 /// Answers with the directory that the binaries then lie in.
 fn cargo_build(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     root: &Utf8Path,
     binaries: &[Binary],
     target: Option<&str>,
@@ -109,7 +109,7 @@ fn keep(from: &Utf8Path, name: &str, to: &Utf8Path) -> anyhow::Result<String> {
 }
 
 fn build_bundle(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     root: &Utf8Path,
     frontend: &FrontendBuild,
 ) -> anyhow::Result<usize> {
@@ -133,7 +133,7 @@ fn build_bundle(
 /// Runs a team's own command in the release tree; cargo is the one that called
 /// us, and builds where everything else is built.
 pub(crate) fn own_command(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     root: &Utf8Path,
     program: &str,
     args: &[String],
@@ -141,7 +141,7 @@ pub(crate) fn own_command(
     let tool = if program == "cargo" {
         effect.world.cargo_in(root).args(args)
     } else {
-        Tool::new(program, root, Spent::Command).args(args)
+        Tool::new(program, root, TimeCategory::Command).args(args)
     };
     let target = effect.world.target_directory.clone();
     effect.run(tool.env("CARGO_TARGET_DIR", target.as_str()))?;

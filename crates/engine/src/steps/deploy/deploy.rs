@@ -9,9 +9,9 @@ use stagegate_deploy::{
     probe_frontend as probe_bundle_on_host, probe_migration as probe_data,
     probe_service as probe_on_host, take_back as take_back_on_host,
 };
-use stagegate_plan::model::{Action, Place, Plan, Spent, Step};
+use stagegate_plan::model::{Action, Place, Plan, TimeCategory, Step};
 
-use crate::executor::step::{Effect, Probe};
+use crate::executor::step::{StepContext, Probe};
 use crate::steps::build::build;
 
 /// The step that settles a service's steps on its host, for one of them.
@@ -38,7 +38,7 @@ pub(crate) fn went_back(error: &anyhow::Error) -> bool {
         .any(|cause| matches!(cause.downcast_ref(), Some(DeployError::RolledBack { .. })))
 }
 
-fn deploy(effect: &Effect<'_>, place: &Place) -> Deploy {
+fn deploy(effect: &StepContext<'_>, place: &Place) -> Deploy {
     // A rollback goes by the host's own record; that commit need not be here.
     let known = effect.world.git().commit_of(&place.revision).ok().flatten();
     let mut app = place.app.clone();
@@ -61,7 +61,7 @@ fn deploy(effect: &Effect<'_>, place: &Place) -> Deploy {
 
 /// Who deploys, for the host's record, and why in a freeze.
 fn who(plan: &Plan) -> String {
-    match &plan.despite_freeze {
+    match &plan.freeze_override {
         None => account(),
         Some(why) => format!("{} (despite the freeze: {why})", account()),
     }
@@ -84,7 +84,7 @@ fn answer(probe: stagegate_deploy::Probe) -> Probe {
 }
 
 /// The built binary, unless it is on the host already, or will be built there.
-fn binary(effect: &Effect<'_>, part: Part, place: &Place) -> anyhow::Result<Option<Artifact>> {
+fn binary(effect: &StepContext<'_>, part: Part, place: &Place) -> anyhow::Result<Option<Artifact>> {
     let service = place.app.settings(part).filter(|_| place.built);
     let service = service.filter(|service| service.build.is_none());
     let artifact = service.map(|service| Artifact::of_file(build::binary(effect, &service.binary)));
@@ -93,7 +93,7 @@ fn binary(effect: &Effect<'_>, part: Part, place: &Place) -> anyhow::Result<Opti
 }
 
 /// The built bundle, unless it is on the host already.
-fn bundle(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Option<Artifact>> {
+fn bundle(effect: &StepContext<'_>, place: &Place) -> anyhow::Result<Option<Artifact>> {
     let artifact = place
         .built
         .then(|| Artifact::of_directory(build::bundle(effect)));
@@ -103,7 +103,7 @@ fn bundle(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Option<Artifact>
 
 /// Where a few of a part's artifacts are kept for patches. Each part has its own, so that
 /// none lets the others' go.
-fn earlier(effect: &Effect<'_>, part: Part) -> Utf8PathBuf {
+fn earlier(effect: &StepContext<'_>, part: Part) -> Utf8PathBuf {
     let deployed = effect.world.output().join("deployed");
     deployed.join(part.name())
 }
@@ -111,7 +111,7 @@ fn earlier(effect: &Effect<'_>, part: Part) -> Utf8PathBuf {
 /// Asks the host over a connection that is kept, if there is one, and keeps it for what
 /// the step then does.
 fn ask<T>(
-    effect: &Effect<'_>,
+    effect: &StepContext<'_>,
     place: &Place,
     question: impl Fn(&Host) -> Result<T, DeployError>,
 ) -> anyhow::Result<T> {
@@ -137,7 +137,7 @@ fn ask<T>(
 }
 
 /// The connection by which the step's host was asked, or a new one.
-fn host(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Host> {
+fn host(effect: &StepContext<'_>, place: &Place) -> anyhow::Result<Host> {
     Ok(match effect.world.connections.take(&place.target) {
         Some(host) => host,
         None => Host::connect(&place.target)?,
@@ -145,7 +145,7 @@ fn host(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Host> {
 }
 
 pub(crate) fn probe_service(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     part: Part,
     step: ServiceStep,
     place: &Place,
@@ -161,7 +161,7 @@ pub(crate) fn probe_service(
 }
 
 pub(crate) fn perform_service(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     part: Part,
     step: ServiceStep,
     place: &Place,
@@ -175,9 +175,9 @@ pub(crate) fn perform_service(
     // The app's start, the watch and the drain are waits that were asked for.
     if matches!(
         step,
-        ServiceStep::Health | ServiceStep::Stabilise | ServiceStep::Confirm
+        ServiceStep::Health | ServiceStep::Stabilize | ServiceStep::Confirm
     ) {
-        effect.account.book(Spent::Waiting, start.elapsed());
+        effect.account.book(TimeCategory::Waiting, start.elapsed());
     }
     let done = result?;
     effect.world.connections.keep(host);
@@ -186,7 +186,7 @@ pub(crate) fn perform_service(
 
 /// What another host runs, kept where a build would have put it.
 pub(crate) fn fetch(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     place: &Place,
     backend: bool,
     frontend: bool,
@@ -223,7 +223,7 @@ pub(crate) fn fetch(
 }
 
 pub(crate) fn probe_migration(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     direction: Direction,
     place: &Place,
 ) -> anyhow::Result<Probe> {
@@ -233,7 +233,7 @@ pub(crate) fn probe_migration(
 }
 
 pub(crate) fn migrate(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     direction: Direction,
     place: &Place,
 ) -> anyhow::Result<String> {
@@ -242,23 +242,23 @@ pub(crate) fn migrate(
     let start = std::time::Instant::now();
     let result = migrate_data(direction, &host, &deploy, &mut |p| show(effect, p));
     // The team's own command, however long it takes.
-    effect.account.book(Spent::Waiting, start.elapsed());
+    effect.account.book(TimeCategory::Waiting, start.elapsed());
     let done = result?;
     effect.world.connections.keep(host);
     Ok(done)
 }
 
-pub(crate) fn take_back(effect: &mut Effect<'_>, place: &Place) -> anyhow::Result<String> {
+pub(crate) fn take_back(effect: &mut StepContext<'_>, place: &Place) -> anyhow::Result<String> {
     let deploy = deploy(effect, place);
     let host = Host::connect(&place.target)?;
     let start = std::time::Instant::now();
     let result = take_back_on_host(&host, &deploy, &mut |p| show(effect, p));
-    effect.account.book(Spent::Waiting, start.elapsed());
+    effect.account.book(TimeCategory::Waiting, start.elapsed());
     Ok(result?)
 }
 
 pub(crate) fn probe_frontend(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     step: FrontendStep,
     place: &Place,
 ) -> anyhow::Result<Probe> {
@@ -270,7 +270,7 @@ pub(crate) fn probe_frontend(
 }
 
 pub(crate) fn perform_frontend(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     step: FrontendStep,
     place: &Place,
 ) -> anyhow::Result<String> {
@@ -283,7 +283,7 @@ pub(crate) fn perform_frontend(
     Ok(done)
 }
 
-fn show(effect: &Effect<'_>, progress: Progress) {
+fn show(effect: &StepContext<'_>, progress: Progress) {
     if let Some(probed) = progress.probed {
         return effect.probed(probed.at, probed.latency);
     }

@@ -10,11 +10,11 @@ use rustsec::report::Settings;
 use rustsec::{Database, Lockfile, Report};
 use stagegate_plan::model::Finding;
 
-use crate::executor::step::Effect;
+use crate::executor::step::StepContext;
 use crate::tools::advisory_db::default_database;
 
 pub(crate) fn audit(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     database: Option<&Utf8Path>,
     ignore: &[String],
 ) -> anyhow::Result<String> {
@@ -77,7 +77,7 @@ pub(crate) fn audit(
 
 /// Where the lockfile names what is vulnerable.
 fn findings(
-    effect: &Effect<'_>,
+    effect: &StepContext<'_>,
     lockfile: &Utf8Path,
     report: &Report,
 ) -> anyhow::Result<Vec<Finding>> {
@@ -110,7 +110,7 @@ fn findings(
 }
 
 /// RustSec's own database, cloned or brought up to date with git.
-fn fetch(effect: &mut Effect<'_>) -> anyhow::Result<camino::Utf8PathBuf> {
+fn fetch(effect: &mut StepContext<'_>) -> anyhow::Result<camino::Utf8PathBuf> {
     let place = default_database();
     let git = crate::tools::git::Git::at(place.parent().unwrap_or(&place));
     let tool = if place.join(".git").exists() {

@@ -2,10 +2,10 @@
 
 use anyhow::bail;
 use stagegate_config::schema::Level;
-use stagegate_plan::model::{Action, GateCommand, Spent, StepOutcome};
+use stagegate_plan::model::{Action, GateCommand, TimeCategory, StepOutcome};
 
 use crate::executor::step;
-use crate::executor::step::{Effect, Performed, Probe, indent};
+use crate::executor::step::{StepContext, Performed, Probe, indent};
 use crate::steps::gates::findings::Reader;
 use crate::tools::process::{Stopped, Tool};
 
@@ -21,7 +21,7 @@ pub struct GateFailed {
 
 /// Runs a gate at its level. A gate that could not run has not passed.
 pub(crate) fn pass(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     level: Level,
     action: &Action,
 ) -> anyhow::Result<Performed> {
@@ -43,7 +43,7 @@ pub(crate) fn pass(
     }
 }
 
-pub(crate) fn command(effect: &mut Effect<'_>, gate: &GateCommand) -> anyhow::Result<String> {
+pub(crate) fn command(effect: &mut StepContext<'_>, gate: &GateCommand) -> anyhow::Result<String> {
     let root = effect.world.root.clone();
     let mut tool = effect.world.cargo_in(&root).args(&gate.args);
     for (name, value) in &gate.env {
@@ -89,13 +89,13 @@ fn summary(stdout: &str) -> Option<String> {
 
 /// Asks a team's own command whether its step is done.
 pub(crate) fn probe_command(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     probe: Option<&[String]>,
 ) -> anyhow::Result<Probe> {
     let Some([program, args @ ..]) = probe else {
         return Ok(Probe::Absent);
     };
-    let tool = Tool::new(program, &effect.world.root, Spent::Command).args(args);
+    let tool = Tool::new(program, &effect.world.root, TimeCategory::Command).args(args);
     let shown = tool.shown().to_owned();
     let (done, ..) = effect.try_run(tool)?;
     Ok(if done {
@@ -106,11 +106,11 @@ pub(crate) fn probe_command(
 }
 
 /// Runs a team's own command, and asks it afterwards where it can be asked.
-pub(crate) fn custom(effect: &mut Effect<'_>, run: &[String]) -> anyhow::Result<String> {
+pub(crate) fn custom(effect: &mut StepContext<'_>, run: &[String]) -> anyhow::Result<String> {
     let [program, args @ ..] = run else {
         bail!("the step has no command")
     };
-    let tool = Tool::new(program, &effect.world.root, Spent::Command).args(args);
+    let tool = Tool::new(program, &effect.world.root, TimeCategory::Command).args(args);
     let shown = tool.shown().to_owned();
     effect.run(tool)?;
     if let Action::Command {

@@ -9,13 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, bail};
 use semver::Version;
 use serde::Deserialize;
-use stagegate_plan::model::Spent;
+use stagegate_plan::model::TimeCategory;
 
-use crate::executor::step::{Effect, indent};
+use crate::executor::step::{StepContext, indent};
 use crate::tools::process::Tool;
 
 pub(crate) fn check(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     stated: &BTreeMap<Version, Vec<String>>,
 ) -> anyhow::Result<String> {
     let world = effect.world;
@@ -52,7 +52,7 @@ pub(crate) fn check(
 }
 
 /// The version of the cargo that runs us.
-fn running(effect: &Effect<'_>) -> anyhow::Result<Version> {
+fn running(effect: &StepContext<'_>) -> anyhow::Result<Version> {
     let world = effect.world;
     let answer = crate::tools::process::read(world.cargo_in(&world.root).args(["--version"]))?;
     let word = answer.split_whitespace().nth(1).unwrap_or_default();
@@ -60,7 +60,7 @@ fn running(effect: &Effect<'_>) -> anyhow::Result<Version> {
 }
 
 /// Checks packages with a toolchain, in a target directory of its own.
-fn build(effect: &mut Effect<'_>, version: &Version, packages: &[String]) -> anyhow::Result<()> {
+fn build(effect: &mut StepContext<'_>, version: &Version, packages: &[String]) -> anyhow::Result<()> {
     let toolchain = installed(effect, version)?;
     let directory = effect.world.output().join(format!("msrv-{version}"));
     let mut arguments = vec!["run", &toolchain, "cargo", "check", "--locked"];
@@ -81,7 +81,7 @@ fn build(effect: &mut Effect<'_>, version: &Version, packages: &[String]) -> any
 }
 
 /// The name by which rustup has a version: `1.85`, or `1.85.0`.
-fn installed(effect: &mut Effect<'_>, version: &Version) -> anyhow::Result<String> {
+fn installed(effect: &mut StepContext<'_>, version: &Version) -> anyhow::Result<String> {
     let short = format!("{}.{}", version.major, version.minor);
     let names = match version.patch {
         0 => vec![short, version.to_string()],
@@ -103,8 +103,8 @@ fn installed(effect: &mut Effect<'_>, version: &Version) -> anyhow::Result<Strin
 }
 
 /// rustup, without what an outer cargo or rustup chose; it installs nothing.
-fn rustup(effect: &Effect<'_>, arguments: &[&str]) -> Tool {
-    let mut tool = Tool::outside_cargo("rustup", &effect.world.root, Spent::Cargo)
+fn rustup(effect: &StepContext<'_>, arguments: &[&str]) -> Tool {
+    let mut tool = Tool::outside_cargo("rustup", &effect.world.root, TimeCategory::Cargo)
         .env("RUSTUP_AUTO_INSTALL", "0")
         .env("CARGO_TERM_COLOR", "never")
         .args(arguments);

@@ -12,13 +12,13 @@ use stagegate_manifest::Workspace;
 use stagegate_registry::{IndexVersion, Registry};
 
 use crate::context::World;
-use crate::executor::step::Effect;
-use crate::parallel::each_at_once;
+use crate::executor::step::StepContext;
+use crate::parallel::parallel_map;
 
 /// Requests to an index at a time.
 const AT_ONCE: usize = 16;
 
-pub(crate) fn ask(effect: &mut Effect<'_>, ignore: &[String]) -> anyhow::Result<String> {
+pub(crate) fn ask(effect: &mut StepContext<'_>, ignore: &[String]) -> anyhow::Result<String> {
     let world = effect.world;
     let mut direct = direct(&world.workspace_at(&world.root)?);
     direct.retain(|(_, name), _| !ignore.contains(name));
@@ -32,7 +32,7 @@ pub(crate) fn ask(effect: &mut Effect<'_>, ignore: &[String]) -> anyhow::Result<
     let asked: Vec<_> = direct.into_iter().collect();
     let mut behind = Vec::new();
     effect.progress("asking the index", None, Some(total as u64));
-    let answers = each_at_once(AT_ONCE, &asked, |((index, name), _)| {
+    let answers = parallel_map(AT_ONCE, &asked, |((index, name), _)| {
         registries[index].versions(name)
     });
     for (((_, name), requirements), versions) in asked.iter().zip(answers) {

@@ -12,7 +12,7 @@ use regex::bytes::Regex;
 use stagegate_config::pattern::PathPattern;
 use stagegate_plan::model::Finding;
 
-use crate::executor::step::Effect;
+use crate::executor::step::StepContext;
 use crate::steps::gates::tracked::Tracked;
 
 /// Kinds of credentials and their shapes, as their issuers document them.
@@ -53,7 +53,7 @@ static EXPRESSIONS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
 /// As git tells them: a file with a zero byte near its beginning is binary.
 const NEAR: usize = 8000;
 
-pub(crate) fn look(effect: &mut Effect<'_>, allow: &[PathPattern]) -> anyhow::Result<String> {
+pub(crate) fn look(effect: &mut StepContext<'_>, allow: &[PathPattern]) -> anyhow::Result<String> {
     let tracked = Tracked::of(effect.world)?;
     let allowed = |path: &Utf8Path| {
         let below = tracked.below_root(path);

@@ -2,10 +2,10 @@
 
 use anyhow::bail;
 
-use crate::executor::step::{Effect, Probe};
+use crate::executor::step::{StepContext, Probe};
 use crate::steps::git::create_commit::short;
 
-pub(crate) fn probe(effect: &mut Effect<'_>, name: &str, reference: &str) -> anyhow::Result<Probe> {
+pub(crate) fn probe(effect: &mut StepContext<'_>, name: &str, reference: &str) -> anyhow::Result<Probe> {
     let git = effect.world.git();
     let wanted = git.need_commit(reference)?;
     let current = git.ask(["symbolic-ref", "--quiet", "--short", "HEAD"])?;
@@ -23,7 +23,7 @@ pub(crate) fn probe(effect: &mut Effect<'_>, name: &str, reference: &str) -> any
 }
 
 pub(crate) fn perform(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     name: &str,
     reference: &str,
 ) -> anyhow::Result<String> {

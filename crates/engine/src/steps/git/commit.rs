@@ -3,11 +3,11 @@
 use anyhow::{Context, bail};
 use stagegate_manifest::{EditState, FileEdit};
 
-use crate::executor::step::{Effect, Probe};
+use crate::executor::step::{StepContext, Probe};
 use crate::steps::git::create_commit::short;
 
 pub(crate) fn probe(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     branch: &str,
     parent: &str,
     reference: &str,
@@ -36,7 +36,7 @@ pub(crate) fn probe(
 }
 
 pub(crate) fn perform(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     parent: &str,
     reference: &str,
     edits: &[FileEdit],
@@ -54,7 +54,7 @@ pub(crate) fn perform(
 /// A git that was killed while it moved leaves some files as they will be. If
 /// every changed file is one of ours and holds what it held or will hold,
 /// nobody's work is in it, and it is put back before git moves again.
-fn restore_half_moved(effect: &mut Effect<'_>, edits: &[FileEdit]) -> anyhow::Result<()> {
+fn restore_half_moved(effect: &mut StepContext<'_>, edits: &[FileEdit]) -> anyhow::Result<()> {
     let git = effect.world.git();
     let dirty = git.changed()?;
     if dirty.is_empty() {

@@ -8,12 +8,12 @@ use anyhow::{Context, bail};
 use stagegate_manifest::FileEdit;
 use stagegate_plan::model::{Action, CommitIdentity};
 
-use crate::executor::step::{Effect, Probe};
+use crate::executor::step::{StepContext, Probe};
 use crate::release_tree;
 use crate::steps::git::edit;
 
 pub(crate) fn probe(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     parent: &str,
     reference: &str,
 ) -> anyhow::Result<Probe> {
@@ -21,7 +21,7 @@ pub(crate) fn probe(
     let Some(commit) = git.commit_of(reference)? else {
         return Ok(Probe::Absent);
     };
-    let prepared = matches!(&effect.step.action, Action::Seal { edits, .. } if edits.is_empty());
+    let prepared = matches!(&effect.step.action, Action::CreateCommitObject { edits, .. } if edits.is_empty());
     let known = match prepared {
         true => commit.clone(),
         false => git.read(["rev-parse", &format!("{commit}^")])?,
@@ -38,7 +38,7 @@ pub(crate) fn short(commit: &str) -> String {
 }
 
 pub(crate) fn perform(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     parent: &str,
     message: &str,
     identity: &CommitIdentity,

@@ -3,11 +3,11 @@
 use anyhow::{Context, bail};
 use stagegate_manifest::{EditState, FileEdit};
 
-use crate::executor::step::{Effect, Probe};
+use crate::executor::step::{StepContext, Probe};
 use crate::release_tree;
 
 /// How many files stand before, and how many after their change.
-fn states(effect: &Effect<'_>, edits: &[FileEdit]) -> anyhow::Result<(usize, usize)> {
+fn states(effect: &StepContext<'_>, edits: &[FileEdit]) -> anyhow::Result<(usize, usize)> {
     let root = release_tree::root(effect.world, effect.plan);
     let (mut before, mut after) = (0, 0);
     for edit in edits {
@@ -27,7 +27,7 @@ fn states(effect: &Effect<'_>, edits: &[FileEdit]) -> anyhow::Result<(usize, usi
 }
 
 pub(crate) fn probe(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     base: &str,
     edits: &[FileEdit],
 ) -> anyhow::Result<Probe> {
@@ -44,7 +44,7 @@ pub(crate) fn probe(
 }
 
 pub(crate) fn perform(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     base: &str,
     edits: &[FileEdit],
 ) -> anyhow::Result<String> {

@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use crate::executor::step::{Effect, Probe};
+use crate::executor::step::{StepContext, Probe};
 use crate::steps::git::create_commit::short;
 
 /// Where branch and tags stand at the remote, and where they should.
@@ -23,7 +23,7 @@ impl Stand {
 }
 
 fn look(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     remote: &str,
     branch: &str,
     tags: &[String],
@@ -33,7 +33,7 @@ fn look(
     let commit = git.need_commit(reference)?;
     let references = effect
         .account
-        .during(stagegate_plan::model::Spent::Git, || {
+        .during(stagegate_plan::model::TimeCategory::Git, || {
             git.remote_refs(remote)
         })?;
     let find = |name: &str| {
@@ -56,7 +56,7 @@ fn look(
 }
 
 pub(crate) fn probe(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     remote: &str,
     branch: &str,
     tags: &[String],
@@ -94,7 +94,7 @@ pub(crate) fn probe(
 }
 
 pub(crate) fn perform(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     remote: &str,
     branch: &str,
     tags: &[String],

@@ -2,10 +2,10 @@
 
 use stagegate_plan::model::CommitIdentity;
 
-use crate::executor::step::{Effect, Probe};
+use crate::executor::step::{StepContext, Probe};
 use crate::steps::git::create_commit::short;
 
-pub(crate) fn probe(effect: &mut Effect<'_>, name: &str, reference: &str) -> anyhow::Result<Probe> {
+pub(crate) fn probe(effect: &mut StepContext<'_>, name: &str, reference: &str) -> anyhow::Result<Probe> {
     let git = effect.world.git();
     let wanted = git.need_commit(reference)?;
     match git.commit_of(&format!("refs/tags/{name}"))? {
@@ -22,7 +22,7 @@ pub(crate) fn probe(effect: &mut Effect<'_>, name: &str, reference: &str) -> any
 }
 
 pub(crate) fn perform(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     name: &str,
     message: &str,
     reference: &str,

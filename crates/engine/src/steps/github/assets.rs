@@ -6,14 +6,14 @@ use anyhow::{Context, bail};
 use stagegate_github::Asset;
 use stagegate_plan::model::ReleaseRef;
 
-use crate::executor::step::Effect;
+use crate::executor::step::StepContext;
 use crate::steps::build::{asset, build};
 use crate::steps::github::release::{ATTEMPTS, need, pause};
 use crate::steps::package::package;
 use crate::tools::process::read;
 
 pub(crate) fn perform(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     release: &ReleaseRef,
     crates: &[String],
     binaries: (&[String], &[String]),
@@ -39,7 +39,7 @@ pub(crate) fn perform(
 
 /// Names and contents.
 fn files(
-    effect: &Effect<'_>,
+    effect: &StepContext<'_>,
     crates: &[String],
     (binaries, targets): (&[String], &[String]),
     others: &[String],
@@ -79,7 +79,7 @@ fn files(
         .collect())
 }
 
-pub(crate) fn host_triple(effect: &Effect<'_>) -> anyhow::Result<String> {
+pub(crate) fn host_triple(effect: &StepContext<'_>) -> anyhow::Result<String> {
     let text = read(effect.world.cargo_in(&effect.world.root).args(["-vV"]))?;
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(host.context("`cargo -vV` names no host")?.to_owned())
@@ -87,7 +87,7 @@ pub(crate) fn host_triple(effect: &Effect<'_>) -> anyhow::Result<String> {
 
 /// Uploads what is missing, replaces what is broken, compares the rest.
 fn attach(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     release: &ReleaseRef,
     files: &BTreeMap<String, Vec<u8>>,
 ) -> anyhow::Result<usize> {

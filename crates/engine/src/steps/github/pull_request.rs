@@ -5,28 +5,28 @@
 
 use anyhow::bail;
 use stagegate_github::{GitHub, GitHubError, Pull, PullDraft};
-use stagegate_plan::model::{Proposal, Spent};
+use stagegate_plan::model::{Proposal, TimeCategory};
 
-use crate::executor::step::{Effect, Probe};
+use crate::executor::step::{StepContext, Probe};
 use crate::steps::git::create_commit::short;
 use crate::steps::github::release::{ATTEMPTS, pause};
 
 fn at_remote(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     remote: &str,
     branch: &str,
 ) -> anyhow::Result<Option<String>> {
     let git = effect.world.git();
     let references = effect
         .account
-        .during(Spent::Git, || git.remote_refs(remote))?;
+        .during(TimeCategory::Git, || git.remote_refs(remote))?;
     let name = format!("refs/heads/{branch}");
     let found = references.into_iter().find(|(known, _)| *known == name);
     Ok(found.map(|(_, commit)| commit))
 }
 
 pub(crate) fn probe_branch(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     remote: &str,
     branch: &str,
     reference: &str,
@@ -47,7 +47,7 @@ pub(crate) fn probe_branch(
 }
 
 pub(crate) fn push_branch(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     remote: &str,
     branch: &str,
     reference: &str,
@@ -81,19 +81,19 @@ fn says(pull: &Pull, proposal: &Proposal) -> bool {
     pull.title == proposal.title && body == proposal.body
 }
 
-fn find(effect: &Effect<'_>, proposal: &Proposal) -> anyhow::Result<Option<Pull>> {
+fn find(effect: &StepContext<'_>, proposal: &Proposal) -> anyhow::Result<Option<Pull>> {
     let github = effect.world.github(&proposal.server)?;
     let (head, base) = (&proposal.head, &proposal.base);
     Ok(github.open_pull_of(&proposal.repository, head, base)?)
 }
 
-pub(crate) fn probe(effect: &mut Effect<'_>, proposal: &Proposal) -> anyhow::Result<Probe> {
+pub(crate) fn probe(effect: &mut StepContext<'_>, proposal: &Proposal) -> anyhow::Result<Probe> {
     let found = find(effect, proposal)?;
     let same = found.filter(|pull| says(pull, proposal));
     Ok(same.map_or(Probe::Absent, |pull| Probe::Done(shown(&pull))))
 }
 
-pub(crate) fn perform(effect: &mut Effect<'_>, proposal: &Proposal) -> anyhow::Result<String> {
+pub(crate) fn perform(effect: &mut StepContext<'_>, proposal: &Proposal) -> anyhow::Result<String> {
     let github = effect.world.github(&proposal.server)?;
     for attempt in 1.. {
         let found = find(effect, proposal)?;

@@ -4,11 +4,11 @@ use anyhow::{Context, bail};
 use stagegate_github::{GitHub, Release, ReleaseDraft};
 use stagegate_plan::model::ReleaseRef;
 
-use crate::executor::step::{Effect, Probe};
+use crate::executor::step::{StepContext, Probe};
 
 /// The client, and the release if there is one.
 pub(crate) fn find(
-    effect: &Effect<'_>,
+    effect: &StepContext<'_>,
     release: &ReleaseRef,
 ) -> anyhow::Result<(GitHub, Option<Release>)> {
     let github = effect.world.github(&release.server)?;
@@ -17,7 +17,7 @@ pub(crate) fn find(
 }
 
 /// The same where it has to be there.
-pub(crate) fn need(effect: &Effect<'_>, release: &ReleaseRef) -> anyhow::Result<(GitHub, Release)> {
+pub(crate) fn need(effect: &StepContext<'_>, release: &ReleaseRef) -> anyhow::Result<(GitHub, Release)> {
     let (github, found) = find(effect, release)?;
     let found = found.with_context(|| {
         format!("the release {} of {} is gone; somebody removed it. Remove the journal's last lines about it, or skip it with a new run", release.tag, release.repository)
@@ -25,7 +25,7 @@ pub(crate) fn need(effect: &Effect<'_>, release: &ReleaseRef) -> anyhow::Result<
     Ok((github, found))
 }
 
-pub(crate) fn probe_draft(effect: &mut Effect<'_>, release: &ReleaseRef) -> anyhow::Result<Probe> {
+pub(crate) fn probe_draft(effect: &mut StepContext<'_>, release: &ReleaseRef) -> anyhow::Result<Probe> {
     let (_, found) = find(effect, release)?;
     Ok(found.map_or(Probe::Absent, |found| Probe::Done(shown(&found))))
 }
@@ -36,7 +36,7 @@ fn shown(release: &Release) -> String {
 }
 
 pub(crate) fn draft(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     release: &ReleaseRef,
     name: &str,
     notes: &str,
@@ -67,7 +67,7 @@ pub(crate) const ATTEMPTS: u32 = 5;
 
 /// Waits as GitHub asks, or a moment.
 pub(crate) fn pause(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     error: &stagegate_github::GitHubError,
 ) -> anyhow::Result<()> {
     let wait = match error {
@@ -86,7 +86,7 @@ pub(crate) fn pause(
     effect.wait(wait)
 }
 
-pub(crate) fn probe_public(effect: &mut Effect<'_>, release: &ReleaseRef) -> anyhow::Result<Probe> {
+pub(crate) fn probe_public(effect: &mut StepContext<'_>, release: &ReleaseRef) -> anyhow::Result<Probe> {
     let (_, found) = need(effect, release)?;
     Ok(if found.draft {
         Probe::Absent
@@ -96,7 +96,7 @@ pub(crate) fn probe_public(effect: &mut Effect<'_>, release: &ReleaseRef) -> any
 }
 
 pub(crate) fn undraft(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     release: &ReleaseRef,
     latest: bool,
 ) -> anyhow::Result<String> {

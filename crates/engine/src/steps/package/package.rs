@@ -4,17 +4,17 @@ use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 
-use crate::executor::step::{Effect, Probe};
+use crate::executor::step::{StepContext, Probe};
 use crate::release_tree;
 
 /// Where a plan keeps its packages: with the journal, so that a resumed run
 /// uploads the very bytes that were proven.
-pub(crate) fn kept(effect: &Effect<'_>) -> Utf8PathBuf {
+pub(crate) fn kept(effect: &StepContext<'_>) -> Utf8PathBuf {
     effect.kept().join("packages")
 }
 
 /// A package's file.
-pub(crate) fn file(effect: &Effect<'_>, name: &str) -> Utf8PathBuf {
+pub(crate) fn file(effect: &StepContext<'_>, name: &str) -> Utf8PathBuf {
     kept(effect).join(file_name(name, effect.plan.version_of(name)))
 }
 
@@ -26,7 +26,7 @@ pub(crate) fn file_name(name: &str, version: &Version) -> String {
 /// Says for which commit the kept packages were made.
 const MADE_FOR: &str = "COMMIT";
 
-pub(crate) fn probe(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Result<Probe> {
+pub(crate) fn probe(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<Probe> {
     let made_for = std::fs::read_to_string(kept(effect).join(MADE_FOR)).ok();
     let commit = effect.world.git().commit_of(&effect.plan.reference())?;
     let whole = crates.iter().all(|name| file(effect, name).is_file());
@@ -38,7 +38,7 @@ pub(crate) fn probe(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Resul
     })
 }
 
-pub(crate) fn perform(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Result<String> {
+pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<String> {
     let reference = effect.plan.reference();
     let commit = effect.world.git().need_commit(&reference)?;
     let root = release_tree::lay(effect, &commit)?;
@@ -98,7 +98,7 @@ pub(crate) fn perform(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Res
 }
 
 /// What the registry's web API is told beside the bytes, as cargo would.
-fn keep_metadata(effect: &Effect<'_>, root: &Utf8Path, crates: &[String]) -> anyhow::Result<()> {
+fn keep_metadata(effect: &StepContext<'_>, root: &Utf8Path, crates: &[String]) -> anyhow::Result<()> {
     let workspace = effect.world.workspace_at(root)?;
     for name in crates {
         let package = workspace
@@ -122,7 +122,7 @@ fn keep_metadata(effect: &Effect<'_>, root: &Utf8Path, crates: &[String]) -> any
 }
 
 /// What was kept of it.
-pub(crate) fn metadata(effect: &Effect<'_>, name: &str) -> anyhow::Result<serde_json::Value> {
+pub(crate) fn metadata(effect: &StepContext<'_>, name: &str) -> anyhow::Result<serde_json::Value> {
     let path = file(effect, name).with_extension("json");
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
     serde_json::from_str(&text).with_context(|| format!("{path} is not what was written"))

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use semver::Version;
-use stagegate_plan::model::Spent;
+use stagegate_plan::model::TimeCategory;
 use stagegate_registry::{Registry, RegistryError, TokenUse, Upload, UploadError};
 
-use crate::executor::step::{Effect, Probe};
+use crate::executor::step::{StepContext, Probe};
 use crate::steps::package::package;
 use crate::tools::tokens::Granted;
 
@@ -43,12 +43,12 @@ fn conflict(name: &str, version: &Version, there: &str, ours: &str) -> String {
     )
 }
 
-fn kept_bytes(effect: &Effect<'_>, name: &str) -> anyhow::Result<Vec<u8>> {
+fn kept_bytes(effect: &StepContext<'_>, name: &str) -> anyhow::Result<Vec<u8>> {
     let file = package::file(effect, name);
     std::fs::read(&file).with_context(|| format!("reading the kept package {file}"))
 }
 
-pub(crate) fn probe(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<Probe> {
+pub(crate) fn probe(effect: &mut StepContext<'_>, name: &str) -> anyhow::Result<Probe> {
     let version = effect.plan.version_of(name);
     let checksum = stagegate_manifest::sha256_hex(&kept_bytes(effect, name)?);
     let registry = effect.world.registry()?;
@@ -61,7 +61,7 @@ pub(crate) fn probe(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<Probe
     })
 }
 
-pub(crate) fn perform(effect: &mut Effect<'_>, name: &str) -> anyhow::Result<String> {
+pub(crate) fn perform(effect: &mut StepContext<'_>, name: &str) -> anyhow::Result<String> {
     let bytes = kept_bytes(effect, name)?;
     let size = bytes.len().div_ceil(1024);
     let metadata = package::metadata(effect, name)?;
@@ -103,7 +103,7 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    fn send(&mut self, effect: &mut Effect<'_>, registry: &Registry) -> anyhow::Result<()> {
+    fn send(&mut self, effect: &mut StepContext<'_>, registry: &Registry) -> anyhow::Result<()> {
         let paces = Arc::clone(&effect.world.paces);
         let pace = paces.of(self.is_new);
         let (mut unclear, mut renewed) = (0, false);
@@ -162,7 +162,7 @@ impl Sending<'_> {
         }
     }
 
-    fn token(&mut self, effect: &Effect<'_>) -> anyhow::Result<Granted> {
+    fn token(&mut self, effect: &StepContext<'_>) -> anyhow::Result<Granted> {
         let wanted = TokenUse::Publish {
             name: self.name,
             version: &self.version,
@@ -192,7 +192,7 @@ const UNCLEAR: u32 = 5;
 
 /// Whether our bytes appear in the index within a limit. All of it is waiting.
 fn appears(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     registry: &Registry,
     name: &str,
     checksum: &str,
@@ -200,12 +200,12 @@ fn appears(
 ) -> anyhow::Result<bool> {
     let start = Instant::now();
     let appeared = watch(effect, registry, name, checksum, limit);
-    effect.account.book(Spent::Waiting, start.elapsed());
+    effect.account.book(TimeCategory::Waiting, start.elapsed());
     appeared
 }
 
 fn watch(
-    effect: &Effect<'_>,
+    effect: &StepContext<'_>,
     registry: &Registry,
     name: &str,
     checksum: &str,

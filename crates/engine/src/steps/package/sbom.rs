@@ -24,7 +24,7 @@ use cyclonedx_bom::prelude::{
 use semver::Version;
 use stagegate_plan::model::Plan;
 
-use crate::executor::step::Effect;
+use crate::executor::step::StepContext;
 use crate::release_tree;
 use crate::steps::build::asset;
 use crate::steps::github::assets;
@@ -34,7 +34,7 @@ use crate::tools::process::read;
 type Checksums = BTreeMap<(String, Version), String>;
 
 pub(crate) fn perform(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     name: &str,
     subject: (&str, &Version),
     packages: &[String],

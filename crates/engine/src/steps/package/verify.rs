@@ -10,11 +10,11 @@ use anyhow::Context;
 use camino::Utf8Path;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 
-use crate::executor::step::Effect;
+use crate::executor::step::StepContext;
 use crate::release_tree;
 use crate::steps::package::package;
 
-pub(crate) fn perform(effect: &mut Effect<'_>, crates: &[String]) -> anyhow::Result<String> {
+pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<String> {
     let directory = effect.kept().join("proof");
     if directory.exists() {
         std::fs::remove_dir_all(&directory).with_context(|| format!("removing {directory}"))?;

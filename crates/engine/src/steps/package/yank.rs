@@ -9,11 +9,11 @@ use stagegate_plan::model::{CommitIdentity, ReleaseRef};
 use stagegate_plan::yank::advice::NOTE;
 use stagegate_registry::{TokenUse, YankError};
 
-use crate::executor::step::{Effect, Probe};
+use crate::executor::step::{StepContext, Probe};
 use crate::steps::git::edit;
 use crate::steps::github::release;
 
-fn state(effect: &Effect<'_>, name: &str, version: &Version) -> anyhow::Result<bool> {
+fn state(effect: &StepContext<'_>, name: &str, version: &Version) -> anyhow::Result<bool> {
     let versions = effect.world.registry()?.versions(name)?;
     let there = versions.into_iter().find(|v| v.vers == *version);
     Ok(there
@@ -26,7 +26,7 @@ fn word(undo: bool) -> &'static str {
 }
 
 pub(crate) fn probe(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     name: &str,
     version: &Version,
     undo: bool,
@@ -42,7 +42,7 @@ pub(crate) fn probe(
 }
 
 pub(crate) fn perform(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     name: &str,
     version: &Version,
     undo: bool,
@@ -106,7 +106,7 @@ pub(crate) fn perform(
 const MARK: &str = "[YANKED] ";
 
 pub(crate) fn probe_release(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     release: &ReleaseRef,
     undo: bool,
 ) -> anyhow::Result<Probe> {
@@ -123,7 +123,7 @@ pub(crate) fn probe_release(
 }
 
 pub(crate) fn mark_release(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     release: &ReleaseRef,
     note: &str,
     undo: bool,
@@ -150,7 +150,7 @@ pub(crate) fn mark_release(
 
 /// The committed changelog, and whether the remote has that commit.
 fn stand(
-    effect: &Effect<'_>,
+    effect: &StepContext<'_>,
     edit: &FileEdit,
     remote: &str,
     branch: &str,
@@ -175,7 +175,7 @@ fn stand(
 }
 
 pub(crate) fn probe_changelog(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     edit: &FileEdit,
     remote: &str,
     branch: &str,
@@ -189,7 +189,7 @@ pub(crate) fn probe_changelog(
 }
 
 pub(crate) fn mark_changelog(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     edit: &FileEdit,
     message: &str,
     branch: &str,

@@ -18,13 +18,13 @@ use stagegate_registry::CRATES_IO_INDEX;
 use toml_edit::{DocumentMut, InlineTable, Table, value};
 use url::Url;
 
-use crate::executor::step::Effect;
+use crate::executor::step::StepContext;
 use crate::release_tree;
 use crate::steps::package::package;
 use crate::tools::process::Tool;
 
 pub(crate) fn perform(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     crates: &[PublishedCrate],
     depth: ResolveDepth,
     docs: Option<&Url>,
@@ -72,7 +72,7 @@ struct Project {
 
 impl Project {
     fn lay(
-        effect: &Effect<'_>,
+        effect: &StepContext<'_>,
         directory: Utf8PathBuf,
         crates: &[PublishedCrate],
     ) -> anyhow::Result<Project> {
@@ -110,7 +110,7 @@ impl Project {
         self.replaced.len() > 1
     }
 
-    fn cargo(&self, effect: &Effect<'_>, args: &[&str]) -> anyhow::Result<Tool> {
+    fn cargo(&self, effect: &StepContext<'_>, args: &[&str]) -> anyhow::Result<Tool> {
         let mut tool = effect.world.cargo_in(&self.directory).args(args);
         for setting in &self.replaced {
             tool = tool.args(["--config", setting]);
@@ -132,7 +132,7 @@ impl Project {
     /// The workspace's own, where third-party crates are built already; an index
     /// in the place of crates.io gives them other paths, which would be built
     /// beside them for nothing.
-    fn target(&self, effect: &Effect<'_>) -> Utf8PathBuf {
+    fn target(&self, effect: &StepContext<'_>) -> Utf8PathBuf {
         if self.stands_apart() {
             self.directory.join("target")
         } else {
@@ -181,7 +181,7 @@ fn manifest(
 }
 
 /// The lockfile's checksums are those of the packages that were proven.
-fn compare(effect: &Effect<'_>, lock: &str, crates: &[PublishedCrate]) -> anyhow::Result<()> {
+fn compare(effect: &StepContext<'_>, lock: &str, crates: &[PublishedCrate]) -> anyhow::Result<()> {
     let lock: DocumentMut = lock.parse().context("reading cargo's lockfile")?;
     for one in crates {
         let version = effect.plan.version_of(&one.name).to_string();
@@ -216,7 +216,7 @@ fn checksum(lock: &DocumentMut, name: &str, version: &str) -> Option<String> {
 
 /// How far docs.rs is, in words. It builds when it comes to it: whatever it
 /// says is no failure of the release.
-fn documentation(effect: &Effect<'_>, docs: &Url, crates: &[PublishedCrate]) -> String {
+fn documentation(effect: &StepContext<'_>, docs: &Url, crates: &[PublishedCrate]) -> String {
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(10)))
         .http_status_as_error(false)

@@ -7,12 +7,12 @@ use stagegate_deploy::Host;
 use stagegate_plan::model::{Place, ReleaseRef};
 use url::Url;
 
-use crate::executor::step::Effect;
+use crate::executor::step::StepContext;
 use crate::steps::github::release;
 use crate::steps::package::package;
 
 pub(crate) fn look(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     crates: &[String],
     releases: &[ReleaseRef],
     (remote, tags): (&str, &[String]),
@@ -77,7 +77,7 @@ pub(crate) fn look(
     Ok(seen.join("; "))
 }
 
-fn downloads(effect: &Effect<'_>, crates: &[String]) -> anyhow::Result<()> {
+fn downloads(effect: &StepContext<'_>, crates: &[String]) -> anyhow::Result<()> {
     let registry = effect.world.registry()?;
     for (index, name) in crates.iter().enumerate() {
         effect.progress(

@@ -30,7 +30,7 @@ use stagegate_fakes::host::FrontEnd;
 use stagegate_fakes::world::{FakeEnvironment, HostedApp, WorldOptions};
 use stagegate_github::Repository;
 use stagegate_manifest::Workspace;
-use story::Story;
+use story::RehearsalReport;
 
 use crate::cli::{Format, Rehearse};
 use crate::exit::Exit;
@@ -169,12 +169,12 @@ impl Rehearsal {
         faults: Vec<Fault>,
         format: Format,
         interrupt: &Interrupt,
-    ) -> anyhow::Result<Story> {
+    ) -> anyhow::Result<RehearsalReport> {
         let began = Instant::now();
         let words = words(args);
         let repository = self.repository();
         let name = repository.rsplit('/').next().unwrap_or(&repository);
-        let mut story = Story::new(name, words.join(" "), args.fault.clone());
+        let mut story = RehearsalReport::new(name, words.join(" "), args.fault.clone());
         let checkout = Checkout::of(
             &self.original,
             self.scratch.path(),
@@ -198,7 +198,7 @@ impl Rehearsal {
             checkout,
             self.options(&program, repository.clone(), faults.clone()),
         )?;
-        overlay::write(&overlay_path, &self.config, &world, args.stabilise)?;
+        overlay::write(&overlay_path, &self.config, &world, args.stabilize)?;
         lock_dependencies(&world.checkout)?;
         let client = Client::new(&program, &world, &overlay_path, &self.target, format, began);
         if world.host.is_some() && deploys(args) {

@@ -12,7 +12,7 @@ pub(super) fn write(
     path: &Utf8Path,
     config: &Config,
     world: &FakeEnvironment,
-    stabilise: u64,
+    stabilize: u64,
 ) -> anyhow::Result<()> {
     let mut value = serde_json::json!({
         "registry": {
@@ -43,7 +43,7 @@ pub(super) fn write(
             "prefix": host.prefix(),
             "port": host.public_port(),
             "service_user": host.user(),
-            "stabilise": format!("{stabilise}s"),
+            "stabilize": format!("{stabilize}s"),
         });
         if config
             .app

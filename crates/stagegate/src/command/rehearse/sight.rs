@@ -12,7 +12,7 @@ use stagegate_manifest::Workspace;
 
 /// What the world looks like.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct WorldSeen {
+pub(super) struct EnvironmentSnapshot {
     /// The released crates in the registry's index.
     pub(super) crates: Vec<CrateSeen>,
     /// Branches and tags at the remote, with their commits.
@@ -57,8 +57,8 @@ pub(super) fn look(
     versions: &BTreeMap<String, Version>,
     workspace: &Workspace,
     config: &Config,
-) -> WorldSeen {
-    let mut seen = WorldSeen::default();
+) -> EnvironmentSnapshot {
+    let mut seen = EnvironmentSnapshot::default();
     if let Ok(registry) = stagegate_registry::Registry::open(&world.registry.index()) {
         for package in workspace
             .packages

@@ -8,13 +8,13 @@ use semver::Version;
 use serde::Serialize;
 use stagegate_config::stage::Stage;
 use stagegate_fakes::load::Sample;
-use stagegate_plan::model::{Account, Event, RunEnd, StepOutcome};
+use stagegate_plan::model::{TimeBreakdown, Event, RunEnd, StepOutcome};
 
-use super::sight::WorldSeen;
+use super::sight::EnvironmentSnapshot;
 
 /// What happened.
 #[derive(Debug, Serialize)]
-pub(super) struct Story {
+pub(super) struct RehearsalReport {
     /// The workspace's directory name.
     pub(super) workspace: String,
     /// What was asked for, then what it came to: `1.4.0`.
@@ -42,7 +42,7 @@ pub(super) struct Story {
     /// The load on the app.
     pub(super) load: Option<LoadStory>,
     /// What the world looks like now.
-    pub(super) world: WorldSeen,
+    pub(super) world: EnvironmentSnapshot,
 }
 
 /// One step that ran.
@@ -65,7 +65,7 @@ pub(super) struct StepStory {
     /// What shows it, or the error.
     pub(super) evidence: String,
     /// Where the time went.
-    pub(super) account: Account,
+    pub(super) account: TimeBreakdown,
 }
 
 /// The load on the app.
@@ -77,9 +77,9 @@ pub(super) struct LoadStory {
     pub(super) samples: Vec<Sample>,
 }
 
-impl Story {
-    pub(super) fn new(workspace: &str, version: String, faults: Vec<String>) -> Story {
-        Story {
+impl RehearsalReport {
+    pub(super) fn new(workspace: &str, version: String, faults: Vec<String>) -> RehearsalReport {
+        RehearsalReport {
             workspace: workspace.to_owned(),
             version,
             versions: BTreeMap::new(),
@@ -93,7 +93,7 @@ impl Story {
             kills: 0,
             steps: Vec::new(),
             load: None,
-            world: WorldSeen::default(),
+            world: EnvironmentSnapshot::default(),
         }
     }
 
@@ -116,7 +116,7 @@ impl Story {
                 seconds: None,
                 outcome: None,
                 evidence: String::new(),
-                account: Account::default(),
+                account: TimeBreakdown::default(),
             }),
             Event::StepDone {
                 step,
@@ -178,7 +178,7 @@ impl Story {
 
     /// Seconds by cause, over the release's processes.
     pub(super) fn time(&self) -> TimeStory {
-        let mut account = Account::default();
+        let mut account = TimeBreakdown::default();
         let mut clusters: Vec<Cluster> = Vec::new();
         for step in self.release_steps() {
             account.add(&step.account);
@@ -234,7 +234,7 @@ pub(super) struct TimeStory {
     /// Wall seconds of the release's processes.
     pub(super) wall: f64,
     /// What others took; steps side by side are added up.
-    pub(super) account: Account,
+    pub(super) account: TimeBreakdown,
     /// stagegate's own: everything else, at most.
     pub(super) own: f64,
 }
@@ -327,7 +327,7 @@ mod tests {
 
     #[test]
     fn own_time_is_what_nobody_else_took() {
-        let mut story = Story::new("w", "1.0.0".to_owned(), Vec::new());
+        let mut story = RehearsalReport::new("w", "1.0.0".to_owned(), Vec::new());
         let step = |began, seconds, cargo| StepStory {
             run: "release",
             id: "x".to_owned(),
@@ -337,9 +337,9 @@ mod tests {
             seconds: Some(seconds),
             outcome: None,
             evidence: String::new(),
-            account: Account {
+            account: TimeBreakdown {
                 cargo,
-                ..Account::default()
+                ..TimeBreakdown::default()
             },
         };
         story.client_seconds = 10.0;

@@ -132,7 +132,7 @@ impl Record {
     }
 
     fn step(&self, id: &str) -> Option<&Step> {
-        let mut all = self.plan.steps.iter().chain(&self.plan.way_back);
+        let mut all = self.plan.steps.iter().chain(&self.plan.rollback_steps);
         all.find(|step| step.id == id)
     }
 

@@ -46,7 +46,7 @@ pub(super) fn tags(record: &Record) -> Vec<String> {
 /// Where people see the releases that are public. `site`: the server's address.
 pub(super) fn releases(record: &Record, site: &str) -> Vec<String> {
     let public = record.done().filter_map(|action| match action {
-        Action::Undraft { release, .. } => Some(format!(
+        Action::PublishGithubRelease { release, .. } => Some(format!(
             "{}/{}/releases/tag/{}",
             site.trim_end_matches('/'),
             release.repository,

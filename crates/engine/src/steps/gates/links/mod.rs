@@ -15,12 +15,12 @@ use percent_encoding::percent_decode_str;
 use stagegate_config::pattern::PathPattern;
 use stagegate_plan::model::Finding;
 
-use crate::executor::step::Effect;
+use crate::executor::step::StepContext;
 use crate::steps::gates::links::document::Document;
 use crate::steps::gates::tracked::Tracked;
 
 pub(crate) fn follow(
-    effect: &mut Effect<'_>,
+    effect: &mut StepContext<'_>,
     paths: Option<&[PathPattern]>,
 ) -> anyhow::Result<String> {
     let tracked = Tracked::of(effect.world)?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use stagegate_config::stage::Stage;
-use stagegate_plan::model::{Account, Action, Blocker, Event, Step};
+use stagegate_plan::model::{TimeBreakdown, Action, Blocker, Event, Step};
 
 use super::*;
 
@@ -32,7 +32,7 @@ fn command() -> Action {
 /// hostile.
 fn plan() -> Plan {
     let release = r#"{"server": {"api": "https://api.github.com/", "uploads": "https://uploads.github.com/"}, "repository": "o/r", "tag": "v1.1.0"}"#;
-    let undraft = Action::Undraft {
+    let undraft = Action::PublishGithubRelease {
         release: serde_json::from_str(release).unwrap(),
         latest: true,
     };
@@ -44,8 +44,8 @@ fn plan() -> Plan {
     let steps = vec![
         step("test", Stage::Test, command()),
         step("publish shop-core", Stage::Publish, publish),
-        step("undraft", Stage::Undraft, undraft),
-        step("stabilise app1.example.org", Stage::Stabilise, command()),
+        step("undraft", Stage::PublishGithubRelease, undraft),
+        step("stabilize app1.example.org", Stage::Stabilize, command()),
         step("section: end\nclick", Stage::Verify, command()),
     ];
     let mut plan = Plan {
@@ -58,9 +58,9 @@ fn plan() -> Plan {
         at: "2026-01-02T03:04:05Z".parse().unwrap(),
         then: None,
         notes: Vec::new(),
-        way_back: Vec::new(),
+        rollback_steps: Vec::new(),
         host_files: Vec::new(),
-        despite_freeze: None,
+        freeze_override: None,
         steps,
     };
     let resolve = serde_json::from_str(resolve).unwrap();
@@ -79,10 +79,10 @@ fn record() -> Record {
             title: one.title.clone(),
             at,
         });
-        let (seconds, account) = (1.5, Account::default());
+        let (seconds, account) = (1.5, TimeBreakdown::default());
         let id = one.id.clone();
         at += 1500;
-        if one.stage == Stage::Stabilise {
+        if one.stage == Stage::Stabilize {
             for second in 0..5_u32 {
                 record.hear(&Event::Probed {
                     step: id.clone(),

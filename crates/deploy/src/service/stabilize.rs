@@ -1,4 +1,4 @@
-//! Stabilise: the new release serves users, and is watched while it does.
+//! Stabilize: the new release serves users, and is watched while it does.
 //!
 //! Probes through the public port, restarts of the unit, and journal lines of priority
 //! `err`: any breach takes the switch back at once. A lost connection is no breach; then
@@ -43,7 +43,7 @@ pub(super) fn perform(
     match watch(work, slot, since, progress)? {
         Ok(probes) => Ok(format!(
             "{release} held for {} s: {probes} probes passed, no restart, no error in the journal",
-            work.settings().stabilise_seconds
+            work.settings().stabilize_seconds
         )),
         Err(reason) => roll_back(work, slot, reason),
     }
@@ -70,7 +70,7 @@ fn watch(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Result<u64, String>, DeployError> {
     let port = watched_port(work.settings(), slot);
-    let whole = Duration::from_secs(work.settings().stabilise_seconds);
+    let whole = Duration::from_secs(work.settings().stabilize_seconds);
     let began = Instant::now();
     let mut renewed = began;
     let mut probes = 0;

@@ -1,20 +1,20 @@
-//! Colour where it is wanted, and the width of the terminal.
+//! Color where it is wanted, and the width of the terminal.
 
 use std::io::IsTerminal;
 
 use anstyle::{AnsiColor, Style};
 
-/// Colours, or none.
+/// Colors, or none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Palette {
-    coloured: bool,
+    colored: bool,
 }
 
 impl Palette {
     /// For standard output.
     pub(crate) fn for_stdout() -> Palette {
         Palette {
-            coloured: wanted(
+            colored: wanted(
                 &|name| std::env::var(name).ok(),
                 std::io::stdout().is_terminal(),
             ),
@@ -24,7 +24,7 @@ impl Palette {
     /// For standard error.
     pub(crate) fn for_stderr() -> Palette {
         Palette {
-            coloured: wanted(
+            colored: wanted(
                 &|name| std::env::var(name).ok(),
                 std::io::stderr().is_terminal(),
             ),
@@ -33,11 +33,11 @@ impl Palette {
 
     /// None at all.
     pub(crate) fn none() -> Palette {
-        Palette { coloured: false }
+        Palette { colored: false }
     }
 
     fn paint(self, style: Style, text: &str) -> String {
-        if self.coloured {
+        if self.colored {
             format!("{style}{text}{style:#}")
         } else {
             text.to_owned()
@@ -65,7 +65,7 @@ impl Palette {
     }
 }
 
-/// `NO_COLOR` (no-color.org) turns colours off, `CARGO_TERM_COLOR` has cargo's
+/// `NO_COLOR` (no-color.org) turns colors off, `CARGO_TERM_COLOR` has cargo's
 /// meaning, and otherwise a terminal decides.
 fn wanted(variable: &dyn Fn(&str) -> Option<String>, terminal: bool) -> bool {
     if variable("NO_COLOR").is_some_and(|value| !value.is_empty()) {
@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn colour_is_asked_for_in_the_usual_ways() {
+    fn color_is_asked_for_in_the_usual_ways() {
         let check = |no_color: Option<&str>, cargo: Option<&str>, terminal: bool, want: bool| {
             let variable = |name: &str| match name {
                 "NO_COLOR" => no_color.map(str::to_owned),
