@@ -20,7 +20,7 @@ use crate::executor::rate_limit::Paces;
 use crate::interrupt::Interrupt;
 use crate::tools::git::Git;
 use crate::tools::process::Tool;
-use crate::tools::tokens::{SecretSink, Granted, TokenSource};
+use crate::tools::tokens::{Granted, SecretSink, TokenSource};
 use crate::tools::toolchain::{cargo, cargo_home};
 
 /// Where everything is.

@@ -14,7 +14,7 @@ use crate::tools::git::Git;
 
 /// Where a plan's tree lies.
 fn checkout(world: &World, plan: &Plan) -> Utf8PathBuf {
-    world.output().join(&plan.target).join("tree")
+    world.output().join(&plan.run_id).join("tree")
 }
 
 /// The Cargo workspace's root within the tree.
@@ -29,12 +29,12 @@ pub(crate) fn root(world: &World, plan: &Plan) -> Utf8PathBuf {
 
 /// git in the tree.
 pub(crate) fn git(effect: &StepContext<'_>) -> Git {
-    Git::at(&root(effect.world, effect.plan))
+    Git::at(&root(effect.context, effect.plan))
 }
 
 /// Whether there is a tree at that commit, whatever its files hold.
 pub(crate) fn stands_at(effect: &StepContext<'_>, commit: &str) -> bool {
-    let checkout = checkout(effect.world, effect.plan);
+    let checkout = checkout(effect.context, effect.plan);
     // A directory without a `.git` of its own would answer for the user's checkout.
     checkout.join(".git").is_file()
         && matches!(Git::at(&checkout).commit_of("HEAD"), Ok(Some(head)) if head == commit)
@@ -43,8 +43,8 @@ pub(crate) fn stands_at(effect: &StepContext<'_>, commit: &str) -> bool {
 /// Lays the tree at a commit, unless it stands there already.
 pub(crate) fn lay(effect: &mut StepContext<'_>, commit: &str) -> anyhow::Result<Utf8PathBuf> {
     if !stands_at(effect, commit) {
-        let checkout = checkout(effect.world, effect.plan);
-        let git = effect.world.git();
+        let checkout = checkout(effect.context, effect.plan);
+        let git = effect.context.git();
         if checkout.exists() {
             // Left by a run that was killed while git laid it.
             std::fs::remove_dir_all(&checkout).with_context(|| format!("removing {checkout}"))?;
@@ -60,12 +60,12 @@ pub(crate) fn lay(effect: &mut StepContext<'_>, commit: &str) -> anyhow::Result<
             commit,
         ]))?;
     }
-    Ok(root(effect.world, effect.plan))
+    Ok(root(effect.context, effect.plan))
 }
 
 /// Lays the tree at the release commit.
 pub(crate) fn of_release(effect: &mut StepContext<'_>) -> anyhow::Result<Utf8PathBuf> {
-    let commit = effect.world.git().need_commit(&effect.plan.reference())?;
+    let commit = effect.context.git().need_commit(&effect.plan.reference())?;
     lay(effect, &commit)
 }
 

@@ -65,8 +65,8 @@ pub(crate) fn plan(
         blockers.extend(advisories);
     }
     let plan = Plan {
-        target: "check".to_owned(),
-        words: wanted
+        run_id: "check".to_owned(),
+        cli_args: wanted
             .gates
             .iter()
             .map(|gate| gate.name())
@@ -77,7 +77,7 @@ pub(crate) fn plan(
         versions: std::collections::BTreeMap::new(),
         from: None,
         at: facts.at,
-        then: None,
+        next_step_hint: None,
         notes,
         steps: all,
         rollback_steps: Vec::new(),

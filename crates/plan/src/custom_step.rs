@@ -34,13 +34,15 @@ pub fn place(steps: &mut Vec<Step>, custom: &CustomStep, version: &Version) {
     };
     let mut step = Step::new(format!("step:{name}"), stage, name, action);
     // Steps that run beside each other stay together.
-    step.beside = false;
+    step.parallel_with_previous = false;
     steps.insert(index, step);
     // What waits for steps before it also waits for this one.
     if let Some(next) = steps.get_mut(index + 1)
-        && next.beside
-        && (custom.before.is_some() || !next.needs.is_empty() || !next.after.is_empty())
+        && next.parallel_with_previous
+        && (custom.before.is_some()
+            || !next.depends_on.is_empty()
+            || !next.after_settled.is_empty())
     {
-        next.beside = false;
+        next.parallel_with_previous = false;
     }
 }

@@ -51,7 +51,13 @@ pub fn steps(
 fn side_by_side(steps: Vec<Option<Step>>) -> Vec<Step> {
     let there = steps.into_iter().flatten().enumerate();
     there
-        .map(|(at, step)| if at == 0 { step } else { step.beside() })
+        .map(|(at, step)| {
+            if at == 0 {
+                step
+            } else {
+                step.parallel_with_previous()
+            }
+        })
         .collect()
 }
 
@@ -286,7 +292,7 @@ mod tests {
     fn the_first_that_is_on_begins_the_round() {
         let beside: Vec<bool> = side_by_side(vec![None, step("a"), None, step("b")])
             .iter()
-            .map(|step| step.beside)
+            .map(|step| step.parallel_with_previous)
             .collect();
         assert_eq!(beside, [false, true]);
     }

@@ -11,7 +11,7 @@ use crate::model::{Action, Blocker, HOTFIX_BRANCH_PREFIX, Plan, Step};
 use crate::preflight::checks;
 use crate::release::edits;
 use crate::request::HotfixRequest;
-use crate::version::{Group, BumpKind, VersionBump, WORKSPACE};
+use crate::version::{BumpKind, Group, VersionBump, WORKSPACE};
 
 /// `facts` are those of the tag, but for the checkout's own state.
 pub fn plan(
@@ -105,14 +105,14 @@ fn empty(
         some => format!(", write it down under [Unreleased] in {}", some.join(", ")),
     };
     Plan {
-        target: format!("hotfix-{name}"),
-        words: wanted.words(),
+        run_id: format!("hotfix-{name}"),
+        cli_args: wanted.words(),
         title: format!("hotfix {name}"),
         version: one.to.clone(),
         versions: std::collections::BTreeMap::new(),
         from: Some(wanted.version.clone()),
         at: facts.at,
-        then: Some(format!(
+        next_step_hint: Some(format!(
             "commit the fix on {HOTFIX_BRANCH_PREFIX}{name}{log}, then `cargo xtask release {word}`"
         )),
         notes: Vec::new(),

@@ -45,7 +45,7 @@ pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, B
 }
 
 fn unplaced(plan: &Plan, config: &Config) -> Option<(Stage, String)> {
-    if !plan.target.starts_with("release-") {
+    if !plan.run_id.starts_with("release-") {
         return None;
     }
     let placed = |step: &&stagegate_config::schema::CustomStep| {

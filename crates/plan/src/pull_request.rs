@@ -43,9 +43,10 @@ pub(crate) fn plan(
         ));
     }
     let mut plan = release::empty(facts, config, &moves)?;
-    plan.target = plan.target.replacen("release-", "prepare-", 1);
+    plan.run_id = plan.run_id.replacen("release-", "prepare-", 1);
     plan.title = format!("prepare the release {}", spoken(&moves));
-    plan.then = Some("look at the pull request; merging it releases what it says".to_owned());
+    plan.next_step_hint =
+        Some("look at the pull request; merging it releases what it says".to_owned());
     let git = facts.git.as_ref().ok()?;
     steps(facts, config, git, &moves, edits, &mut plan, blockers)?;
     Some(plan)
@@ -70,7 +71,7 @@ fn steps(
         return None;
     };
     let (reference, versions) = (plan.reference(), spoken(moves));
-    let branch = format!("{RELEASE_BRANCH_PREFIX}{}", plan.words.replace(' ', ","));
+    let branch = format!("{RELEASE_BRANCH_PREFIX}{}", plan.cli_args.replace(' ', ","));
     let body = body(moves, &edits);
     local::write(&git.head, moves, &edits, plan);
     let mut all = edits.bump;

@@ -3,7 +3,7 @@
 use semver::Version;
 use stagegate_config::stage::Stage;
 
-use crate::version::{VersionRequest, GroupVersion};
+use crate::version::{GroupVersion, VersionRequest};
 
 /// What somebody asked for.
 #[derive(Clone, Debug, PartialEq)]

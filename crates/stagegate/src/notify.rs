@@ -77,7 +77,8 @@ impl Notifier {
         match event {
             Event::RunStarted { plan, done_before } => {
                 self.title.clone_from(&plan.title);
-                (*done_before == 0).then(|| (NotifyEvent::Started, format!("▶ {} begins", self.title)))
+                (*done_before == 0)
+                    .then(|| (NotifyEvent::Started, format!("▶ {} begins", self.title)))
             }
             Event::StepFailed { step, error, .. } => {
                 let first = error.lines().next().unwrap_or_default();
@@ -97,10 +98,14 @@ impl Notifier {
                         NotifyEvent::RolledBack,
                         format!("↩ {title} went back to what ran before{why}\n{next}"),
                     ),
-                    RunEnd::Failed => (NotifyEvent::Failed, format!("❌ {title} failed{why}\n{next}")),
-                    RunEnd::Interrupted | RunEnd::Declined => {
-                        (NotifyEvent::Failed, format!("⏹ {title} was stopped\n{next}"))
-                    }
+                    RunEnd::Failed => (
+                        NotifyEvent::Failed,
+                        format!("❌ {title} failed{why}\n{next}"),
+                    ),
+                    RunEnd::Interrupted | RunEnd::Declined => (
+                        NotifyEvent::Failed,
+                        format!("⏹ {title} was stopped\n{next}"),
+                    ),
                     // Another job goes on with it.
                     RunEnd::Paused => return None,
                 })

@@ -31,7 +31,7 @@ pub use asset::AssetConfig;
 pub use build::{BuildConfig, BuildOn, Checkout};
 pub use ci::{CiConfig, CiJob};
 pub use custom_step::CustomStep;
-pub use deploy::{HostOverrides, EnvironmentConfig, HostConfig, OnFailure, Waves};
+pub use deploy::{EnvironmentConfig, HostConfig, HostOverrides, OnFailure, Waves};
 pub use freeze::Freeze;
 pub use frontend::FrontendConfig;
 pub use gates::{

@@ -8,7 +8,7 @@ use std::sync::mpsc;
 use std::time::Instant;
 
 use jiff::Timestamp;
-use stagegate_plan::model::{TimeBreakdown, Event, Plan, Step, StepOutcome};
+use stagegate_plan::model::{Event, Plan, Step, StepOutcome, TimeBreakdown};
 
 use crate::context::World;
 use crate::executor::schedule::Schedule;
@@ -143,7 +143,7 @@ impl StepRecorder<'_> {
                     error: text,
                     at: millis(self.start),
                     seconds,
-                    account,
+                    time: account,
                 });
                 self.failure.get_or_insert((step.id.clone(), error));
             }
@@ -166,7 +166,7 @@ pub(crate) fn done_event(
         evidence,
         at: millis(start),
         seconds,
-        account,
+        time: account,
     }
 }
 
@@ -182,7 +182,7 @@ fn one<'a>(plan: &Plan, world: &World, step: &'a Step, send: &mpsc::Sender<Messa
     };
     let mut effect = StepContext::new(plan, world, step, &tell);
     let result = step::perform(&mut effect, &step.action);
-    let account = effect.account;
+    let account = effect.time;
     let _ = send.send(Message::Ended {
         step,
         result,

@@ -9,4 +9,4 @@ pub mod run;
 pub mod schedule;
 pub mod step;
 
-pub use run::{Confirm, RunOutcome, RunOptions, run};
+pub use run::{Confirm, RunOptions, RunOutcome, run};

@@ -9,11 +9,11 @@ use std::collections::BTreeSet;
 use std::time::Instant;
 
 use stagegate_plan::deploy::unconfirmed;
-use stagegate_plan::model::{TimeBreakdown, Event, Plan, StepFilter, RunEnd, Step, StepOutcome};
+use stagegate_plan::model::{Event, Plan, RunEnd, Step, StepFilter, StepOutcome, TimeBreakdown};
 
 use crate::context::World;
 use crate::executor::schedule::Schedule;
-use crate::executor::step::{StepContext, Probe};
+use crate::executor::step::{Probe, StepContext};
 use crate::executor::{batch, rollback, step};
 use crate::journal::Journal;
 use crate::release_tree;
@@ -26,7 +26,7 @@ pub struct RunOutcome {
     /// The step it ended at, and why.
     pub failure: Option<(String, anyhow::Error)>,
     /// It failed at more than is borne: what other hosts run is in question.
-    spreads: bool,
+    exceeded_failure_budget: bool,
 }
 
 /// Asked before the first step that cannot be taken back.
@@ -64,14 +64,14 @@ pub fn run(
     // However it ended, a workflow's token is not left lying around.
     let given_back = world.give_token_back();
     let mut ended = passed?;
-    if ended.spreads {
+    if ended.exceeded_failure_budget {
         rollback::go(plan, world, &mut ended, &mut journal, start, emit)?;
     }
     let next = match &ended.end {
         RunEnd::Completed => {
             release_tree::remove(world, plan);
             journal.complete()?;
-            match &plan.then {
+            match &plan.next_step_hint {
                 Some(then) => format!("{} is done; {then}", plan.title),
                 None => format!("{} is done; nothing is left to do", plan.title),
             }
@@ -133,7 +133,7 @@ fn pass(
         Ok(RunOutcome {
             end,
             failure: None,
-            spreads: false,
+            exceeded_failure_budget: false,
         })
     };
     for group in plan.groups() {
@@ -166,7 +166,7 @@ fn pass(
         let line = schedule
             .waiting()
             .iter()
-            .find(|s| s.no_return && !journal.was_started(&s.id));
+            .find(|s| s.irreversible && !journal.was_started(&s.id));
         if let Some(step) = line
             && !confirm(plan, step)
         {
@@ -182,7 +182,8 @@ fn pass(
                 RunEnd::Failed
             };
             return Ok(RunOutcome {
-                spreads: end != RunEnd::Interrupted && !schedule.bore_failures(),
+                exceeded_failure_budget: end != RunEnd::Interrupted
+                    && !schedule.within_failure_budget(),
                 end,
                 failure: Some((step, error)),
             });

@@ -64,9 +64,9 @@ impl<'a> Schedule<'a> {
         let (done, lost, own) = (&self.done, &self.lost, &self.own);
         let is_done = |id: &str| done.contains(id) || !own.contains(id);
         self.waiting.retain(|step| {
-            let free = step.needs.iter().all(|need| is_done(need))
+            let free = step.depends_on.iter().all(|need| is_done(need))
                 && step
-                    .after
+                    .after_settled
                     .iter()
                     .all(|s| is_done(s) || lost.contains(s.as_str()));
             let starts = free && taken.len() < room;
@@ -90,7 +90,7 @@ impl<'a> Schedule<'a> {
     pub(crate) fn failed(&mut self, step: &'a Step) {
         self.running.remove(step.id.as_str());
         self.failures += 1;
-        if self.failures > step.bears {
+        if self.failures > step.max_failures {
             self.halted = true;
             return;
         }
@@ -100,7 +100,10 @@ impl<'a> Schedule<'a> {
             let before = self.waiting.len();
             let lost = &mut self.lost;
             self.waiting.retain(|step| {
-                let held_up = step.needs.iter().any(|need| lost.contains(need.as_str()));
+                let held_up = step
+                    .depends_on
+                    .iter()
+                    .any(|need| lost.contains(need.as_str()));
                 if held_up {
                     lost.insert(step.id.as_str());
                 }
@@ -113,7 +116,7 @@ impl<'a> Schedule<'a> {
     }
 
     /// Whether something failed, and no more than is borne.
-    pub(crate) fn bore_failures(&self) -> bool {
+    pub(crate) fn within_failure_budget(&self) -> bool {
         self.failures > 0 && !self.halted
     }
 
@@ -149,7 +152,7 @@ mod tests {
                 package: (*id).to_owned(),
             };
             let mut step = Step::new(*id, Stage::Publish, *id, action);
-            step.needs = needs.iter().map(|need| (*need).to_owned()).collect();
+            step.depends_on = needs.iter().map(|need| (*need).to_owned()).collect();
             step
         };
         graph.iter().map(step).collect()
@@ -227,8 +230,8 @@ mod tests {
             ("fb", &["b2"]),
         ]);
         for step in &mut all {
-            step.bears = bears;
-            step.after = match step.id.as_str() {
+            step.max_failures = bears;
+            step.after_settled = match step.id.as_str() {
                 "b1" | "c1" => vec!["a2".to_owned()],
                 "fa" | "fb" => ["a2", "b2", "c2"].map(str::to_owned).to_vec(),
                 _ => Vec::new(),
@@ -256,13 +259,13 @@ mod tests {
         check_steps(&waves(1), &[], &events, &["a1", "a2", "b1 c1", "", ""]);
         let steps = waves(1);
         let mut schedule = Schedule::new(&steps, BTreeSet::new());
-        assert!(!schedule.bore_failures());
+        assert!(!schedule.within_failure_budget());
         schedule.take_ready();
         schedule.failed(&steps[0]);
-        assert!(schedule.bore_failures());
+        assert!(schedule.within_failure_budget());
         assert_eq!(schedule.take_ready().len(), 2);
         schedule.failed(&steps[2]);
-        assert!(!schedule.bore_failures());
+        assert!(!schedule.within_failure_budget());
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use camino::Utf8PathBuf;
-use stagegate_plan::model::{TimeBreakdown, Action, Event, Finding, Plan, TimeCategory, Step, StepOutcome};
+use stagegate_plan::model::{
+    Action, Event, Finding, Plan, Step, StepOutcome, TimeBreakdown, TimeCategory,
+};
 
 use crate::context::World;
 use crate::steps::build::{asset, build};
@@ -36,9 +38,9 @@ pub(crate) struct Performed {
 /// What a step has at hand.
 pub(crate) struct StepContext<'a> {
     pub(crate) plan: &'a Plan,
-    pub(crate) world: &'a World,
+    pub(crate) context: &'a World,
     pub(crate) step: &'a Step,
-    pub(crate) account: TimeBreakdown,
+    pub(crate) time: TimeBreakdown,
     tell: &'a dyn Fn(Event),
 }
 
@@ -51,9 +53,9 @@ impl<'a> StepContext<'a> {
     ) -> StepContext<'a> {
         StepContext {
             plan,
-            world,
+            context: world,
             step,
-            account: TimeBreakdown::default(),
+            time: TimeBreakdown::default(),
             tell,
         }
     }
@@ -116,33 +118,33 @@ impl<'a> StepContext<'a> {
         tool: Tool,
         read: &mut dyn FnMut(&str),
     ) -> anyhow::Result<(bool, String, String)> {
-        let spent = tool.spent;
+        let spent = tool.category;
         let log = self.log();
         let start = Instant::now();
-        let result = tool.run(Some(&log), &self.world.interrupt, &mut |line| {
+        let result = tool.run(Some(&log), &self.context.interrupt, &mut |line| {
             read(line);
             self.progress(line.trim(), None, None);
         });
-        self.account.book(spent, start.elapsed());
+        self.time.record(spent, start.elapsed());
         let outcome = result?;
         Ok((outcome.status.success(), outcome.stdout, outcome.tail))
     }
 
     /// The file that holds what the step's programs print.
     pub(crate) fn log(&self) -> Utf8PathBuf {
-        log_of(&self.world.output(), &self.step.id)
+        log_of(&self.context.output(), &self.step.id)
     }
 
     /// What this run keeps for a resumed one, apart from the journal.
     pub(crate) fn kept(&self) -> Utf8PathBuf {
-        self.world.state.join(&self.plan.target)
+        self.context.state.join(&self.plan.run_id)
     }
 
     /// Waits because the world needs time; ends early when somebody asks to stop.
     pub(crate) fn wait(&mut self, duration: Duration) -> anyhow::Result<()> {
         let start = Instant::now();
         let ended = self.pause(duration);
-        self.account.book(TimeCategory::Waiting, start.elapsed());
+        self.time.record(TimeCategory::Waiting, start.elapsed());
         ended
     }
 
@@ -150,7 +152,7 @@ impl<'a> StepContext<'a> {
     pub(crate) fn pause(&self, duration: Duration) -> anyhow::Result<()> {
         let start = Instant::now();
         while start.elapsed() < duration {
-            if self.world.interrupt.asked() {
+            if self.context.interrupt.asked() {
                 return Err(Stopped.into());
             }
             std::thread::sleep(
@@ -212,7 +214,9 @@ pub(crate) fn probe(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Re
         } => create_commit::probe(effect, parent, reference),
         Action::Package { crates } => package::probe(effect, crates),
         // Building again is the only way to know that it builds.
-        Action::VerifyPackages { .. } | Action::Build { .. } | Action::Fetch { .. } => Ok(Probe::Absent),
+        Action::VerifyPackages { .. } | Action::Build { .. } | Action::Fetch { .. } => {
+            Ok(Probe::Absent)
+        }
         Action::Commit {
             branch,
             parent,
@@ -345,7 +349,9 @@ pub(crate) fn act(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Resu
             depth,
             docs,
         } => consumer_build::perform(effect, crates, *depth, docs.as_ref()),
-        Action::PublishGithubRelease { release, latest } => release::undraft(effect, release, *latest),
+        Action::PublishGithubRelease { release, latest } => {
+            release::undraft(effect, release, *latest)
+        }
         Action::Service { part, step, place } => {
             deploy::perform_service(effect, *part, *step, place)
         }

@@ -61,8 +61,8 @@ impl Journal {
         observer: Option<Observer>,
     ) -> Result<Journal, JournalError> {
         let lock = Lock::take(state)?;
-        let path = Journal::path_of(state, &plan.target);
-        Journal::refuse_begun(state, &plan.target)?;
+        let path = Journal::path_of(state, &plan.run_id);
+        Journal::refuse_begun(state, &plan.run_id)?;
         if read(&path)?.is_some() {
             set_aside(&path)?;
         }
@@ -345,14 +345,14 @@ mod tests {
             probe: None,
         };
         Plan {
-            target: format!("release-{version}"),
-            words: version.to_owned(),
+            run_id: format!("release-{version}"),
+            cli_args: version.to_owned(),
             title: format!("release {version}"),
             version: version.parse().unwrap(),
             versions: std::collections::BTreeMap::new(),
             from: None,
             at: Timestamp::UNIX_EPOCH,
-            then: None,
+            next_step_hint: None,
             notes: Vec::new(),
             rollback_steps: Vec::new(),
             host_files: Vec::new(),

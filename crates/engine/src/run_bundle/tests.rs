@@ -76,14 +76,14 @@ fn plan(world: &World) -> Plan {
         sign: false,
     };
     Plan {
-        target: "release-1.0.0".to_owned(),
-        words: "1.0.0".to_owned(),
+        run_id: "release-1.0.0".to_owned(),
+        cli_args: "1.0.0".to_owned(),
         title: "release 1.0.0".to_owned(),
         version: "1.0.0".parse().unwrap(),
         versions: BTreeMap::new(),
         from: None,
         at: "2026-01-02T03:04:05Z".parse().unwrap(),
-        then: None,
+        next_step_hint: None,
         notes: Vec::new(),
         steps: vec![
             Step::new("seal", Stage::Package, "seal", seal),

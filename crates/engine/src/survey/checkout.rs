@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use stagegate_plan::facts::{SurveyResult, GitFacts, BranchDivergence, RemoteFacts};
+use stagegate_plan::facts::{BranchDivergence, GitFacts, RemoteFacts, SurveyResult};
 use stagegate_plan::model::{Blocker, CommitIdentity, HOTFIX_BRANCH_PREFIX as HOTFIXES};
 
 use crate::context::World;

@@ -2,12 +2,16 @@
 
 use stagegate_github::{GitHubError, Repository};
 use stagegate_manifest::Workspace;
-use stagegate_plan::facts::{SurveyResult, GitHubFacts};
+use stagegate_plan::facts::{GitHubFacts, SurveyResult};
 use stagegate_plan::model::Blocker;
 
 use crate::context::World;
 
-pub(crate) fn look(world: &World, workspace: &Workspace, tag: Option<&str>) -> SurveyResult<GitHubFacts> {
+pub(crate) fn look(
+    world: &World,
+    workspace: &Workspace,
+    tag: Option<&str>,
+) -> SurveyResult<GitHubFacts> {
     let repository = repository(world, workspace)?;
     if !world.has_github_token() {
         return Err(Blocker::new(

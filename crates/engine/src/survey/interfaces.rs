@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 
 use stagegate_manifest::Workspace;
-use stagegate_plan::facts::{SurveyResult, History};
+use stagegate_plan::facts::{History, SurveyResult};
 use stagegate_plan::model::Blocker;
-use stagegate_plan::version::{Group, ApiChange};
+use stagegate_plan::version::{ApiChange, Group};
 
 use crate::context::World;
 use crate::interrupt::Interrupt;

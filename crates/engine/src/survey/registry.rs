@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use stagegate_manifest::Workspace;
-use stagegate_plan::facts::{SurveyResult, RegistryFacts, TokenPlaces};
+use stagegate_plan::facts::{RegistryFacts, SurveyResult, TokenPlaces};
 use stagegate_plan::model::Blocker;
 use stagegate_registry::{IndexVersion, Registry};
 

@@ -24,7 +24,7 @@ pub struct Tool {
     command: Command,
     shown: String,
     /// What its time is booked on.
-    pub spent: TimeCategory,
+    pub category: TimeCategory,
     /// May be ended at once when somebody asks to stop.
     pub may_be_ended: bool,
 }
@@ -68,7 +68,11 @@ pub(crate) fn clean(command: &mut Command) {
 impl Tool {
     /// cargo in a directory, without what an outer cargo left behind.
     pub fn cargo(cargo: &std::path::Path, directory: &Utf8Path) -> Tool {
-        let mut tool = Tool::new(cargo.to_string_lossy().as_ref(), directory, TimeCategory::Cargo);
+        let mut tool = Tool::new(
+            cargo.to_string_lossy().as_ref(),
+            directory,
+            TimeCategory::Cargo,
+        );
         clean(&mut tool.command);
         tool.command
             .env("CARGO_TERM_COLOR", "never")
@@ -91,7 +95,7 @@ impl Tool {
         let mut tool = Tool {
             command,
             shown: program.to_owned(),
-            spent,
+            category: spent,
             may_be_ended: false,
         };
         tool.command.current_dir(directory);

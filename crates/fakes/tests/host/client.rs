@@ -16,7 +16,7 @@ use stagegate_engine::context::World;
 use stagegate_engine::executor::{RunOptions, run};
 use stagegate_engine::interrupt::Interrupt;
 use stagegate_engine::journal::Journal;
-use stagegate_plan::model::{Action, Event, Place, Plan, StepFilter, RunEnd, Step};
+use stagegate_plan::model::{Action, Event, Place, Plan, RunEnd, Step, StepFilter};
 
 use super::bench::{Bench, VERSION, eventually};
 
@@ -99,7 +99,7 @@ impl Client {
         std::fs::write(checkout.join("plan.json"), text).unwrap();
         if let Some(artifact) = artifact.into() {
             // What a build of this plan would have kept.
-            let built = checkout.join(".git/stagegate").join(&plan.target);
+            let built = checkout.join(".git/stagegate").join(&plan.run_id);
             let built = built.join("built");
             std::fs::create_dir_all(&built).unwrap();
             let binary = &bench.app.settings(part).unwrap().binary;
@@ -119,7 +119,7 @@ impl Client {
     /// Whose run its deploy is, on the host.
     pub(crate) fn owner(deploy: &Deploy) -> String {
         let plan = plan(Part::Backend, deploy);
-        format!("{}@{}", plan.target, plan.at.as_second())
+        format!("{}@{}", plan.run_id, plan.at.as_second())
     }
 
     /// Waits until it begins that step.
@@ -220,11 +220,11 @@ fn plan(part: Part, deploy: &Deploy) -> Plan {
         id: format!("{step:?}"),
         stage: Stage::DeployBackend,
         title: format!("{step:?}"),
-        beside: false,
-        needs: Vec::new(),
-        after: Vec::new(),
-        bears: 0,
-        no_return: false,
+        parallel_with_previous: false,
+        depends_on: Vec::new(),
+        after_settled: Vec::new(),
+        max_failures: 0,
+        irreversible: false,
         action: Action::Service {
             part,
             step,
@@ -232,14 +232,14 @@ fn plan(part: Part, deploy: &Deploy) -> Plan {
         },
     };
     Plan {
-        target: deploy.owner.clone(),
-        words: String::new(),
+        run_id: deploy.owner.clone(),
+        cli_args: String::new(),
         title: "deploy the guestbook".into(),
         version: VERSION.parse().unwrap(),
         versions: std::collections::BTreeMap::new(),
         from: None,
         at: Timestamp::UNIX_EPOCH,
-        then: None,
+        next_step_hint: None,
         notes: Vec::new(),
         steps: ServiceStep::ALL.map(step).into(),
         rollback_steps: Vec::new(),

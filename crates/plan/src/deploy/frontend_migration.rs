@@ -27,8 +27,8 @@ pub fn settle(facts: &Facts, plan: &mut Plan) {
     };
     let count = retired.len();
     let retired = retired.into_iter().enumerate().map(|(at, step)| Step {
-        beside: at > 0,
-        bears: count,
+        parallel_with_previous: at > 0,
+        max_failures: count,
         ..step
     });
     plan.steps.splice(last + 1..last + 1, retired);

@@ -15,7 +15,7 @@ use stagegate_config::stage::Stage;
 use stagegate_deploy::{App, Part as HostPart, Target};
 
 use crate::deploy::waves::Deploy;
-use crate::facts::{Facts, GitFacts, BranchDivergence};
+use crate::facts::{BranchDivergence, Facts, GitFacts};
 use crate::model::{Action, Blocker, Place, Plan, Step};
 use crate::preflight::checks;
 use crate::preflight::freeze::frozen;
@@ -166,14 +166,14 @@ pub(crate) fn empty_plan(
     version: Version,
 ) -> Plan {
     Plan {
-        target: format!("{verb}-{environment}"),
+        run_id: format!("{verb}-{environment}"),
         title: format!("{verb} {} in {environment}: {version}", part.name()),
         version,
-        words: format!("{} --env {environment}", part.name()),
+        cli_args: format!("{} --env {environment}", part.name()),
         versions: std::collections::BTreeMap::new(),
         from: None,
         at: facts.at,
-        then: None,
+        next_step_hint: None,
         notes: Vec::new(),
         steps: Vec::new(),
         rollback_steps: Vec::new(),
@@ -297,7 +297,10 @@ fn build_here(app: &AppConfig, part: Part, version: &Version, revision: &str) ->
 fn not_there_yet(app: &AppConfig, git: &GitFacts, config: &Config) -> Option<Blocker> {
     let backend = app.backend.as_ref()?;
     let remote = git.remote.as_ref().ok()?;
-    let there = matches!(remote.relation, BranchDivergence::Same | BranchDivergence::Behind);
+    let there = matches!(
+        remote.relation,
+        BranchDivergence::Same | BranchDivergence::Behind
+    );
     if there || !backend.build.fetches_remote() {
         return None;
     }

@@ -87,8 +87,8 @@ impl Deploy<'_> {
         }
         let own = &mut plan.steps[first..];
         for (at, step) in own.iter_mut().enumerate() {
-            step.beside = at > 0;
-            step.bears = self.environment.waves.max_failures;
+            step.parallel_with_previous = at > 0;
+            step.max_failures = self.environment.waves.max_failures;
         }
         if self.built && self.environment.on_failure == OnFailure::RollBack {
             self.rollback_steps(plan);
@@ -218,17 +218,17 @@ impl Deploy<'_> {
             };
             let mut step = Step::new(&id, stage, title, action);
             match last.replace(id) {
-                Some(needed) => step.needs.push(needed),
+                Some(needed) => step.depends_on.push(needed),
                 None => {
-                    step.after = before.to_vec();
+                    step.after_settled = before.to_vec();
                     // It never goes back before its own frontend.
                     let led = before.iter().filter(|id| own.contains(id));
-                    step.needs.extend(led.cloned());
+                    step.depends_on.extend(led.cloned());
                 }
             }
             // Nothing runs on data that it does not know.
             if kind == ServiceStep::Start {
-                step.needs.extend(migration.clone());
+                step.depends_on.extend(migration.clone());
             }
             plan.steps.push(step);
             if let (ServiceStep::Upload, Some(id)) = (kind, &migration)
@@ -240,7 +240,7 @@ impl Deploy<'_> {
                     place: place.clone(),
                 };
                 let mut step = Step::new(id, Stage::DeployBackend, title, action);
-                step.needs.extend(last.clone());
+                step.depends_on.extend(last.clone());
                 plan.steps.push(step);
             }
         }
@@ -271,9 +271,9 @@ impl Deploy<'_> {
             };
             let mut step = Step::new(&id, Stage::DeployFrontend, title, action);
             if kind == ServiceStep::Upload {
-                step.after = before.to_vec();
+                step.after_settled = before.to_vec();
             }
-            step.needs.extend(last.replace(id));
+            step.depends_on.extend(last.replace(id));
             plan.steps.push(step);
         }
         last.unwrap_or_default()
@@ -298,9 +298,9 @@ impl Deploy<'_> {
             };
             let mut step = Step::new(&id, Stage::DeployFrontend, title, action);
             if kind == FrontendStep::Upload {
-                step.after = confirmed.to_vec();
+                step.after_settled = confirmed.to_vec();
             }
-            step.needs.extend(needed.replace(id));
+            step.depends_on.extend(needed.replace(id));
             plan.steps.push(step);
         }
         needed.unwrap_or_default()
@@ -312,19 +312,23 @@ impl Deploy<'_> {
             let title = format!("bring back what ran before on {}", place.target);
             let id = format!("back@{}", self.label(host));
             let mut step = Step::new(id, Stage::Stabilize, title, Action::Rollback { place });
-            step.beside = host > 0;
-            step.bears = self.hosts.len();
+            step.parallel_with_previous = host > 0;
+            step.max_failures = self.hosts.len();
             plan.rollback_steps.push(step);
         }
         let with = self.all(|app| app.backend.is_some());
         if let Some(host) = self.migrates(&with) {
-            let needs: Vec<String> = plan.rollback_steps.iter().map(|step| step.id.clone()).collect();
+            let needs: Vec<String> = plan
+                .rollback_steps
+                .iter()
+                .map(|step| step.id.clone())
+                .collect();
             let place = self.place(host);
             match undo_of(&place.app) {
                 true => {
                     let mut step = take_data_back(format!("back.data@{}", self.label(host)), place);
-                    step.beside = true;
-                    step.needs = needs;
+                    step.parallel_with_previous = true;
+                    step.depends_on = needs;
                     plan.rollback_steps.push(step);
                 }
                 false => plan.notes.push(

@@ -9,7 +9,7 @@ mod registry;
 mod token_places;
 
 pub use changelog::ChangelogFacts;
-pub use git::{GitFacts, BranchDivergence, RemoteFacts};
+pub use git::{BranchDivergence, GitFacts, RemoteFacts};
 pub use github::GitHubFacts;
 pub use history::{CommitFacts, History};
 pub use hosts::{HostSurvey, RunningHost};
@@ -24,7 +24,7 @@ use stagegate_config::schema::Config;
 use stagegate_manifest::Workspace;
 
 use crate::model::Blocker;
-use crate::version::{Group, ApiChange};
+use crate::version::{ApiChange, Group};
 
 /// Something the survey looked for: found, or the reason why it could not look.
 pub type SurveyResult<T> = Result<T, Blocker>;

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use stagegate_config::schema::Level;
 use stagegate_config::stage::Stage;
 
-use crate::model::{TimeBreakdown, Plan};
+use crate::model::{Plan, TimeBreakdown};
 
 /// One thing that happened. Lifecycle events are kept; [`Event::Progress`]
 /// may be lost.
@@ -73,7 +73,7 @@ pub enum Event {
         /// Wall seconds.
         seconds: f64,
         /// Where they went.
-        account: TimeBreakdown,
+        time: TimeBreakdown,
     },
     /// A step failed; the run ends with this.
     StepFailed {
@@ -86,7 +86,7 @@ pub enum Event {
         /// Wall seconds.
         seconds: f64,
         /// Where they went.
-        account: TimeBreakdown,
+        time: TimeBreakdown,
     },
     /// The run ended.
     RunEnded {

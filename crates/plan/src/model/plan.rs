@@ -15,10 +15,10 @@ use crate::model::{HostFile, Step};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// What is being done, and to what: names the journal (`release-1.4.0`).
-    pub target: String,
+    pub run_id: String,
     /// What is typed after the command to mean this run (`1.4.0`).
     #[serde(default)]
-    pub words: String,
+    pub cli_args: String,
     /// One line for people.
     pub title: String,
     /// The version it is about.
@@ -33,7 +33,7 @@ pub struct Plan {
     pub at: Timestamp,
     /// What a person does next, once it is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub then: Option<String>,
+    pub next_step_hint: Option<String>,
     /// Things worth knowing before saying yes.
     pub notes: Vec<String>,
     /// The steps.
@@ -54,7 +54,7 @@ pub struct Plan {
 impl Plan {
     /// The private reference that holds a release commit until the branch does.
     pub fn reference(&self) -> String {
-        format!("refs/stagegate/{}", self.target)
+        format!("refs/stagegate/{}", self.run_id)
     }
 
     /// The version that a package gets.
@@ -73,7 +73,11 @@ impl Plan {
         let mut groups = Vec::new();
         let mut start = 0;
         for end in 1..=self.steps.len() {
-            if self.steps.get(end).is_none_or(|step| !step.beside) {
+            if self
+                .steps
+                .get(end)
+                .is_none_or(|step| !step.parallel_with_previous)
+            {
                 groups.push(&self.steps[start..end]);
                 start = end;
             }
@@ -94,7 +98,7 @@ impl Plan {
         let kept = groups.iter().flat_map(|group| {
             let left = group.iter().filter(|step| !gone.contains(&step.stage));
             left.enumerate().map(|(at, step)| Step {
-                beside: step.beside && at > 0,
+                parallel_with_previous: step.parallel_with_previous && at > 0,
                 ..step.clone()
             })
         });
@@ -126,21 +130,21 @@ mod shape {
 
     fn five() -> Plan {
         Plan {
-            target: "release-1.0.0".to_owned(),
-            words: "1.0.0".to_owned(),
+            run_id: "release-1.0.0".to_owned(),
+            cli_args: "1.0.0".to_owned(),
             title: "release 1.0.0".to_owned(),
             version: Version::new(1, 0, 0),
             versions: BTreeMap::new(),
             from: None,
             at: Timestamp::UNIX_EPOCH,
-            then: None,
+            next_step_hint: None,
             notes: Vec::new(),
             rollback_steps: Vec::new(),
             host_files: Vec::new(),
             freeze_override: None,
             steps: vec![
                 step("fmt", Stage::Fmt),
-                step("audit", Stage::Audit).beside(),
+                step("audit", Stage::Audit).parallel_with_previous(),
                 step("tag", Stage::Tag),
                 step("one", Stage::Draft),
                 step("two", Stage::PublishGithubRelease),
@@ -172,12 +176,12 @@ mod shape {
     #[test]
     fn what_ran_beside_a_skipped_step_does_not_join_the_one_before() {
         let mut plan = five();
-        plan.steps[4].beside = true;
+        plan.steps[4].parallel_with_previous = true;
         let left = plan.without(&[Stage::Fmt]);
         let beside: Vec<_> = left
             .steps
             .iter()
-            .map(|s| (s.id.as_str(), s.beside))
+            .map(|s| (s.id.as_str(), s.parallel_with_previous))
             .collect();
         assert_eq!(
             beside,

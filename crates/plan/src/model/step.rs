@@ -20,22 +20,22 @@ pub struct Step {
     pub title: String,
     /// May run beside the step before it.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub beside: bool,
+    pub parallel_with_previous: bool,
     /// Steps of the same run of steps side by side that must be done before
     /// this one starts, by their ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub needs: Vec<String>,
+    pub depends_on: Vec<String>,
     /// Steps of the same run of steps that must have ended before this one
     /// starts, well or in a way that is borne.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub after: Vec<String>,
+    pub after_settled: Vec<String>,
     /// Failures in the same run of steps that hold up only what needs the step
     /// that failed; one more, and nothing new starts.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub bears: usize,
+    pub max_failures: usize,
     /// The first of those that cannot be taken back.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
-    pub no_return: bool,
+    pub irreversible: bool,
     /// What is to be done, with all its data.
     pub action: Action,
 }
@@ -53,17 +53,17 @@ impl Step {
             id: id.into(),
             stage,
             title: title.into(),
-            beside: false,
-            needs: Vec::new(),
-            after: Vec::new(),
-            bears: 0,
-            no_return: false,
+            parallel_with_previous: false,
+            depends_on: Vec::new(),
+            after_settled: Vec::new(),
+            max_failures: 0,
+            irreversible: false,
             action,
         }
     }
 
-    pub(crate) fn beside(mut self) -> Step {
-        self.beside = true;
+    pub(crate) fn parallel_with_previous(mut self) -> Step {
+        self.parallel_with_previous = true;
         self
     }
 }

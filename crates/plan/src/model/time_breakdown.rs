@@ -32,7 +32,7 @@ pub enum TimeCategory {
 
 impl TimeBreakdown {
     /// Books a duration.
-    pub fn book(&mut self, on: TimeCategory, duration: Duration) {
+    pub fn record(&mut self, on: TimeCategory, duration: Duration) {
         let seconds = duration.as_secs_f64();
         match on {
             TimeCategory::Cargo => self.cargo += seconds,
@@ -46,7 +46,7 @@ impl TimeBreakdown {
     pub fn during<T>(&mut self, on: TimeCategory, work: impl FnOnce() -> T) -> T {
         let start = Instant::now();
         let result = work();
-        self.book(on, start.elapsed());
+        self.record(on, start.elapsed());
         result
     }
 

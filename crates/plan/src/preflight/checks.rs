@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 
 use stagegate_config::schema::Config;
 
-use crate::facts::{Facts, SurveyResult, GitFacts, RegistryFacts, BranchDivergence};
+use crate::facts::{BranchDivergence, Facts, GitFacts, RegistryFacts, SurveyResult};
 use crate::model::{Blocker, HOTFIX_BRANCH_PREFIX as HOTFIXES};
 
 /// A precondition.

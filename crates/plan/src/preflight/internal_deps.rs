@@ -8,7 +8,12 @@ use crate::version::VersionBump;
 
 /// A sibling that stays must be in the registry as it is, or nobody can resolve
 /// what is published on top of it.
-pub fn siblings(facts: &Facts, config: &Config, moves: &[VersionBump<'_>], blockers: &mut Vec<Blocker>) {
+pub fn siblings(
+    facts: &Facts,
+    config: &Config,
+    moves: &[VersionBump<'_>],
+    blockers: &mut Vec<Blocker>,
+) {
     let Some(Ok(registry)) = &facts.registry else {
         return;
     };

@@ -4,7 +4,7 @@
 use git_conventional::{Commit, Type};
 
 use crate::facts::History;
-use crate::version::{Group, BumpKind};
+use crate::version::{BumpKind, Group};
 
 /// The highest kind that any commit calls for, and the commit that does. A
 /// commit that does not follow the specification counts as a fix: something

@@ -13,7 +13,7 @@ use stagegate_config::stage::Stage;
 use stagegate_deploy::Part as HostPart;
 
 use crate::deploy::build;
-use crate::facts::{Facts, GitFacts, BranchDivergence};
+use crate::facts::{BranchDivergence, Facts, GitFacts};
 use crate::model::{Action, Binary, Blocker, Plan, ReleaseRef, Step};
 use crate::preflight::{Check, assets, checks, internal_deps, metadata, token, versions};
 use crate::release::edits::edits;
@@ -69,9 +69,9 @@ pub(crate) fn plan(
         custom_step::place(&mut plan.steps, custom, &plan.version);
     }
     if let Some(step) = plan.steps.iter_mut().find(|s| s.stage == Stage::Publish) {
-        step.no_return = true;
+        step.irreversible = true;
     } else if let Some(step) = plan.steps.iter_mut().find(|s| s.stage == Stage::Push) {
-        step.no_return = true;
+        step.irreversible = true;
     }
     release.notes(&mut plan);
     Some(plan.without(&wanted.skip))
@@ -124,14 +124,14 @@ pub fn empty(facts: &Facts, config: &Config, moves: &[VersionBump<'_>]) -> Optio
         one.group.members.iter().map(name)
     });
     Some(Plan {
-        target: format!("release-{}", asked.join(",")),
-        words: asked.join(" "),
+        run_id: format!("release-{}", asked.join(",")),
+        cli_args: asked.join(" "),
         title: format!("release {}", spoken(moves)),
         versions: versions.collect::<BTreeMap<_, _>>(),
         from: (main.group.version != main.to).then(|| main.group.version.clone()),
         version: main.to.clone(),
         at: facts.at,
-        then: None,
+        next_step_hint: None,
         notes: Vec::new(),
         steps: Vec::new(),
         rollback_steps: Vec::new(),

@@ -29,8 +29,8 @@ pub fn steps(facts: &Facts, config: &Config, levels: &[Vec<String>], plan: &mut 
                 config.registry.name
             );
             let mut step = Step::new(step_of(name), Stage::Publish, title, action);
-            step.beside = !first;
-            step.needs = edges[name.as_str()].iter().map(|n| step_of(n)).collect();
+            step.parallel_with_previous = !first;
+            step.depends_on = edges[name.as_str()].iter().map(|n| step_of(n)).collect();
             plan.steps.push(step);
             first = false;
         }
@@ -211,7 +211,7 @@ fn longest_chain(plan: &Plan) -> usize {
     let mut depths: BTreeMap<&str, usize> = BTreeMap::new();
     for step in plan.steps.iter().filter(|step| published(step).is_some()) {
         let below = step
-            .needs
+            .depends_on
             .iter()
             .filter_map(|need| depths.get(need.as_str()));
         let depth = 1 + below.max().copied().unwrap_or(0);

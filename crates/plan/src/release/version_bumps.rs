@@ -8,7 +8,9 @@ use stagegate_config::schema::Config;
 use crate::facts::Facts;
 use crate::model::Blocker;
 use crate::request::ReleaseRequest;
-use crate::version::{Group, BumpKind, VersionBump, VersionRequest, WORKSPACE, GroupVersion, pre_release};
+use crate::version::{
+    BumpKind, Group, GroupVersion, VersionBump, VersionRequest, WORKSPACE, pre_release,
+};
 
 /// Everything that moves: what was asked for first, then the groups that cannot
 /// stay because a published package of theirs would not accept a new version.
@@ -209,7 +211,12 @@ fn follow<'a>(
 }
 
 /// What a group's published packages would no longer resolve.
-fn refused(facts: &Facts, config: &Config, group: &Group, moves: &[VersionBump<'_>]) -> Vec<String> {
+fn refused(
+    facts: &Facts,
+    config: &Config,
+    group: &Group,
+    moves: &[VersionBump<'_>],
+) -> Vec<String> {
     let mut reasons = Vec::new();
     let published = facts
         .workspace

@@ -102,5 +102,10 @@ fn hosts_cannot_fetch_what_is_not_pushed() {
     deploy(&standing(BranchDivergence::Behind), &config, Part::Backend).unwrap();
     // Of another address nothing is known here.
     let elsewhere = self::config(", git = \"https://mirror.example.org/book\"");
-    deploy(&standing(BranchDivergence::Ahead), &elsewhere, Part::Backend).unwrap();
+    deploy(
+        &standing(BranchDivergence::Ahead),
+        &elsewhere,
+        Part::Backend,
+    )
+    .unwrap();
 }

@@ -73,7 +73,7 @@ fn a_service_is_stopped_when_every_host_has_the_bundle() {
         .iter()
         .find(|step| step.id == "frontend.retire@a");
     let retire = retire.unwrap();
-    assert_eq!(retire.bears, 2);
+    assert_eq!(retire.max_failures, 2);
     let title = "stop the frontend's service 1.0.0-cccccccccccc for good on d@a:22";
     assert_eq!(retire.title, title);
     assert!(matches!(

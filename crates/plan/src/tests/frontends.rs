@@ -34,8 +34,8 @@ fn its_waves_begin_when_every_backend_is_confirmed() {
     );
     let check = |id: &str, needs: &[&str], after: &[&str]| {
         let step = step(&plan, id);
-        assert_eq!(step.needs, needs, "{id}");
-        assert_eq!(step.after, after, "{id}");
+        assert_eq!(step.depends_on, needs, "{id}");
+        assert_eq!(step.after_settled, after, "{id}");
     };
     let backends = ["backend.confirm@a", "backend.confirm@b"];
     check("frontend.upload@a", &["backend.confirm@a"], &backends);
@@ -161,8 +161,8 @@ fn where_a_newer_release_runs_the_frontend_goes_before_the_backend() {
     let plan = with_hosts(&hosts, &Request::Deploy(deploy_of(Part::Both)));
     let check = |id: &str, needs: &[&str], after: &[&str]| {
         let step = step(&plan, id);
-        assert_eq!(step.needs, needs, "{id}");
-        assert_eq!(step.after, after, "{id}");
+        assert_eq!(step.depends_on, needs, "{id}");
+        assert_eq!(step.after_settled, after, "{id}");
     };
     check("frontend.upload@a", &[], &[]);
     check("frontend.upload@c", &[], &["frontend.confirm@a"]);
@@ -186,13 +186,13 @@ fn where_a_newer_release_runs_the_frontend_goes_before_the_backend() {
 
     // One part alone has no order, and the plan says what becomes of the other.
     let plan = with_hosts(&hosts, &Request::Deploy(deploy_of(Part::Backend)));
-    assert_eq!(step(&plan, "backend.upload@a").after, [""; 0]);
+    assert_eq!(step(&plan, "backend.upload@a").after_settled, [""; 0]);
     let notes = plan.notes.join("\n");
     assert!(notes.contains("is then ahead of its backend"), "{notes}");
     let plan = with_hosts(&hosts, &Request::Deploy(deploy_of(Part::Frontend)));
-    assert_eq!(step(&plan, "frontend.upload@a").after, [""; 0]);
+    assert_eq!(step(&plan, "frontend.upload@a").after_settled, [""; 0]);
     assert_eq!(
-        step(&plan, "frontend.upload@b").after,
+        step(&plan, "frontend.upload@b").after_settled,
         ["frontend.confirm@a"]
     );
 }

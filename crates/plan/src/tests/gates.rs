@@ -15,7 +15,9 @@ fn steps(plan: &Plan) -> Vec<(&str, bool)> {
         .steps
         .iter()
         .filter(|s| s.action.gate_level().is_some());
-    gates.map(|s| (s.id.as_str(), s.beside)).collect()
+    gates
+        .map(|s| (s.id.as_str(), s.parallel_with_previous))
+        .collect()
 }
 
 /// Every package is a library, states its Rust, and 1.0.0 of two is published.

@@ -22,7 +22,8 @@ use stagegate_manifest::Workspace;
 use stagegate_registry::IndexVersion;
 
 use crate::facts::{
-    ChangelogFacts, Facts, GitFacts, GitHubFacts, RegistryFacts, BranchDivergence, RemoteFacts, TokenPlaces,
+    BranchDivergence, ChangelogFacts, Facts, GitFacts, GitHubFacts, RegistryFacts, RemoteFacts,
+    TokenPlaces,
 };
 use crate::model::{Action, Blocker, Blockers, CommitIdentity, Plan};
 use crate::planner::plan;
@@ -243,14 +244,14 @@ fn a_release_goes_from_gates_to_the_last_look() {
     let no_return: Vec<_> = plan
         .steps
         .iter()
-        .filter(|s| s.no_return)
+        .filter(|s| s.irreversible)
         .map(|s| s.id.as_str())
         .collect();
     assert_eq!(no_return, ["publish:core"]);
     let beside: Vec<_> = plan
         .steps
         .iter()
-        .filter(|s| s.beside)
+        .filter(|s| s.parallel_with_previous)
         .map(|s| s.id.as_str())
         .collect();
     assert_eq!(

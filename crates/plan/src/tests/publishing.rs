@@ -8,7 +8,7 @@ fn a_crate_waits_for_its_own_dependencies_only() {
     let plan = release(&facts(), "1.1.0", &[]).unwrap();
     let needs = |id: &str| {
         let step = plan.steps.iter().find(|s| s.id == id).unwrap();
-        step.needs.join(" ")
+        step.depends_on.join(" ")
     };
     assert_eq!(needs("publish:core"), "");
     assert_eq!(needs("publish:left"), "publish:core");

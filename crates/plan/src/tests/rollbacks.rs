@@ -30,7 +30,7 @@ fn a_rollback_goes_back_frontends_first_on_all_hosts() {
         for group in groups {
             let waits = group
                 .iter()
-                .flat_map(|step| step.needs.iter().chain(&step.after));
+                .flat_map(|step| step.depends_on.iter().chain(&step.after_settled));
             for id in waits {
                 assert!(group.iter().any(|step| step.id == *id), "{id}");
             }
@@ -105,8 +105,14 @@ fn a_rollback_is_of_the_pair_and_keeps_its_waves() {
     assert_eq!(plan.title, "rollback both in production: 1.0.0");
     for part in ["frontend", "backend"] {
         let canary = [format!("{part}.confirm@a")];
-        assert_eq!(step(&plan, &format!("{part}.upload@a")).after, [""; 0]);
-        assert_eq!(step(&plan, &format!("{part}.upload@b")).after, canary);
+        assert_eq!(
+            step(&plan, &format!("{part}.upload@a")).after_settled,
+            [""; 0]
+        );
+        assert_eq!(
+            step(&plan, &format!("{part}.upload@b")).after_settled,
+            canary
+        );
         for host in ["a", "b"] {
             let id = format!("{part}.start@{host}");
             let Action::Service {
@@ -182,7 +188,7 @@ fn a_rollback_brings_each_host_its_own_pair() {
         assert_eq!(place.version.to_string(), version, "{host}");
         assert!(!place.built);
     }
-    let after = &step(&made, "backend.upload@c").after;
+    let after = &step(&made, "backend.upload@c").after_settled;
     assert_eq!(after[..], ["backend.confirm@a"]);
     // The bundles, which are the same, before any backend, and one release after the other.
     let groups: Vec<usize> = made.groups().iter().map(|group| group.len()).collect();

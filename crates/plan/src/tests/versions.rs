@@ -106,7 +106,7 @@ fn what_would_not_accept_a_new_version_moves_along() {
     let versions = |words: &str| {
         let plan = release(&published(), &config, words).unwrap();
         let versions = plan.versions.iter().map(|(name, v)| format!("{name} {v}"));
-        (plan.target.clone(), versions.collect::<Vec<_>>().join(", "))
+        (plan.run_id.clone(), versions.collect::<Vec<_>>().join(", "))
     };
     assert_eq!(
         versions("core=patch"),
@@ -149,7 +149,7 @@ fn each_group_has_its_tag_and_draft_and_only_its_crates_are_published() {
             .any(|id| *id == "publish:core" || *id == "publish:top")
     );
     assert_eq!(
-        (plan.words.as_str(), plan.title.as_str()),
+        (plan.cli_args.as_str(), plan.title.as_str()),
         ("left=1.1.0 right=1.0.1", "release left 1.1.0, right 1.0.1")
     );
 }

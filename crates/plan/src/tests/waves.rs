@@ -56,9 +56,9 @@ fn a_wave_waits_for_the_one_before_and_the_bundle_for_all() {
     };
     let check = |id: &str, needs: &[&str], after: &[&str]| {
         let step = step(&plan, id);
-        assert_eq!(step.needs, needs, "{id}");
-        assert_eq!(step.after, confirm(after), "{id}");
-        assert_eq!(step.bears, 1, "{id}");
+        assert_eq!(step.depends_on, needs, "{id}");
+        assert_eq!(step.after_settled, confirm(after), "{id}");
+        assert_eq!(step.max_failures, 1, "{id}");
     };
     check("backend.upload@a", &[], &[]);
     check("backend.start@a", &["backend.upload@a"], &[]);
@@ -108,16 +108,16 @@ fn one_host_migrates_for_all_and_nothing_starts_before() {
         .collect();
     assert_eq!(migrates.len(), 1);
     assert_eq!(migrates[0].id, "backend.migrate@a");
-    assert_eq!(migrates[0].needs, ["backend.upload@a"]);
+    assert_eq!(migrates[0].depends_on, ["backend.upload@a"]);
     for host in ["a", "b", "c"] {
         let start = step(&plan, &format!("backend.start@{host}"));
         let own = format!("backend.upload@{host}");
-        assert_eq!(start.needs, [own.as_str(), "backend.migrate@a"]);
+        assert_eq!(start.depends_on, [own.as_str(), "backend.migrate@a"]);
     }
     // The data go back when every host is back.
     let last = plan.rollback_steps.last().unwrap();
     assert_eq!(last.id, "back.data@a");
-    assert_eq!(last.needs, ["back@a", "back@b", "back@c"]);
+    assert_eq!(last.depends_on, ["back@a", "back@b", "back@c"]);
     assert!(plan.notes.is_empty(), "{:?}", plan.notes);
 }
 

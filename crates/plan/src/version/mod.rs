@@ -10,4 +10,4 @@ pub use api_change::ApiChange;
 pub use bump::VersionBump;
 pub use groups::{CHANGELOG, Group, WORKSPACE};
 pub use kind::BumpKind;
-pub use request::{VersionRequest, GroupVersion, pre_release};
+pub use request::{GroupVersion, VersionRequest, pre_release};

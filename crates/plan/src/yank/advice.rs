@@ -22,7 +22,7 @@ pub fn advise(registry: &RegistryFacts, wanted: &YankRequest, yanked: &[String],
         ),
     };
     plan.notes.push(note);
-    plan.then = Some(format!(
+    plan.next_step_hint = Some(format!(
         "{then}; make a fix ready with `cargo xtask hotfix {}`",
         wanted.version
     ));

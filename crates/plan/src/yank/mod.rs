@@ -31,14 +31,14 @@ pub(crate) fn plan(
     };
     let words = wanted.words();
     let mut plan = Plan {
-        target: wanted.target(),
+        run_id: wanted.target(),
         title: format!("{verb} {}", words.trim_end_matches(" --undo")),
-        words,
+        cli_args: words,
         version: version.clone(),
         versions: std::collections::BTreeMap::new(),
         from: None,
         at: facts.at,
-        then: None,
+        next_step_hint: None,
         notes: Vec::new(),
         steps: Vec::new(),
         rollback_steps: Vec::new(),
@@ -65,7 +65,7 @@ pub(crate) fn plan(
         .iter_mut()
         .find(|s| matches!(s.action, Action::Yank { .. }))
     {
-        step.no_return = true;
+        step.irreversible = true;
     }
     if !undo {
         plan.notes.push(
@@ -77,7 +77,11 @@ pub(crate) fn plan(
 
 /// The group whose version is meant: that of the named crates, else the one
 /// that has released it.
-fn group_of<'a>(facts: &'a Facts, config: &Config, wanted: &YankRequest) -> SurveyResult<&'a Group> {
+fn group_of<'a>(
+    facts: &'a Facts,
+    config: &Config,
+    wanted: &YankRequest,
+) -> SurveyResult<&'a Group> {
     if let Some(first) = wanted.crates.first() {
         let group = facts.group_of(Some(first), config)?;
         return match wanted.crates.iter().find(|name| !group.has(name)) {

@@ -183,7 +183,10 @@ mod tests {
             after.contains("  mine:\n") && after.contains("on: push"),
             "{after}"
         );
-        assert_eq!(stands(Some(&theirs), Some(BODY)).unwrap().0, FileStatus::Same);
+        assert_eq!(
+            stands(Some(&theirs), Some(BODY)).unwrap().0,
+            FileStatus::Same
+        );
 
         let check =
             |found: &str, wanted: Option<&str>, want: &str| match stands(Some(found), wanted) {

@@ -72,8 +72,7 @@ fn rollback(outline: &Outline<'_>) -> String {
     let env = format!(
         "TARGET: ${{{{ inputs.target }}}}\nENVIRONMENT: ${{{{ inputs.environment }}}}\n{AGENT}{ACCESS}"
     );
-    let lines =
-        "exec cargo xtask rollback \"$TARGET\" --env \"$ENVIRONMENT\" --resume --resume-or-start --yes\n";
+    let lines = "exec cargo xtask rollback \"$TARGET\" --env \"$ENVIRONMENT\" --resume --resume-or-start --yes\n";
     let steps = outline.ready("rollback", true)
         + &outline.take()
         + &agent()

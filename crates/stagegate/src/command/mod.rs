@@ -25,7 +25,7 @@ use stagegate_plan::request::{
     DeployRequest, HotfixRequest, ReleaseRequest, Request, RollbackRequest, YankRequest,
 };
 
-use crate::cli::{Cli, Format, ResumeArgs, ReleaseTask, Task};
+use crate::cli::{Cli, Format, ReleaseTask, ResumeArgs, Task};
 use crate::exit::Exit;
 
 /// A command line that clap could read and that still cannot be followed.

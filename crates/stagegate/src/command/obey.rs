@@ -6,11 +6,11 @@ use stagegate_engine::context::World;
 use stagegate_engine::executor::RunOptions;
 use stagegate_engine::journal::{Journal, JournalError, Observer};
 use stagegate_engine::survey::{Scope, survey};
-use stagegate_plan::model::{Action, Plan, StepFilter, Step};
+use stagegate_plan::model::{Action, Plan, Step, StepFilter};
 use stagegate_plan::planner::plan;
 use stagegate_plan::preflight::access::access;
 use stagegate_plan::request::Request;
-use stagegate_plan::version::{VersionRequest, WORKSPACE, GroupVersion};
+use stagegate_plan::version::{GroupVersion, VersionRequest, WORKSPACE};
 
 use super::Usage;
 use crate::cli::{Format, ResumeArgs};
@@ -156,7 +156,7 @@ fn follow(
 
 fn resume_line(order: &Order<'_>, plan: &Plan) -> String {
     let words = match order.verb {
-        "release" | "release prepare" => plan.words.clone(),
+        "release" | "release prepare" => plan.cli_args.clone(),
         _ => order.words.clone().unwrap_or_default(),
     };
     format!("cargo xtask {} {words} --resume", order.verb)
@@ -234,7 +234,7 @@ fn refuse_what_is_begun(world: &World, order: &Order<'_>) -> Result<(), JournalE
 
 /// A question that nobody can answer is asked before anything is done.
 fn must_be_able_to_ask(order: &Order<'_>, plan: &Plan) -> Result<(), Usage> {
-    let asked = |step: &Step| step.no_return && order.portion.has(step);
+    let asked = |step: &Step| step.irreversible && order.portion.has(step);
     let asks = plan.steps.iter().any(asked) && !order.going.yes;
     if asks && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
         return Err(Usage(format!(

@@ -28,7 +28,7 @@ pub(crate) fn show(plan: &Plan, palette: &Palette, width: Option<usize>) -> Stri
         .unwrap_or(0);
     let mut last = None;
     for (number, step) in plan.steps.iter().enumerate() {
-        if step.no_return {
+        if step.irreversible {
             lines.push(palette.warn("  ──── point of no return: from here on, forward only ────"));
         }
         let stage = if last == Some(step.stage) {
@@ -37,7 +37,11 @@ pub(crate) fn show(plan: &Plan, palette: &Palette, width: Option<usize>) -> Stri
             step.stage.name()
         };
         last = Some(step.stage);
-        let beside = if step.beside { "∥" } else { " " };
+        let beside = if step.parallel_with_previous {
+            "∥"
+        } else {
+            " "
+        };
         let text = format!(
             "{:>4}  {stage:columns$} {beside} {}",
             number + 1,
@@ -96,11 +100,11 @@ mod tests {
             id: id.to_owned(),
             stage,
             title: format!("do {id}"),
-            beside,
-            needs: Vec::new(),
-            after: Vec::new(),
-            bears: 0,
-            no_return,
+            parallel_with_previous: beside,
+            depends_on: Vec::new(),
+            after_settled: Vec::new(),
+            max_failures: 0,
+            irreversible: no_return,
             action: Action::Command {
                 run: vec![id.to_owned()],
                 probe: None,
@@ -112,14 +116,14 @@ mod tests {
             diff: diff.map(str::to_owned),
         };
         let plan = Plan {
-            words: "1.0.0".to_owned(),
-            target: "release-1.1.0".to_owned(),
+            cli_args: "1.0.0".to_owned(),
+            run_id: "release-1.1.0".to_owned(),
             title: "release 1.1.0".to_owned(),
             version: "1.1.0".parse().unwrap(),
             versions: std::collections::BTreeMap::new(),
             from: Some("1.0.0".parse().unwrap()),
             at: "2026-01-01T00:00:00Z".parse().unwrap(),
-            then: None,
+            next_step_hint: None,
             notes: vec!["mind the gap".to_owned()],
             rollback_steps: Vec::new(),
             host_files: vec![

@@ -279,7 +279,9 @@ fn release(runner: &mut Runner, before: &str) {
         (1, 1),
         "{commands:?}"
     );
-    let plans = commands.iter().filter(|line| line.contains("--resume-or-start"));
+    let plans = commands
+        .iter()
+        .filter(|line| line.contains("--resume-or-start"));
     assert_eq!(plans.count(), 1);
 
     let again = runner.dispatch("release", inputs).must_end_with(0);

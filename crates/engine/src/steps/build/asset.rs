@@ -4,7 +4,7 @@
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::executor::step::{StepContext, Probe};
+use crate::executor::step::{Probe, StepContext};
 use crate::release_tree;
 use crate::steps::build::build;
 

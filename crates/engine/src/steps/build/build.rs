@@ -59,7 +59,7 @@ pub(crate) fn for_target(
     binaries: &[Binary],
     target: &str,
 ) -> anyhow::Result<String> {
-    if let Err(blocker) = toolchain::standard_library(effect.world, target) {
+    if let Err(blocker) = toolchain::standard_library(effect.context, target) {
         bail!("{}; {}", blocker.what, blocker.remedy);
     }
     let root = lay(effect, revision)?;
@@ -73,7 +73,7 @@ pub(crate) fn for_target(
 }
 
 fn lay(effect: &mut StepContext<'_>, revision: &str) -> anyhow::Result<Utf8PathBuf> {
-    let commit = effect.world.git().need_commit(revision)?;
+    let commit = effect.context.git().need_commit(revision)?;
     release_tree::lay(effect, &commit)
 }
 
@@ -84,7 +84,7 @@ fn cargo_build(
     binaries: &[Binary],
     target: Option<&str>,
 ) -> anyhow::Result<Utf8PathBuf> {
-    let directory = effect.world.target_directory.clone();
+    let directory = effect.context.target_directory.clone();
     let mut args = vec!["build", "--release", "--target-dir", directory.as_str()];
     if root.join("Cargo.lock").is_file() {
         args.push("--locked");
@@ -95,7 +95,7 @@ fn cargo_build(
     for binary in binaries {
         args.extend(["--package", &binary.package, "--bin", &binary.name]);
     }
-    effect.run(effect.world.cargo_in(root).args(args))?;
+    effect.run(effect.context.cargo_in(root).args(args))?;
     Ok(directory.join(target.unwrap_or_default()).join("release"))
 }
 
@@ -139,11 +139,11 @@ pub(crate) fn own_command(
     args: &[String],
 ) -> anyhow::Result<()> {
     let tool = if program == "cargo" {
-        effect.world.cargo_in(root).args(args)
+        effect.context.cargo_in(root).args(args)
     } else {
         Tool::new(program, root, TimeCategory::Command).args(args)
     };
-    let target = effect.world.target_directory.clone();
+    let target = effect.context.target_directory.clone();
     effect.run(tool.env("CARGO_TARGET_DIR", target.as_str()))?;
     Ok(())
 }

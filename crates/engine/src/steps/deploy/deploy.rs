@@ -9,9 +9,9 @@ use stagegate_deploy::{
     probe_frontend as probe_bundle_on_host, probe_migration as probe_data,
     probe_service as probe_on_host, take_back as take_back_on_host,
 };
-use stagegate_plan::model::{Action, Place, Plan, TimeCategory, Step};
+use stagegate_plan::model::{Action, Place, Plan, Step, TimeCategory};
 
-use crate::executor::step::{StepContext, Probe};
+use crate::executor::step::{Probe, StepContext};
 use crate::steps::build::build;
 
 /// The step that settles a service's steps on its host, for one of them.
@@ -40,7 +40,12 @@ pub(crate) fn went_back(error: &anyhow::Error) -> bool {
 
 fn deploy(effect: &StepContext<'_>, place: &Place) -> Deploy {
     // A rollback goes by the host's own record; that commit need not be here.
-    let known = effect.world.git().commit_of(&place.revision).ok().flatten();
+    let known = effect
+        .context
+        .git()
+        .commit_of(&place.revision)
+        .ok()
+        .flatten();
     let mut app = place.app.clone();
     if !place.built {
         // What is on the host already is not built there again.
@@ -53,7 +58,7 @@ fn deploy(effect: &StepContext<'_>, place: &Place) -> Deploy {
             version: place.version.clone(),
             commit: known.unwrap_or_else(|| place.revision.clone()),
         },
-        owner: format!("{}@{}", effect.plan.target, effect.plan.at.as_second()),
+        owner: format!("{}@{}", effect.plan.run_id, effect.plan.at.as_second()),
         by: who(effect.plan),
         goes_back: !place.built,
     }
@@ -104,7 +109,7 @@ fn bundle(effect: &StepContext<'_>, place: &Place) -> anyhow::Result<Option<Arti
 /// Where a few of a part's artifacts are kept for patches. Each part has its own, so that
 /// none lets the others' go.
 fn earlier(effect: &StepContext<'_>, part: Part) -> Utf8PathBuf {
-    let deployed = effect.world.output().join("deployed");
+    let deployed = effect.context.output().join("deployed");
     deployed.join(part.name())
 }
 
@@ -115,7 +120,7 @@ fn ask<T>(
     place: &Place,
     question: impl Fn(&Host) -> Result<T, DeployError>,
 ) -> anyhow::Result<T> {
-    let connections = &effect.world.connections;
+    let connections = &effect.context.connections;
     let kept = connections.take(&place.target).map(|host| {
         let answer = question(&host);
         (host, answer)
@@ -138,7 +143,7 @@ fn ask<T>(
 
 /// The connection by which the step's host was asked, or a new one.
 fn host(effect: &StepContext<'_>, place: &Place) -> anyhow::Result<Host> {
-    Ok(match effect.world.connections.take(&place.target) {
+    Ok(match effect.context.connections.take(&place.target) {
         Some(host) => host,
         None => Host::connect(&place.target)?,
     })
@@ -152,7 +157,7 @@ pub(crate) fn probe_service(
 ) -> anyhow::Result<Probe> {
     let (deploy, binary) = (deploy(effect, place), binary(effect, part, place)?);
     if step == ServiceStep::Confirm {
-        effect.world.connections.drop_all(&place.target);
+        effect.context.connections.drop_all(&place.target);
     }
     let probe = ask(effect, place, |host| {
         probe_on_host(part, step, host, &deploy, binary.as_ref())
@@ -177,10 +182,10 @@ pub(crate) fn perform_service(
         step,
         ServiceStep::Health | ServiceStep::Stabilize | ServiceStep::Confirm
     ) {
-        effect.account.book(TimeCategory::Waiting, start.elapsed());
+        effect.time.record(TimeCategory::Waiting, start.elapsed());
     }
     let done = result?;
-    effect.world.connections.keep(host);
+    effect.context.connections.keep(host);
     Ok(done)
 }
 
@@ -242,9 +247,9 @@ pub(crate) fn migrate(
     let start = std::time::Instant::now();
     let result = migrate_data(direction, &host, &deploy, &mut |p| show(effect, p));
     // The team's own command, however long it takes.
-    effect.account.book(TimeCategory::Waiting, start.elapsed());
+    effect.time.record(TimeCategory::Waiting, start.elapsed());
     let done = result?;
-    effect.world.connections.keep(host);
+    effect.context.connections.keep(host);
     Ok(done)
 }
 
@@ -253,7 +258,7 @@ pub(crate) fn take_back(effect: &mut StepContext<'_>, place: &Place) -> anyhow::
     let host = Host::connect(&place.target)?;
     let start = std::time::Instant::now();
     let result = take_back_on_host(&host, &deploy, &mut |p| show(effect, p));
-    effect.account.book(TimeCategory::Waiting, start.elapsed());
+    effect.time.record(TimeCategory::Waiting, start.elapsed());
     Ok(result?)
 }
 
@@ -279,7 +284,7 @@ pub(crate) fn perform_frontend(
     let done = flip_on_host(step, &host, &deploy, bundle.as_ref(), &mut |p| {
         show(effect, p)
     })?;
-    effect.world.connections.keep(host);
+    effect.context.connections.keep(host);
     Ok(done)
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn audit(
     database: Option<&Utf8Path>,
     ignore: &[String],
 ) -> anyhow::Result<String> {
-    let root = effect.world.root.clone();
+    let root = effect.context.root.clone();
     let lockfile = root.join("Cargo.lock");
     if !lockfile.is_file() {
         bail!(
@@ -90,7 +90,7 @@ fn findings(
         ];
         let at = lines.windows(2).position(|pair| pair == head);
         Finding {
-            file: effect.world.subdirectory.join("Cargo.lock"),
+            file: effect.context.subdirectory.join("Cargo.lock"),
             line: at.map_or(1, |at| at as u64 + 1),
             column: None,
             title: id.to_owned(),

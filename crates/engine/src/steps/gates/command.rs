@@ -2,10 +2,10 @@
 
 use anyhow::bail;
 use stagegate_config::schema::Level;
-use stagegate_plan::model::{Action, GateCommand, TimeCategory, StepOutcome};
+use stagegate_plan::model::{Action, GateCommand, StepOutcome, TimeCategory};
 
 use crate::executor::step;
-use crate::executor::step::{StepContext, Performed, Probe, indent};
+use crate::executor::step::{Performed, Probe, StepContext, indent};
 use crate::steps::gates::findings::Reader;
 use crate::tools::process::{Stopped, Tool};
 
@@ -44,17 +44,17 @@ pub(crate) fn pass(
 }
 
 pub(crate) fn command(effect: &mut StepContext<'_>, gate: &GateCommand) -> anyhow::Result<String> {
-    let root = effect.world.root.clone();
-    let mut tool = effect.world.cargo_in(&root).args(&gate.args);
+    let root = effect.context.root.clone();
+    let mut tool = effect.context.cargo_in(&root).args(&gate.args);
     for (name, value) in &gate.env {
         tool = tool.env(name, value);
     }
     let tool = tool.env(
         "CARGO_TARGET_DIR",
-        effect.world.target_directory.clone().as_str(),
+        effect.context.target_directory.clone().as_str(),
     );
     let shown = tool.shown().to_owned();
-    let mut reader = Reader::new(&effect.world.root, &effect.world.subdirectory);
+    let mut reader = Reader::new(&effect.context.root, &effect.context.subdirectory);
     let (passed, stdout, tail) = effect.try_run_reading(tool, &mut |line| reader.line(line))?;
     if !passed {
         effect.found(reader.findings());
@@ -95,7 +95,7 @@ pub(crate) fn probe_command(
     let Some([program, args @ ..]) = probe else {
         return Ok(Probe::Absent);
     };
-    let tool = Tool::new(program, &effect.world.root, TimeCategory::Command).args(args);
+    let tool = Tool::new(program, &effect.context.root, TimeCategory::Command).args(args);
     let shown = tool.shown().to_owned();
     let (done, ..) = effect.try_run(tool)?;
     Ok(if done {
@@ -110,7 +110,7 @@ pub(crate) fn custom(effect: &mut StepContext<'_>, run: &[String]) -> anyhow::Re
     let [program, args @ ..] = run else {
         bail!("the step has no command")
     };
-    let tool = Tool::new(program, &effect.world.root, TimeCategory::Command).args(args);
+    let tool = Tool::new(program, &effect.context.root, TimeCategory::Command).args(args);
     let shown = tool.shown().to_owned();
     effect.run(tool)?;
     if let Action::Command {

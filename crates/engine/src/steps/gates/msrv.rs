@@ -18,7 +18,7 @@ pub(crate) fn check(
     effect: &mut StepContext<'_>,
     stated: &BTreeMap<Version, Vec<String>>,
 ) -> anyhow::Result<String> {
-    let world = effect.world;
+    let world = effect.context;
     let metadata = ["metadata", "--format-version", "1", "--locked"];
     let answer = crate::tools::process::read(world.cargo_in(&world.root).args(metadata))?;
     let graph: Graph = serde_json::from_str(&answer).context("reading `cargo metadata`")?;
@@ -53,16 +53,20 @@ pub(crate) fn check(
 
 /// The version of the cargo that runs us.
 fn running(effect: &StepContext<'_>) -> anyhow::Result<Version> {
-    let world = effect.world;
+    let world = effect.context;
     let answer = crate::tools::process::read(world.cargo_in(&world.root).args(["--version"]))?;
     let word = answer.split_whitespace().nth(1).unwrap_or_default();
     Version::parse(word).with_context(|| format!("reading cargo's version in `{}`", answer.trim()))
 }
 
 /// Checks packages with a toolchain, in a target directory of its own.
-fn build(effect: &mut StepContext<'_>, version: &Version, packages: &[String]) -> anyhow::Result<()> {
+fn build(
+    effect: &mut StepContext<'_>,
+    version: &Version,
+    packages: &[String],
+) -> anyhow::Result<()> {
     let toolchain = installed(effect, version)?;
-    let directory = effect.world.output().join(format!("msrv-{version}"));
+    let directory = effect.context.output().join(format!("msrv-{version}"));
     let mut arguments = vec!["run", &toolchain, "cargo", "check", "--locked"];
     for package in packages {
         arguments.extend(["--package", package]);
@@ -104,7 +108,7 @@ fn installed(effect: &mut StepContext<'_>, version: &Version) -> anyhow::Result<
 
 /// rustup, without what an outer cargo or rustup chose; it installs nothing.
 fn rustup(effect: &StepContext<'_>, arguments: &[&str]) -> Tool {
-    let mut tool = Tool::outside_cargo("rustup", &effect.world.root, TimeCategory::Cargo)
+    let mut tool = Tool::outside_cargo("rustup", &effect.context.root, TimeCategory::Cargo)
         .env("RUSTUP_AUTO_INSTALL", "0")
         .env("CARGO_TERM_COLOR", "never")
         .args(arguments);

@@ -19,7 +19,7 @@ use crate::parallel::parallel_map;
 const AT_ONCE: usize = 16;
 
 pub(crate) fn ask(effect: &mut StepContext<'_>, ignore: &[String]) -> anyhow::Result<String> {
-    let world = effect.world;
+    let world = effect.context;
     let mut direct = direct(&world.workspace_at(&world.root)?);
     direct.retain(|(_, name), _| !ignore.contains(name));
     let total = direct.len();

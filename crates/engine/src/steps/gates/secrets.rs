@@ -54,7 +54,7 @@ static EXPRESSIONS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
 const NEAR: usize = 8000;
 
 pub(crate) fn look(effect: &mut StepContext<'_>, allow: &[PathPattern]) -> anyhow::Result<String> {
-    let tracked = Tracked::of(effect.world)?;
+    let tracked = Tracked::of(effect.context)?;
     let allowed = |path: &Utf8Path| {
         let below = tracked.below_root(path);
         below.is_some_and(|path| allow.iter().any(|pattern| pattern.fits(path)))

@@ -2,11 +2,15 @@
 
 use anyhow::bail;
 
-use crate::executor::step::{StepContext, Probe};
+use crate::executor::step::{Probe, StepContext};
 use crate::steps::git::create_commit::short;
 
-pub(crate) fn probe(effect: &mut StepContext<'_>, name: &str, reference: &str) -> anyhow::Result<Probe> {
-    let git = effect.world.git();
+pub(crate) fn probe(
+    effect: &mut StepContext<'_>,
+    name: &str,
+    reference: &str,
+) -> anyhow::Result<Probe> {
+    let git = effect.context.git();
     let wanted = git.need_commit(reference)?;
     let current = git.ask(["symbolic-ref", "--quiet", "--short", "HEAD"])?;
     Ok(match git.commit_of(&format!("refs/heads/{name}"))? {
@@ -27,7 +31,7 @@ pub(crate) fn perform(
     name: &str,
     reference: &str,
 ) -> anyhow::Result<String> {
-    let git = effect.world.git();
+    let git = effect.context.git();
     let dirty = git.changed()?;
     if !dirty.is_empty() {
         bail!(

@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use stagegate_manifest::{EditState, FileEdit};
 
-use crate::executor::step::{StepContext, Probe};
+use crate::executor::step::{Probe, StepContext};
 use crate::steps::git::create_commit::short;
 
 pub(crate) fn probe(
@@ -12,7 +12,7 @@ pub(crate) fn probe(
     parent: &str,
     reference: &str,
 ) -> anyhow::Result<Probe> {
-    let git = effect.world.git();
+    let git = effect.context.git();
     let commit = git.need_commit(reference)?;
     let head = git.commit_of("HEAD")?.context("there is no commit")?;
     let current = git.ask(["symbolic-ref", "--quiet", "--short", "HEAD"])?;
@@ -41,7 +41,7 @@ pub(crate) fn perform(
     reference: &str,
     edits: &[FileEdit],
 ) -> anyhow::Result<String> {
-    let git = effect.world.git();
+    let git = effect.context.git();
     restore_half_moved(effect, edits)?;
     effect.run(git.tool(["merge", "--ff-only", "--quiet", reference]))?;
     let commit = git.commit_of("HEAD")?.context("there is no commit")?;
@@ -55,7 +55,7 @@ pub(crate) fn perform(
 /// every changed file is one of ours and holds what it held or will hold,
 /// nobody's work is in it, and it is put back before git moves again.
 fn restore_half_moved(effect: &mut StepContext<'_>, edits: &[FileEdit]) -> anyhow::Result<()> {
-    let git = effect.world.git();
+    let git = effect.context.git();
     let dirty = git.changed()?;
     if dirty.is_empty() {
         return Ok(());
@@ -63,10 +63,10 @@ fn restore_half_moved(effect: &mut StepContext<'_>, edits: &[FileEdit]) -> anyho
     let mut ours = Vec::new();
     for path in &dirty {
         let relative = camino::Utf8Path::new(path)
-            .strip_prefix(&effect.world.subdirectory)
+            .strip_prefix(&effect.context.subdirectory)
             .unwrap_or(path.as_ref());
         let known = edits.iter().find(|edit| edit.path == relative);
-        let content = std::fs::read(effect.world.root.join(relative));
+        let content = std::fs::read(effect.context.root.join(relative));
         match (known, content) {
             (Some(edit), Ok(content)) if edit.state(&content) != EditState::Other => {
                 ours.push(relative.to_string())

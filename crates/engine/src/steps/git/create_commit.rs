@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use stagegate_manifest::FileEdit;
 use stagegate_plan::model::{Action, CommitIdentity};
 
-use crate::executor::step::{StepContext, Probe};
+use crate::executor::step::{Probe, StepContext};
 use crate::release_tree;
 use crate::steps::git::edit;
 
@@ -17,11 +17,12 @@ pub(crate) fn probe(
     parent: &str,
     reference: &str,
 ) -> anyhow::Result<Probe> {
-    let git = effect.world.git();
+    let git = effect.context.git();
     let Some(commit) = git.commit_of(reference)? else {
         return Ok(Probe::Absent);
     };
-    let prepared = matches!(&effect.step.action, Action::CreateCommitObject { edits, .. } if edits.is_empty());
+    let prepared =
+        matches!(&effect.step.action, Action::CreateCommitObject { edits, .. } if edits.is_empty());
     let known = match prepared {
         true => commit.clone(),
         false => git.read(["rev-parse", &format!("{commit}^")])?,
@@ -56,7 +57,7 @@ pub(crate) fn perform(
             reference,
             parent,
         ];
-        effect.run(effect.world.git().tool(args))?;
+        effect.run(effect.context.git().tool(args))?;
         return Ok(format!("{} as it stands", short(parent)));
     }
     // A killed run may have left the tree without some of its changes.

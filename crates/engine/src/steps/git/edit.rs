@@ -3,12 +3,12 @@
 use anyhow::{Context, bail};
 use stagegate_manifest::{EditState, FileEdit};
 
-use crate::executor::step::{StepContext, Probe};
+use crate::executor::step::{Probe, StepContext};
 use crate::release_tree;
 
 /// How many files stand before, and how many after their change.
 fn states(effect: &StepContext<'_>, edits: &[FileEdit]) -> anyhow::Result<(usize, usize)> {
-    let root = release_tree::root(effect.world, effect.plan);
+    let root = release_tree::root(effect.context, effect.plan);
     let (mut before, mut after) = (0, 0);
     for edit in edits {
         let path = root.join(&edit.path);

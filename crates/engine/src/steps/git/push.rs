@@ -2,7 +2,7 @@
 
 use anyhow::bail;
 
-use crate::executor::step::{StepContext, Probe};
+use crate::executor::step::{Probe, StepContext};
 use crate::steps::git::create_commit::short;
 
 /// Where branch and tags stand at the remote, and where they should.
@@ -29,10 +29,10 @@ fn look(
     tags: &[String],
     reference: &str,
 ) -> anyhow::Result<Stand> {
-    let git = effect.world.git();
+    let git = effect.context.git();
     let commit = git.need_commit(reference)?;
     let references = effect
-        .account
+        .time
         .during(stagegate_plan::model::TimeCategory::Git, || {
             git.remote_refs(remote)
         })?;
@@ -63,7 +63,7 @@ pub(crate) fn probe(
     reference: &str,
 ) -> anyhow::Result<Probe> {
     let stand = look(effect, remote, branch, tags, reference)?;
-    let git = effect.world.git();
+    let git = effect.context.git();
     for (tag, there, here) in &stand.tags {
         if let Some(there) = there.as_ref().filter(|_| there != here) {
             return Ok(Probe::Conflict(format!(
@@ -100,7 +100,7 @@ pub(crate) fn perform(
     tags: &[String],
     reference: &str,
 ) -> anyhow::Result<String> {
-    let git = effect.world.git();
+    let git = effect.context.git();
     let commit = git.need_commit(reference)?;
     let contains = |there: &Option<String>| {
         there

@@ -2,11 +2,15 @@
 
 use stagegate_plan::model::CommitIdentity;
 
-use crate::executor::step::{StepContext, Probe};
+use crate::executor::step::{Probe, StepContext};
 use crate::steps::git::create_commit::short;
 
-pub(crate) fn probe(effect: &mut StepContext<'_>, name: &str, reference: &str) -> anyhow::Result<Probe> {
-    let git = effect.world.git();
+pub(crate) fn probe(
+    effect: &mut StepContext<'_>,
+    name: &str,
+    reference: &str,
+) -> anyhow::Result<Probe> {
+    let git = effect.context.git();
     let wanted = git.need_commit(reference)?;
     match git.commit_of(&format!("refs/tags/{name}"))? {
         None => Ok(Probe::Absent),
@@ -29,7 +33,7 @@ pub(crate) fn perform(
     identity: &CommitIdentity,
     sign: bool,
 ) -> anyhow::Result<String> {
-    let git = effect.world.git();
+    let git = effect.context.git();
     let kind = if sign { "--sign" } else { "--annotate" };
     // Changelog headings begin with `#`, which git would take for comments.
     let args = [

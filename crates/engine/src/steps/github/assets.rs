@@ -80,7 +80,7 @@ fn files(
 }
 
 pub(crate) fn host_triple(effect: &StepContext<'_>) -> anyhow::Result<String> {
-    let text = read(effect.world.cargo_in(&effect.world.root).args(["-vV"]))?;
+    let text = read(effect.context.cargo_in(&effect.context.root).args(["-vV"]))?;
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(host.context("`cargo -vV` names no host")?.to_owned())
 }

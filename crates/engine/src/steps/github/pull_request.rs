@@ -7,7 +7,7 @@ use anyhow::bail;
 use stagegate_github::{GitHub, GitHubError, Pull, PullDraft};
 use stagegate_plan::model::{Proposal, TimeCategory};
 
-use crate::executor::step::{StepContext, Probe};
+use crate::executor::step::{Probe, StepContext};
 use crate::steps::git::create_commit::short;
 use crate::steps::github::release::{ATTEMPTS, pause};
 
@@ -16,9 +16,9 @@ fn at_remote(
     remote: &str,
     branch: &str,
 ) -> anyhow::Result<Option<String>> {
-    let git = effect.world.git();
+    let git = effect.context.git();
     let references = effect
-        .account
+        .time
         .during(TimeCategory::Git, || git.remote_refs(remote))?;
     let name = format!("refs/heads/{branch}");
     let found = references.into_iter().find(|(known, _)| *known == name);
@@ -32,7 +32,7 @@ pub(crate) fn probe_branch(
     reference: &str,
     expected: Option<&str>,
 ) -> anyhow::Result<Probe> {
-    let commit = effect.world.git().need_commit(reference)?;
+    let commit = effect.context.git().need_commit(reference)?;
     let there = at_remote(effect, remote, branch)?;
     Ok(match there.as_deref() {
         Some(there) if there == commit => {
@@ -53,7 +53,7 @@ pub(crate) fn push_branch(
     reference: &str,
     expected: Option<&str>,
 ) -> anyhow::Result<String> {
-    let git = effect.world.git();
+    let git = effect.context.git();
     let commit = git.need_commit(reference)?;
     let name = format!("refs/heads/{branch}");
     let lease = format!("--force-with-lease={name}:{}", expected.unwrap_or_default());
@@ -82,7 +82,7 @@ fn says(pull: &Pull, proposal: &Proposal) -> bool {
 }
 
 fn find(effect: &StepContext<'_>, proposal: &Proposal) -> anyhow::Result<Option<Pull>> {
-    let github = effect.world.github(&proposal.server)?;
+    let github = effect.context.github(&proposal.server)?;
     let (head, base) = (&proposal.head, &proposal.base);
     Ok(github.open_pull_of(&proposal.repository, head, base)?)
 }
@@ -94,7 +94,7 @@ pub(crate) fn probe(effect: &mut StepContext<'_>, proposal: &Proposal) -> anyhow
 }
 
 pub(crate) fn perform(effect: &mut StepContext<'_>, proposal: &Proposal) -> anyhow::Result<String> {
-    let github = effect.world.github(&proposal.server)?;
+    let github = effect.context.github(&proposal.server)?;
     for attempt in 1.. {
         let found = find(effect, proposal)?;
         match &found {

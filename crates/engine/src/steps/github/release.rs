@@ -4,20 +4,23 @@ use anyhow::{Context, bail};
 use stagegate_github::{GitHub, Release, ReleaseDraft};
 use stagegate_plan::model::ReleaseRef;
 
-use crate::executor::step::{StepContext, Probe};
+use crate::executor::step::{Probe, StepContext};
 
 /// The client, and the release if there is one.
 pub(crate) fn find(
     effect: &StepContext<'_>,
     release: &ReleaseRef,
 ) -> anyhow::Result<(GitHub, Option<Release>)> {
-    let github = effect.world.github(&release.server)?;
+    let github = effect.context.github(&release.server)?;
     let found = github.release_of(&release.repository, &release.tag)?;
     Ok((github, found))
 }
 
 /// The same where it has to be there.
-pub(crate) fn need(effect: &StepContext<'_>, release: &ReleaseRef) -> anyhow::Result<(GitHub, Release)> {
+pub(crate) fn need(
+    effect: &StepContext<'_>,
+    release: &ReleaseRef,
+) -> anyhow::Result<(GitHub, Release)> {
     let (github, found) = find(effect, release)?;
     let found = found.with_context(|| {
         format!("the release {} of {} is gone; somebody removed it. Remove the journal's last lines about it, or skip it with a new run", release.tag, release.repository)
@@ -25,7 +28,10 @@ pub(crate) fn need(effect: &StepContext<'_>, release: &ReleaseRef) -> anyhow::Re
     Ok((github, found))
 }
 
-pub(crate) fn probe_draft(effect: &mut StepContext<'_>, release: &ReleaseRef) -> anyhow::Result<Probe> {
+pub(crate) fn probe_draft(
+    effect: &mut StepContext<'_>,
+    release: &ReleaseRef,
+) -> anyhow::Result<Probe> {
     let (_, found) = find(effect, release)?;
     Ok(found.map_or(Probe::Absent, |found| Probe::Done(shown(&found))))
 }
@@ -86,7 +92,10 @@ pub(crate) fn pause(
     effect.wait(wait)
 }
 
-pub(crate) fn probe_public(effect: &mut StepContext<'_>, release: &ReleaseRef) -> anyhow::Result<Probe> {
+pub(crate) fn probe_public(
+    effect: &mut StepContext<'_>,
+    release: &ReleaseRef,
+) -> anyhow::Result<Probe> {
     let (_, found) = need(effect, release)?;
     Ok(if found.draft {
         Probe::Absent

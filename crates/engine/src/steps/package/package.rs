@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 
-use crate::executor::step::{StepContext, Probe};
+use crate::executor::step::{Probe, StepContext};
 use crate::release_tree;
 
 /// Where a plan keeps its packages: with the journal, so that a resumed run
@@ -28,7 +28,7 @@ const MADE_FOR: &str = "COMMIT";
 
 pub(crate) fn probe(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<Probe> {
     let made_for = std::fs::read_to_string(kept(effect).join(MADE_FOR)).ok();
-    let commit = effect.world.git().commit_of(&effect.plan.reference())?;
+    let commit = effect.context.git().commit_of(&effect.plan.reference())?;
     let whole = crates.iter().all(|name| file(effect, name).is_file());
     Ok(if whole && made_for.is_some() && made_for == commit {
         // The commit's name is written last, after every file it speaks of.
@@ -40,14 +40,14 @@ pub(crate) fn probe(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow::
 
 pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<String> {
     let reference = effect.plan.reference();
-    let commit = effect.world.git().need_commit(&reference)?;
+    let commit = effect.context.git().need_commit(&reference)?;
     let root = release_tree::lay(effect, &commit)?;
     // A directory of its own: cargo's `package` directory in the shared one
     // belongs to whoever else works there.
     let output = effect
-        .world
+        .context
         .output()
-        .join(&effect.plan.target)
+        .join(&effect.plan.run_id)
         .join("package");
     let mut args = vec![
         "package".to_owned(),
@@ -61,13 +61,13 @@ pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow
     for name in crates {
         args.extend(["--package".to_owned(), name.clone()]);
     }
-    if effect.world.config.registry.name != "crates-io" {
+    if effect.context.config.registry.name != "crates-io" {
         args.extend([
             "--registry".to_owned(),
-            effect.world.config.registry.name.clone(),
+            effect.context.config.registry.name.clone(),
         ]);
     }
-    let tool = effect.world.cargo_in(&root).args(args);
+    let tool = effect.context.cargo_in(&root).args(args);
     effect.run(tool)?;
     let kept = kept(effect);
     if kept.exists() {
@@ -98,8 +98,12 @@ pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow
 }
 
 /// What the registry's web API is told beside the bytes, as cargo would.
-fn keep_metadata(effect: &StepContext<'_>, root: &Utf8Path, crates: &[String]) -> anyhow::Result<()> {
-    let workspace = effect.world.workspace_at(root)?;
+fn keep_metadata(
+    effect: &StepContext<'_>,
+    root: &Utf8Path,
+    crates: &[String],
+) -> anyhow::Result<()> {
+    let workspace = effect.context.workspace_at(root)?;
     for name in crates {
         let package = workspace
             .package(name)
@@ -111,7 +115,7 @@ fn keep_metadata(effect: &StepContext<'_>, root: &Utf8Path, crates: &[String]) -
         let metadata = stagegate_registry::new_crate(
             &package.metadata,
             readme.transpose()?,
-            &effect.world.config.registry.name,
+            &effect.context.config.registry.name,
         );
         release_tree::write_whole(
             &file(effect, name).with_extension("json"),

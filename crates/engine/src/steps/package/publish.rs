@@ -12,7 +12,7 @@ use semver::Version;
 use stagegate_plan::model::TimeCategory;
 use stagegate_registry::{Registry, RegistryError, TokenUse, Upload, UploadError};
 
-use crate::executor::step::{StepContext, Probe};
+use crate::executor::step::{Probe, StepContext};
 use crate::steps::package::package;
 use crate::tools::tokens::Granted;
 
@@ -51,7 +51,7 @@ fn kept_bytes(effect: &StepContext<'_>, name: &str) -> anyhow::Result<Vec<u8>> {
 pub(crate) fn probe(effect: &mut StepContext<'_>, name: &str) -> anyhow::Result<Probe> {
     let version = effect.plan.version_of(name);
     let checksum = stagegate_manifest::sha256_hex(&kept_bytes(effect, name)?);
-    let registry = effect.world.registry()?;
+    let registry = effect.context.registry()?;
     Ok(match look(&registry, name, version, &checksum)? {
         Shown::No => Probe::Absent,
         Shown::Ours => Probe::Done(format!(
@@ -66,7 +66,7 @@ pub(crate) fn perform(effect: &mut StepContext<'_>, name: &str) -> anyhow::Resul
     let size = bytes.len().div_ceil(1024);
     let metadata = package::metadata(effect, name)?;
     let checksum = stagegate_manifest::sha256_hex(&bytes);
-    let registry = effect.world.registry()?;
+    let registry = effect.context.registry()?;
     let mut sending = Sending {
         name,
         version: effect.plan.version_of(name).to_string(),
@@ -76,7 +76,8 @@ pub(crate) fn perform(effect: &mut StepContext<'_>, name: &str) -> anyhow::Resul
         remark: None,
     };
     sending.send(effect, &registry)?;
-    let limit = Duration::try_from(effect.world.config.registry.visible_within).unwrap_or_default();
+    let limit =
+        Duration::try_from(effect.context.config.registry.visible_within).unwrap_or_default();
     let start = Instant::now();
     if !appears(effect, &registry, name, &checksum, limit)? {
         bail!(
@@ -104,7 +105,7 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     fn send(&mut self, effect: &mut StepContext<'_>, registry: &Registry) -> anyhow::Result<()> {
-        let paces = Arc::clone(&effect.world.paces);
+        let paces = Arc::clone(&effect.context.paces);
         let pace = paces.of(self.is_new);
         let (mut unclear, mut renewed) = (0, false);
         loop {
@@ -140,7 +141,7 @@ impl Sending<'_> {
                 // A workflow's token may have run out while a crate was waited for.
                 Err(UploadError::Unauthorized { .. }) if granted.renewable && !renewed => {
                     renewed = true;
-                    effect.world.forget_token(&granted);
+                    effect.context.forget_token(&granted);
                 }
                 Err(error @ UploadError::Unauthorized { .. }) => {
                     let from = format!("the token came from {}", granted.from);
@@ -168,7 +169,7 @@ impl Sending<'_> {
             version: &self.version,
             checksum: self.checksum,
         };
-        let granted = effect.world.upload_token(wanted, self.is_new)?;
+        let granted = effect.context.upload_token(wanted, self.is_new)?;
         if let Some(remark) = &granted.remark {
             let told = format!("{remark}; the token came from {}", granted.from);
             effect.progress(told.clone(), None, None);
@@ -200,7 +201,7 @@ fn appears(
 ) -> anyhow::Result<bool> {
     let start = Instant::now();
     let appeared = watch(effect, registry, name, checksum, limit);
-    effect.account.book(TimeCategory::Waiting, start.elapsed());
+    effect.time.record(TimeCategory::Waiting, start.elapsed());
     appeared
 }
 

@@ -51,7 +51,7 @@ pub(crate) fn perform(
     if lockfile.is_file() {
         args.push("--locked");
     }
-    let said = read(effect.world.cargo_in(&root).args(args))?;
+    let said = read(effect.context.cargo_in(&root).args(args))?;
     let metadata: Metadata = serde_json::from_str(&said).context("reading `cargo metadata`")?;
     let checksums = checksums(&lockfile)?;
     let bill = bill(effect.plan, subject, packages, &metadata, &checksums)?;

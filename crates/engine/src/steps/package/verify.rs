@@ -32,13 +32,17 @@ pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow
     for name in crates {
         unpack(&package::file(effect, name), &directory)?;
     }
-    let root = release_tree::root(effect.world, effect.plan);
+    let root = release_tree::root(effect.context, effect.plan);
     let original = root.join("Cargo.toml");
     let text = std::fs::read_to_string(&original).with_context(|| format!("reading {original}"))?;
     let original: DocumentMut = text
         .parse()
         .with_context(|| format!("reading {original}"))?;
-    let manifest = manifest(&original, &directories, &effect.world.config.registry.name);
+    let manifest = manifest(
+        &original,
+        &directories,
+        &effect.context.config.registry.name,
+    );
     release_tree::write_whole(
         &directory.join("Cargo.toml"),
         manifest.to_string().as_bytes(),
@@ -49,9 +53,9 @@ pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow
         std::fs::copy(&lock, directory.join("Cargo.lock"))
             .with_context(|| format!("copying {lock}"))?;
     }
-    let target = effect.world.target_directory.clone();
+    let target = effect.context.target_directory.clone();
     let tool = effect
-        .world
+        .context
         .cargo_in(&directory)
         .args(["build", "--workspace", "--target-dir", target.as_str()])
         // Nobody builds it a second time, so nothing is kept for that.

@@ -9,12 +9,12 @@ use stagegate_plan::model::{CommitIdentity, ReleaseRef};
 use stagegate_plan::yank::advice::NOTE;
 use stagegate_registry::{TokenUse, YankError};
 
-use crate::executor::step::{StepContext, Probe};
+use crate::executor::step::{Probe, StepContext};
 use crate::steps::git::edit;
 use crate::steps::github::release;
 
 fn state(effect: &StepContext<'_>, name: &str, version: &Version) -> anyhow::Result<bool> {
-    let versions = effect.world.registry()?.versions(name)?;
+    let versions = effect.context.registry()?.versions(name)?;
     let there = versions.into_iter().find(|v| v.vers == *version);
     Ok(there
         .with_context(|| format!("{name} {version} is not in the index"))?
@@ -47,7 +47,7 @@ pub(crate) fn perform(
     version: &Version,
     undo: bool,
 ) -> anyhow::Result<String> {
-    let registry = effect.world.registry()?;
+    let registry = effect.context.registry()?;
     let text = version.to_string();
     let wanted = if undo {
         TokenUse::Unyank {
@@ -60,7 +60,7 @@ pub(crate) fn perform(
             version: &text,
         }
     };
-    let token = effect.world.yank_token(wanted)?.token;
+    let token = effect.context.yank_token(wanted)?.token;
     for attempt in 1.. {
         let answer = if undo {
             registry.unyank(&token, name, version)
@@ -85,7 +85,8 @@ pub(crate) fn perform(
             Err(error) => return Err(error.into()),
         }
     }
-    let limit = Duration::try_from(effect.world.config.registry.visible_within).unwrap_or_default();
+    let limit =
+        Duration::try_from(effect.context.config.registry.visible_within).unwrap_or_default();
     let start = Instant::now();
     while state(effect, name, version)? == undo {
         if start.elapsed() >= limit {
@@ -155,11 +156,11 @@ fn stand(
     remote: &str,
     branch: &str,
 ) -> anyhow::Result<(EditState, bool)> {
-    let git = effect.world.git();
-    let path = effect.world.subdirectory.join(&edit.path);
+    let git = effect.context.git();
+    let path = effect.context.subdirectory.join(&edit.path);
     let text = git.read(["show", &format!("HEAD:{path}")])?;
     // git's output loses its final newline on the way; the file keeps it.
-    let content = std::fs::read(effect.world.root.join(&edit.path))?;
+    let content = std::fs::read(effect.context.root.join(&edit.path))?;
     let committed = content.strip_suffix(b"\n").unwrap_or(&content) == text.as_bytes();
     let state = if committed {
         edit.state(&content)
@@ -197,9 +198,9 @@ pub(crate) fn mark_changelog(
     parent: &str,
     identity: &CommitIdentity,
 ) -> anyhow::Result<String> {
-    let git = effect.world.git();
+    let git = effect.context.git();
     if git.commit_of("HEAD")?.as_deref() == Some(parent) {
-        edit::apply(&effect.world.root, std::slice::from_ref(edit))?;
+        edit::apply(&effect.context.root, std::slice::from_ref(edit))?;
         let args = [
             "commit",
             "--quiet",

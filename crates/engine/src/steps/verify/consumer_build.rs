@@ -30,9 +30,9 @@ pub(crate) fn perform(
     docs: Option<&Url>,
 ) -> anyhow::Result<String> {
     let directory = effect
-        .world
+        .context
         .output()
-        .join(&effect.plan.target)
+        .join(&effect.plan.run_id)
         .join("fresh-project");
     let project = Project::lay(effect, directory, crates)?;
     let locked = project.cargo(effect, &["generate-lockfile"])?;
@@ -76,8 +76,8 @@ impl Project {
         directory: Utf8PathBuf,
         crates: &[PublishedCrate],
     ) -> anyhow::Result<Project> {
-        let config = &effect.world.config.registry;
-        let index = effect.world.registry_index()?;
+        let config = &effect.context.config.registry;
+        let index = effect.context.registry_index()?;
         let replaced = match config.name.as_str() {
             "crates-io" if index != CRATES_IO_INDEX => vec![
                 "source.crates-io.replace-with=\"released\"".to_owned(),
@@ -111,7 +111,7 @@ impl Project {
     }
 
     fn cargo(&self, effect: &StepContext<'_>, args: &[&str]) -> anyhow::Result<Tool> {
-        let mut tool = effect.world.cargo_in(&self.directory).args(args);
+        let mut tool = effect.context.cargo_in(&self.directory).args(args);
         for setting in &self.replaced {
             tool = tool.args(["--config", setting]);
         }
@@ -136,7 +136,7 @@ impl Project {
         if self.stands_apart() {
             self.directory.join("target")
         } else {
-            effect.world.target_directory.clone()
+            effect.context.target_directory.clone()
         }
     }
 

@@ -26,7 +26,7 @@ pub(crate) fn look(
     }
     let references = match tags {
         [] => Vec::new(),
-        _ => effect.world.git().remote_refs(remote)?,
+        _ => effect.context.git().remote_refs(remote)?,
     };
     for tag in tags {
         if !references
@@ -78,7 +78,7 @@ pub(crate) fn look(
 }
 
 fn downloads(effect: &StepContext<'_>, crates: &[String]) -> anyhow::Result<()> {
-    let registry = effect.world.registry()?;
+    let registry = effect.context.registry()?;
     for (index, name) in crates.iter().enumerate() {
         effect.progress(
             format!("downloading {name}"),

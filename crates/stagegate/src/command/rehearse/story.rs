@@ -8,7 +8,7 @@ use semver::Version;
 use serde::Serialize;
 use stagegate_config::stage::Stage;
 use stagegate_fakes::load::Sample;
-use stagegate_plan::model::{TimeBreakdown, Event, RunEnd, StepOutcome};
+use stagegate_plan::model::{Event, RunEnd, StepOutcome, TimeBreakdown};
 
 use super::sight::EnvironmentSnapshot;
 
@@ -123,7 +123,7 @@ impl RehearsalReport {
                 outcome,
                 evidence,
                 seconds,
-                account,
+                time: account,
                 ..
             } => {
                 if let Some(index) = open(&mut self.steps, step) {
@@ -138,7 +138,7 @@ impl RehearsalReport {
                 step,
                 error,
                 seconds,
-                account,
+                time: account,
                 ..
             } => {
                 if let Some(index) = open(&mut self.steps, step) {
@@ -156,7 +156,7 @@ impl RehearsalReport {
                 }
             }
             Event::RunStarted { plan, .. } if run == "release" => {
-                self.version.clone_from(&plan.words);
+                self.version.clone_from(&plan.cli_args);
                 self.versions.clone_from(&plan.versions);
             }
             Event::RunStarted { .. }

@@ -159,7 +159,7 @@ impl Record {
             .find(|group| group.iter().any(|step| step.id == id));
         let mut names: Vec<&str> = Vec::new();
         let group = found.copied().unwrap_or_default();
-        let waits = |step: &Step| !step.needs.is_empty() || !step.after.is_empty();
+        let waits = |step: &Step| !step.depends_on.is_empty() || !step.after_settled.is_empty();
         let ordered = group.iter().any(waits);
         for step in group.iter().filter(|step| !ordered || step.id == id) {
             if !names.contains(&step.stage.name()) {

@@ -23,7 +23,7 @@ pub(crate) fn follow(
     effect: &mut StepContext<'_>,
     paths: Option<&[PathPattern]>,
 ) -> anyhow::Result<String> {
-    let tracked = Tracked::of(effect.world)?;
+    let tracked = Tracked::of(effect.context)?;
     let wanted = |path: &Utf8Path| match (paths, tracked.below_root(path)) {
         (_, None) => false,
         (None, Some(_)) => is_markdown(path),

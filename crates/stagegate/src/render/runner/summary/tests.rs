@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use stagegate_config::stage::Stage;
-use stagegate_plan::model::{TimeBreakdown, Action, Blocker, Event, Step};
+use stagegate_plan::model::{Action, Blocker, Event, Step, TimeBreakdown};
 
 use super::*;
 
@@ -12,11 +12,11 @@ fn step(id: &str, stage: Stage, action: Action) -> Step {
         id: id.to_owned(),
         stage,
         title: format!("do {id}"),
-        beside: false,
-        needs: Vec::new(),
-        after: Vec::new(),
-        bears: 0,
-        no_return: false,
+        parallel_with_previous: false,
+        depends_on: Vec::new(),
+        after_settled: Vec::new(),
+        max_failures: 0,
+        irreversible: false,
         action,
     }
 }
@@ -49,14 +49,14 @@ fn plan() -> Plan {
         step("section: end\nclick", Stage::Verify, command()),
     ];
     let mut plan = Plan {
-        words: "1.1.0".to_owned(),
-        target: "release-1.1.0".to_owned(),
+        cli_args: "1.1.0".to_owned(),
+        run_id: "release-1.1.0".to_owned(),
         title: "release 1.1.0 | <script> `x` [a](b)".to_owned(),
         version: "1.1.0".parse().unwrap(),
         versions: BTreeMap::new(),
         from: Some("1.0.0".parse().unwrap()),
         at: "2026-01-02T03:04:05Z".parse().unwrap(),
-        then: None,
+        next_step_hint: None,
         notes: Vec::new(),
         rollback_steps: Vec::new(),
         host_files: Vec::new(),
@@ -97,7 +97,7 @@ fn record() -> Record {
                 error: "it failed:\n```\n</details>\n::error::no\n```".to_owned(),
                 at,
                 seconds,
-                account,
+                time: account,
             },
             _ => Event::StepDone {
                 step: id,
@@ -105,7 +105,7 @@ fn record() -> Record {
                 evidence: "a | b <b>c</b>\nand more".to_owned(),
                 at,
                 seconds,
-                account,
+                time: account,
             },
         });
     }
