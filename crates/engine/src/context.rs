@@ -6,7 +6,7 @@
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
-use anyhow::{Context, anyhow};
+use anyhow::{Context as _, anyhow};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use stagegate_config::schema::{Checkout, Config};
@@ -25,7 +25,7 @@ use crate::tools::toolchain::{cargo, cargo_home};
 
 /// Where everything is.
 #[derive(Clone, Debug)]
-pub struct World {
+pub struct Context {
     /// The Cargo workspace's root.
     pub root: Utf8PathBuf,
     /// The root within the git checkout; empty where they are the same.
@@ -53,13 +53,13 @@ pub struct World {
     pub(crate) connections: Arc<Connections>,
 }
 
-impl World {
+impl Context {
     /// Opens the workspace around `start`.
     pub fn open(
         start: &Utf8Path,
         overlay: Option<&Utf8Path>,
         interrupt: Interrupt,
-    ) -> anyhow::Result<World> {
+    ) -> anyhow::Result<Context> {
         // Neither needs the other, and both take their time.
         let (workspace, places) = std::thread::scope(|threads| {
             let places = threads.spawn(|| Places::around(start));
@@ -94,7 +94,7 @@ impl World {
             root.as_std_path().to_owned(),
             cargo_home(),
         );
-        Ok(World {
+        Ok(Context {
             root,
             subdirectory,
             state: directory.join("stagegate"),

@@ -4,53 +4,53 @@
 //! only when the release commit is made, packaged, built and proven. It is a
 //! git worktree, so that the packages carry the release commit's own id.
 
-use anyhow::Context;
+use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_plan::model::Plan;
 
-use crate::context::World;
+use crate::context::Context;
 use crate::executor::step::StepContext;
 use crate::tools::git::Git;
 
 /// Where a plan's tree lies.
-fn checkout(world: &World, plan: &Plan) -> Utf8PathBuf {
-    world.output().join(&plan.run_id).join("tree")
+fn checkout(context: &Context, plan: &Plan) -> Utf8PathBuf {
+    context.output().join(&plan.run_id).join("tree")
 }
 
 /// The Cargo workspace's root within the tree.
-pub(crate) fn root(world: &World, plan: &Plan) -> Utf8PathBuf {
-    let checkout = checkout(world, plan);
-    if world.subdirectory.as_str().is_empty() {
+pub(crate) fn root(context: &Context, plan: &Plan) -> Utf8PathBuf {
+    let checkout = checkout(context, plan);
+    if context.subdirectory.as_str().is_empty() {
         checkout
     } else {
-        checkout.join(&world.subdirectory)
+        checkout.join(&context.subdirectory)
     }
 }
 
 /// git in the tree.
-pub(crate) fn git(effect: &StepContext<'_>) -> Git {
-    Git::at(&root(effect.context, effect.plan))
+pub(crate) fn git(ctx: &StepContext<'_>) -> Git {
+    Git::at(&root(ctx.context, ctx.plan))
 }
 
 /// Whether there is a tree at that commit, whatever its files hold.
-pub(crate) fn stands_at(effect: &StepContext<'_>, commit: &str) -> bool {
-    let checkout = checkout(effect.context, effect.plan);
+pub(crate) fn stands_at(ctx: &StepContext<'_>, commit: &str) -> bool {
+    let checkout = checkout(ctx.context, ctx.plan);
     // A directory without a `.git` of its own would answer for the user's checkout.
     checkout.join(".git").is_file()
         && matches!(Git::at(&checkout).commit_of("HEAD"), Ok(Some(head)) if head == commit)
 }
 
 /// Lays the tree at a commit, unless it stands there already.
-pub(crate) fn lay(effect: &mut StepContext<'_>, commit: &str) -> anyhow::Result<Utf8PathBuf> {
-    if !stands_at(effect, commit) {
-        let checkout = checkout(effect.context, effect.plan);
-        let git = effect.context.git();
+pub(crate) fn lay(ctx: &mut StepContext<'_>, commit: &str) -> anyhow::Result<Utf8PathBuf> {
+    if !stands_at(ctx, commit) {
+        let checkout = checkout(ctx.context, ctx.plan);
+        let git = ctx.context.git();
         if checkout.exists() {
             // Left by a run that was killed while git laid it.
             std::fs::remove_dir_all(&checkout).with_context(|| format!("removing {checkout}"))?;
         }
-        effect.run(git.tool(["worktree", "prune"]))?;
-        effect.run(git.tool([
+        ctx.run(git.tool(["worktree", "prune"]))?;
+        ctx.run(git.tool([
             "worktree",
             "add",
             "--force",
@@ -60,21 +60,21 @@ pub(crate) fn lay(effect: &mut StepContext<'_>, commit: &str) -> anyhow::Result<
             commit,
         ]))?;
     }
-    Ok(root(effect.context, effect.plan))
+    Ok(root(ctx.context, ctx.plan))
 }
 
 /// Lays the tree at the release commit.
-pub(crate) fn of_release(effect: &mut StepContext<'_>) -> anyhow::Result<Utf8PathBuf> {
-    let commit = effect.context.git().need_commit(&effect.plan.reference())?;
-    lay(effect, &commit)
+pub(crate) fn of_release(ctx: &mut StepContext<'_>) -> anyhow::Result<Utf8PathBuf> {
+    let commit = ctx.context.git().need_commit(&ctx.plan.reference())?;
+    lay(ctx, &commit)
 }
 
 /// Removes the tree of a completed plan. Nothing depends on it any more, so a
 /// failure here is no failure of the release.
-pub(crate) fn remove(world: &World, plan: &Plan) {
-    let checkout = checkout(world, plan);
+pub(crate) fn remove(context: &Context, plan: &Plan) {
+    let checkout = checkout(context, plan);
     if checkout.exists() {
-        let _ = world
+        let _ = context
             .git()
             .read(["worktree", "remove", "--force", checkout.as_str()]);
     }

@@ -10,7 +10,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use stagegate_plan::model::{Event, Plan, Step, StepOutcome, TimeBreakdown};
 
-use crate::context::World;
+use crate::context::Context;
 use crate::executor::schedule::Schedule;
 use crate::executor::step;
 use crate::executor::step::StepContext;
@@ -43,7 +43,7 @@ struct StepRecorder<'a> {
 /// somebody asked to stop.
 pub(crate) fn pass<'a>(
     plan: &Plan,
-    world: &World,
+    context: &Context,
     schedule: &mut Schedule<'a>,
     journal: &mut Journal,
     start: Instant,
@@ -58,7 +58,7 @@ pub(crate) fn pass<'a>(
     };
     std::thread::scope(|threads| -> anyhow::Result<()> {
         loop {
-            if world.interrupt.asked() {
+            if context.interrupt.asked() {
                 schedule.halt();
             }
             let ready = schedule.take_ready();
@@ -67,7 +67,7 @@ pub(crate) fn pass<'a>(
             }
             for step in ready {
                 let send = send.clone();
-                threads.spawn(move || one(plan, world, step, &send));
+                threads.spawn(move || one(plan, context, step, &send));
             }
             if schedule.is_idle() {
                 return Ok(());
@@ -174,15 +174,15 @@ fn millis(start: Instant) -> u64 {
     u64::try_from(start.elapsed().as_millis()).unwrap_or(u64::MAX)
 }
 
-fn one<'a>(plan: &Plan, world: &World, step: &'a Step, send: &mpsc::Sender<Message<'a>>) {
+fn one<'a>(plan: &Plan, context: &Context, step: &'a Step, send: &mpsc::Sender<Message<'a>>) {
     let began = Instant::now();
     let tell = |event: Event| {
         // The receiver outlives every step; were it gone, nobody would listen.
         let _ = send.send(Message::Event(event));
     };
-    let mut effect = StepContext::new(plan, world, step, &tell);
-    let result = step::perform(&mut effect, &step.action);
-    let account = effect.time;
+    let mut ctx = StepContext::new(plan, context, step, &tell);
+    let result = step::perform(&mut ctx, &step.action);
+    let account = ctx.time;
     let _ = send.send(Message::Ended {
         step,
         result,

@@ -10,7 +10,7 @@ use std::time::Instant;
 use stagegate_deploy::Direction;
 use stagegate_plan::model::{Action, Event, Plan, RunEnd, Step};
 
-use crate::context::World;
+use crate::context::Context;
 use crate::executor::schedule::Schedule;
 use crate::executor::{RunOutcome, batch};
 use crate::journal::Journal;
@@ -38,7 +38,7 @@ pub(crate) fn of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a Step> {
 /// begun with. One host alone is left as its own deploy left it.
 pub(crate) fn go(
     plan: &Plan,
-    world: &World,
+    context: &Context,
     ended: &mut RunOutcome,
     journal: &mut Journal,
     start: Instant,
@@ -63,7 +63,7 @@ pub(crate) fn go(
         .cloned()
         .collect();
     let mut schedule = Schedule::new(&begun, BTreeSet::new());
-    let failure = batch::pass(plan, world, &mut schedule, journal, start, emit)?;
+    let failure = batch::pass(plan, context, &mut schedule, journal, start, emit)?;
     if failure.is_none() && schedule.waiting().is_empty() {
         ended.end = RunEnd::RolledBack;
         return Ok(());

@@ -11,7 +11,7 @@ use std::time::Instant;
 use stagegate_plan::deploy::unconfirmed;
 use stagegate_plan::model::{Event, Plan, RunEnd, Step, StepFilter, StepOutcome, TimeBreakdown};
 
-use crate::context::World;
+use crate::context::Context;
 use crate::executor::schedule::Schedule;
 use crate::executor::step::{Probe, StepContext};
 use crate::executor::{batch, rollback, step};
@@ -44,7 +44,7 @@ pub struct RunOptions<'a> {
 /// Obeys the plan, as far as is wished.
 pub fn run(
     plan: &Plan,
-    world: &World,
+    context: &Context,
     mut journal: Journal,
     RunOptions { portion, resume }: RunOptions<'_>,
     confirm: Confirm<'_>,
@@ -60,16 +60,16 @@ pub fn run(
         plan: Box::new(plan.clone()),
         done_before,
     });
-    let passed = pass((plan, portion), world, &mut journal, start, confirm, emit);
+    let passed = pass((plan, portion), context, &mut journal, start, confirm, emit);
     // However it ended, a workflow's token is not left lying around.
-    let given_back = world.give_token_back();
+    let given_back = context.give_token_back();
     let mut ended = passed?;
     if ended.exceeded_failure_budget {
-        rollback::go(plan, world, &mut ended, &mut journal, start, emit)?;
+        rollback::go(plan, context, &mut ended, &mut journal, start, emit)?;
     }
     let next = match &ended.end {
         RunEnd::Completed => {
-            release_tree::remove(world, plan);
+            release_tree::remove(context, plan);
             journal.complete()?;
             match &plan.next_step_hint {
                 Some(then) => format!("{} is done; {then}", plan.title),
@@ -122,7 +122,7 @@ fn left_no_trace(plan: &Plan, ended: &RunOutcome) -> bool {
 
 fn pass(
     (plan, portion): (&Plan, &StepFilter),
-    world: &World,
+    context: &Context,
     journal: &mut Journal,
     start: Instant,
     confirm: Confirm<'_>,
@@ -144,7 +144,7 @@ fn pass(
         // A step that is not wished for is as good as done for those of its group.
         done.extend(others.iter().map(|step| step.id.as_str()));
         for step in wanted {
-            if let Some(evidence) = settled(plan, world, step, journal) {
+            if let Some(evidence) = settled(plan, context, step, journal) {
                 emit(&batch::done_event(
                     step,
                     StepOutcome::Before,
@@ -160,7 +160,7 @@ fn pass(
         if schedule.waiting().is_empty() {
             continue;
         }
-        if world.interrupt.asked() {
+        if context.interrupt.asked() {
             return ended(RunEnd::Interrupted);
         }
         let line = schedule
@@ -172,7 +172,7 @@ fn pass(
         {
             return ended(RunEnd::Declined);
         }
-        let failure = batch::pass(plan, world, &mut schedule, journal, start, emit)?;
+        let failure = batch::pass(plan, context, &mut schedule, journal, start, emit)?;
         if let Some((step, error)) = failure {
             let end = if error.is::<crate::tools::process::Stopped>() {
                 RunEnd::Interrupted
@@ -202,7 +202,7 @@ fn pass(
 /// What shows that a step of an earlier run needs nothing more. The journal's
 /// word is enough, but for a host that may have gone back by itself while
 /// nobody was there, or was brought back: then the host is asked again.
-fn settled(plan: &Plan, world: &World, step: &Step, journal: &Journal) -> Option<String> {
+fn settled(plan: &Plan, context: &Context, step: &Step, journal: &Journal) -> Option<String> {
     let evidence = journal.done().get(&step.id)?;
     let unconfirmed = deploy::confirmation_of(plan, step)
         .is_some_and(|confirmation| !journal.done().contains_key(confirmation));
@@ -210,9 +210,9 @@ fn settled(plan: &Plan, world: &World, step: &Step, journal: &Journal) -> Option
     if !unconfirmed && !taken_back() {
         return Some(evidence.clone());
     }
-    let mut effect = StepContext::new(plan, world, step, &|_| {});
+    let mut ctx = StepContext::new(plan, context, step, &|_| {});
     // A host that cannot be asked is met again, with its error, by the step itself.
-    match step::probe(&mut effect, &step.action) {
+    match step::probe(&mut ctx, &step.action) {
         Ok(Probe::Done(evidence)) => Some(evidence),
         Ok(Probe::Absent | Probe::Conflict(_)) | Err(_) => None,
     }

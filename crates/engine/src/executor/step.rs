@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, bail};
+use anyhow::{Context as _, bail};
 use camino::Utf8PathBuf;
 use stagegate_plan::model::{
     Action, Event, Finding, Plan, Step, StepOutcome, TimeBreakdown, TimeCategory,
 };
 
-use crate::context::World;
+use crate::context::Context;
 use crate::steps::build::{asset, build};
 use crate::steps::deploy::deploy;
 use crate::steps::gates::{audit, command, links, msrv, outdated, secrets};
@@ -38,7 +38,7 @@ pub(crate) struct Performed {
 /// What a step has at hand.
 pub(crate) struct StepContext<'a> {
     pub(crate) plan: &'a Plan,
-    pub(crate) context: &'a World,
+    pub(crate) context: &'a Context,
     pub(crate) step: &'a Step,
     pub(crate) time: TimeBreakdown,
     tell: &'a dyn Fn(Event),
@@ -47,13 +47,13 @@ pub(crate) struct StepContext<'a> {
 impl<'a> StepContext<'a> {
     pub(crate) fn new(
         plan: &'a Plan,
-        world: &'a World,
+        context: &'a Context,
         step: &'a Step,
         tell: &'a dyn Fn(Event),
     ) -> StepContext<'a> {
         StepContext {
             plan,
-            context: world,
+            context: context,
             step,
             time: TimeBreakdown::default(),
             tell,
@@ -172,16 +172,16 @@ pub(crate) fn indent(text: &str) -> String {
 }
 
 /// Asks, acts if need be, and says what shows it.
-pub(crate) fn perform(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Result<Performed> {
+pub(crate) fn perform(ctx: &mut StepContext<'_>, action: &Action) -> anyhow::Result<Performed> {
     let performed = |evidence| Performed {
         outcome: StepOutcome::Performed,
         evidence,
     };
     if let Some(level) = action.gate_level() {
-        return command::pass(effect, level, action);
+        return command::pass(ctx, level, action);
     }
-    match probe(effect, action)
-        .with_context(|| format!("{}: asking whether it is done", effect.step.title))?
+    match probe(ctx, action)
+        .with_context(|| format!("{}: asking whether it is done", ctx.step.title))?
     {
         Probe::Done(evidence) => {
             return Ok(Performed {
@@ -191,15 +191,15 @@ pub(crate) fn perform(effect: &mut StepContext<'_>, action: &Action) -> anyhow::
         }
         Probe::Conflict(what) => bail!(
             "{}: something else is in its place: {what}",
-            effect.step.title
+            ctx.step.title
         ),
         Probe::Absent => {}
     }
-    let evidence = act(effect, action).with_context(|| effect.step.title.clone())?;
+    let evidence = act(ctx, action).with_context(|| ctx.step.title.clone())?;
     Ok(performed(evidence))
 }
 
-pub(crate) fn probe(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Result<Probe> {
+pub(crate) fn probe(ctx: &mut StepContext<'_>, action: &Action) -> anyhow::Result<Probe> {
     match action {
         // A gate looks at what is there now, each time.
         Action::Gate(_)
@@ -208,11 +208,11 @@ pub(crate) fn probe(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Re
         | Action::Links { .. }
         | Action::Secrets { .. }
         | Action::Msrv { .. } => Ok(Probe::Absent),
-        Action::Edit { base, edits } => edit::probe(effect, base, edits),
+        Action::Edit { base, edits } => edit::probe(ctx, base, edits),
         Action::CreateCommitObject {
             parent, reference, ..
-        } => create_commit::probe(effect, parent, reference),
-        Action::Package { crates } => package::probe(effect, crates),
+        } => create_commit::probe(ctx, parent, reference),
+        Action::Package { crates } => package::probe(ctx, crates),
         // Building again is the only way to know that it builds.
         Action::VerifyPackages { .. } | Action::Build { .. } | Action::Fetch { .. } => {
             Ok(Probe::Absent)
@@ -222,27 +222,27 @@ pub(crate) fn probe(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Re
             parent,
             reference,
             ..
-        } => commit::probe(effect, branch, parent, reference),
+        } => commit::probe(ctx, branch, parent, reference),
         Action::Tag {
             name, reference, ..
-        } => tag::probe(effect, name, reference),
+        } => tag::probe(ctx, name, reference),
         Action::Push {
             remote,
             branch,
             tags,
             reference,
-        } => push::probe(effect, remote, branch, tags, reference),
-        Action::Draft { release, .. } => release::probe_draft(effect, release),
+        } => push::probe(ctx, remote, branch, tags, reference),
+        Action::Draft { release, .. } => release::probe_draft(ctx, release),
         // Assets are reconciled one by one, each looked at first.
         Action::Assets { .. } => Ok(Probe::Absent),
-        Action::BuildAsset { name, .. } | Action::Sbom { name, .. } => asset::probe(effect, name),
-        Action::Publish { package } => publish::probe(effect, package),
+        Action::BuildAsset { name, .. } | Action::Sbom { name, .. } => asset::probe(ctx, name),
+        Action::Publish { package } => publish::probe(ctx, package),
         // What users get is only known by getting it.
         Action::ConsumerBuild { .. } => Ok(Probe::Absent),
-        Action::PublishGithubRelease { release, .. } => release::probe_public(effect, release),
-        Action::Service { part, step, place } => deploy::probe_service(effect, *part, *step, place),
-        Action::Migrate { direction, place } => deploy::probe_migration(effect, *direction, place),
-        Action::Frontend { step, place } => deploy::probe_frontend(effect, *step, place),
+        Action::PublishGithubRelease { release, .. } => release::probe_public(ctx, release),
+        Action::Service { part, step, place } => deploy::probe_service(ctx, *part, *step, place),
+        Action::Migrate { direction, place } => deploy::probe_migration(ctx, *direction, place),
+        Action::Frontend { step, place } => deploy::probe_frontend(ctx, *step, place),
         // The host is looked at part by part.
         Action::Rollback { .. } => Ok(Probe::Absent),
         Action::VerifyRelease { .. } => Ok(Probe::Absent),
@@ -250,33 +250,33 @@ pub(crate) fn probe(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Re
             package,
             version,
             undo,
-        } => yank::probe(effect, package, version, *undo),
-        Action::MarkRelease { release, undo, .. } => yank::probe_release(effect, release, *undo),
+        } => yank::probe(ctx, package, version, *undo),
+        Action::MarkRelease { release, undo, .. } => yank::probe_release(ctx, release, *undo),
         Action::MarkChangelog {
             edit,
             remote,
             branch,
             ..
-        } => yank::probe_changelog(effect, edit, remote, branch),
-        Action::Branch { name, reference } => branch::probe(effect, name, reference),
+        } => yank::probe_changelog(ctx, edit, remote, branch),
+        Action::Branch { name, reference } => branch::probe(ctx, name, reference),
         Action::PushBranch {
             remote,
             branch,
             reference,
             there,
-        } => pull_request::probe_branch(effect, remote, branch, reference, there.as_deref()),
-        Action::Propose(proposal) => pull_request::probe(effect, proposal),
-        Action::Command { probe, .. } => command::probe_command(effect, probe.as_deref()),
+        } => pull_request::probe_branch(ctx, remote, branch, reference, there.as_deref()),
+        Action::Propose(proposal) => pull_request::probe(ctx, proposal),
+        Action::Command { probe, .. } => command::probe_command(ctx, probe.as_deref()),
     }
 }
 
-pub(crate) fn act(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Result<String> {
+pub(crate) fn act(ctx: &mut StepContext<'_>, action: &Action) -> anyhow::Result<String> {
     match action {
-        Action::Gate(command) => command::command(effect, command),
+        Action::Gate(command) => command::command(ctx, command),
         Action::Audit {
             database, ignore, ..
-        } => audit::audit(effect, database.as_deref(), ignore),
-        Action::Edit { base, edits } => edit::perform(effect, base, edits),
+        } => audit::audit(ctx, database.as_deref(), ignore),
+        Action::Edit { base, edits } => edit::perform(ctx, base, edits),
         Action::CreateCommitObject {
             parent,
             message,
@@ -284,57 +284,57 @@ pub(crate) fn act(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Resu
             sign,
             reference,
             edits,
-        } => create_commit::perform(effect, parent, message, identity, *sign, reference, edits),
-        Action::Package { crates } => package::perform(effect, crates),
-        Action::VerifyPackages { crates } => verify::perform(effect, crates),
+        } => create_commit::perform(ctx, parent, message, identity, *sign, reference, edits),
+        Action::Package { crates } => package::perform(ctx, crates),
+        Action::VerifyPackages { crates } => verify::perform(ctx, crates),
         Action::Fetch {
             place,
             backend,
             frontend,
-        } => deploy::fetch(effect, place, *backend, *frontend),
+        } => deploy::fetch(ctx, place, *backend, *frontend),
         Action::Build {
             revision,
             binaries,
             frontend,
             target,
         } => match target {
-            Some(target) => build::for_target(effect, revision, binaries, target),
-            None => build::perform(effect, revision, binaries, frontend.as_ref()),
+            Some(target) => build::for_target(ctx, revision, binaries, target),
+            None => build::perform(ctx, revision, binaries, frontend.as_ref()),
         },
         Action::Commit {
             parent,
             reference,
             edits,
             ..
-        } => commit::perform(effect, parent, reference, edits),
+        } => commit::perform(ctx, parent, reference, edits),
         Action::Tag {
             name,
             message,
             reference,
             identity,
             sign,
-        } => tag::perform(effect, name, message, reference, identity, *sign),
+        } => tag::perform(ctx, name, message, reference, identity, *sign),
         Action::Push {
             remote,
             branch,
             tags,
             reference,
-        } => push::perform(effect, remote, branch, tags, reference),
+        } => push::perform(ctx, remote, branch, tags, reference),
         Action::Draft {
             release,
             name,
             notes,
             prerelease,
-        } => release::draft(effect, release, name, notes, *prerelease),
+        } => release::draft(ctx, release, name, notes, *prerelease),
         Action::Assets {
             release,
             crates,
             binaries,
             targets,
             files,
-        } => assets::perform(effect, release, crates, (binaries, targets), files),
+        } => assets::perform(ctx, release, crates, (binaries, targets), files),
         Action::BuildAsset { build, file, name } => {
-            asset::perform(effect, build.as_deref(), file, name)
+            asset::perform(ctx, build.as_deref(), file, name)
         }
         Action::Sbom {
             name,
@@ -342,22 +342,22 @@ pub(crate) fn act(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Resu
             version,
             packages,
             targets,
-        } => sbom::perform(effect, name, (subject, version), packages, targets),
-        Action::Publish { package } => publish::perform(effect, package),
+        } => sbom::perform(ctx, name, (subject, version), packages, targets),
+        Action::Publish { package } => publish::perform(ctx, package),
         Action::ConsumerBuild {
             crates,
             depth,
             docs,
-        } => consumer_build::perform(effect, crates, *depth, docs.as_ref()),
+        } => consumer_build::perform(ctx, crates, *depth, docs.as_ref()),
         Action::PublishGithubRelease { release, latest } => {
-            release::undraft(effect, release, *latest)
+            release::undraft(ctx, release, *latest)
         }
         Action::Service { part, step, place } => {
-            deploy::perform_service(effect, *part, *step, place)
+            deploy::perform_service(ctx, *part, *step, place)
         }
-        Action::Migrate { direction, place } => deploy::migrate(effect, *direction, place),
-        Action::Frontend { step, place } => deploy::perform_frontend(effect, *step, place),
-        Action::Rollback { place } => deploy::take_back(effect, place),
+        Action::Migrate { direction, place } => deploy::migrate(ctx, *direction, place),
+        Action::Frontend { step, place } => deploy::perform_frontend(ctx, *step, place),
+        Action::Rollback { place } => deploy::take_back(ctx, place),
         Action::VerifyRelease {
             crates,
             releases,
@@ -367,7 +367,7 @@ pub(crate) fn act(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Resu
             frontends,
             url,
         } => look_at::release::look(
-            effect,
+            ctx,
             crates,
             releases,
             (remote, tags),
@@ -378,20 +378,20 @@ pub(crate) fn act(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Resu
             package,
             version,
             undo,
-        } => yank::perform(effect, package, version, *undo),
+        } => yank::perform(ctx, package, version, *undo),
         Action::MarkRelease {
             release,
             note,
             undo,
-        } => yank::mark_release(effect, release, note, *undo),
-        Action::Branch { name, reference } => branch::perform(effect, name, reference),
+        } => yank::mark_release(ctx, release, note, *undo),
+        Action::Branch { name, reference } => branch::perform(ctx, name, reference),
         Action::PushBranch {
             remote,
             branch,
             reference,
             there,
-        } => pull_request::push_branch(effect, remote, branch, reference, there.as_deref()),
-        Action::Propose(proposal) => pull_request::perform(effect, proposal),
+        } => pull_request::push_branch(ctx, remote, branch, reference, there.as_deref()),
+        Action::Propose(proposal) => pull_request::perform(ctx, proposal),
         Action::MarkChangelog {
             edit,
             message,
@@ -399,11 +399,11 @@ pub(crate) fn act(effect: &mut StepContext<'_>, action: &Action) -> anyhow::Resu
             remote,
             parent,
             identity,
-        } => yank::mark_changelog(effect, edit, message, branch, remote, parent, identity),
-        Action::Command { run, .. } => command::custom(effect, run),
-        Action::Outdated { ignore, .. } => outdated::ask(effect, ignore),
-        Action::Links { paths, .. } => links::follow(effect, paths.as_deref()),
-        Action::Secrets { allow, .. } => secrets::look(effect, allow),
-        Action::Msrv { stated, .. } => msrv::check(effect, stated),
+        } => yank::mark_changelog(ctx, edit, message, branch, remote, parent, identity),
+        Action::Command { run, .. } => command::custom(ctx, run),
+        Action::Outdated { ignore, .. } => outdated::ask(ctx, ignore),
+        Action::Links { paths, .. } => links::follow(ctx, paths.as_deref()),
+        Action::Secrets { allow, .. } => secrets::look(ctx, allow),
+        Action::Msrv { stated, .. } => msrv::check(ctx, stated),
     }
 }

@@ -13,11 +13,11 @@ pub mod tests;
 use std::collections::BTreeMap;
 use std::fs::File;
 
-use anyhow::{Context, bail};
+use anyhow::{Context as _, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_plan::model::{Action, Blockers, Plan};
 
-use crate::context::World;
+use crate::context::Context;
 use crate::journal::{Journal, Lock};
 use crate::tools::git::Git;
 
@@ -32,9 +32,9 @@ const BUNDLE: &str = "refs.bundle";
 /// # Errors
 /// While another process writes a journal here, or if a file cannot be read or
 /// written.
-pub fn pack(world: &World, file: &Utf8Path) -> anyhow::Result<Vec<String>> {
-    let _lock = Lock::take(&world.state)?;
-    let open = Journal::open_targets(&world.state);
+pub fn pack(context: &Context, file: &Utf8Path) -> anyhow::Result<Vec<String>> {
+    let _lock = Lock::take(&context.state)?;
+    let open = Journal::open_targets(&context.state);
     let directory = file.parent().unwrap_or(Utf8Path::new("."));
     std::fs::create_dir_all(directory).with_context(|| format!("creating {directory}"))?;
     let to = File::create(file).with_context(|| format!("creating {file}"))?;
@@ -43,9 +43,9 @@ pub fn pack(world: &World, file: &Utf8Path) -> anyhow::Result<Vec<String>> {
     let packed = |path: &Utf8Path| format!("packing {path} into {file}");
     // Where nothing is begun this is all there is, and shows whose file it is.
     archive
-        .append_dir("state", &world.state)
-        .with_context(|| packed(&world.state))?;
-    for entry in world.state.read_dir_utf8()? {
+        .append_dir("state", &context.state)
+        .with_context(|| packed(&context.state))?;
+    for entry in context.state.read_dir_utf8()? {
         let path = entry?.into_path();
         let name = path.file_name().unwrap_or_default();
         if name == "lock" || name == BUNDLE {
@@ -58,10 +58,10 @@ pub fn pack(world: &World, file: &Utf8Path) -> anyhow::Result<Vec<String>> {
         }
         .with_context(|| packed(&path))?;
     }
-    let bundle = world.state.join(BUNDLE);
+    let bundle = context.state.join(BUNDLE);
     for target in &open {
-        if let Some(plan) = Journal::plan_of(&world.state, target)?
-            && bundle_of(&world.git(), &plan, &bundle)?
+        if let Some(plan) = Journal::plan_of(&context.state, target)?
+            && bundle_of(&context.git(), &plan, &bundle)?
         {
             let inside = Utf8Path::new("refs").join(format!("{target}.bundle"));
             archive
@@ -136,17 +136,17 @@ fn bundle_of(git: &Git, plan: &Plan, bundle: &Utf8Path) -> anyhow::Result<bool> 
 /// # Errors
 /// For a journal of another plan, a branch with commits of its own, changed files
 /// in the checkout, or a file that is not what [`pack`] writes.
-pub fn unpack(world: &World, directory: &Utf8Path) -> anyhow::Result<Vec<String>> {
+pub fn unpack(context: &Context, directory: &Utf8Path) -> anyhow::Result<Vec<String>> {
     let mut files = Vec::new();
     collect(directory, &mut files)?;
     if files.is_empty() {
         return Ok(Vec::new());
     }
     files.sort();
-    let _lock = Lock::take(&world.state)?;
+    let _lock = Lock::take(&context.state)?;
     let place = tempfile::Builder::new()
         .prefix("arriving-")
-        .tempdir_in(&world.state)
+        .tempdir_in(&context.state)
         .context("making a directory beside the journals")?;
     let place = Utf8Path::from_path(place.path()).context("the checkout's path is not UTF-8")?;
     let mut branches = BTreeMap::new();
@@ -160,15 +160,15 @@ pub fn unpack(world: &World, directory: &Utf8Path) -> anyhow::Result<Vec<String>
         if !state.is_dir() {
             bail!("{file} is not what `ci pack` writes; remove it");
         }
-        take_references(&world.git(), &into.join("refs"), &mut branches)
+        take_references(&context.git(), &into.join("refs"), &mut branches)
             .with_context(|| format!("taking up the commits of {file}"))?;
-        take_files(&state, &world.state).with_context(|| format!("taking up {file}"))?;
+        take_files(&state, &context.state).with_context(|| format!("taking up {file}"))?;
     }
-    let open = Journal::open_targets(&world.state);
+    let open = Journal::open_targets(&context.state);
     for target in &open {
-        if let Some(plan) = Journal::plan_of(&world.state, target)? {
-            name_what_stands(&world.git(), &plan)?;
-            stand_at_its_branch(world, &plan, &branches)?;
+        if let Some(plan) = Journal::plan_of(&context.state, target)? {
+            name_what_stands(&context.git(), &plan)?;
+            stand_at_its_branch(context, &plan, &branches)?;
         }
     }
     Ok(open)
@@ -296,11 +296,11 @@ fn take_journal(path: &Utf8Path, state: &Utf8Path) -> anyhow::Result<()> {
 
 /// Puts the checkout on the plan's branch, where the run left it.
 fn stand_at_its_branch(
-    world: &World,
+    context: &Context,
     plan: &Plan,
     branches: &BTreeMap<String, String>,
 ) -> anyhow::Result<()> {
-    let git = world.git();
+    let git = context.git();
     let Some(Made {
         base,
         branch: Some(branch),

@@ -17,8 +17,8 @@ fn git(directory: &Utf8Path, args: &[&str]) -> String {
 
 struct Checkouts {
     _place: TempDir,
-    first: World,
-    second: World,
+    first: Context,
+    second: Context,
     packed: Utf8PathBuf,
 }
 
@@ -37,7 +37,7 @@ fn checkouts() -> Checkouts {
     git(&one, &["add", "--all"]);
     git(&one, &["commit", "--quiet", "--message", "First"]);
     git(top, &["clone", "--quiet", "one", "two"]);
-    let open = |path: &Utf8Path| World::open(path, None, Interrupt::default()).unwrap();
+    let open = |path: &Utf8Path| Context::open(path, None, Interrupt::default()).unwrap();
     Checkouts {
         first: open(&one),
         second: open(&two),
@@ -47,13 +47,13 @@ fn checkouts() -> Checkouts {
 }
 
 /// A release of what stands there already.
-fn plan(world: &World) -> Plan {
+fn plan(context: &Context) -> Plan {
     let identity = CommitIdentity {
         name: "T".to_owned(),
         email: "t@example.org".to_owned(),
     };
     let reference = "refs/stagegate/release-1.0.0".to_owned();
-    let head = git(&world.root, &["rev-parse", "HEAD"]);
+    let head = git(&context.root, &["rev-parse", "HEAD"]);
     let seal = Action::CreateCommitObject {
         parent: head.clone(),
         message: "Release 1.0.0".to_owned(),

@@ -4,12 +4,12 @@ use stagegate_config::schema::Level;
 use stagegate_plan::facts::SurveyResult;
 use stagegate_plan::model::Blocker;
 
-use crate::context::World;
+use crate::context::Context;
 use crate::tools::advisory_db::default_database;
 
-pub(crate) fn look(world: &World) -> Option<SurveyResult<String>> {
-    let gate = &world.config.gates.audit;
-    if gate.level == Level::Off || !world.root.join("Cargo.lock").is_file() {
+pub(crate) fn look(context: &Context) -> Option<SurveyResult<String>> {
+    let gate = &context.config.gates.audit;
+    if gate.level == Level::Off || !context.root.join("Cargo.lock").is_file() {
         return None;
     }
     let Some(database) = &gate.database else {
@@ -18,7 +18,7 @@ pub(crate) fn look(world: &World) -> Option<SurveyResult<String>> {
             default_database()
         )));
     };
-    let path = world.root.join(database);
+    let path = context.root.join(database);
     Some(if path.join("crates").is_dir() {
         Ok(path.to_string())
     } else {

@@ -5,17 +5,17 @@ use std::collections::BTreeMap;
 use stagegate_plan::facts::{BranchDivergence, GitFacts, RemoteFacts, SurveyResult};
 use stagegate_plan::model::{Blocker, CommitIdentity, HOTFIX_BRANCH_PREFIX as HOTFIXES};
 
-use crate::context::World;
+use crate::context::Context;
 use crate::tools::git::Git;
 
 /// The settings that say what is signed.
 const SIGNING: &str = "^(commit|tag)\\.gpgsign$";
 
-pub(crate) fn look(world: &World) -> SurveyResult<GitFacts> {
-    let git = world.git();
+pub(crate) fn look(context: &Context) -> SurveyResult<GitFacts> {
+    let git = context.git();
     let Ok(Some(head)) = git.commit_of("HEAD") else {
         return Err(Blocker::new(
-            format!("{} has no commit yet", world.root),
+            format!("{} has no commit yet", context.root),
             "commit the workspace first; a release is made from a commit",
         ));
     };
@@ -26,10 +26,10 @@ pub(crate) fn look(world: &World) -> SurveyResult<GitFacts> {
         .ask(["symbolic-ref", "--quiet", "--short", "HEAD"])
         .map_err(unread)?;
     let hotfix = branch.as_deref().filter(|b| b.starts_with(HOTFIXES));
-    let released_from = hotfix.unwrap_or(&world.config.release.branch);
+    let released_from = hotfix.unwrap_or(&context.config.release.branch);
     // The slowest two: one looks at every file, the other at another machine.
     let (remote, dirty, rest) = std::thread::scope(|threads| {
-        let remote = threads.spawn(|| remote(world, &git, &head, released_from));
+        let remote = threads.spawn(|| remote(context, &git, &head, released_from));
         let dirty = threads.spawn(|| git.dirty());
         let rest = (identity(&git), git.switched_on(SIGNING), tags(&git));
         (
@@ -77,8 +77,8 @@ fn tags(git: &Git) -> anyhow::Result<BTreeMap<String, String>> {
     Ok(tags)
 }
 
-fn remote(world: &World, git: &Git, head: &str, branch: &str) -> SurveyResult<RemoteFacts> {
-    let name = &world.config.release.remote;
+fn remote(context: &Context, git: &Git, head: &str, branch: &str) -> SurveyResult<RemoteFacts> {
+    let name = &context.config.release.remote;
     let url = git.read(["remote", "get-url", name]).map_err(|_| {
         Blocker::new(
             format!("there is no git remote `{name}`"),

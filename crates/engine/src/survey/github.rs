@@ -5,28 +5,28 @@ use stagegate_manifest::Workspace;
 use stagegate_plan::facts::{GitHubFacts, SurveyResult};
 use stagegate_plan::model::Blocker;
 
-use crate::context::World;
+use crate::context::Context;
 
 pub(crate) fn look(
-    world: &World,
+    context: &Context,
     workspace: &Workspace,
     tag: Option<&str>,
 ) -> SurveyResult<GitHubFacts> {
-    let repository = repository(world, workspace)?;
-    if !world.has_github_token() {
+    let repository = repository(context, workspace)?;
+    if !context.has_github_token() {
         return Err(Blocker::new(
             format!("there is no token for GitHub, and the release is to be made on {repository}"),
             "set GITHUB_TOKEN to a token with `contents: write`, or pass `--skip draft`",
         ));
     }
-    let server = world.github_server();
+    let server = context.github_server();
     let blocked = |e: GitHubError| {
         Blocker::new(
             e.to_string(),
             format!("check the address {} and the token", server.api),
         )
     };
-    let github = world.github(&server).map_err(|e| {
+    let github = context.github(&server).map_err(|e| {
         Blocker::new(
             e.to_string(),
             "correct `github.api` and `github.uploads` in stagegate.toml",
@@ -47,13 +47,13 @@ pub(crate) fn look(
     })
 }
 
-fn repository(world: &World, workspace: &Workspace) -> SurveyResult<Repository> {
-    if let Some(repository) = &world.config.github.repository {
+fn repository(context: &Context, workspace: &Workspace) -> SurveyResult<Repository> {
+    if let Some(repository) = &context.config.github.repository {
         return Ok(repository.clone());
     }
-    let remote = world
+    let remote = context
         .git()
-        .read(["remote", "get-url", &world.config.release.remote])
+        .read(["remote", "get-url", &context.config.release.remote])
         .ok();
     let from_remote = remote.as_deref().and_then(Repository::from_url);
     let from_packages = || {

@@ -8,7 +8,7 @@ use stagegate_manifest::Workspace;
 use stagegate_plan::facts::{CommitFacts, GitFacts, History};
 use stagegate_plan::version::Group;
 
-use crate::context::World;
+use crate::context::Context;
 use crate::tools::git::Git;
 
 /// The tag of a group's last release: of the version it has now, or of the
@@ -24,12 +24,12 @@ fn last_release(git: &GitFacts, group: &Group) -> Option<String> {
 }
 
 pub(crate) fn look(
-    world: &World,
+    context: &Context,
     workspace: &Workspace,
     groups: &[Group],
     git: &GitFacts,
 ) -> anyhow::Result<BTreeMap<String, History>> {
-    let directories = directories(world, workspace);
+    let directories = directories(context, workspace);
     let mut logs: BTreeMap<String, Vec<(CommitFacts, BTreeSet<String>)>> = BTreeMap::new();
     let mut found = BTreeMap::new();
     for group in groups {
@@ -37,7 +37,7 @@ pub(crate) fn look(
         let mut commits = Vec::new();
         if let Some(tag) = &since {
             if !logs.contains_key(tag) {
-                logs.insert(tag.clone(), log(&world.git(), tag, &directories)?);
+                logs.insert(tag.clone(), log(&context.git(), tag, &directories)?);
             }
             let touched = logs[tag]
                 .iter()
@@ -50,11 +50,11 @@ pub(crate) fn look(
 }
 
 /// Each member's directory within the git checkout.
-fn directories(world: &World, workspace: &Workspace) -> Vec<(Utf8PathBuf, String)> {
+fn directories(context: &Context, workspace: &Workspace) -> Vec<(Utf8PathBuf, String)> {
     let within = |package: &stagegate_manifest::Package| {
         let directory = package.directory();
         let relative = directory.strip_prefix(&workspace.root).ok()?;
-        Some((world.subdirectory.join(relative), package.name.clone()))
+        Some((context.subdirectory.join(relative), package.name.clone()))
     };
     workspace.packages.iter().filter_map(within).collect()
 }

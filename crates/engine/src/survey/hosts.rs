@@ -5,23 +5,23 @@ use stagegate_deploy::{App, ConnectError, DeployError, Host, KnownGood, Target};
 use stagegate_plan::facts::{HostSurvey, RunningHost};
 use stagegate_plan::model::Blocker;
 
-use crate::context::World;
+use crate::context::Context;
 use crate::parallel::parallel_map;
 use crate::survey::Scope;
 
 /// Hosts that are asked at a time.
 const AT_ONCE: usize = 16;
 
-pub(crate) fn look(world: &World, scope: &Scope) -> Vec<HostSurvey> {
-    let hosts = named(world, scope.environment.as_ref());
+pub(crate) fn look(context: &Context, scope: &Scope) -> Vec<HostSurvey> {
+    let hosts = named(context, scope.environment.as_ref());
     parallel_map(AT_ONCE, &hosts, |(target, app)| {
-        look_at(world, target.clone(), app)
+        look_at(context, target.clone(), app)
     })
 }
 
 /// What runs where artifacts are taken from.
-pub(crate) fn running(world: &World, scope: &Scope) -> Vec<RunningHost> {
-    let hosts = named(world, scope.from.as_ref());
+pub(crate) fn running(context: &Context, scope: &Scope) -> Vec<RunningHost> {
+    let hosts = named(context, scope.from.as_ref());
     parallel_map(AT_ONCE, &hosts, |(target, app)| {
         let found = Host::connect(target)
             .map_err(DeployError::from)
@@ -37,14 +37,14 @@ pub(crate) fn running(world: &World, scope: &Scope) -> Vec<RunningHost> {
 
 /// The hosts of the environment of this name. An address that cannot be read is the
 /// planner's blocker, not a host.
-fn named(world: &World, environment: Option<&String>) -> Vec<(Target, App)> {
+fn named(context: &Context, environment: Option<&String>) -> Vec<(Target, App)> {
     environment
-        .and_then(|name| Some((world.config.app.as_ref()?, world.config.deploy.get(name)?)))
+        .and_then(|name| Some((context.config.app.as_ref()?, context.config.deploy.get(name)?)))
         .and_then(|(app, environment)| hosts_of(app, environment).ok())
         .unwrap_or_default()
 }
 
-fn look_at(world: &World, target: Target, app: &App) -> HostSurvey {
+fn look_at(context: &Context, target: Target, app: &App) -> HostSurvey {
     let looked = Host::connect(&target)
         .map_err(DeployError::from)
         .and_then(|host| {
@@ -52,7 +52,7 @@ fn look_at(world: &World, target: Target, app: &App) -> HostSurvey {
                 stagegate_deploy::survey(&host, app)?,
                 stagegate_deploy::known_good(&host, app)?,
             );
-            world.connections.keep(host);
+            context.connections.keep(host);
             Ok(looked)
         });
     match looked {

@@ -8,14 +8,14 @@ use stagegate_plan::facts::{History, SurveyResult};
 use stagegate_plan::model::Blocker;
 use stagegate_plan::version::{ApiChange, Group};
 
-use crate::context::World;
+use crate::context::Context;
 use crate::interrupt::Interrupt;
 use crate::tools::process::{Tool, read};
 
 /// Asks cargo-semver-checks what kind of version each group's libraries need:
 /// by what it lets pass, not by what it prints.
 pub(crate) fn look(
-    world: &World,
+    context: &Context,
     workspace: &Workspace,
     groups: &[Group],
     history: &BTreeMap<String, History>,
@@ -28,7 +28,7 @@ pub(crate) fn look(
         let libraries: Vec<&str> = workspace
             .packages
             .iter()
-            .filter(|p| group.has(&p.name) && p.publishable_to(&world.config.registry.name))
+            .filter(|p| group.has(&p.name) && p.publishable_to(&context.config.registry.name))
             .filter(|p| {
                 p.metadata
                     .targets
@@ -37,12 +37,12 @@ pub(crate) fn look(
             })
             .map(|p| p.name.as_str())
             .collect();
-        found.insert(group.name.clone(), interface(world, tag, &libraries));
+        found.insert(group.name.clone(), interface(context, tag, &libraries));
     }
     found
 }
 
-fn interface(world: &World, tag: &str, libraries: &[&str]) -> SurveyResult<ApiChange> {
+fn interface(context: &Context, tag: &str, libraries: &[&str]) -> SurveyResult<ApiChange> {
     if libraries.is_empty() {
         return Ok(ApiChange::Absent);
     }
@@ -54,7 +54,7 @@ fn interface(world: &World, tag: &str, libraries: &[&str]) -> SurveyResult<ApiCh
     };
     // Without it cargo itself says no, as to an interface that has changed.
     let there = ["semver-checks", "--version"];
-    read(world.cargo_in(&world.root).args(there)).map_err(cannot)?;
+    read(context.cargo_in(&context.root).args(there)).map_err(cannot)?;
     let passes = |kind: &str| -> SurveyResult<bool> {
         let mut args = vec![
             "semver-checks",
@@ -66,9 +66,9 @@ fn interface(world: &World, tag: &str, libraries: &[&str]) -> SurveyResult<ApiCh
         for library in libraries {
             args.extend(["--package", library]);
         }
-        let target = world.target_directory.join("semver-checks");
-        let tool = world
-            .cargo_in(&world.root)
+        let target = context.target_directory.join("semver-checks");
+        let tool = context
+            .cargo_in(&context.root)
             .args(args)
             .env("CARGO_TARGET_DIR", target.as_str());
         passed(tool).map_err(cannot)

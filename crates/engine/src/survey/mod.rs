@@ -19,7 +19,7 @@ pub mod tools;
 
 use std::collections::BTreeMap;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
@@ -31,7 +31,7 @@ use stagegate_plan::request::Request;
 use stagegate_plan::version::groups::groups;
 use stagegate_plan::version::{Group, groups};
 
-use crate::context::World;
+use crate::context::Context;
 
 /// How far to look.
 #[derive(Clone, Debug, Default)]
@@ -124,38 +124,38 @@ impl Scope {
 }
 
 /// Looks at everything in scope.
-pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
+pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
     let at = Timestamp::now();
-    let mut workspace = world.workspace.clone();
+    let mut workspace = context.workspace.clone();
     let mut files = files(&workspace)?;
-    let mut groups = groups(&workspace, &files, &world.config);
-    let wanted = tag_of(world, scope.files_of.as_ref(), &groups);
-    let released = released::files_of(world, wanted.as_deref())?;
-    let root = released.as_ref().map_or(&world.root, |there| &there.root);
+    let mut groups = groups(&workspace, &files, &context.config);
+    let wanted = tag_of(context, scope.files_of.as_ref(), &groups);
+    let released = released::files_of(context, wanted.as_deref())?;
+    let root = released.as_ref().map_or(&context.root, |there| &there.root);
     if released.is_some() {
-        workspace = world.workspace_at(root)?;
+        workspace = context.workspace_at(root)?;
         files = self::files(&workspace)?;
-        groups = groups::groups(&workspace, &files, &world.config);
+        groups = groups::groups(&workspace, &files, &context.config);
     }
     let publishes = workspace
         .packages
         .iter()
-        .any(|p| p.publishable_to(&world.config.registry.name));
-    let main_tag = tag_of(world, scope.version.as_ref(), &groups);
+        .any(|p| p.publishable_to(&context.config.registry.name));
+    let main_tag = tag_of(context, scope.version.as_ref(), &groups);
     // Whatever is asked answers in its own time, registry, GitHub and hosts from afar.
     let workspace_ref = &workspace;
     let (registry, github, (hosts, promoted), git, sizes, tools) = std::thread::scope(|threads| {
         let registry = threads
-            .spawn(|| (scope.registry && publishes).then(|| registry::look(world, workspace_ref)));
-        let wants_release = scope.github && world.config.github.release;
+            .spawn(|| (scope.registry && publishes).then(|| registry::look(context, workspace_ref)));
+        let wants_release = scope.github && context.config.github.release;
         let tag = main_tag.as_deref();
         let github =
-            threads.spawn(move || wants_release.then(|| github::look(world, workspace_ref, tag)));
-        let git = threads.spawn(|| checkout::look(world));
+            threads.spawn(move || wants_release.then(|| github::look(context, workspace_ref, tag)));
+        let git = threads.spawn(|| checkout::look(context));
         let sizes = threads
-            .spawn(|| (scope.registry && publishes).then(|| sizes::look(world, workspace_ref)));
-        let tools = threads.spawn(|| scope.gates.then(|| tools::look(world)));
-        let hosts = (hosts::look(world, scope), hosts::running(world, scope));
+            .spawn(|| (scope.registry && publishes).then(|| sizes::look(context, workspace_ref)));
+        let tools = threads.spawn(|| scope.gates.then(|| tools::look(context)));
+        let hosts = (hosts::look(context, scope), hosts::running(context, scope));
         (
             registry.join().expect("the survey does not panic"),
             github.join().expect("the survey does not panic"),
@@ -174,9 +174,9 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
     let mut history = BTreeMap::new();
     let mut interfaces = BTreeMap::new();
     if let (true, Ok(groups), Ok(git)) = (scope.history, &groups, &git) {
-        history = history::look(world, &workspace, groups, git)?;
+        history = history::look(context, &workspace, groups, git)?;
         if scope.interfaces {
-            interfaces = interfaces::look(world, &workspace, groups, &history);
+            interfaces = interfaces::look(context, &workspace, groups, &history);
         }
     }
     Ok(Facts {
@@ -185,15 +185,15 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
             .to_zoned(TimeZone::system())
             .strftime("%Y-%m-%d")
             .to_string(),
-        changelogs: changelogs(world, root, groups.as_deref().unwrap_or_default()),
+        changelogs: changelogs(context, root, groups.as_deref().unwrap_or_default()),
         groups,
         history,
         interfaces,
         git,
         tools,
-        targets: targets::look(world, scope),
+        targets: targets::look(context, scope),
         advisories: if scope.gates {
-            advisories::look(world)
+            advisories::look(context)
         } else {
             None
         },
@@ -209,7 +209,7 @@ pub fn survey(world: &World, scope: &Scope) -> anyhow::Result<Facts> {
 
 /// The tag of a version, of a package's group or the main one.
 fn tag_of(
-    world: &World,
+    context: &Context,
     wanted: Option<&(Option<String>, Version)>,
     groups: &SurveyResult<Vec<Group>>,
 ) -> Option<String> {
@@ -217,7 +217,7 @@ fn tag_of(
     let groups = groups.as_ref().ok()?;
     let group = match package {
         Some(package) => groups.iter().find(|g| g.has(package)),
-        None => stagegate_plan::version::groups::main(groups, &world.config),
+        None => stagegate_plan::version::groups::main(groups, &context.config),
     };
     Some(group?.tag_of(version))
 }
@@ -242,11 +242,11 @@ fn files(workspace: &Workspace) -> anyhow::Result<BTreeMap<Utf8PathBuf, Vec<u8>>
 /// Every changelog of a group that is there. One that the configuration names
 /// must be.
 fn changelogs(
-    world: &World,
+    context: &Context,
     root: &Utf8Path,
     groups: &[Group],
 ) -> BTreeMap<Utf8PathBuf, ChangelogFacts> {
-    let release = &world.config.release;
+    let release = &context.config.release;
     let configured: Vec<&Utf8PathBuf> = release
         .changelog
         .iter()

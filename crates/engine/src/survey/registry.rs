@@ -7,7 +7,7 @@ use stagegate_plan::facts::{RegistryFacts, SurveyResult, TokenPlaces};
 use stagegate_plan::model::Blocker;
 use stagegate_registry::{IndexVersion, Registry};
 
-use crate::context::World;
+use crate::context::Context;
 use crate::parallel::parallel_map;
 
 /// Requests at a time.
@@ -18,15 +18,15 @@ const AT_ONCE: usize = 16;
 /// (<https://crates.io/data-access>), so a large workspace is not asked for whole.
 const OWNERS_ASKED: usize = 16;
 
-pub(crate) fn look(world: &World, workspace: &Workspace) -> SurveyResult<RegistryFacts> {
-    let name = &world.config.registry.name;
+pub(crate) fn look(context: &Context, workspace: &Workspace) -> SurveyResult<RegistryFacts> {
+    let name = &context.config.registry.name;
     let unreachable = |e: &dyn std::fmt::Display| {
         Blocker::new(
             format!("the registry {name} cannot be read: {e}"),
             "check the network, and `registry.name` and `registry.index` in stagegate.toml",
         )
     };
-    let registry = world.registry().map_err(|e| unreachable(&e))?;
+    let registry = context.registry().map_err(|e| unreachable(&e))?;
     let names: Vec<&str> = workspace
         .packages
         .iter()
@@ -56,7 +56,7 @@ pub(crate) fn look(world: &World, workspace: &Workspace) -> SurveyResult<Registr
     Ok(RegistryFacts {
         name: name.clone(),
         categories,
-        token: token(world),
+        token: token(context),
         versions,
         owners,
     })
@@ -80,10 +80,10 @@ fn one(
     Ok((versions, owners))
 }
 
-fn token(world: &World) -> SurveyResult<TokenPlaces> {
-    let name = &world.config.registry.name;
+fn token(context: &Context) -> SurveyResult<TokenPlaces> {
+    let name = &context.config.registry.name;
     let variable = stagegate_registry::Token::variable(name);
-    match world.token_places() {
+    match context.token_places() {
         Ok(places) if places == TokenPlaces::default() => Err(Blocker::new(
             format!("there is no token for the registry {name}"),
             format!("set {variable}, or run `cargo login`"),

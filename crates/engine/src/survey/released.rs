@@ -1,11 +1,11 @@
 //! The files of a released version, laid out beside the checkout to be read.
 //! They are gone when the survey is over.
 
-use anyhow::Context;
+use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use tempfile::TempDir;
 
-use crate::context::World;
+use crate::context::Context;
 use crate::tools::process::read;
 
 /// A released version's files.
@@ -16,8 +16,8 @@ pub(crate) struct ReleasedFiles {
 }
 
 /// The files of a tag; nothing where there is no such tag.
-pub(crate) fn files_of(world: &World, tag: Option<&str>) -> anyhow::Result<Option<ReleasedFiles>> {
-    let git = world.git();
+pub(crate) fn files_of(context: &Context, tag: Option<&str>) -> anyhow::Result<Option<ReleasedFiles>> {
+    let git = context.git();
     let Some(commit) = tag
         .map(|tag| git.commit_of(&format!("refs/tags/{tag}")))
         .transpose()?
@@ -49,7 +49,7 @@ pub(crate) fn files_of(world: &World, tag: Option<&str>) -> anyhow::Result<Optio
         read(git.tool(args).env("GIT_INDEX_FILE", index.as_str()))?;
     }
     Ok(Some(ReleasedFiles {
-        root: files.join(&world.subdirectory),
+        root: files.join(&context.subdirectory),
         _directory: directory,
     }))
 }

@@ -8,12 +8,12 @@ use std::collections::{BTreeMap, HashMap};
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_manifest::Workspace;
 
-use crate::context::World;
+use crate::context::Context;
 
 /// Bytes by package. What git cannot tell is not known.
-pub(crate) fn look(world: &World, workspace: &Workspace) -> BTreeMap<String, u64> {
+pub(crate) fn look(context: &Context, workspace: &Workspace) -> BTreeMap<String, u64> {
     let args = ["ls-tree", "-r", "-l", "-z", "--full-tree", "HEAD"];
-    let Ok(text) = world.git().read(args) else {
+    let Ok(text) = context.git().read(args) else {
         return BTreeMap::new();
     };
     let directories: HashMap<Utf8PathBuf, &str> = workspace
@@ -22,7 +22,7 @@ pub(crate) fn look(world: &World, workspace: &Workspace) -> BTreeMap<String, u64
         .filter_map(|package| {
             let directory = package.manifest_path.parent()?;
             let directory = directory.strip_prefix(&workspace.root).ok()?;
-            Some((world.subdirectory.join(directory), package.name.as_str()))
+            Some((context.subdirectory.join(directory), package.name.as_str()))
         })
         .collect();
     sizes(&text, &directories)

@@ -4,13 +4,13 @@ use stagegate_config::schema::Level;
 use stagegate_plan::facts::ToolFacts;
 use stagegate_plan::model::Blocker;
 
-use crate::context::World;
+use crate::context::Context;
 use crate::tools::process::read;
 
-pub(crate) fn look(world: &World) -> Vec<ToolFacts> {
-    let gates = &world.config.gates;
+pub(crate) fn look(context: &Context) -> Vec<ToolFacts> {
+    let gates = &context.config.gates;
     let cargo = |args: &[&str], remedy: &str| {
-        let tool = world.cargo_in(&world.root).args(args);
+        let tool = context.cargo_in(&context.root).args(args);
         let shown = tool.shown().to_owned();
         match read(tool) {
             Ok(text) => Ok(text.lines().next().unwrap_or_default().to_owned()),
@@ -24,7 +24,7 @@ pub(crate) fn look(world: &World) -> Vec<ToolFacts> {
         },
         ToolFacts {
             name: "git",
-            version: world
+            version: context
                 .git()
                 .read(["--version"])
                 .map_err(|_| Blocker::new("`git --version` cannot be run", "install git")),

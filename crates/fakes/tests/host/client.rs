@@ -12,7 +12,7 @@ use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use stagegate_config::stage::Stage;
 use stagegate_deploy::{Artifact, Deploy, Part, ServiceStep};
-use stagegate_engine::context::World;
+use stagegate_engine::context::Context;
 use stagegate_engine::executor::{RunOptions, run};
 use stagegate_engine::interrupt::Interrupt;
 use stagegate_engine::journal::Journal;
@@ -45,7 +45,7 @@ const CANCELLATION: [(Signal, Duration, &str); 3] = [
 pub(crate) fn main(checkout: &str) -> ExitCode {
     let interrupt = Interrupt::from_signals().unwrap();
     let checkout = Utf8Path::new(checkout);
-    let world = World::open(checkout, None, interrupt).unwrap();
+    let world = Context::open(checkout, None, interrupt).unwrap();
     std::fs::create_dir_all(world.output()).unwrap();
     let plan = std::fs::read_to_string(checkout.join("plan.json")).unwrap();
     let plan: Plan = serde_json::from_str(&plan).unwrap();

@@ -3,7 +3,7 @@
 use anyhow::bail;
 use camino::Utf8PathBuf;
 use stagegate_changelog::Changelog;
-use stagegate_engine::context::World;
+use stagegate_engine::context::Context;
 use stagegate_engine::survey::changelogs::every_changelog;
 use stagegate_plan::facts::ChangelogFacts;
 
@@ -13,15 +13,15 @@ use crate::exit::Exit;
 use crate::render::{Palette, line};
 
 pub(super) fn changelog(
-    world: &World,
+    context: &Context,
     question: &cli::Changelog,
     format: Format,
 ) -> anyhow::Result<Exit> {
-    let found = every_changelog(world);
+    let found = every_changelog(context);
     if found.is_empty() {
         bail!(
             "there is no CHANGELOG.md at {} or beside a member's manifest; write one (https://keepachangelog.com), or name it in `release.changelog` of stagegate.toml",
-            world.root
+            context.root
         );
     }
     match question {

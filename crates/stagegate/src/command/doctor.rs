@@ -1,6 +1,6 @@
 //! `doctor`: every precondition with its remedy, all at once.
 
-use stagegate_engine::context::World;
+use stagegate_engine::context::Context;
 use stagegate_engine::survey::{Scope, survey};
 use stagegate_plan::preflight::Check;
 use stagegate_plan::preflight::checks;
@@ -9,9 +9,9 @@ use crate::cli::Format;
 use crate::exit::Exit;
 use crate::render::{Palette, line};
 
-pub(super) fn doctor(world: &World, environment: &str, format: Format) -> anyhow::Result<Exit> {
-    let facts = survey(world, &Scope::everything(environment))?;
-    let checks = checks::of(&facts, &world.config);
+pub(super) fn doctor(context: &Context, environment: &str, format: Format) -> anyhow::Result<Exit> {
+    let facts = survey(context, &Scope::everything(environment))?;
+    let checks = checks::of(&facts, &context.config);
     let ready = "ready: see what would happen with `cargo xtask release minor --dry-run`";
     Ok(show(&checks, ready, format))
 }

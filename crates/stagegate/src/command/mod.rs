@@ -16,9 +16,9 @@ mod question;
 pub(crate) mod rehearse;
 mod status;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use camino::Utf8PathBuf;
-use stagegate_engine::context::World;
+use stagegate_engine::context::Context;
 use stagegate_engine::interrupt::Interrupt;
 use stagegate_plan::model::StepFilter;
 use stagegate_plan::request::{
@@ -55,11 +55,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
     let interrupt = Interrupt::from_signals().context("following signals")?;
     let format = crate::render::format(cli.format);
     let open = || {
-        let world = World::open(&here, cli.config.as_deref(), interrupt.clone())?;
+        let context = Context::open(&here, cli.config.as_deref(), interrupt.clone())?;
         if format == Format::Github {
-            world.confide(std::sync::Arc::new(crate::render::runner::mask));
+            context.confide(std::sync::Arc::new(crate::render::runner::mask));
         }
-        anyhow::Ok(world)
+        anyhow::Ok(context)
     };
     match cli.task {
         Task::Release(args) => {

@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use stagegate_engine::context::World;
+use stagegate_engine::context::Context;
 use stagegate_engine::executor::RunOptions;
 use stagegate_engine::journal::{Journal, JournalError, Observer};
 use stagegate_engine::survey::{Scope, survey};
@@ -61,14 +61,14 @@ pub(super) fn words_of(target: &str, verb: &str) -> String {
 }
 
 /// Survey, plan, ask, run; or go on with what was begun.
-pub(super) fn obey(world: &World, order: Order<'_>, format: Format) -> anyhow::Result<Exit> {
+pub(super) fn obey(context: &Context, order: Order<'_>, format: Format) -> anyhow::Result<Exit> {
     if order.going.resume {
-        match target_to_resume(world, &order) {
+        match target_to_resume(context, &order) {
             Err(JournalError::Nothing { .. }) if order.going.resume_or_start => {}
             target => {
-                let (plan, journal) = Journal::resume(&world.state, &target?, observer()?)?;
-                may_write(world, &order, &plan, &journal)?;
-                return follow(world, &order, &plan, journal, format);
+                let (plan, journal) = Journal::resume(&context.state, &target?, observer()?)?;
+                may_write(context, &order, &plan, &journal)?;
+                return follow(context, &order, &plan, journal, format);
             }
         }
     }
@@ -77,23 +77,23 @@ pub(super) fn obey(world: &World, order: Order<'_>, format: Format) -> anyhow::R
     };
     if !order.dry_run {
         // What is begun explains most of what a survey would find in the way.
-        refuse_what_is_begun(world, &order)?;
+        refuse_what_is_begun(context, &order)?;
     }
-    let facts = survey(world, &Scope::of(request))?;
-    let plan = plan(&facts, &world.config, request)?;
+    let facts = survey(context, &Scope::of(request))?;
+    let plan = plan(&facts, &context.config, request)?;
     if order.dry_run {
         render::plan(format, &plan);
         return Ok(Exit::Success);
     }
     must_be_able_to_ask(&order, &plan)?;
-    let journal = Journal::begin(&world.state, &plan, observer()?)?;
-    follow(world, &order, &plan, journal, format)
+    let journal = Journal::begin(&context.state, &plan, observer()?)?;
+    follow(context, &order, &plan, journal, format)
 }
 
 /// Who obeys a part of a plan that was made elsewhere has not been asked yet
 /// whether it may.
 fn may_write(
-    world: &World,
+    context: &Context,
     order: &Order<'_>,
     plan: &Plan,
     journal: &Journal,
@@ -112,23 +112,23 @@ fn may_write(
         github: plan.steps.iter().any(drafts),
         ..Scope::default()
     };
-    Ok(access(&survey(world, &scope)?, &world.config, plan)?)
+    Ok(access(&survey(context, &scope)?, &context.config, plan)?)
 }
 
 fn follow(
-    world: &World,
+    context: &Context,
     order: &Order<'_>,
     plan: &Plan,
     journal: Journal,
     format: Format,
 ) -> anyhow::Result<Exit> {
     must_be_able_to_ask(order, plan)?;
-    std::fs::create_dir_all(world.output())?;
+    std::fs::create_dir_all(context.output())?;
     // Reports and logs are nobody's commit, wherever the target directory is.
-    std::fs::write(world.output().join(".gitignore"), "*\n")?;
+    std::fs::write(context.output().join(".gitignore"), "*\n")?;
     let resume = resume_line(order, plan);
     let renderer = std::cell::RefCell::new(render::renderer(format));
-    let mut notifier = Notifier::new(&world.config.notify);
+    let mut notifier = Notifier::new(&context.config.notify);
     let yes = order.going.yes;
     let mut confirm = |plan: &Plan, step: &Step| {
         let mut answer = yes;
@@ -144,7 +144,7 @@ fn follow(
         resume: &resume,
     };
     let ended =
-        stagegate_engine::executor::run(plan, world, journal, wish, &mut confirm, &mut |event| {
+        stagegate_engine::executor::run(plan, context, journal, wish, &mut confirm, &mut |event| {
             renderer.borrow_mut().event(event);
             notifier.event(event);
         })?;
@@ -163,8 +163,8 @@ fn resume_line(order: &Order<'_>, plan: &Plan) -> String {
 }
 
 /// Whose journal a `--resume` means.
-fn target_to_resume(world: &World, order: &Order<'_>) -> Result<String, JournalError> {
-    let open = Journal::open_targets(&world.state);
+fn target_to_resume(context: &Context, order: &Order<'_>) -> Result<String, JournalError> {
+    let open = Journal::open_targets(&context.state);
     let prefix = format!("{}-", key(order.verb));
     let mut ours: Vec<&String> = open
         .iter()
@@ -175,7 +175,7 @@ fn target_to_resume(world: &World, order: &Order<'_>) -> Result<String, JournalE
         (Some(wanted), _) if open.contains(wanted) => Ok(wanted.clone()),
         (None, [one]) => Ok((*one).clone()),
         (Some(wanted), [.., other]) => Err(JournalError::AnotherPlan {
-            path: Journal::path_of(&world.state, other),
+            path: Journal::path_of(&context.state, other),
             what: format!("it is of {other}, and you asked for {wanted}"),
             resume: format!(
                 "cargo xtask {} {} --resume",
@@ -186,14 +186,14 @@ fn target_to_resume(world: &World, order: &Order<'_>) -> Result<String, JournalE
         (wanted, []) => {
             let target = wanted.clone().unwrap_or_else(|| order.verb.to_owned());
             Err(JournalError::Nothing {
-                path: Journal::path_of(&world.state, &target),
+                path: Journal::path_of(&context.state, &target),
                 target,
             })
         }
         (None, _) => {
             let last = ours.pop().expect("there are several");
             Err(JournalError::AnotherPlan {
-                path: Journal::path_of(&world.state, last),
+                path: Journal::path_of(&context.state, last),
                 what: "several are open; name the one you mean".to_owned(),
                 resume: format!(
                     "cargo xtask {} {} --resume",
@@ -206,18 +206,18 @@ fn target_to_resume(world: &World, order: &Order<'_>) -> Result<String, JournalE
 }
 
 /// Two half-done releases of one workspace are one too many.
-fn refuse_what_is_begun(world: &World, order: &Order<'_>) -> Result<(), JournalError> {
+fn refuse_what_is_begun(context: &Context, order: &Order<'_>) -> Result<(), JournalError> {
     if let Some(target) = &order.target {
-        Journal::refuse_begun(&world.state, target)?;
+        Journal::refuse_begun(&context.state, target)?;
     }
     let prefix = format!("{}-", key(order.verb));
-    let mut others = Journal::open_targets(&world.state).into_iter();
+    let mut others = Journal::open_targets(&context.state).into_iter();
     let other = others
-        .find(|target| target.starts_with(&prefix) && Journal::left_a_trace(&world.state, target));
+        .find(|target| target.starts_with(&prefix) && Journal::left_a_trace(&context.state, target));
     match other {
         None => Ok(()),
         Some(other) => Err(JournalError::AnotherPlan {
-            path: Journal::path_of(&world.state, &other),
+            path: Journal::path_of(&context.state, &other),
             what: format!(
                 "{other} is begun and not completed, and you asked for `{} {}`",
                 order.verb,

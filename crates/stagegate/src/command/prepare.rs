@@ -1,6 +1,6 @@
 //! `release prepare`: a pull request with what a release would change in the files.
 
-use stagegate_engine::context::World;
+use stagegate_engine::context::Context;
 use stagegate_plan::model::StepFilter;
 use stagegate_plan::request::{ReleaseRequest, Request};
 
@@ -9,7 +9,7 @@ use super::obey::Order;
 use crate::cli::{Format, Prepare};
 use crate::exit::Exit;
 
-pub(super) fn prepare(world: &World, args: Prepare, format: Format) -> anyhow::Result<Exit> {
+pub(super) fn prepare(context: &Context, args: Prepare, format: Format) -> anyhow::Result<Exit> {
     let words: Vec<String> = args.versions.iter().map(ToString::to_string).collect();
     let target = obey::release_target(&args.versions, None);
     let request = ReleaseRequest {
@@ -31,5 +31,5 @@ pub(super) fn prepare(world: &World, args: Prepare, format: Format) -> anyhow::R
         target: target.map(|target| target.replacen("release-", "prepare-", 1)),
         portion: StepFilter::Whole,
     };
-    obey::obey(world, order, format)
+    obey::obey(context, order, format)
 }

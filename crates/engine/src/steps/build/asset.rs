@@ -9,15 +9,15 @@ use crate::release_tree;
 use crate::steps::build::build;
 
 /// Where a plan keeps such a file.
-pub(crate) fn kept(effect: &StepContext<'_>, name: &str) -> Utf8PathBuf {
-    effect.kept().join("assets").join(name)
+pub(crate) fn kept(ctx: &StepContext<'_>, name: &str) -> Utf8PathBuf {
+    ctx.kept().join("assets").join(name)
 }
 
-pub(crate) fn probe(effect: &mut StepContext<'_>, name: &str) -> anyhow::Result<Probe> {
-    let file = kept(effect, name);
+pub(crate) fn probe(ctx: &mut StepContext<'_>, name: &str) -> anyhow::Result<Probe> {
+    let file = kept(ctx, name);
     Ok(match std::fs::metadata(&file) {
         // It was written whole or not at all.
-        Ok(there) if is_ours(effect) => {
+        Ok(there) if is_ours(ctx) => {
             Probe::Done(format!("{name} is kept, {} bytes", there.len()))
         }
         _ => Probe::Absent,
@@ -26,35 +26,35 @@ pub(crate) fn probe(effect: &mut StepContext<'_>, name: &str) -> anyhow::Result<
 
 /// Whether what is kept was made by this plan: one that was given up may have
 /// left files under the same names.
-fn is_ours(effect: &StepContext<'_>) -> bool {
-    let mark = std::fs::read_to_string(kept(effect, MADE_BY));
-    mark.is_ok_and(|digest| digest == effect.plan.digest())
+fn is_ours(ctx: &StepContext<'_>) -> bool {
+    let mark = std::fs::read_to_string(kept(ctx, MADE_BY));
+    mark.is_ok_and(|digest| digest == ctx.plan.digest())
 }
 
 /// Says by which plan the kept files were made.
 const MADE_BY: &str = ".plan";
 
 /// Keeps a file's bytes.
-pub(crate) fn keep(effect: &StepContext<'_>, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-    if !is_ours(effect) {
-        let directory = effect.kept().join("assets");
+pub(crate) fn keep(ctx: &StepContext<'_>, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+    if !is_ours(ctx) {
+        let directory = ctx.kept().join("assets");
         if directory.exists() {
             std::fs::remove_dir_all(&directory).with_context(|| format!("removing {directory}"))?;
         }
-        release_tree::write_whole(&kept(effect, MADE_BY), effect.plan.digest().as_bytes())?;
+        release_tree::write_whole(&kept(ctx, MADE_BY), ctx.plan.digest().as_bytes())?;
     }
-    release_tree::write_whole(&kept(effect, name), bytes)
+    release_tree::write_whole(&kept(ctx, name), bytes)
 }
 
 pub(crate) fn perform(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     command: Option<&[String]>,
     file: &Utf8Path,
     name: &str,
 ) -> anyhow::Result<String> {
-    let root = release_tree::of_release(effect)?;
+    let root = release_tree::of_release(ctx)?;
     if let Some([program, args @ ..]) = command {
-        build::own_command(effect, &root, program, args)?;
+        build::own_command(ctx, &root, program, args)?;
     }
     let path = root.join(file);
     if !path.is_file() {
@@ -63,6 +63,6 @@ pub(crate) fn perform(
         );
     }
     let bytes = std::fs::read(&path).with_context(|| format!("reading {path}"))?;
-    keep(effect, name, &bytes)?;
+    keep(ctx, name, &bytes)?;
     Ok(format!("{name}, {} KiB", bytes.len().div_ceil(1024)))
 }

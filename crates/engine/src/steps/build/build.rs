@@ -10,43 +10,43 @@ use crate::tools::process::Tool;
 use crate::tools::toolchain;
 
 /// Where a plan keeps a built binary.
-pub(crate) fn binary(effect: &StepContext<'_>, name: &str) -> Utf8PathBuf {
-    effect.kept().join("built").join(name)
+pub(crate) fn binary(ctx: &StepContext<'_>, name: &str) -> Utf8PathBuf {
+    ctx.kept().join("built").join(name)
 }
 
 /// Where a plan keeps a binary that was built for a target: named as it is released,
 /// so that what is attested of the files is about the names that users see.
-pub(crate) fn binary_for(effect: &StepContext<'_>, name: &str, target: &str) -> Utf8PathBuf {
-    binary(effect, &name_for(effect, name, target))
+pub(crate) fn binary_for(ctx: &StepContext<'_>, name: &str, target: &str) -> Utf8PathBuf {
+    binary(ctx, &name_for(ctx, name, target))
 }
 
 /// What a binary is called in the release.
-pub(crate) fn name_for(effect: &StepContext<'_>, name: &str, target: &str) -> String {
-    format!("{name}-{}-{target}", effect.plan.version)
+pub(crate) fn name_for(ctx: &StepContext<'_>, name: &str, target: &str) -> String {
+    format!("{name}-{}-{target}", ctx.plan.version)
 }
 
 /// Where a plan keeps the built bundle.
-pub(crate) fn bundle(effect: &StepContext<'_>) -> Utf8PathBuf {
-    effect.kept().join("bundle")
+pub(crate) fn bundle(ctx: &StepContext<'_>) -> Utf8PathBuf {
+    ctx.kept().join("bundle")
 }
 
 pub(crate) fn perform(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     revision: &str,
     binaries: &[Binary],
     frontend: Option<&FrontendBuild>,
 ) -> anyhow::Result<String> {
-    let root = lay(effect, revision)?;
+    let root = lay(ctx, revision)?;
     let mut built = Vec::new();
     if !binaries.is_empty() {
-        let from = cargo_build(effect, &root, binaries, None)?;
+        let from = cargo_build(ctx, &root, binaries, None)?;
         for each in binaries {
-            let to = binary(effect, &each.name);
+            let to = binary(ctx, &each.name);
             built.push(keep(&from, &each.name, &to)?);
         }
     }
     if let Some(frontend) = frontend {
-        let files = build_bundle(effect, &root, frontend)?;
+        let files = build_bundle(ctx, &root, frontend)?;
         built.push(format!("bundle of {files} files"));
     }
     Ok(built.join(", "))
@@ -54,37 +54,37 @@ pub(crate) fn perform(
 
 /// Builds the binaries for one target, and nothing else.
 pub(crate) fn for_target(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     revision: &str,
     binaries: &[Binary],
     target: &str,
 ) -> anyhow::Result<String> {
-    if let Err(blocker) = toolchain::standard_library(effect.context, target) {
+    if let Err(blocker) = toolchain::standard_library(ctx.context, target) {
         bail!("{}; {}", blocker.what, blocker.remedy);
     }
-    let root = lay(effect, revision)?;
-    let from = cargo_build(effect, &root, binaries, Some(target))?;
+    let root = lay(ctx, revision)?;
+    let from = cargo_build(ctx, &root, binaries, Some(target))?;
     let mut built = Vec::new();
     for each in binaries {
-        let to = binary_for(effect, &each.name, target);
+        let to = binary_for(ctx, &each.name, target);
         built.push(keep(&from, &each.name, &to)?);
     }
     Ok(built.join(", "))
 }
 
-fn lay(effect: &mut StepContext<'_>, revision: &str) -> anyhow::Result<Utf8PathBuf> {
-    let commit = effect.context.git().need_commit(revision)?;
-    release_tree::lay(effect, &commit)
+fn lay(ctx: &mut StepContext<'_>, revision: &str) -> anyhow::Result<Utf8PathBuf> {
+    let commit = ctx.context.git().need_commit(revision)?;
+    release_tree::lay(ctx, &commit)
 }
 
 /// Answers with the directory that the binaries then lie in.
 fn cargo_build(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     root: &Utf8Path,
     binaries: &[Binary],
     target: Option<&str>,
 ) -> anyhow::Result<Utf8PathBuf> {
-    let directory = effect.context.target_directory.clone();
+    let directory = ctx.context.target_directory.clone();
     let mut args = vec!["build", "--release", "--target-dir", directory.as_str()];
     if root.join("Cargo.lock").is_file() {
         args.push("--locked");
@@ -95,7 +95,7 @@ fn cargo_build(
     for binary in binaries {
         args.extend(["--package", &binary.package, "--bin", &binary.name]);
     }
-    effect.run(effect.context.cargo_in(root).args(args))?;
+    ctx.run(ctx.context.cargo_in(root).args(args))?;
     Ok(directory.join(target.unwrap_or_default()).join("release"))
 }
 
@@ -109,16 +109,16 @@ fn keep(from: &Utf8Path, name: &str, to: &Utf8Path) -> anyhow::Result<String> {
 }
 
 fn build_bundle(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     root: &Utf8Path,
     frontend: &FrontendBuild,
 ) -> anyhow::Result<usize> {
     let [program, args @ ..] = &frontend.run[..] else {
         bail!("`app.frontend.build` is empty")
     };
-    own_command(effect, root, program, args)?;
+    own_command(ctx, root, program, args)?;
     let dist = root.join(&frontend.dist);
-    let to = bundle(effect);
+    let to = bundle(ctx);
     if to.exists() {
         std::fs::remove_dir_all(&to).with_context(|| format!("removing {to}"))?;
     }
@@ -133,18 +133,18 @@ fn build_bundle(
 /// Runs a team's own command in the release tree; cargo is the one that called
 /// us, and builds where everything else is built.
 pub(crate) fn own_command(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     root: &Utf8Path,
     program: &str,
     args: &[String],
 ) -> anyhow::Result<()> {
     let tool = if program == "cargo" {
-        effect.context.cargo_in(root).args(args)
+        ctx.context.cargo_in(root).args(args)
     } else {
         Tool::new(program, root, TimeCategory::Command).args(args)
     };
-    let target = effect.context.target_directory.clone();
-    effect.run(tool.env("CARGO_TARGET_DIR", target.as_str()))?;
+    let target = ctx.context.target_directory.clone();
+    ctx.run(tool.env("CARGO_TARGET_DIR", target.as_str()))?;
     Ok(())
 }
 

@@ -38,9 +38,9 @@ pub(crate) fn went_back(error: &anyhow::Error) -> bool {
         .any(|cause| matches!(cause.downcast_ref(), Some(DeployError::RolledBack { .. })))
 }
 
-fn deploy(effect: &StepContext<'_>, place: &Place) -> Deploy {
+fn deploy(ctx: &StepContext<'_>, place: &Place) -> Deploy {
     // A rollback goes by the host's own record; that commit need not be here.
-    let known = effect
+    let known = ctx
         .context
         .git()
         .commit_of(&place.revision)
@@ -58,8 +58,8 @@ fn deploy(effect: &StepContext<'_>, place: &Place) -> Deploy {
             version: place.version.clone(),
             commit: known.unwrap_or_else(|| place.revision.clone()),
         },
-        owner: format!("{}@{}", effect.plan.run_id, effect.plan.at.as_second()),
-        by: who(effect.plan),
+        owner: format!("{}@{}", ctx.plan.run_id, ctx.plan.at.as_second()),
+        by: who(ctx.plan),
         goes_back: !place.built,
     }
 }
@@ -89,38 +89,38 @@ fn answer(probe: stagegate_deploy::Probe) -> Probe {
 }
 
 /// The built binary, unless it is on the host already, or will be built there.
-fn binary(effect: &StepContext<'_>, part: Part, place: &Place) -> anyhow::Result<Option<Artifact>> {
+fn binary(ctx: &StepContext<'_>, part: Part, place: &Place) -> anyhow::Result<Option<Artifact>> {
     let service = place.app.settings(part).filter(|_| place.built);
     let service = service.filter(|service| service.build.is_none());
-    let artifact = service.map(|service| Artifact::of_file(build::binary(effect, &service.binary)));
+    let artifact = service.map(|service| Artifact::of_file(build::binary(ctx, &service.binary)));
     let artifact = artifact.transpose()?;
-    Ok(artifact.map(|it| it.with_earlier(earlier(effect, part))))
+    Ok(artifact.map(|it| it.with_earlier(earlier(ctx, part))))
 }
 
 /// The built bundle, unless it is on the host already.
-fn bundle(effect: &StepContext<'_>, place: &Place) -> anyhow::Result<Option<Artifact>> {
+fn bundle(ctx: &StepContext<'_>, place: &Place) -> anyhow::Result<Option<Artifact>> {
     let artifact = place
         .built
-        .then(|| Artifact::of_directory(build::bundle(effect)));
+        .then(|| Artifact::of_directory(build::bundle(ctx)));
     let artifact = artifact.transpose()?;
-    Ok(artifact.map(|it| it.with_earlier(earlier(effect, Part::Frontend))))
+    Ok(artifact.map(|it| it.with_earlier(earlier(ctx, Part::Frontend))))
 }
 
 /// Where a few of a part's artifacts are kept for patches. Each part has its own, so that
 /// none lets the others' go.
-fn earlier(effect: &StepContext<'_>, part: Part) -> Utf8PathBuf {
-    let deployed = effect.context.output().join("deployed");
+fn earlier(ctx: &StepContext<'_>, part: Part) -> Utf8PathBuf {
+    let deployed = ctx.context.output().join("deployed");
     deployed.join(part.name())
 }
 
 /// Asks the host over a connection that is kept, if there is one, and keeps it for what
 /// the step then does.
 fn ask<T>(
-    effect: &StepContext<'_>,
+    ctx: &StepContext<'_>,
     place: &Place,
     question: impl Fn(&Host) -> Result<T, DeployError>,
 ) -> anyhow::Result<T> {
-    let connections = &effect.context.connections;
+    let connections = &ctx.context.connections;
     let kept = connections.take(&place.target).map(|host| {
         let answer = question(&host);
         (host, answer)
@@ -142,66 +142,66 @@ fn ask<T>(
 }
 
 /// The connection by which the step's host was asked, or a new one.
-fn host(effect: &StepContext<'_>, place: &Place) -> anyhow::Result<Host> {
-    Ok(match effect.context.connections.take(&place.target) {
+fn host(ctx: &StepContext<'_>, place: &Place) -> anyhow::Result<Host> {
+    Ok(match ctx.context.connections.take(&place.target) {
         Some(host) => host,
         None => Host::connect(&place.target)?,
     })
 }
 
 pub(crate) fn probe_service(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     part: Part,
     step: ServiceStep,
     place: &Place,
 ) -> anyhow::Result<Probe> {
-    let (deploy, binary) = (deploy(effect, place), binary(effect, part, place)?);
+    let (deploy, binary) = (deploy(ctx, place), binary(ctx, part, place)?);
     if step == ServiceStep::Confirm {
-        effect.context.connections.drop_all(&place.target);
+        ctx.context.connections.drop_all(&place.target);
     }
-    let probe = ask(effect, place, |host| {
+    let probe = ask(ctx, place, |host| {
         probe_on_host(part, step, host, &deploy, binary.as_ref())
     })?;
     Ok(answer(probe))
 }
 
 pub(crate) fn perform_service(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     part: Part,
     step: ServiceStep,
     place: &Place,
 ) -> anyhow::Result<String> {
-    let (deploy, binary) = (deploy(effect, place), binary(effect, part, place)?);
-    let host = host(effect, place)?;
+    let (deploy, binary) = (deploy(ctx, place), binary(ctx, part, place)?);
+    let host = host(ctx, place)?;
     let start = std::time::Instant::now();
     let result = perform_on_host(part, step, &host, &deploy, binary.as_ref(), &mut |p| {
-        show(effect, p)
+        show(ctx, p)
     });
     // The app's start, the watch and the drain are waits that were asked for.
     if matches!(
         step,
         ServiceStep::Health | ServiceStep::Stabilize | ServiceStep::Confirm
     ) {
-        effect.time.record(TimeCategory::Waiting, start.elapsed());
+        ctx.time.record(TimeCategory::Waiting, start.elapsed());
     }
     let done = result?;
-    effect.context.connections.keep(host);
+    ctx.context.connections.keep(host);
     Ok(done)
 }
 
 /// What another host runs, kept where a build would have put it.
 pub(crate) fn fetch(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     place: &Place,
     backend: bool,
     frontend: bool,
 ) -> anyhow::Result<String> {
-    let release = deploy(effect, place).release;
+    let release = deploy(ctx, place).release;
     let host = Host::connect(&place.target)?;
     let mut fetched = Vec::new();
     let mut take = |part, to: &Utf8Path, what: &str| -> anyhow::Result<()> {
         let artifact = fetch_from_host(&host, &place.app, &release, part, to, &mut |p| {
-            show(effect, p)
+            show(ctx, p)
         })?;
         fetched.push(format!("{what}, SHA-256 {}", artifact.sha256));
         Ok(())
@@ -210,12 +210,12 @@ pub(crate) fn fetch(
         match place.app.settings(part) {
             _ if !wanted => {}
             Some(service) => {
-                let to = build::binary(effect, &service.binary);
+                let to = build::binary(ctx, &service.binary);
                 take(part, &to, &service.binary)?;
                 std::fs::set_permissions(&to, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
             }
             None => {
-                let to = build::bundle(effect);
+                let to = build::bundle(ctx);
                 if to.exists() {
                     std::fs::remove_dir_all(&to).with_context(|| format!("removing {to}"))?;
                 }
@@ -228,69 +228,69 @@ pub(crate) fn fetch(
 }
 
 pub(crate) fn probe_migration(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     direction: Direction,
     place: &Place,
 ) -> anyhow::Result<Probe> {
-    let deploy = deploy(effect, place);
-    let probe = ask(effect, place, |host| probe_data(direction, host, &deploy))?;
+    let deploy = deploy(ctx, place);
+    let probe = ask(ctx, place, |host| probe_data(direction, host, &deploy))?;
     Ok(answer(probe))
 }
 
 pub(crate) fn migrate(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     direction: Direction,
     place: &Place,
 ) -> anyhow::Result<String> {
-    let deploy = deploy(effect, place);
-    let host = host(effect, place)?;
+    let deploy = deploy(ctx, place);
+    let host = host(ctx, place)?;
     let start = std::time::Instant::now();
-    let result = migrate_data(direction, &host, &deploy, &mut |p| show(effect, p));
+    let result = migrate_data(direction, &host, &deploy, &mut |p| show(ctx, p));
     // The team's own command, however long it takes.
-    effect.time.record(TimeCategory::Waiting, start.elapsed());
+    ctx.time.record(TimeCategory::Waiting, start.elapsed());
     let done = result?;
-    effect.context.connections.keep(host);
+    ctx.context.connections.keep(host);
     Ok(done)
 }
 
-pub(crate) fn take_back(effect: &mut StepContext<'_>, place: &Place) -> anyhow::Result<String> {
-    let deploy = deploy(effect, place);
+pub(crate) fn take_back(ctx: &mut StepContext<'_>, place: &Place) -> anyhow::Result<String> {
+    let deploy = deploy(ctx, place);
     let host = Host::connect(&place.target)?;
     let start = std::time::Instant::now();
-    let result = take_back_on_host(&host, &deploy, &mut |p| show(effect, p));
-    effect.time.record(TimeCategory::Waiting, start.elapsed());
+    let result = take_back_on_host(&host, &deploy, &mut |p| show(ctx, p));
+    ctx.time.record(TimeCategory::Waiting, start.elapsed());
     Ok(result?)
 }
 
 pub(crate) fn probe_frontend(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     step: FrontendStep,
     place: &Place,
 ) -> anyhow::Result<Probe> {
-    let (deploy, bundle) = (deploy(effect, place), bundle(effect, place)?);
-    let probe = ask(effect, place, |host| {
+    let (deploy, bundle) = (deploy(ctx, place), bundle(ctx, place)?);
+    let probe = ask(ctx, place, |host| {
         probe_bundle_on_host(step, host, &deploy, bundle.as_ref())
     })?;
     Ok(answer(probe))
 }
 
 pub(crate) fn perform_frontend(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     step: FrontendStep,
     place: &Place,
 ) -> anyhow::Result<String> {
-    let (deploy, bundle) = (deploy(effect, place), bundle(effect, place)?);
-    let host = host(effect, place)?;
+    let (deploy, bundle) = (deploy(ctx, place), bundle(ctx, place)?);
+    let host = host(ctx, place)?;
     let done = flip_on_host(step, &host, &deploy, bundle.as_ref(), &mut |p| {
-        show(effect, p)
+        show(ctx, p)
     })?;
-    effect.context.connections.keep(host);
+    ctx.context.connections.keep(host);
     Ok(done)
 }
 
-fn show(effect: &StepContext<'_>, progress: Progress) {
+fn show(ctx: &StepContext<'_>, progress: Progress) {
     if let Some(probed) = progress.probed {
-        return effect.probed(probed.at, probed.latency);
+        return ctx.probed(probed.at, probed.latency);
     }
-    effect.progress(progress.text, progress.done, progress.total);
+    ctx.progress(progress.text, progress.done, progress.total);
 }

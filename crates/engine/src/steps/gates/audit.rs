@@ -14,11 +14,11 @@ use crate::executor::step::StepContext;
 use crate::tools::advisory_db::default_database;
 
 pub(crate) fn audit(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     database: Option<&Utf8Path>,
     ignore: &[String],
 ) -> anyhow::Result<String> {
-    let root = effect.context.root.clone();
+    let root = ctx.context.root.clone();
     let lockfile = root.join("Cargo.lock");
     if !lockfile.is_file() {
         bail!(
@@ -27,7 +27,7 @@ pub(crate) fn audit(
     }
     let place = match database {
         Some(path) => root.join(path),
-        None => fetch(effect)?,
+        None => fetch(ctx)?,
     };
     let database = Database::open(place.as_std_path())
         .map_err(|e| anyhow::anyhow!("the advisory database {place} cannot be read: {e}"))?;
@@ -45,7 +45,7 @@ pub(crate) fn audit(
     };
     let report = Report::generate(&database, &locked, &settings);
     if report.vulnerabilities.found {
-        effect.found(findings(effect, &lockfile, &report)?);
+        ctx.found(findings(ctx, &lockfile, &report)?);
         let found: Vec<String> = report
             .vulnerabilities
             .list
@@ -77,7 +77,7 @@ pub(crate) fn audit(
 
 /// Where the lockfile names what is vulnerable.
 fn findings(
-    effect: &StepContext<'_>,
+    ctx: &StepContext<'_>,
     lockfile: &Utf8Path,
     report: &Report,
 ) -> anyhow::Result<Vec<Finding>> {
@@ -90,7 +90,7 @@ fn findings(
         ];
         let at = lines.windows(2).position(|pair| pair == head);
         Finding {
-            file: effect.context.subdirectory.join("Cargo.lock"),
+            file: ctx.context.subdirectory.join("Cargo.lock"),
             line: at.map_or(1, |at| at as u64 + 1),
             column: None,
             title: id.to_owned(),
@@ -110,7 +110,7 @@ fn findings(
 }
 
 /// RustSec's own database, cloned or brought up to date with git.
-fn fetch(effect: &mut StepContext<'_>) -> anyhow::Result<camino::Utf8PathBuf> {
+fn fetch(ctx: &mut StepContext<'_>) -> anyhow::Result<camino::Utf8PathBuf> {
     let place = default_database();
     let git = crate::tools::git::Git::at(place.parent().unwrap_or(&place));
     let tool = if place.join(".git").exists() {
@@ -118,7 +118,7 @@ fn fetch(effect: &mut StepContext<'_>) -> anyhow::Result<camino::Utf8PathBuf> {
     } else {
         git.tool(["clone", "--quiet", "--depth=1", ADDRESS, place.as_str()])
     };
-    effect.run(tool).context(
+    ctx.run(tool).context(
         "the advisory database cannot be fetched; a gate that could not run is no pass. Give one with `gates.audit = { database = \"…\" }`, or leave the gate out with `--skip audit`",
     )?;
     Ok(place)

@@ -21,11 +21,11 @@ pub struct GateFailed {
 
 /// Runs a gate at its level. A gate that could not run has not passed.
 pub(crate) fn pass(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     level: Level,
     action: &Action,
 ) -> anyhow::Result<Performed> {
-    match step::act(effect, action) {
+    match step::act(ctx, action) {
         Ok(evidence) => Ok(Performed {
             outcome: StepOutcome::Performed,
             evidence,
@@ -36,32 +36,32 @@ pub(crate) fn pass(
             evidence: format!("{error:#}"),
         }),
         Err(error) => Err(GateFailed {
-            gate: effect.step.id.clone(),
+            gate: ctx.step.id.clone(),
             why: format!("{error:#}"),
         }
         .into()),
     }
 }
 
-pub(crate) fn command(effect: &mut StepContext<'_>, gate: &GateCommand) -> anyhow::Result<String> {
-    let root = effect.context.root.clone();
-    let mut tool = effect.context.cargo_in(&root).args(&gate.args);
+pub(crate) fn command(ctx: &mut StepContext<'_>, gate: &GateCommand) -> anyhow::Result<String> {
+    let root = ctx.context.root.clone();
+    let mut tool = ctx.context.cargo_in(&root).args(&gate.args);
     for (name, value) in &gate.env {
         tool = tool.env(name, value);
     }
     let tool = tool.env(
         "CARGO_TARGET_DIR",
-        effect.context.target_directory.clone().as_str(),
+        ctx.context.target_directory.clone().as_str(),
     );
     let shown = tool.shown().to_owned();
-    let mut reader = Reader::new(&effect.context.root, &effect.context.subdirectory);
-    let (passed, stdout, tail) = effect.try_run_reading(tool, &mut |line| reader.line(line))?;
+    let mut reader = Reader::new(&ctx.context.root, &ctx.context.subdirectory);
+    let (passed, stdout, tail) = ctx.try_run_reading(tool, &mut |line| reader.line(line))?;
     if !passed {
-        effect.found(reader.findings());
+        ctx.found(reader.findings());
         bail!(
             "`{shown}` says\n{}\n  the whole output is in {}",
             indent(&tail),
-            effect.log()
+            ctx.log()
         );
     }
     Ok(summary(&stdout).unwrap_or_else(|| "passed".to_owned()))
@@ -89,15 +89,15 @@ fn summary(stdout: &str) -> Option<String> {
 
 /// Asks a team's own command whether its step is done.
 pub(crate) fn probe_command(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     probe: Option<&[String]>,
 ) -> anyhow::Result<Probe> {
     let Some([program, args @ ..]) = probe else {
         return Ok(Probe::Absent);
     };
-    let tool = Tool::new(program, &effect.context.root, TimeCategory::Command).args(args);
+    let tool = Tool::new(program, &ctx.context.root, TimeCategory::Command).args(args);
     let shown = tool.shown().to_owned();
-    let (done, ..) = effect.try_run(tool)?;
+    let (done, ..) = ctx.try_run(tool)?;
     Ok(if done {
         Probe::Done(format!("`{shown}` says so"))
     } else {
@@ -106,18 +106,18 @@ pub(crate) fn probe_command(
 }
 
 /// Runs a team's own command, and asks it afterwards where it can be asked.
-pub(crate) fn custom(effect: &mut StepContext<'_>, run: &[String]) -> anyhow::Result<String> {
+pub(crate) fn custom(ctx: &mut StepContext<'_>, run: &[String]) -> anyhow::Result<String> {
     let [program, args @ ..] = run else {
         bail!("the step has no command")
     };
-    let tool = Tool::new(program, &effect.context.root, TimeCategory::Command).args(args);
+    let tool = Tool::new(program, &ctx.context.root, TimeCategory::Command).args(args);
     let shown = tool.shown().to_owned();
-    effect.run(tool)?;
+    ctx.run(tool)?;
     if let Action::Command {
         probe: probe @ Some(_),
         ..
-    } = &effect.step.action
-        && probe_command(effect, probe.as_deref())? == Probe::Absent
+    } = &ctx.step.action
+        && probe_command(ctx, probe.as_deref())? == Probe::Absent
     {
         bail!("`{shown}` succeeded, and its probe still says that it is not done");
     }

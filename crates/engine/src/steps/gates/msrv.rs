@@ -15,12 +15,12 @@ use crate::executor::step::{StepContext, indent};
 use crate::tools::process::Tool;
 
 pub(crate) fn check(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     stated: &BTreeMap<Version, Vec<String>>,
 ) -> anyhow::Result<String> {
-    let world = effect.context;
+    let context = ctx.context;
     let metadata = ["metadata", "--format-version", "1", "--locked"];
-    let answer = crate::tools::process::read(world.cargo_in(&world.root).args(metadata))?;
+    let answer = crate::tools::process::read(context.cargo_in(&context.root).args(metadata))?;
     let graph: Graph = serde_json::from_str(&answer).context("reading `cargo metadata`")?;
     let too_new = too_new(&graph, stated);
     if !too_new.is_empty() {
@@ -30,7 +30,7 @@ pub(crate) fn check(
             too_new.join("\n    ")
         );
     }
-    let running = running(effect)?;
+    let running = running(ctx)?;
     let mut proven = vec![format!(
         "no dependency of {} packages needs more",
         stated.values().flatten().count()
@@ -42,7 +42,7 @@ pub(crate) fn check(
             ));
             continue;
         }
-        build(effect, version, packages)?;
+        build(ctx, version, packages)?;
         proven.push(format!(
             "{} packages pass `cargo check` with {version}",
             packages.len()
@@ -52,48 +52,48 @@ pub(crate) fn check(
 }
 
 /// The version of the cargo that runs us.
-fn running(effect: &StepContext<'_>) -> anyhow::Result<Version> {
-    let world = effect.context;
-    let answer = crate::tools::process::read(world.cargo_in(&world.root).args(["--version"]))?;
+fn running(ctx: &StepContext<'_>) -> anyhow::Result<Version> {
+    let context = ctx.context;
+    let answer = crate::tools::process::read(context.cargo_in(&context.root).args(["--version"]))?;
     let word = answer.split_whitespace().nth(1).unwrap_or_default();
     Version::parse(word).with_context(|| format!("reading cargo's version in `{}`", answer.trim()))
 }
 
 /// Checks packages with a toolchain, in a target directory of its own.
 fn build(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     version: &Version,
     packages: &[String],
 ) -> anyhow::Result<()> {
-    let toolchain = installed(effect, version)?;
-    let directory = effect.context.output().join(format!("msrv-{version}"));
+    let toolchain = installed(ctx, version)?;
+    let directory = ctx.context.output().join(format!("msrv-{version}"));
     let mut arguments = vec!["run", &toolchain, "cargo", "check", "--locked"];
     for package in packages {
         arguments.extend(["--package", package]);
     }
-    let tool = rustup(effect, &arguments).env("CARGO_TARGET_DIR", directory.as_str());
+    let tool = rustup(ctx, &arguments).env("CARGO_TARGET_DIR", directory.as_str());
     let shown = tool.shown().to_owned();
-    let (passed, _, tail) = effect.try_run(tool)?;
+    let (passed, _, tail) = ctx.try_run(tool)?;
     if !passed {
         bail!(
             "the stated Rust {version} is not enough: `{shown}` says\n{}\n  raise `rust-version`, or avoid what is newer; the whole output is in {}",
             indent(&tail),
-            effect.log()
+            ctx.log()
         );
     }
     Ok(())
 }
 
 /// The name by which rustup has a version: `1.85`, or `1.85.0`.
-fn installed(effect: &mut StepContext<'_>, version: &Version) -> anyhow::Result<String> {
+fn installed(ctx: &mut StepContext<'_>, version: &Version) -> anyhow::Result<String> {
     let short = format!("{}.{}", version.major, version.minor);
     let names = match version.patch {
         0 => vec![short, version.to_string()],
         _ => vec![version.to_string()],
     };
     for name in &names {
-        let tool = rustup(effect, &["run", name, "cargo", "--version"]);
-        let (there, ..) = effect.try_run(tool).with_context(|| {
+        let tool = rustup(ctx, &["run", name, "cargo", "--version"]);
+        let (there, ..) = ctx.try_run(tool).with_context(|| {
             format!("Rust {version} is run through rustup; a gate that could not run is no pass: install rustup, or set `gates.msrv = \"off\"`")
         })?;
         if there {
@@ -107,8 +107,8 @@ fn installed(effect: &mut StepContext<'_>, version: &Version) -> anyhow::Result<
 }
 
 /// rustup, without what an outer cargo or rustup chose; it installs nothing.
-fn rustup(effect: &StepContext<'_>, arguments: &[&str]) -> Tool {
-    let mut tool = Tool::outside_cargo("rustup", &effect.context.root, TimeCategory::Cargo)
+fn rustup(ctx: &StepContext<'_>, arguments: &[&str]) -> Tool {
+    let mut tool = Tool::outside_cargo("rustup", &ctx.context.root, TimeCategory::Cargo)
         .env("RUSTUP_AUTO_INSTALL", "0")
         .env("CARGO_TERM_COLOR", "never")
         .args(arguments);

@@ -6,32 +6,32 @@
 
 use std::collections::BTreeMap;
 
-use anyhow::{Context, bail};
+use anyhow::{Context as _, bail};
 use semver::{Version, VersionReq};
 use stagegate_manifest::Workspace;
 use stagegate_registry::{IndexVersion, Registry};
 
-use crate::context::World;
+use crate::context::Context;
 use crate::executor::step::StepContext;
 use crate::parallel::parallel_map;
 
 /// Requests to an index at a time.
 const AT_ONCE: usize = 16;
 
-pub(crate) fn ask(effect: &mut StepContext<'_>, ignore: &[String]) -> anyhow::Result<String> {
-    let world = effect.context;
-    let mut direct = direct(&world.workspace_at(&world.root)?);
+pub(crate) fn ask(ctx: &mut StepContext<'_>, ignore: &[String]) -> anyhow::Result<String> {
+    let context = ctx.context;
+    let mut direct = direct(&context.workspace_at(&context.root)?);
     direct.retain(|(_, name), _| !ignore.contains(name));
     let total = direct.len();
     let mut registries = BTreeMap::new();
     for (index, _) in direct.keys() {
         if !registries.contains_key(index) {
-            registries.insert(index.clone(), open(world, index.as_deref())?);
+            registries.insert(index.clone(), open(context, index.as_deref())?);
         }
     }
     let asked: Vec<_> = direct.into_iter().collect();
     let mut behind = Vec::new();
-    effect.progress("asking the index", None, Some(total as u64));
+    ctx.progress("asking the index", None, Some(total as u64));
     let answers = parallel_map(AT_ONCE, &asked, |((index, name), _)| {
         registries[index].versions(name)
     });
@@ -78,14 +78,14 @@ fn direct(workspace: &Workspace) -> Direct {
 }
 
 /// The registry behind an index that a manifest names, or crates.io.
-fn open(world: &World, index: Option<&str>) -> anyhow::Result<Registry> {
-    let configured = &world.config.registry;
+fn open(context: &Context, index: Option<&str>) -> anyhow::Result<Registry> {
+    let configured = &context.config.registry;
     let ours = match index {
         None => configured.name == "crates-io",
-        Some(index) => index.trim_end_matches('/') == world.registry_index()?.trim_end_matches('/'),
+        Some(index) => index.trim_end_matches('/') == context.registry_index()?.trim_end_matches('/'),
     };
     if ours {
-        return world.registry();
+        return context.registry();
     }
     let index = index.unwrap_or(stagegate_registry::CRATES_IO_INDEX);
     Registry::open(index).with_context(|| {

@@ -53,8 +53,8 @@ static EXPRESSIONS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
 /// As git tells them: a file with a zero byte near its beginning is binary.
 const NEAR: usize = 8000;
 
-pub(crate) fn look(effect: &mut StepContext<'_>, allow: &[PathPattern]) -> anyhow::Result<String> {
-    let tracked = Tracked::of(effect.context)?;
+pub(crate) fn look(ctx: &mut StepContext<'_>, allow: &[PathPattern]) -> anyhow::Result<String> {
+    let tracked = Tracked::of(ctx.context)?;
     let allowed = |path: &Utf8Path| {
         let below = tracked.below_root(path);
         below.is_some_and(|path| allow.iter().any(|pattern| pattern.fits(path)))
@@ -88,7 +88,7 @@ pub(crate) fn look(effect: &mut StepContext<'_>, allow: &[PathPattern]) -> anyho
             .iter()
             .map(crate::steps::gates::findings::shown)
             .collect();
-        effect.found(found);
+        ctx.found(found);
         bail!(
             "{} credentials in tracked files:\n    {}\n  revoke each where it was issued, for whoever has the history has it, and remove it; a file that only looks so is named in `gates.secrets.allow`",
             shown.len(),

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::context::World;
+use crate::context::Context;
 
 /// Every tracked file of the repository, by its path from the repository's top.
 pub(crate) struct Tracked {
@@ -18,14 +18,14 @@ pub(crate) struct Tracked {
 }
 
 impl Tracked {
-    pub(crate) fn of(world: &World) -> anyhow::Result<Tracked> {
-        let git = world.git();
+    pub(crate) fn of(context: &Context) -> anyhow::Result<Tracked> {
+        let git = context.git();
         let top = git.read(["rev-parse", "--show-toplevel"])?;
         let listed = git.read(["ls-files", "-z", "--full-name", "--", ":/"])?;
         let names = listed.split('\0').filter(|name| !name.is_empty());
         Ok(Tracked {
             top: top.into(),
-            root: world.subdirectory.clone(),
+            root: context.subdirectory.clone(),
             files: names.map(Utf8PathBuf::from).collect(),
         })
     }

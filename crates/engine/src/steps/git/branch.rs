@@ -6,11 +6,11 @@ use crate::executor::step::{Probe, StepContext};
 use crate::steps::git::create_commit::short;
 
 pub(crate) fn probe(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     name: &str,
     reference: &str,
 ) -> anyhow::Result<Probe> {
-    let git = effect.context.git();
+    let git = ctx.context.git();
     let wanted = git.need_commit(reference)?;
     let current = git.ask(["symbolic-ref", "--quiet", "--short", "HEAD"])?;
     Ok(match git.commit_of(&format!("refs/heads/{name}"))? {
@@ -27,11 +27,11 @@ pub(crate) fn probe(
 }
 
 pub(crate) fn perform(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     name: &str,
     reference: &str,
 ) -> anyhow::Result<String> {
-    let git = effect.context.git();
+    let git = ctx.context.git();
     let dirty = git.changed()?;
     if !dirty.is_empty() {
         bail!(
@@ -42,8 +42,8 @@ pub(crate) fn perform(
     let commit = git.need_commit(reference)?;
     // A killed run may have made the branch and not yet switched to it.
     if git.commit_of(&format!("refs/heads/{name}"))?.is_none() {
-        effect.run(git.tool(["branch", "--no-track", name, &commit]))?;
+        ctx.run(git.tool(["branch", "--no-track", name, &commit]))?;
     }
-    effect.run(git.tool(["switch", "--quiet", name]))?;
+    ctx.run(git.tool(["switch", "--quiet", name]))?;
     Ok(format!("{name} is checked out, at {}", short(&commit)))
 }

@@ -7,12 +7,12 @@ use crate::executor::step::{Probe, StepContext};
 use crate::steps::git::create_commit::short;
 
 pub(crate) fn probe(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     branch: &str,
     parent: &str,
     reference: &str,
 ) -> anyhow::Result<Probe> {
-    let git = effect.context.git();
+    let git = ctx.context.git();
     let commit = git.need_commit(reference)?;
     let head = git.commit_of("HEAD")?.context("there is no commit")?;
     let current = git.ask(["symbolic-ref", "--quiet", "--short", "HEAD"])?;
@@ -36,14 +36,14 @@ pub(crate) fn probe(
 }
 
 pub(crate) fn perform(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     parent: &str,
     reference: &str,
     edits: &[FileEdit],
 ) -> anyhow::Result<String> {
-    let git = effect.context.git();
-    restore_half_moved(effect, edits)?;
-    effect.run(git.tool(["merge", "--ff-only", "--quiet", reference]))?;
+    let git = ctx.context.git();
+    restore_half_moved(ctx, edits)?;
+    ctx.run(git.tool(["merge", "--ff-only", "--quiet", reference]))?;
     let commit = git.commit_of("HEAD")?.context("there is no commit")?;
     if commit == parent {
         bail!("git did not move to {reference}");
@@ -54,8 +54,8 @@ pub(crate) fn perform(
 /// A git that was killed while it moved leaves some files as they will be. If
 /// every changed file is one of ours and holds what it held or will hold,
 /// nobody's work is in it, and it is put back before git moves again.
-fn restore_half_moved(effect: &mut StepContext<'_>, edits: &[FileEdit]) -> anyhow::Result<()> {
-    let git = effect.context.git();
+fn restore_half_moved(ctx: &mut StepContext<'_>, edits: &[FileEdit]) -> anyhow::Result<()> {
+    let git = ctx.context.git();
     let dirty = git.changed()?;
     if dirty.is_empty() {
         return Ok(());
@@ -63,10 +63,10 @@ fn restore_half_moved(effect: &mut StepContext<'_>, edits: &[FileEdit]) -> anyho
     let mut ours = Vec::new();
     for path in &dirty {
         let relative = camino::Utf8Path::new(path)
-            .strip_prefix(&effect.context.subdirectory)
+            .strip_prefix(&ctx.context.subdirectory)
             .unwrap_or(path.as_ref());
         let known = edits.iter().find(|edit| edit.path == relative);
-        let content = std::fs::read(effect.context.root.join(relative));
+        let content = std::fs::read(ctx.context.root.join(relative));
         match (known, content) {
             (Some(edit), Ok(content)) if edit.state(&content) != EditState::Other => {
                 ours.push(relative.to_string())
@@ -78,6 +78,6 @@ fn restore_half_moved(effect: &mut StepContext<'_>, edits: &[FileEdit]) -> anyho
     }
     let mut args = vec!["restore", "--staged", "--worktree", "--"];
     args.extend(ours.iter().map(String::as_str));
-    effect.run(git.tool(args))?;
+    ctx.run(git.tool(args))?;
     Ok(())
 }

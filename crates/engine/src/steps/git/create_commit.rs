@@ -13,16 +13,16 @@ use crate::release_tree;
 use crate::steps::git::edit;
 
 pub(crate) fn probe(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     parent: &str,
     reference: &str,
 ) -> anyhow::Result<Probe> {
-    let git = effect.context.git();
+    let git = ctx.context.git();
     let Some(commit) = git.commit_of(reference)? else {
         return Ok(Probe::Absent);
     };
     let prepared =
-        matches!(&effect.step.action, Action::CreateCommitObject { edits, .. } if edits.is_empty());
+        matches!(&ctx.step.action, Action::CreateCommitObject { edits, .. } if edits.is_empty());
     let known = match prepared {
         true => commit.clone(),
         false => git.read(["rev-parse", &format!("{commit}^")])?,
@@ -39,7 +39,7 @@ pub(crate) fn short(commit: &str) -> String {
 }
 
 pub(crate) fn perform(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     parent: &str,
     message: &str,
     identity: &CommitIdentity,
@@ -47,7 +47,7 @@ pub(crate) fn perform(
     reference: &str,
     edits: &[FileEdit],
 ) -> anyhow::Result<String> {
-    let root = release_tree::lay(effect, parent)?;
+    let root = release_tree::lay(ctx, parent)?;
     if edits.is_empty() {
         // Everything stands there already: that commit is the one to release.
         let args = [
@@ -57,12 +57,12 @@ pub(crate) fn perform(
             reference,
             parent,
         ];
-        effect.run(effect.context.git().tool(args))?;
+        ctx.run(ctx.context.git().tool(args))?;
         return Ok(format!("{} as it stands", short(parent)));
     }
     // A killed run may have left the tree without some of its changes.
     edit::apply(&root, edits)?;
-    let git = release_tree::git(effect);
+    let git = release_tree::git(ctx);
     let mut add = vec!["add", "--"];
     add.extend(
         edits
@@ -71,7 +71,7 @@ pub(crate) fn perform(
             .filter(|path| !ignored(&git, path)),
     );
     if add.len() > 2 {
-        effect.run(git.tool(add))?;
+        ctx.run(git.tool(add))?;
     }
     let left = git.read(["diff", "--name-only"])?;
     if !left.is_empty() {
@@ -85,18 +85,18 @@ pub(crate) fn perform(
     if sign {
         args.push("-S");
     }
-    let commit = effect
-        .run(git.sealed(identity, effect.plan.at, args))?
+    let commit = ctx
+        .run(git.sealed(identity, ctx.plan.at, args))?
         .trim()
         .to_owned();
-    effect.run(git.tool([
+    ctx.run(git.tool([
         "update-ref",
         "-m",
         "stagegate: release commit",
         reference,
         &commit,
     ]))?;
-    effect.run(git.tool(["checkout", "--quiet", "--detach", &commit]))?;
+    ctx.run(git.tool(["checkout", "--quiet", "--detach", &commit]))?;
     let made = git
         .commit_of("HEAD")?
         .context("the release tree has no commit")?;

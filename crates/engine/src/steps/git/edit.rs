@@ -7,8 +7,8 @@ use crate::executor::step::{Probe, StepContext};
 use crate::release_tree;
 
 /// How many files stand before, and how many after their change.
-fn states(effect: &StepContext<'_>, edits: &[FileEdit]) -> anyhow::Result<(usize, usize)> {
-    let root = release_tree::root(effect.context, effect.plan);
+fn states(ctx: &StepContext<'_>, edits: &[FileEdit]) -> anyhow::Result<(usize, usize)> {
+    let root = release_tree::root(ctx.context, ctx.plan);
     let (mut before, mut after) = (0, 0);
     for edit in edits {
         let path = root.join(&edit.path);
@@ -27,15 +27,15 @@ fn states(effect: &StepContext<'_>, edits: &[FileEdit]) -> anyhow::Result<(usize
 }
 
 pub(crate) fn probe(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     base: &str,
     edits: &[FileEdit],
 ) -> anyhow::Result<Probe> {
     // Once the release commit is sealed, the tree stands there.
-    if !release_tree::stands_at(effect, base) {
+    if !release_tree::stands_at(ctx, base) {
         return Ok(Probe::Absent);
     }
-    let (before, after) = states(effect, edits)?;
+    let (before, after) = states(ctx, edits)?;
     Ok(if before == 0 {
         Probe::Done(format!("{after} files hold it already"))
     } else {
@@ -44,11 +44,11 @@ pub(crate) fn probe(
 }
 
 pub(crate) fn perform(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     base: &str,
     edits: &[FileEdit],
 ) -> anyhow::Result<String> {
-    let root = release_tree::lay(effect, base)?;
+    let root = release_tree::lay(ctx, base)?;
     apply(&root, edits)?;
     let names: Vec<_> = edits.iter().take(4).map(|e| e.path.as_str()).collect();
     let more = if edits.len() > 4 {

@@ -23,15 +23,15 @@ impl Stand {
 }
 
 fn look(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     remote: &str,
     branch: &str,
     tags: &[String],
     reference: &str,
 ) -> anyhow::Result<Stand> {
-    let git = effect.context.git();
+    let git = ctx.context.git();
     let commit = git.need_commit(reference)?;
-    let references = effect
+    let references = ctx
         .time
         .during(stagegate_plan::model::TimeCategory::Git, || {
             git.remote_refs(remote)
@@ -56,14 +56,14 @@ fn look(
 }
 
 pub(crate) fn probe(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     remote: &str,
     branch: &str,
     tags: &[String],
     reference: &str,
 ) -> anyhow::Result<Probe> {
-    let stand = look(effect, remote, branch, tags, reference)?;
-    let git = effect.context.git();
+    let stand = look(ctx, remote, branch, tags, reference)?;
+    let git = ctx.context.git();
     for (tag, there, here) in &stand.tags {
         if let Some(there) = there.as_ref().filter(|_| there != here) {
             return Ok(Probe::Conflict(format!(
@@ -94,13 +94,13 @@ pub(crate) fn probe(
 }
 
 pub(crate) fn perform(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     remote: &str,
     branch: &str,
     tags: &[String],
     reference: &str,
 ) -> anyhow::Result<String> {
-    let git = effect.context.git();
+    let git = ctx.context.git();
     let commit = git.need_commit(reference)?;
     let contains = |there: &Option<String>| {
         there
@@ -108,7 +108,7 @@ pub(crate) fn perform(
             .is_some_and(|there| *there == commit || git.is_ancestor(&commit, there))
     };
     // A commit that was merged there may have others on top of it by now.
-    let before = look(effect, remote, branch, tags, reference)?;
+    let before = look(ctx, remote, branch, tags, reference)?;
     let mut args = ["push", "--atomic", "--porcelain", remote]
         .map(str::to_owned)
         .to_vec();
@@ -119,8 +119,8 @@ pub(crate) fn perform(
         tags.iter()
             .map(|tag| format!("refs/tags/{tag}:refs/tags/{tag}")),
     );
-    effect.run(git.tool(args))?;
-    let stand = look(effect, remote, branch, tags, reference)?;
+    ctx.run(git.tool(args))?;
+    let stand = look(ctx, remote, branch, tags, reference)?;
     let tags = tags.join(", ");
     if !contains(&stand.branch) || !stand.has_tags() {
         bail!(

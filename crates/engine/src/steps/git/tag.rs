@@ -6,11 +6,11 @@ use crate::executor::step::{Probe, StepContext};
 use crate::steps::git::create_commit::short;
 
 pub(crate) fn probe(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     name: &str,
     reference: &str,
 ) -> anyhow::Result<Probe> {
-    let git = effect.context.git();
+    let git = ctx.context.git();
     let wanted = git.need_commit(reference)?;
     match git.commit_of(&format!("refs/tags/{name}"))? {
         None => Ok(Probe::Absent),
@@ -26,14 +26,14 @@ pub(crate) fn probe(
 }
 
 pub(crate) fn perform(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     name: &str,
     message: &str,
     reference: &str,
     identity: &CommitIdentity,
     sign: bool,
 ) -> anyhow::Result<String> {
-    let git = effect.context.git();
+    let git = ctx.context.git();
     let kind = if sign { "--sign" } else { "--annotate" };
     // Changelog headings begin with `#`, which git would take for comments.
     let args = [
@@ -46,7 +46,7 @@ pub(crate) fn perform(
         name,
         &format!("{reference}^{{commit}}"),
     ];
-    effect.run(git.sealed(identity, effect.plan.at, args))?;
+    ctx.run(git.sealed(identity, ctx.plan.at, args))?;
     let object = git.read(["rev-parse", &format!("refs/tags/{name}")])?;
     Ok(format!("{name}, object {}", short(&object)))
 }

@@ -13,15 +13,15 @@ use crate::steps::package::package;
 use crate::tools::process::read;
 
 pub(crate) fn perform(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     release: &ReleaseRef,
     crates: &[String],
     binaries: (&[String], &[String]),
     others: &[String],
 ) -> anyhow::Result<String> {
-    let files = files(effect, crates, binaries, others)?;
+    let files = files(ctx, crates, binaries, others)?;
     for attempt in 1.. {
-        match attach(effect, release, &files) {
+        match attach(ctx, release, &files) {
             Ok(uploaded) => {
                 return Ok(format!(
                     "{} files, {uploaded} uploaded now, all digests match",
@@ -29,7 +29,7 @@ pub(crate) fn perform(
                 ));
             }
             Err(error) => match error.downcast_ref::<stagegate_github::GitHubError>() {
-                Some(cause) if cause.is_passing() && attempt < ATTEMPTS => pause(effect, cause)?,
+                Some(cause) if cause.is_passing() && attempt < ATTEMPTS => pause(ctx, cause)?,
                 _ => return Err(error),
             },
         }
@@ -39,7 +39,7 @@ pub(crate) fn perform(
 
 /// Names and contents.
 fn files(
-    effect: &StepContext<'_>,
+    ctx: &StepContext<'_>,
     crates: &[String],
     (binaries, targets): (&[String], &[String]),
     others: &[String],
@@ -48,24 +48,24 @@ fn files(
     let read_file =
         |path: &camino::Utf8Path| std::fs::read(path).with_context(|| format!("reading {path}"));
     for name in crates {
-        let file = package::file_name(name, effect.plan.version_of(name));
-        files.insert(file, read_file(&package::file(effect, name))?);
+        let file = package::file_name(name, ctx.plan.version_of(name));
+        files.insert(file, read_file(&package::file(ctx, name))?);
     }
     for target in targets {
         for name in binaries {
-            let file = build::name_for(effect, name, target);
-            files.insert(file, read_file(&build::binary_for(effect, name, target))?);
+            let file = build::name_for(ctx, name, target);
+            files.insert(file, read_file(&build::binary_for(ctx, name, target))?);
         }
     }
     if !binaries.is_empty() && targets.is_empty() {
-        let triple = host_triple(effect)?;
+        let triple = host_triple(ctx)?;
         for name in binaries {
-            let file = build::name_for(effect, name, &triple);
-            files.insert(file, read_file(&build::binary(effect, name))?);
+            let file = build::name_for(ctx, name, &triple);
+            files.insert(file, read_file(&build::binary(ctx, name))?);
         }
     }
     for name in others {
-        files.insert(name.clone(), read_file(&asset::kept(effect, name))?);
+        files.insert(name.clone(), read_file(&asset::kept(ctx, name))?);
     }
     let sums: String = files
         .iter()
@@ -79,22 +79,22 @@ fn files(
         .collect())
 }
 
-pub(crate) fn host_triple(effect: &StepContext<'_>) -> anyhow::Result<String> {
-    let text = read(effect.context.cargo_in(&effect.context.root).args(["-vV"]))?;
+pub(crate) fn host_triple(ctx: &StepContext<'_>) -> anyhow::Result<String> {
+    let text = read(ctx.context.cargo_in(&ctx.context.root).args(["-vV"]))?;
     let host = text.lines().find_map(|line| line.strip_prefix("host: "));
     Ok(host.context("`cargo -vV` names no host")?.to_owned())
 }
 
 /// Uploads what is missing, replaces what is broken, compares the rest.
 fn attach(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     release: &ReleaseRef,
     files: &BTreeMap<String, Vec<u8>>,
 ) -> anyhow::Result<usize> {
-    let (github, found) = need(effect, release)?;
+    let (github, found) = need(ctx, release)?;
     let mut uploaded = 0;
     for (index, (name, bytes)) in files.iter().enumerate() {
-        effect.progress(name.clone(), Some(index as u64), Some(files.len() as u64));
+        ctx.progress(name.clone(), Some(index as u64), Some(files.len() as u64));
         if let Some(there) = found.assets.iter().find(|asset| asset.name == *name) {
             if matches(there, bytes) {
                 continue;

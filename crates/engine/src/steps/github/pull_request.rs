@@ -12,12 +12,12 @@ use crate::steps::git::create_commit::short;
 use crate::steps::github::release::{ATTEMPTS, pause};
 
 fn at_remote(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     remote: &str,
     branch: &str,
 ) -> anyhow::Result<Option<String>> {
-    let git = effect.context.git();
-    let references = effect
+    let git = ctx.context.git();
+    let references = ctx
         .time
         .during(TimeCategory::Git, || git.remote_refs(remote))?;
     let name = format!("refs/heads/{branch}");
@@ -26,14 +26,14 @@ fn at_remote(
 }
 
 pub(crate) fn probe_branch(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     remote: &str,
     branch: &str,
     reference: &str,
     expected: Option<&str>,
 ) -> anyhow::Result<Probe> {
-    let commit = effect.context.git().need_commit(reference)?;
-    let there = at_remote(effect, remote, branch)?;
+    let commit = ctx.context.git().need_commit(reference)?;
+    let there = at_remote(ctx, remote, branch)?;
     Ok(match there.as_deref() {
         Some(there) if there == commit => {
             Probe::Done(format!("{remote} has {branch} at {}", short(there)))
@@ -47,19 +47,19 @@ pub(crate) fn probe_branch(
 }
 
 pub(crate) fn push_branch(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     remote: &str,
     branch: &str,
     reference: &str,
     expected: Option<&str>,
 ) -> anyhow::Result<String> {
-    let git = effect.context.git();
+    let git = ctx.context.git();
     let commit = git.need_commit(reference)?;
     let name = format!("refs/heads/{branch}");
     let lease = format!("--force-with-lease={name}:{}", expected.unwrap_or_default());
     let place = format!("{commit}:{name}");
-    effect.run(git.tool(["push", "--porcelain", &lease, remote, &place]))?;
-    match at_remote(effect, remote, branch)? {
+    ctx.run(git.tool(["push", "--porcelain", &lease, remote, &place]))?;
+    match at_remote(ctx, remote, branch)? {
         Some(there) if there == commit => {
             Ok(format!("{remote} has {branch} at {}", short(&commit)))
         }
@@ -81,29 +81,29 @@ fn says(pull: &Pull, proposal: &Proposal) -> bool {
     pull.title == proposal.title && body == proposal.body
 }
 
-fn find(effect: &StepContext<'_>, proposal: &Proposal) -> anyhow::Result<Option<Pull>> {
-    let github = effect.context.github(&proposal.server)?;
+fn find(ctx: &StepContext<'_>, proposal: &Proposal) -> anyhow::Result<Option<Pull>> {
+    let github = ctx.context.github(&proposal.server)?;
     let (head, base) = (&proposal.head, &proposal.base);
     Ok(github.open_pull_of(&proposal.repository, head, base)?)
 }
 
-pub(crate) fn probe(effect: &mut StepContext<'_>, proposal: &Proposal) -> anyhow::Result<Probe> {
-    let found = find(effect, proposal)?;
+pub(crate) fn probe(ctx: &mut StepContext<'_>, proposal: &Proposal) -> anyhow::Result<Probe> {
+    let found = find(ctx, proposal)?;
     let same = found.filter(|pull| says(pull, proposal));
     Ok(same.map_or(Probe::Absent, |pull| Probe::Done(shown(&pull))))
 }
 
-pub(crate) fn perform(effect: &mut StepContext<'_>, proposal: &Proposal) -> anyhow::Result<String> {
-    let github = effect.context.github(&proposal.server)?;
+pub(crate) fn perform(ctx: &mut StepContext<'_>, proposal: &Proposal) -> anyhow::Result<String> {
+    let github = ctx.context.github(&proposal.server)?;
     for attempt in 1.. {
-        let found = find(effect, proposal)?;
+        let found = find(ctx, proposal)?;
         match &found {
             Some(pull) if says(pull, proposal) => return Ok(shown(pull)),
             _ => {}
         }
         match send(&github, proposal, found.as_ref()) {
             Ok(pull) => return Ok(shown(&pull)),
-            Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(effect, &error)?,
+            Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(ctx, &error)?,
             Err(error) => return Err(error.into()),
         }
     }

@@ -8,20 +8,20 @@ use crate::executor::step::{Probe, StepContext};
 
 /// The client, and the release if there is one.
 pub(crate) fn find(
-    effect: &StepContext<'_>,
+    ctx: &StepContext<'_>,
     release: &ReleaseRef,
 ) -> anyhow::Result<(GitHub, Option<Release>)> {
-    let github = effect.context.github(&release.server)?;
+    let github = ctx.context.github(&release.server)?;
     let found = github.release_of(&release.repository, &release.tag)?;
     Ok((github, found))
 }
 
 /// The same where it has to be there.
 pub(crate) fn need(
-    effect: &StepContext<'_>,
+    ctx: &StepContext<'_>,
     release: &ReleaseRef,
 ) -> anyhow::Result<(GitHub, Release)> {
-    let (github, found) = find(effect, release)?;
+    let (github, found) = find(ctx, release)?;
     let found = found.with_context(|| {
         format!("the release {} of {} is gone; somebody removed it. Remove the journal's last lines about it, or skip it with a new run", release.tag, release.repository)
     })?;
@@ -29,10 +29,10 @@ pub(crate) fn need(
 }
 
 pub(crate) fn probe_draft(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     release: &ReleaseRef,
 ) -> anyhow::Result<Probe> {
-    let (_, found) = find(effect, release)?;
+    let (_, found) = find(ctx, release)?;
     Ok(found.map_or(Probe::Absent, |found| Probe::Done(shown(&found))))
 }
 
@@ -42,7 +42,7 @@ fn shown(release: &Release) -> String {
 }
 
 pub(crate) fn draft(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     release: &ReleaseRef,
     name: &str,
     notes: &str,
@@ -55,13 +55,13 @@ pub(crate) fn draft(
         prerelease,
     };
     for attempt in 1.. {
-        let (github, found) = find(effect, release)?;
+        let (github, found) = find(ctx, release)?;
         if let Some(found) = found {
             return Ok(shown(&found));
         }
         match github.create_draft(&release.repository, &draft) {
             Ok(made) => return Ok(shown(&made)),
-            Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(effect, &error)?,
+            Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(ctx, &error)?,
             Err(error) => return Err(error.into()),
         }
     }
@@ -73,7 +73,7 @@ pub(crate) const ATTEMPTS: u32 = 5;
 
 /// Waits as GitHub asks, or a moment.
 pub(crate) fn pause(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     error: &stagegate_github::GitHubError,
 ) -> anyhow::Result<()> {
     let wait = match error {
@@ -84,19 +84,19 @@ pub(crate) fn pause(
         stagegate_github::GitHubError::RateLimited { .. } => std::time::Duration::from_secs(60),
         _ => std::time::Duration::from_secs(1),
     };
-    effect.progress(
+    ctx.progress(
         format!("{error}; looking again in {} s", wait.as_secs()),
         None,
         None,
     );
-    effect.wait(wait)
+    ctx.wait(wait)
 }
 
 pub(crate) fn probe_public(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     release: &ReleaseRef,
 ) -> anyhow::Result<Probe> {
-    let (_, found) = need(effect, release)?;
+    let (_, found) = need(ctx, release)?;
     Ok(if found.draft {
         Probe::Absent
     } else {
@@ -105,18 +105,18 @@ pub(crate) fn probe_public(
 }
 
 pub(crate) fn undraft(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     release: &ReleaseRef,
     latest: bool,
 ) -> anyhow::Result<String> {
     for attempt in 1.. {
-        let (github, found) = need(effect, release)?;
+        let (github, found) = need(ctx, release)?;
         if !found.draft {
             return Ok(shown(&found));
         }
         match github.publish(&release.repository, &found, latest) {
             Ok(public) => return Ok(shown(&public)),
-            Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(effect, &error)?,
+            Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(ctx, &error)?,
             Err(error) => return Err(error.into()),
         }
     }

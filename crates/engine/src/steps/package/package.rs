@@ -9,13 +9,13 @@ use crate::release_tree;
 
 /// Where a plan keeps its packages: with the journal, so that a resumed run
 /// uploads the very bytes that were proven.
-pub(crate) fn kept(effect: &StepContext<'_>) -> Utf8PathBuf {
-    effect.kept().join("packages")
+pub(crate) fn kept(ctx: &StepContext<'_>) -> Utf8PathBuf {
+    ctx.kept().join("packages")
 }
 
 /// A package's file.
-pub(crate) fn file(effect: &StepContext<'_>, name: &str) -> Utf8PathBuf {
-    kept(effect).join(file_name(name, effect.plan.version_of(name)))
+pub(crate) fn file(ctx: &StepContext<'_>, name: &str) -> Utf8PathBuf {
+    kept(ctx).join(file_name(name, ctx.plan.version_of(name)))
 }
 
 /// As cargo names it.
@@ -26,10 +26,10 @@ pub(crate) fn file_name(name: &str, version: &Version) -> String {
 /// Says for which commit the kept packages were made.
 const MADE_FOR: &str = "COMMIT";
 
-pub(crate) fn probe(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<Probe> {
-    let made_for = std::fs::read_to_string(kept(effect).join(MADE_FOR)).ok();
-    let commit = effect.context.git().commit_of(&effect.plan.reference())?;
-    let whole = crates.iter().all(|name| file(effect, name).is_file());
+pub(crate) fn probe(ctx: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<Probe> {
+    let made_for = std::fs::read_to_string(kept(ctx).join(MADE_FOR)).ok();
+    let commit = ctx.context.git().commit_of(&ctx.plan.reference())?;
+    let whole = crates.iter().all(|name| file(ctx, name).is_file());
     Ok(if whole && made_for.is_some() && made_for == commit {
         // The commit's name is written last, after every file it speaks of.
         Probe::Done(format!("{} packages are kept", crates.len()))
@@ -38,16 +38,16 @@ pub(crate) fn probe(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow::
     })
 }
 
-pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<String> {
-    let reference = effect.plan.reference();
-    let commit = effect.context.git().need_commit(&reference)?;
-    let root = release_tree::lay(effect, &commit)?;
+pub(crate) fn perform(ctx: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<String> {
+    let reference = ctx.plan.reference();
+    let commit = ctx.context.git().need_commit(&reference)?;
+    let root = release_tree::lay(ctx, &commit)?;
     // A directory of its own: cargo's `package` directory in the shared one
     // belongs to whoever else works there.
-    let output = effect
+    let output = ctx
         .context
         .output()
-        .join(&effect.plan.run_id)
+        .join(&ctx.plan.run_id)
         .join("package");
     let mut args = vec![
         "package".to_owned(),
@@ -61,15 +61,15 @@ pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow
     for name in crates {
         args.extend(["--package".to_owned(), name.clone()]);
     }
-    if effect.context.config.registry.name != "crates-io" {
+    if ctx.context.config.registry.name != "crates-io" {
         args.extend([
             "--registry".to_owned(),
-            effect.context.config.registry.name.clone(),
+            ctx.context.config.registry.name.clone(),
         ]);
     }
-    let tool = effect.context.cargo_in(&root).args(args);
-    effect.run(tool)?;
-    let kept = kept(effect);
+    let tool = ctx.context.cargo_in(&root).args(args);
+    ctx.run(tool)?;
+    let kept = kept(ctx);
     if kept.exists() {
         std::fs::remove_dir_all(&kept).with_context(|| format!("removing {kept}"))?;
     }
@@ -77,7 +77,7 @@ pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow
     for name in crates {
         let made = output
             .join("package")
-            .join(file_name(name, effect.plan.version_of(name)));
+            .join(file_name(name, ctx.plan.version_of(name)));
         let bytes = std::fs::read(&made).with_context(|| format!("cargo was to make {made}"))?;
         if bytes.len() > LIMIT {
             bail!(
@@ -86,9 +86,9 @@ pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow
             );
         }
         total += bytes.len();
-        release_tree::write_whole(&file(effect, name), &bytes)?;
+        release_tree::write_whole(&file(ctx, name), &bytes)?;
     }
-    keep_metadata(effect, &root, crates)?;
+    keep_metadata(ctx, &root, crates)?;
     release_tree::write_whole(&kept.join(MADE_FOR), commit.as_bytes())?;
     Ok(format!(
         "{} packages, {} KiB",
@@ -99,11 +99,11 @@ pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow
 
 /// What the registry's web API is told beside the bytes, as cargo would.
 fn keep_metadata(
-    effect: &StepContext<'_>,
+    ctx: &StepContext<'_>,
     root: &Utf8Path,
     crates: &[String],
 ) -> anyhow::Result<()> {
-    let workspace = effect.context.workspace_at(root)?;
+    let workspace = ctx.context.workspace_at(root)?;
     for name in crates {
         let package = workspace
             .package(name)
@@ -115,10 +115,10 @@ fn keep_metadata(
         let metadata = stagegate_registry::new_crate(
             &package.metadata,
             readme.transpose()?,
-            &effect.context.config.registry.name,
+            &ctx.context.config.registry.name,
         );
         release_tree::write_whole(
-            &file(effect, name).with_extension("json"),
+            &file(ctx, name).with_extension("json"),
             metadata.to_string().as_bytes(),
         )?;
     }
@@ -126,8 +126,8 @@ fn keep_metadata(
 }
 
 /// What was kept of it.
-pub(crate) fn metadata(effect: &StepContext<'_>, name: &str) -> anyhow::Result<serde_json::Value> {
-    let path = file(effect, name).with_extension("json");
+pub(crate) fn metadata(ctx: &StepContext<'_>, name: &str) -> anyhow::Result<serde_json::Value> {
+    let path = file(ctx, name).with_extension("json");
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
     serde_json::from_str(&text).with_context(|| format!("{path} is not what was written"))
 }

@@ -43,15 +43,15 @@ fn conflict(name: &str, version: &Version, there: &str, ours: &str) -> String {
     )
 }
 
-fn kept_bytes(effect: &StepContext<'_>, name: &str) -> anyhow::Result<Vec<u8>> {
-    let file = package::file(effect, name);
+fn kept_bytes(ctx: &StepContext<'_>, name: &str) -> anyhow::Result<Vec<u8>> {
+    let file = package::file(ctx, name);
     std::fs::read(&file).with_context(|| format!("reading the kept package {file}"))
 }
 
-pub(crate) fn probe(effect: &mut StepContext<'_>, name: &str) -> anyhow::Result<Probe> {
-    let version = effect.plan.version_of(name);
-    let checksum = stagegate_manifest::sha256_hex(&kept_bytes(effect, name)?);
-    let registry = effect.context.registry()?;
+pub(crate) fn probe(ctx: &mut StepContext<'_>, name: &str) -> anyhow::Result<Probe> {
+    let version = ctx.plan.version_of(name);
+    let checksum = stagegate_manifest::sha256_hex(&kept_bytes(ctx, name)?);
+    let registry = ctx.context.registry()?;
     Ok(match look(&registry, name, version, &checksum)? {
         Shown::No => Probe::Absent,
         Shown::Ours => Probe::Done(format!(
@@ -61,25 +61,25 @@ pub(crate) fn probe(effect: &mut StepContext<'_>, name: &str) -> anyhow::Result<
     })
 }
 
-pub(crate) fn perform(effect: &mut StepContext<'_>, name: &str) -> anyhow::Result<String> {
-    let bytes = kept_bytes(effect, name)?;
+pub(crate) fn perform(ctx: &mut StepContext<'_>, name: &str) -> anyhow::Result<String> {
+    let bytes = kept_bytes(ctx, name)?;
     let size = bytes.len().div_ceil(1024);
-    let metadata = package::metadata(effect, name)?;
+    let metadata = package::metadata(ctx, name)?;
     let checksum = stagegate_manifest::sha256_hex(&bytes);
-    let registry = effect.context.registry()?;
+    let registry = ctx.context.registry()?;
     let mut sending = Sending {
         name,
-        version: effect.plan.version_of(name).to_string(),
+        version: ctx.plan.version_of(name).to_string(),
         is_new: registry.versions(name)?.is_empty(),
         checksum: &checksum,
         upload: Upload { metadata, bytes },
         remark: None,
     };
-    sending.send(effect, &registry)?;
+    sending.send(ctx, &registry)?;
     let limit =
-        Duration::try_from(effect.context.config.registry.visible_within).unwrap_or_default();
+        Duration::try_from(ctx.context.config.registry.visible_within).unwrap_or_default();
     let start = Instant::now();
-    if !appears(effect, &registry, name, &checksum, limit)? {
+    if !appears(ctx, &registry, name, &checksum, limit)? {
         bail!(
             "the registry took {name}, and its index does not show it after {} s; resume when it does",
             start.elapsed().as_secs()
@@ -104,8 +104,8 @@ struct Sending<'a> {
 }
 
 impl Sending<'_> {
-    fn send(&mut self, effect: &mut StepContext<'_>, registry: &Registry) -> anyhow::Result<()> {
-        let paces = Arc::clone(&effect.context.paces);
+    fn send(&mut self, ctx: &mut StepContext<'_>, registry: &Registry) -> anyhow::Result<()> {
+        let paces = Arc::clone(&ctx.context.paces);
         let pace = paces.of(self.is_new);
         let (mut unclear, mut renewed) = (0, false);
         loop {
@@ -113,11 +113,11 @@ impl Sending<'_> {
             let wait = pace.wait(Instant::now());
             if !wait.is_zero() {
                 let text = format!("the registry asks to wait {} s", wait.as_secs());
-                effect.progress(text, None, None);
-                effect.wait(wait)?;
+                ctx.progress(text, None, None);
+                ctx.wait(wait)?;
             }
-            let granted = self.token(effect)?;
-            effect.progress(format!("uploading {}", self.name), None, None);
+            let granted = self.token(ctx)?;
+            ctx.progress(format!("uploading {}", self.name), None, None);
             let answer = registry.upload(&granted.token, &self.upload);
             match answer {
                 Ok(uploaded) => {
@@ -141,7 +141,7 @@ impl Sending<'_> {
                 // A workflow's token may have run out while a crate was waited for.
                 Err(UploadError::Unauthorized { .. }) if granted.renewable && !renewed => {
                     renewed = true;
-                    effect.context.forget_token(&granted);
+                    ctx.context.forget_token(&granted);
                 }
                 Err(error @ UploadError::Unauthorized { .. }) => {
                     let from = format!("the token came from {}", granted.from);
@@ -153,8 +153,8 @@ impl Sending<'_> {
                     if unclear == UNCLEAR {
                         return Err(error.into());
                     }
-                    effect.progress(format!("{error}; looking before another try"), None, None);
-                    if appears(effect, registry, self.name, self.checksum, A_MOMENT)? {
+                    ctx.progress(format!("{error}; looking before another try"), None, None);
+                    if appears(ctx, registry, self.name, self.checksum, A_MOMENT)? {
                         return Ok(());
                     }
                 }
@@ -163,16 +163,16 @@ impl Sending<'_> {
         }
     }
 
-    fn token(&mut self, effect: &StepContext<'_>) -> anyhow::Result<Granted> {
+    fn token(&mut self, ctx: &StepContext<'_>) -> anyhow::Result<Granted> {
         let wanted = TokenUse::Publish {
             name: self.name,
             version: &self.version,
             checksum: self.checksum,
         };
-        let granted = effect.context.upload_token(wanted, self.is_new)?;
+        let granted = ctx.context.upload_token(wanted, self.is_new)?;
         if let Some(remark) = &granted.remark {
             let told = format!("{remark}; the token came from {}", granted.from);
-            effect.progress(told.clone(), None, None);
+            ctx.progress(told.clone(), None, None);
             self.remark = Some(told);
         }
         Ok(granted)
@@ -193,27 +193,27 @@ const UNCLEAR: u32 = 5;
 
 /// Whether our bytes appear in the index within a limit. All of it is waiting.
 fn appears(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     registry: &Registry,
     name: &str,
     checksum: &str,
     limit: Duration,
 ) -> anyhow::Result<bool> {
     let start = Instant::now();
-    let appeared = watch(effect, registry, name, checksum, limit);
-    effect.time.record(TimeCategory::Waiting, start.elapsed());
+    let appeared = watch(ctx, registry, name, checksum, limit);
+    ctx.time.record(TimeCategory::Waiting, start.elapsed());
     appeared
 }
 
 fn watch(
-    effect: &StepContext<'_>,
+    ctx: &StepContext<'_>,
     registry: &Registry,
     name: &str,
     checksum: &str,
     limit: Duration,
 ) -> anyhow::Result<bool> {
     let start = Instant::now();
-    let version = effect.plan.version_of(name);
+    let version = ctx.plan.version_of(name);
     loop {
         let shown = look(registry, name, version, checksum);
         let waited = start.elapsed();
@@ -223,13 +223,13 @@ fn watch(
             Ok(Shown::Other(there)) => bail!(conflict(name, version, &there, checksum)),
             Ok(Shown::No) if waited >= limit => return Ok(false),
             Ok(Shown::No) => {
-                effect.progress(format!("waiting for the index to show {name}"), None, None);
+                ctx.progress(format!("waiting for the index to show {name}"), None, None);
             }
             // An index that is down for a moment is no reason to leave a release
             // half-way.
             Err(error) => match error.is_passing() {
                 Some(wait) if waited < limit => {
-                    effect.progress(error.to_string(), None, None);
+                    ctx.progress(error.to_string(), None, None);
                     pause = wait
                         .unwrap_or(pause)
                         .min(limit.saturating_sub(waited))
@@ -238,7 +238,7 @@ fn watch(
                 _ => return Err(error.into()),
             },
         }
-        effect.pause(pause)?;
+        ctx.pause(pause)?;
     }
 }
 

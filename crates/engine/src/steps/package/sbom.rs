@@ -34,14 +34,14 @@ use crate::tools::process::read;
 type Checksums = BTreeMap<(String, Version), String>;
 
 pub(crate) fn perform(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     name: &str,
     subject: (&str, &Version),
     packages: &[String],
     targets: &[String],
 ) -> anyhow::Result<String> {
-    let root = release_tree::of_release(effect)?;
-    let triple = assets::host_triple(effect)?;
+    let root = release_tree::of_release(ctx)?;
+    let triple = assets::host_triple(ctx)?;
     let format = ["metadata", "--format-version", "1"];
     let mut args = format.to_vec();
     for platform in targets.iter().chain([&triple]) {
@@ -51,10 +51,10 @@ pub(crate) fn perform(
     if lockfile.is_file() {
         args.push("--locked");
     }
-    let said = read(effect.context.cargo_in(&root).args(args))?;
+    let said = read(ctx.context.cargo_in(&root).args(args))?;
     let metadata: Metadata = serde_json::from_str(&said).context("reading `cargo metadata`")?;
     let checksums = checksums(&lockfile)?;
-    let bill = bill(effect.plan, subject, packages, &metadata, &checksums)?;
+    let bill = bill(ctx.plan, subject, packages, &metadata, &checksums)?;
     let checked = bill.validate_version(SpecVersion::V1_5);
     if !checked.passed() {
         bail!("the bill of materials is not valid CycloneDX: {checked:?}");
@@ -63,7 +63,7 @@ pub(crate) fn perform(
     bill.clone()
         .output_as_json_v1_5(&mut bytes)
         .map_err(|e| anyhow!("writing the bill of materials: {e}"))?;
-    asset::keep(effect, name, &bytes)?;
+    asset::keep(ctx, name, &bytes)?;
     let count = bill.components.map_or(0, |components| components.0.len());
     Ok(format!("{name} lists {count} packages"))
 }

@@ -14,8 +14,8 @@ use crate::executor::step::StepContext;
 use crate::release_tree;
 use crate::steps::package::package;
 
-pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<String> {
-    let directory = effect.kept().join("proof");
+pub(crate) fn perform(ctx: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<String> {
+    let directory = ctx.kept().join("proof");
     if directory.exists() {
         std::fs::remove_dir_all(&directory).with_context(|| format!("removing {directory}"))?;
     }
@@ -25,14 +25,14 @@ pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow
         .map(|name| {
             (
                 name.clone(),
-                format!("{name}-{}", effect.plan.version_of(name)),
+                format!("{name}-{}", ctx.plan.version_of(name)),
             )
         })
         .collect();
     for name in crates {
-        unpack(&package::file(effect, name), &directory)?;
+        unpack(&package::file(ctx, name), &directory)?;
     }
-    let root = release_tree::root(effect.context, effect.plan);
+    let root = release_tree::root(ctx.context, ctx.plan);
     let original = root.join("Cargo.toml");
     let text = std::fs::read_to_string(&original).with_context(|| format!("reading {original}"))?;
     let original: DocumentMut = text
@@ -41,7 +41,7 @@ pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow
     let manifest = manifest(
         &original,
         &directories,
-        &effect.context.config.registry.name,
+        &ctx.context.config.registry.name,
     );
     release_tree::write_whole(
         &directory.join("Cargo.toml"),
@@ -53,14 +53,14 @@ pub(crate) fn perform(effect: &mut StepContext<'_>, crates: &[String]) -> anyhow
         std::fs::copy(&lock, directory.join("Cargo.lock"))
             .with_context(|| format!("copying {lock}"))?;
     }
-    let target = effect.context.target_directory.clone();
-    let tool = effect
+    let target = ctx.context.target_directory.clone();
+    let tool = ctx
         .context
         .cargo_in(&directory)
         .args(["build", "--workspace", "--target-dir", target.as_str()])
         // Nobody builds it a second time, so nothing is kept for that.
         .env("CARGO_INCREMENTAL", "0");
-    effect.run(tool)?;
+    ctx.run(tool)?;
     std::fs::remove_dir_all(&directory).with_context(|| format!("removing {directory}"))?;
     Ok(format!(
         "{} packages build from their own files",

@@ -13,8 +13,8 @@ use crate::executor::step::{Probe, StepContext};
 use crate::steps::git::edit;
 use crate::steps::github::release;
 
-fn state(effect: &StepContext<'_>, name: &str, version: &Version) -> anyhow::Result<bool> {
-    let versions = effect.context.registry()?.versions(name)?;
+fn state(ctx: &StepContext<'_>, name: &str, version: &Version) -> anyhow::Result<bool> {
+    let versions = ctx.context.registry()?.versions(name)?;
     let there = versions.into_iter().find(|v| v.vers == *version);
     Ok(there
         .with_context(|| format!("{name} {version} is not in the index"))?
@@ -26,12 +26,12 @@ fn word(undo: bool) -> &'static str {
 }
 
 pub(crate) fn probe(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     name: &str,
     version: &Version,
     undo: bool,
 ) -> anyhow::Result<Probe> {
-    Ok(if state(effect, name, version)? != undo {
+    Ok(if state(ctx, name, version)? != undo {
         Probe::Done(format!(
             "the index shows {name} {version} as {}",
             word(undo)
@@ -42,12 +42,12 @@ pub(crate) fn probe(
 }
 
 pub(crate) fn perform(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     name: &str,
     version: &Version,
     undo: bool,
 ) -> anyhow::Result<String> {
-    let registry = effect.context.registry()?;
+    let registry = ctx.context.registry()?;
     let text = version.to_string();
     let wanted = if undo {
         TokenUse::Unyank {
@@ -60,7 +60,7 @@ pub(crate) fn perform(
             version: &text,
         }
     };
-    let token = effect.context.yank_token(wanted)?.token;
+    let token = ctx.context.yank_token(wanted)?.token;
     for attempt in 1.. {
         let answer = if undo {
             registry.unyank(&token, name, version)
@@ -71,31 +71,31 @@ pub(crate) fn perform(
             Ok(()) => break,
             Err(YankError::RateLimited { retry_after, .. }) => {
                 let wait = retry_after.unwrap_or(Duration::from_secs(60));
-                effect.progress(
+                ctx.progress(
                     format!("the registry asks to wait {} s", wait.as_secs()),
                     None,
                     None,
                 );
-                effect.wait(wait)?;
+                ctx.wait(wait)?;
             }
             // Yanking twice is yanking once: an unclear answer is simply asked again.
             Err(YankError::Ambiguous { .. }) if attempt < release::ATTEMPTS => {
-                effect.wait(Duration::from_secs(1))?
+                ctx.wait(Duration::from_secs(1))?
             }
             Err(error) => return Err(error.into()),
         }
     }
     let limit =
-        Duration::try_from(effect.context.config.registry.visible_within).unwrap_or_default();
+        Duration::try_from(ctx.context.config.registry.visible_within).unwrap_or_default();
     let start = Instant::now();
-    while state(effect, name, version)? == undo {
+    while state(ctx, name, version)? == undo {
         if start.elapsed() >= limit {
             bail!(
                 "the registry took it, and its index does not show {name} {version} as {}; resume later",
                 word(undo)
             );
         }
-        effect.wait(Duration::from_millis(200))?;
+        ctx.wait(Duration::from_millis(200))?;
     }
     Ok(format!(
         "the index shows {name} {version} as {}",
@@ -107,11 +107,11 @@ pub(crate) fn perform(
 const MARK: &str = "[YANKED] ";
 
 pub(crate) fn probe_release(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     release: &ReleaseRef,
     undo: bool,
 ) -> anyhow::Result<Probe> {
-    let (_, found) = release::need(effect, release)?;
+    let (_, found) = release::need(ctx, release)?;
     let marked = found
         .name
         .as_deref()
@@ -124,12 +124,12 @@ pub(crate) fn probe_release(
 }
 
 pub(crate) fn mark_release(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     release: &ReleaseRef,
     note: &str,
     undo: bool,
 ) -> anyhow::Result<String> {
-    let (client, found) = release::need(effect, release)?;
+    let (client, found) = release::need(ctx, release)?;
     let name = found.name.clone().unwrap_or_else(|| release.tag.clone());
     let body = found.body.clone().unwrap_or_default();
     let plain_name = name.strip_prefix(MARK).unwrap_or(&name);
@@ -151,16 +151,16 @@ pub(crate) fn mark_release(
 
 /// The committed changelog, and whether the remote has that commit.
 fn stand(
-    effect: &StepContext<'_>,
+    ctx: &StepContext<'_>,
     edit: &FileEdit,
     remote: &str,
     branch: &str,
 ) -> anyhow::Result<(EditState, bool)> {
-    let git = effect.context.git();
-    let path = effect.context.subdirectory.join(&edit.path);
+    let git = ctx.context.git();
+    let path = ctx.context.subdirectory.join(&edit.path);
     let text = git.read(["show", &format!("HEAD:{path}")])?;
     // git's output loses its final newline on the way; the file keeps it.
-    let content = std::fs::read(effect.context.root.join(&edit.path))?;
+    let content = std::fs::read(ctx.context.root.join(&edit.path))?;
     let committed = content.strip_suffix(b"\n").unwrap_or(&content) == text.as_bytes();
     let state = if committed {
         edit.state(&content)
@@ -176,12 +176,12 @@ fn stand(
 }
 
 pub(crate) fn probe_changelog(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     edit: &FileEdit,
     remote: &str,
     branch: &str,
 ) -> anyhow::Result<Probe> {
-    let (state, pushed) = stand(effect, edit, remote, branch)?;
+    let (state, pushed) = stand(ctx, edit, remote, branch)?;
     Ok(if state == EditState::After && pushed {
         Probe::Done(format!("{} says so, at {remote} too", edit.path))
     } else {
@@ -190,7 +190,7 @@ pub(crate) fn probe_changelog(
 }
 
 pub(crate) fn mark_changelog(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     edit: &FileEdit,
     message: &str,
     branch: &str,
@@ -198,9 +198,9 @@ pub(crate) fn mark_changelog(
     parent: &str,
     identity: &CommitIdentity,
 ) -> anyhow::Result<String> {
-    let git = effect.context.git();
+    let git = ctx.context.git();
     if git.commit_of("HEAD")?.as_deref() == Some(parent) {
-        edit::apply(&effect.context.root, std::slice::from_ref(edit))?;
+        edit::apply(&ctx.context.root, std::slice::from_ref(edit))?;
         let args = [
             "commit",
             "--quiet",
@@ -210,9 +210,9 @@ pub(crate) fn mark_changelog(
             "--",
             edit.path.as_str(),
         ];
-        effect.run(git.sealed(identity, effect.plan.at, args))?;
+        ctx.run(git.sealed(identity, ctx.plan.at, args))?;
     }
-    effect.run(git.tool([
+    ctx.run(git.tool([
         "push",
         "--porcelain",
         remote,

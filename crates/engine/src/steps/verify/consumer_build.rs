@@ -24,22 +24,22 @@ use crate::steps::package::package;
 use crate::tools::process::Tool;
 
 pub(crate) fn perform(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     crates: &[PublishedCrate],
     depth: ResolveDepth,
     docs: Option<&Url>,
 ) -> anyhow::Result<String> {
-    let directory = effect
+    let directory = ctx
         .context
         .output()
-        .join(&effect.plan.run_id)
+        .join(&ctx.plan.run_id)
         .join("fresh-project");
-    let project = Project::lay(effect, directory, crates)?;
-    let locked = project.cargo(effect, &["generate-lockfile"])?;
-    effect.run(locked)?;
+    let project = Project::lay(ctx, directory, crates)?;
+    let locked = project.cargo(ctx, &["generate-lockfile"])?;
+    ctx.run(locked)?;
     let lock = project.directory.join("Cargo.lock");
     let lock = std::fs::read_to_string(&lock).with_context(|| format!("reading {lock}"))?;
-    compare(effect, &lock, crates)?;
+    compare(ctx, &lock, crates)?;
     let mut seen = format!(
         "{} crates resolve to our bytes in a fresh project",
         crates.len()
@@ -49,15 +49,15 @@ pub(crate) fn perform(
         ResolveDepth::Lockfile => {}
         ResolveDepth::Build if libraries == 0 => seen.push_str("; there is no library to build"),
         ResolveDepth::Build => {
-            let target = project.target(effect);
+            let target = project.target(ctx);
             let build = ["build", "--locked", "--target-dir", target.as_str()];
-            let build = project.cargo(effect, &build)?;
-            effect.run(build)?;
+            let build = project.cargo(ctx, &build)?;
+            ctx.run(build)?;
             seen.push_str(&format!("; {libraries} libraries build there"));
         }
     }
     if let Some(docs) = docs {
-        seen.push_str(&format!("; {}", documentation(effect, docs, crates)));
+        seen.push_str(&format!("; {}", documentation(ctx, docs, crates)));
     }
     project.remove()?;
     Ok(seen)
@@ -72,12 +72,12 @@ struct Project {
 
 impl Project {
     fn lay(
-        effect: &StepContext<'_>,
+        ctx: &StepContext<'_>,
         directory: Utf8PathBuf,
         crates: &[PublishedCrate],
     ) -> anyhow::Result<Project> {
-        let config = &effect.context.config.registry;
-        let index = effect.context.registry_index()?;
+        let config = &ctx.context.config.registry;
+        let index = ctx.context.registry_index()?;
         let replaced = match config.name.as_str() {
             "crates-io" if index != CRATES_IO_INDEX => vec![
                 "source.crates-io.replace-with=\"released\"".to_owned(),
@@ -95,7 +95,7 @@ impl Project {
         let source = project.directory.join("src");
         std::fs::create_dir_all(&source).with_context(|| format!("creating {source}"))?;
         let manifest = manifest(crates, &config.name, |name| {
-            effect.plan.version_of(name).to_string()
+            ctx.plan.version_of(name).to_string()
         });
         release_tree::write_whole(
             &project.directory.join("Cargo.toml"),
@@ -110,8 +110,8 @@ impl Project {
         self.replaced.len() > 1
     }
 
-    fn cargo(&self, effect: &StepContext<'_>, args: &[&str]) -> anyhow::Result<Tool> {
-        let mut tool = effect.context.cargo_in(&self.directory).args(args);
+    fn cargo(&self, ctx: &StepContext<'_>, args: &[&str]) -> anyhow::Result<Tool> {
+        let mut tool = ctx.context.cargo_in(&self.directory).args(args);
         for setting in &self.replaced {
             tool = tool.args(["--config", setting]);
         }
@@ -132,11 +132,11 @@ impl Project {
     /// The workspace's own, where third-party crates are built already; an index
     /// in the place of crates.io gives them other paths, which would be built
     /// beside them for nothing.
-    fn target(&self, effect: &StepContext<'_>) -> Utf8PathBuf {
+    fn target(&self, ctx: &StepContext<'_>) -> Utf8PathBuf {
         if self.stands_apart() {
             self.directory.join("target")
         } else {
-            effect.context.target_directory.clone()
+            ctx.context.target_directory.clone()
         }
     }
 
@@ -181,14 +181,14 @@ fn manifest(
 }
 
 /// The lockfile's checksums are those of the packages that were proven.
-fn compare(effect: &StepContext<'_>, lock: &str, crates: &[PublishedCrate]) -> anyhow::Result<()> {
+fn compare(ctx: &StepContext<'_>, lock: &str, crates: &[PublishedCrate]) -> anyhow::Result<()> {
     let lock: DocumentMut = lock.parse().context("reading cargo's lockfile")?;
     for one in crates {
-        let version = effect.plan.version_of(&one.name).to_string();
+        let version = ctx.plan.version_of(&one.name).to_string();
         let Some(found) = checksum(&lock, &one.name, &version) else {
             bail!("a fresh project does not resolve {} to {version}", one.name);
         };
-        let file = package::file(effect, &one.name);
+        let file = package::file(ctx, &one.name);
         let ours = std::fs::read(&file).with_context(|| format!("reading {file}"))?;
         let ours = stagegate_manifest::sha256_hex(&ours);
         if found != ours {
@@ -216,7 +216,7 @@ fn checksum(lock: &DocumentMut, name: &str, version: &str) -> Option<String> {
 
 /// How far docs.rs is, in words. It builds when it comes to it: whatever it
 /// says is no failure of the release.
-fn documentation(effect: &StepContext<'_>, docs: &Url, crates: &[PublishedCrate]) -> String {
+fn documentation(ctx: &StepContext<'_>, docs: &Url, crates: &[PublishedCrate]) -> String {
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(10)))
         .http_status_as_error(false)
@@ -224,8 +224,8 @@ fn documentation(effect: &StepContext<'_>, docs: &Url, crates: &[PublishedCrate]
     let agent: ureq::Agent = config.into();
     let (mut built, mut open) = (0, Vec::new());
     for one in crates.iter().filter(|one| one.library) {
-        let version = effect.plan.version_of(&one.name);
-        effect.progress(format!("asking docs.rs for {}", one.name), None, None);
+        let version = ctx.plan.version_of(&one.name);
+        ctx.progress(format!("asking docs.rs for {}", one.name), None, None);
         match is_documented(&agent, docs, &one.name, &version.to_string()) {
             Ok(true) => built += 1,
             Ok(false) => open.push(one.name.as_str()),

@@ -12,7 +12,7 @@ use crate::steps::github::release;
 use crate::steps::package::package;
 
 pub(crate) fn look(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     crates: &[String],
     releases: &[ReleaseRef],
     (remote, tags): (&str, &[String]),
@@ -21,12 +21,12 @@ pub(crate) fn look(
 ) -> anyhow::Result<String> {
     let mut seen = Vec::new();
     if !crates.is_empty() {
-        downloads(effect, crates)?;
+        downloads(ctx, crates)?;
         seen.push(format!("{} crates download with our bytes", crates.len()));
     }
     let references = match tags {
         [] => Vec::new(),
-        _ => effect.context.git().remote_refs(remote)?,
+        _ => ctx.context.git().remote_refs(remote)?,
     };
     for tag in tags {
         if !references
@@ -38,7 +38,7 @@ pub(crate) fn look(
         seen.push(format!("{tag} is at {remote}"));
     }
     for release in releases {
-        let (_, found) = release::need(effect, release)?;
+        let (_, found) = release::need(ctx, release)?;
         if found.draft {
             bail!("the GitHub release {} is still a draft", release.tag);
         }
@@ -77,16 +77,16 @@ pub(crate) fn look(
     Ok(seen.join("; "))
 }
 
-fn downloads(effect: &StepContext<'_>, crates: &[String]) -> anyhow::Result<()> {
-    let registry = effect.context.registry()?;
+fn downloads(ctx: &StepContext<'_>, crates: &[String]) -> anyhow::Result<()> {
+    let registry = ctx.context.registry()?;
     for (index, name) in crates.iter().enumerate() {
-        effect.progress(
+        ctx.progress(
             format!("downloading {name}"),
             Some(index as u64),
             Some(crates.len() as u64),
         );
-        let version = effect.plan.version_of(name);
-        let ours = package::file(effect, name);
+        let version = ctx.plan.version_of(name);
+        let ours = package::file(ctx, name);
         let ours = std::fs::read(&ours).with_context(|| format!("reading {ours}"))?;
         if registry.download(name, version)? != ours {
             bail!("the registry gives other bytes for {name} {version} than we sent");

@@ -20,10 +20,10 @@ use crate::steps::gates::links::document::Document;
 use crate::steps::gates::tracked::Tracked;
 
 pub(crate) fn follow(
-    effect: &mut StepContext<'_>,
+    ctx: &mut StepContext<'_>,
     paths: Option<&[PathPattern]>,
 ) -> anyhow::Result<String> {
-    let tracked = Tracked::of(effect.context)?;
+    let tracked = Tracked::of(ctx.context)?;
     let wanted = |path: &Utf8Path| match (paths, tracked.below_root(path)) {
         (_, None) => false,
         (None, Some(_)) => is_markdown(path),
@@ -54,7 +54,7 @@ pub(crate) fn follow(
             .iter()
             .map(crate::steps::gates::findings::shown)
             .collect();
-        effect.found(broken);
+        ctx.found(broken);
         bail!(
             "{} broken links in the documents:\n    {}\n  correct them, commit the files they name, or leave the documents out with `gates.links.paths`",
             shown.len(),
