@@ -63,7 +63,7 @@ pub enum Stage {
     /// A branch is made ready for a fix.
     Hotfix,
     /// A pull request shows what a release would change.
-    Propose,
+    PullRequest,
 }
 
 impl Stage {
@@ -96,7 +96,7 @@ impl Stage {
         Stage::Verify,
         Stage::Yank,
         Stage::Hotfix,
-        Stage::Propose,
+        Stage::PullRequest,
     ];
 
     /// The name on the command line, in plans and in reports.
@@ -121,7 +121,7 @@ impl Stage {
             Stage::Push => "push",
             Stage::Draft => "draft",
             Stage::Publish => "publish",
-            Stage::PublishGithubRelease => "undraft",
+            Stage::PublishGithubRelease => "publish-github-release",
             Stage::DeployBackend => "deploy-backend",
             Stage::Health => "health",
             Stage::Stabilize => "stabilize",
@@ -129,7 +129,7 @@ impl Stage {
             Stage::Verify => "verify",
             Stage::Yank => "yank",
             Stage::Hotfix => "hotfix",
-            Stage::Propose => "propose",
+            Stage::PullRequest => "pull-request",
         }
     }
 
@@ -164,7 +164,7 @@ impl Stage {
             | Stage::Stabilize
             | Stage::Yank
             | Stage::Hotfix
-            | Stage::Propose => false,
+            | Stage::PullRequest => false,
         }
     }
 

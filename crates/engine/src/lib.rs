@@ -23,3 +23,26 @@ pub mod run_bundle;
 pub mod steps;
 pub mod survey;
 pub mod tools;
+
+use stagegate_plan::model::{Event, Plan};
+
+use crate::context::Context;
+use crate::executor::{Confirm, RunOptions, RunOutcome};
+use crate::journal::Journal;
+
+/// Runs a plan, as far as the options say; `confirm` is asked before the first step that
+/// cannot be undone, and `emit` is told every event.
+///
+/// # Errors
+/// When the journal cannot be written. A step that fails is an outcome, not an error.
+pub fn run(
+    plan: &Plan,
+    context: &Context,
+    journal: Journal,
+    options: RunOptions<'_>,
+    confirm: Confirm<'_>,
+    emit: &mut dyn FnMut(&Event),
+) -> anyhow::Result<RunOutcome> {
+    let planned = (plan, steps::step_type as executor::step::Dispatch);
+    executor::run::run(planned, context, journal, options, confirm, emit)
+}

@@ -14,7 +14,7 @@ use crate::tools::git::Git;
 
 /// Where a plan's tree lies.
 fn checkout(context: &Context, plan: &Plan) -> Utf8PathBuf {
-    context.output().join(&plan.run_id).join("tree")
+    context.output().join(plan.run_id.to_string()).join("tree")
 }
 
 /// The Cargo workspace's root within the tree.

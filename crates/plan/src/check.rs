@@ -5,7 +5,7 @@ use stagegate_config::stage::Stage;
 
 use crate::facts::Facts;
 use crate::gates;
-use crate::model::{Blocker, Plan, Step};
+use crate::model::{Blocker, Plan, RunId, Step, Verb};
 use crate::request::CheckRequest;
 
 /// The gates that are on, in their order. `semver` is not among them: what a
@@ -65,7 +65,6 @@ pub(crate) fn plan(
         blockers.extend(advisories);
     }
     let plan = Plan {
-        run_id: "check".to_owned(),
         cli_args: wanted
             .gates
             .iter()
@@ -73,16 +72,9 @@ pub(crate) fn plan(
             .collect::<Vec<_>>()
             .join(" "),
         title: "check".to_owned(),
-        version,
-        versions: std::collections::BTreeMap::new(),
-        from: None,
-        at: facts.at,
-        next_step_hint: None,
         notes,
         steps: all,
-        rollback_steps: Vec::new(),
-        host_files: Vec::new(),
-        freeze_override: None,
+        ..Plan::new(RunId::new(Verb::Check, ""), version, facts.at)
     };
     let left_out = |step: &&Step| !wanted.gates.is_empty() && !wanted.gates.contains(&step.stage);
     let mut without: Vec<Stage> = plan

@@ -3,7 +3,7 @@
 use semver::Version;
 use stagegate_config::schema::CustomStep;
 
-use crate::model::{Action, Step};
+use crate::model::{Action, CustomCommand, Step};
 
 /// Puts a team's own step where it belongs; a step whose stage is not in the
 /// plan is left out here and reported by the caller.
@@ -28,10 +28,10 @@ pub fn place(steps: &mut Vec<Step>, custom: &CustomStep, version: &Version) {
         (None, None) => None,
     };
     let Some((index, stage)) = at else { return };
-    let action = Action::Command {
+    let action = Action::CustomCommand(CustomCommand {
         run,
         probe: custom.probe.as_deref().map(fill),
-    };
+    });
     let mut step = Step::new(format!("step:{name}"), stage, name, action);
     // Steps that run beside each other stay together.
     step.parallel_with_previous = false;

@@ -14,7 +14,10 @@ use stagegate_config::stage::Stage;
 use stagegate_manifest::{Package, Workspace};
 
 use crate::facts::Facts;
-use crate::model::{Action, GateCommand, Step};
+use crate::model::{
+    Action, AuditDependencies, CheckLinks, CheckMsrv, CustomCommand, FindOutdated, FindSecrets,
+    GateCommand, Step,
+};
 use crate::version::VersionBump;
 
 /// Every gate that is on; what a gate cannot look at becomes a note.
@@ -82,7 +85,7 @@ fn cargo(
         .iter()
         .map(|(name, value)| (name.to_string(), value.to_string()))
         .collect();
-    let action = Action::Gate(GateCommand {
+    let action = Action::RunGate(GateCommand {
         gate: stage,
         level,
         args,
@@ -97,21 +100,21 @@ fn on(level: Level, step: Step) -> Option<Step> {
 
 fn audit(config: &Config) -> Option<Step> {
     let gate = config.gates.audit.clone();
-    let action = Action::Audit {
+    let action = Action::AuditDependencies(AuditDependencies {
         level: gate.level,
         database: gate.database,
         ignore: gate.ignore,
-    };
+    });
     let title = "look up every locked package in the advisory database";
     on(gate.level, Step::new("audit", Stage::Audit, title, action))
 }
 
 fn outdated(config: &Config) -> Option<Step> {
     let gate = config.gates.outdated.clone();
-    let action = Action::Outdated {
+    let action = Action::FindOutdated(FindOutdated {
         level: gate.level,
         ignore: gate.ignore,
-    };
+    });
     let title = "ask the index for newer versions of the direct dependencies";
     on(
         gate.level,
@@ -121,20 +124,20 @@ fn outdated(config: &Config) -> Option<Step> {
 
 fn links(config: &Config) -> Option<Step> {
     let gate = config.gates.links.clone();
-    let action = Action::Links {
+    let action = Action::CheckLinks(CheckLinks {
         level: gate.level,
         paths: gate.paths,
-    };
+    });
     let title = "follow the links between documents";
     on(gate.level, Step::new("links", Stage::Links, title, action))
 }
 
 fn secrets(config: &Config) -> Option<Step> {
     let gate = config.gates.secrets.clone();
-    let action = Action::Secrets {
+    let action = Action::FindSecrets(FindSecrets {
         level: gate.level,
         allow: gate.allow,
-    };
+    });
     let title = "look for credentials in tracked files";
     on(
         gate.level,
@@ -157,7 +160,7 @@ fn msrv(facts: &Facts, config: &Config) -> Option<Step> {
         versions.join(" and ")
     );
     let level = config.gates.msrv.level;
-    let action = Action::Msrv { level, stated };
+    let action = Action::CheckMsrv(CheckMsrv { level, stated });
     let step = Step::new("msrv", Stage::Msrv, title, action);
     on(level, step).filter(|_| !versions.is_empty())
 }
@@ -281,10 +284,10 @@ mod tests {
     }
 
     fn step(name: &str) -> Option<Step> {
-        let action = Action::Command {
+        let action = Action::CustomCommand(CustomCommand {
             run: vec![name.to_owned()],
             probe: None,
-        };
+        });
         Some(Step::new(name, Stage::Fmt, name, action))
     }
 

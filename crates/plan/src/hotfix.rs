@@ -7,7 +7,10 @@ use stagegate_config::stage::Stage;
 use stagegate_manifest::FileEdit;
 
 use crate::facts::Facts;
-use crate::model::{Action, Blocker, HOTFIX_BRANCH_PREFIX, Plan, Step};
+use crate::model::{
+    Action, Blocker, CreateBranch, CreateCommitObject, HOTFIX_BRANCH_PREFIX, Plan, RunId, Step,
+    Verb,
+};
 use crate::preflight::checks;
 use crate::release::edits;
 use crate::request::HotfixRequest;
@@ -67,22 +70,22 @@ pub fn plan(
     let mut plan = empty(facts, &one, wanted, &name, &names);
     let reference = plan.reference();
     let branch = format!("{HOTFIX_BRANCH_PREFIX}{name}");
-    let action = Action::CreateCommitObject {
+    let action = Action::CreateCommitObject(CreateCommitObject {
         parent: base.clone(),
         message: format!("Begin the hotfix {name}"),
         identity,
         sign: git.sign_commits,
         reference: reference.clone(),
         edits: all,
-    };
+    });
     let title = format!("write {} into a commit on top of {tag}", one.to);
     plan.steps
         .push(Step::new("seal", Stage::Hotfix, title, action));
     let title = format!("create {branch} there and switch to it");
-    let action = Action::Branch {
+    let action = Action::CreateBranch(CreateBranch {
         name: branch,
         reference,
-    };
+    });
     plan.steps
         .push(Step::new("branch", Stage::Hotfix, title, action));
     Some(plan)
@@ -105,21 +108,13 @@ fn empty(
         some => format!(", write it down under [Unreleased] in {}", some.join(", ")),
     };
     Plan {
-        run_id: format!("hotfix-{name}"),
         cli_args: wanted.words(),
         title: format!("hotfix {name}"),
-        version: one.to.clone(),
-        versions: std::collections::BTreeMap::new(),
         from: Some(wanted.version.clone()),
-        at: facts.at,
         next_step_hint: Some(format!(
             "commit the fix on {HOTFIX_BRANCH_PREFIX}{name}{log}, then `cargo xtask release {word}`"
         )),
-        notes: Vec::new(),
-        steps: Vec::new(),
-        rollback_steps: Vec::new(),
-        host_files: Vec::new(),
-        freeze_override: None,
+        ..Plan::new(RunId::new(Verb::Hotfix, name), one.to.clone(), facts.at)
     }
 }
 

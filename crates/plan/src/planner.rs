@@ -9,7 +9,7 @@ use stagegate_config::stage::Stage;
 
 use crate::deploy::{frontend_migration, host_files, rollback};
 use crate::facts::Facts;
-use crate::model::{Blocker, Blockers, Plan};
+use crate::model::{Blocker, Blockers, Plan, RunId, Verb};
 use crate::request::Request;
 use crate::{check, deploy, hotfix, pull_request, release, yank};
 
@@ -45,7 +45,7 @@ pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, B
 }
 
 fn unplaced(plan: &Plan, config: &Config) -> Option<(Stage, String)> {
-    if !plan.run_id.starts_with("release-") {
+    if plan.run_id.verb() != Verb::Release {
         return None;
     }
     let placed = |step: &&stagegate_config::schema::CustomStep| {

@@ -7,7 +7,10 @@ use stagegate_config::schema::Config;
 use stagegate_config::stage::Stage;
 
 use crate::facts::{Facts, GitFacts};
-use crate::model::{Action, Blocker, Plan, Proposal, RELEASE_BRANCH_PREFIX, Step};
+use crate::model::{
+    Action, Blocker, CreateCommitObject, Plan, Proposal, PushBranch, RELEASE_BRANCH_PREFIX, RunId,
+    Step, Verb,
+};
 use crate::preflight::{checks, versions};
 use crate::release;
 use crate::release::edits::{Edits, edits};
@@ -43,7 +46,7 @@ pub(crate) fn plan(
         ));
     }
     let mut plan = release::empty(facts, config, &moves)?;
-    plan.run_id = plan.run_id.replacen("release-", "prepare-", 1);
+    plan.run_id = plan.run_id.with_verb(Verb::Prepare);
     plan.title = format!("prepare the release {}", spoken(&moves));
     plan.next_step_hint =
         Some("look at the pull request; merging it releases what it says".to_owned());
@@ -76,17 +79,17 @@ fn steps(
     local::write(&git.head, moves, &edits, plan);
     let mut all = edits.bump;
     all.extend(edits.changelogs);
-    let seal = Action::CreateCommitObject {
+    let seal = Action::CreateCommitObject(CreateCommitObject {
         parent: git.head.clone(),
         message: format!("Prepare the release {versions}"),
         identity: git.identity.clone()?,
         sign: git.sign_commits,
         reference: reference.clone(),
         edits: all,
-    };
+    });
     let mut step = |id: &str, title: String, action| {
         plan.steps
-            .push(Step::new(id, Stage::Propose, title, action));
+            .push(Step::new(id, Stage::PullRequest, title, action));
     };
     step(
         "seal",
@@ -102,12 +105,12 @@ fn steps(
             &there[..there.len().min(12)]
         ),
     };
-    let push = Action::PushBranch {
+    let push = Action::PushBranch(PushBranch {
         remote,
         branch: branch.clone(),
         reference,
         there,
-    };
+    });
     step("push", title, push);
     let proposal = Proposal {
         server: github.server.clone(),
@@ -121,7 +124,7 @@ fn steps(
         "open or update the pull request from {branch} into {} on {}",
         proposal.base, proposal.repository
     );
-    step("pull-request", title, Action::Propose(proposal));
+    step("pull-request", title, Action::OpenPullRequest(proposal));
     Some(())
 }
 

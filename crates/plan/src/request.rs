@@ -3,6 +3,7 @@
 use semver::Version;
 use stagegate_config::stage::Stage;
 
+use crate::model::{RunId, Verb};
 use crate::version::{GroupVersion, VersionRequest};
 
 /// What somebody asked for.
@@ -159,11 +160,17 @@ impl YankRequest {
         format!("{}{}{undo}", self.version, crates.collect::<String>())
     }
 
-    /// The journal's name.
-    pub fn target(&self) -> String {
-        let verb = if self.undo { "un-yank" } else { "yank" };
+    /// Returns the id of the run.
+    pub fn run_id(&self) -> RunId {
+        let verb = match self.undo {
+            true => Verb::Unyank,
+            false => Verb::Yank,
+        };
         let crates = self.crates.iter().map(|name| format!(",{name}"));
-        format!("{verb}-{}{}", self.version, crates.collect::<String>())
+        RunId::new(
+            verb,
+            format!("{}{}", self.version, crates.collect::<String>()),
+        )
     }
 }
 

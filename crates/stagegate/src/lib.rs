@@ -7,48 +7,60 @@
 //! }
 //! ```
 //!
-//! Only this crate prints. It chooses the world, asks people, shows the
-//! pipeline's events as lines, spinners or JSON, and turns every end into one
-//! of the documented exit codes ([`Exit`]).
+//! An `xtask` with commands of its own flattens [`Command`] into them and hands it to
+//! [`run()`].
+//!
+//! Only this crate prints. It chooses the context, asks people, shows the engine's events
+//! as lines, spinners or JSON, and turns every end into one of the documented exit codes
+//! ([`Exit`]).
 
-mod ci;
 mod cli;
-mod command;
-mod exit;
+mod commands;
+mod exit_code;
 mod notify;
-mod render;
+mod output;
+mod prompt;
+#[cfg(feature = "rehearsal")]
+mod rehearsal;
+mod workflows;
 
 use std::process::ExitCode;
 
-pub use exit::Exit;
+pub use cli::GlobalArgs;
+pub use commands::Command;
+pub use exit_code::Exit;
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     #[cfg(feature = "rehearsal")]
-    if let Some(code) = command::rehearse::front_end() {
+    if let Some(code) = rehearsal::front_end() {
         return code;
     }
-    let cli = match <cli::Cli as clap::Parser>::try_parse() {
-        Ok(cli) => cli,
+    match <cli::Cli as clap::Parser>::try_parse() {
+        Ok(cli) => run(cli.command, cli.global),
         Err(error) => {
             // clap knows whether this is help for stdout or a mistake for stderr.
             let _ = error.print();
-            return if error.use_stderr() {
-                Exit::Usage.into()
-            } else {
-                Exit::Success.into()
-            };
+            match error.use_stderr() {
+                true => Exit::Usage.into(),
+                false => Exit::Success.into(),
+            }
         }
-    };
-    let format = render::format(cli.format);
-    if format == cli::Format::Github {
-        render::runner::mask_environment();
     }
-    match command::run(cli) {
+}
+
+/// Runs one command, prints what it says, and returns its exit code.
+pub fn run(command: Command, global: GlobalArgs) -> ExitCode {
+    let format = output::format(global.format);
+    if format == cli::Format::Github {
+        output::github_actions::mask_environment();
+    }
+    let result = cli::Session::new(global).and_then(|session| commands::run(command, &session));
+    match result {
         Ok(exit) => exit.into(),
         Err(error) => {
             let exit = Exit::of(&error);
-            render::error(format, &error, exit);
+            output::error(format, &error, exit);
             exit.into()
         }
     }

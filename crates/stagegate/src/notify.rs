@@ -78,14 +78,16 @@ impl Notifier {
             Event::RunStarted { plan, done_before } => {
                 self.title.clone_from(&plan.title);
                 (*done_before == 0)
-                    .then(|| (NotifyEvent::Started, format!("▶ {} begins", self.title)))
+                    .then(|| (NotifyEvent::Started, format!("▶ {} started", self.title)))
             }
             Event::StepFailed { step, error, .. } => {
                 let first = error.lines().next().unwrap_or_default();
                 self.failure = Some(format!("{step}: {first}"));
                 None
             }
-            Event::RunEnded { end, next, seconds } => {
+            Event::RunEnded {
+                end, next, seconds, ..
+            } => {
                 let title = &self.title;
                 let why = self.failure.take();
                 let why = why.map_or_else(String::new, |why| format!("\n{why}"));
@@ -96,7 +98,11 @@ impl Notifier {
                     ),
                     RunEnd::RolledBack => (
                         NotifyEvent::RolledBack,
-                        format!("↩ {title} went back to what ran before{why}\n{next}"),
+                        format!("↩ {title} was rolled back{why}\n{next}"),
+                    ),
+                    RunEnd::RollbackIncomplete => (
+                        NotifyEvent::Failed,
+                        format!("❌ {title}: rollback incomplete{why}\n{next}"),
                     ),
                     RunEnd::Failed => (
                         NotifyEvent::Failed,
@@ -166,6 +172,7 @@ mod tests {
 
     fn ended(end: RunEnd) -> Event {
         Event::RunEnded {
+            unrestored: Vec::new(),
             end,
             next: "go on with `x --resume`".to_owned(),
             seconds: 61.2,

@@ -34,7 +34,7 @@ fn mermaid_reads_the_charts_of_a_summary() {
     let tasks = [
         "1 test",
         "2 publish shop-core",
-        "3 undraft",
+        "3 publish-github-release",
         "4 stabilize app1.example.org",
         "5 section end click",
     ];

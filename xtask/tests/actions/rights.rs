@@ -232,7 +232,7 @@ fn each_target_is_built_by_the_runner_that_is_named_for_it() {
             "{variant}"
         );
         let until = if deploys {
-            "--until undraft"
+            "--until publish-github-release"
         } else {
             "--until verify"
         };

@@ -1,12 +1,13 @@
 //! The executor: performs a plan step by step, and decides nothing.
 //!
-//! Layers, lowest first: `step` < `rate_limit` < `schedule` < `batch` < `rollback` < `run`.
+//! Layers, lowest first: `step` < `rate_limit` < `schedule` < `recorder` < `batch` < `rollback` < `run`.
 
-pub mod batch;
-pub mod rate_limit;
-pub mod rollback;
-pub mod run;
-pub mod schedule;
+pub(crate) mod batch;
+pub(crate) mod rate_limit;
+pub(crate) mod recorder;
+pub(crate) mod rollback;
+pub(crate) mod run;
+pub(crate) mod schedule;
 pub mod step;
 
-pub use run::{Confirm, RunOptions, RunOutcome, run};
+pub use run::{Confirm, RunOptions, RunOutcome};

@@ -1,85 +1,138 @@
-//! The way back: a backend failed on one host, so that the others, too, are to run
-//! what they ran before.
+//! The rollback: a deploy failed, so every host that this run has begun with is to run what
+//! it ran before, with both its parts.
 //!
-//! It is part of the plan, and what it did is written down like any step. A run
-//! that is gone on with asks each of these hosts again, whatever the journal says.
+//! It is part of the plan, and what it did is written down like any step. Whether there is
+//! one is decided by what this run has begun, on one host as on many: nobody is left with a
+//! backend of one release and a frontend of another. A run that is resumed afterwards asks
+//! each of these hosts again, whatever the journal says.
 
 use std::collections::BTreeSet;
-use std::time::Instant;
 
-use stagegate_deploy::Direction;
-use stagegate_plan::model::{Action, Event, Plan, RunEnd, Step};
+use stagegate_deploy::{Direction, FrontendStep, ServiceStep};
+use stagegate_plan::model::{
+    Action, DeployBundle, DeployService, MigrateData, Phase, Plan, RollBackHost, RunEnd, Step,
+};
 
-use crate::context::Context;
+use crate::executor::batch;
+use crate::executor::batch::Environment;
+use crate::executor::recorder::StepRecorder;
+use crate::executor::run::RunOutcome;
 use crate::executor::schedule::Schedule;
-use crate::executor::{RunOutcome, batch};
-use crate::journal::Journal;
 
-/// The step that brings back the host of a step, if the plan has one.
-pub(crate) fn of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a Step> {
+/// Returns the step that undoes a step, if the plan has one.
+pub(crate) fn undo_of<'p>(plan: &'p Plan, step: &Step) -> Option<&'p Step> {
     let undoes = |back: &&Step| match (&step.action, &back.action) {
         (
-            Action::Service { place, .. } | Action::Frontend { place, .. },
-            Action::Rollback { place: there },
+            Action::DeployService(DeployService { place, .. })
+            | Action::DeployBundle(DeployBundle { place, .. }),
+            Action::RollBackHost(RollBackHost { place: there }),
         ) => there.target == place.target,
         (
-            Action::Migrate {
+            Action::MigrateData(MigrateData {
                 direction: Direction::Forward,
                 ..
-            },
-            Action::Migrate { .. },
+            }),
+            Action::MigrateData(_),
         ) => true,
         _ => false,
     };
     plan.rollback_steps.iter().find(undoes)
 }
 
-/// Goes it, where a failed backend asks for it: on every host that this run has
-/// begun with. One host alone is left as its own deploy left it.
-pub(crate) fn go(
-    plan: &Plan,
-    context: &Context,
-    ended: &mut RunOutcome,
-    journal: &mut Journal,
-    start: Instant,
-    emit: &mut dyn FnMut(&Event),
+/// Whether users meet something else once this step is begun, or once it is done.
+fn reaches_users(step: &Step, recorder: &StepRecorder<'_>) -> bool {
+    let state = recorder.journal.state();
+    match &step.action {
+        Action::DeployBundle(DeployBundle {
+            step: FrontendStep::Flip,
+            ..
+        }) => state.was_started(Phase::Forward, &step.id),
+        // A service that is switched to and not confirmed goes back by itself.
+        Action::DeployService(DeployService {
+            step: ServiceStep::Confirm,
+            ..
+        }) => state.evidence(Phase::Forward, &step.id).is_some(),
+        _ => false,
+    }
+}
+
+/// Whether the failure of this step undoes what the run has begun.
+fn is_part_of_a_deploy(step: &Step) -> bool {
+    matches!(
+        step.action,
+        Action::DeployService(_) | Action::DeployBundle(_) | Action::MigrateData(_)
+    )
+}
+
+/// Returns the undo steps that what was begun asks for.
+fn begun(plan: &Plan, recorder: &StepRecorder<'_>) -> Vec<Step> {
+    let state = recorder.journal.state();
+    let begun: BTreeSet<&str> = plan
+        .steps
+        .iter()
+        .filter(|step| state.was_started(Phase::Forward, &step.id))
+        .filter_map(|step| Some(undo_of(plan, step)?.id.as_str()))
+        .collect();
+    let undone = plan.rollback_steps.iter();
+    undone
+        .filter(|step| begun.contains(step.id.as_str()))
+        .cloned()
+        .collect()
+}
+
+/// Undoes what this run has begun on hosts, where the failure asks for it.
+pub(crate) fn run(
+    environment: Environment<'_>,
+    outcome: &mut RunOutcome,
+    recorder: &mut StepRecorder<'_>,
 ) -> anyhow::Result<()> {
-    let failed = ended.failure.as_ref().and_then(|(id, _)| {
-        let step = plan.steps.iter().find(|step| step.id == *id)?;
-        let ours = matches!(step.action, Action::Service { .. } | Action::Migrate { .. });
-        ours.then_some(step)
-    });
-    if failed.is_none() || plan.rollback_steps.len() < 2 {
+    let plan = environment.plan;
+    let Some((id, error)) = &outcome.failure else {
+        return Ok(());
+    };
+    let failed = plan.steps.iter().find(|step| step.id == *id);
+    if !failed.is_some_and(is_part_of_a_deploy) {
         return Ok(());
     }
-    let begun: Vec<Step> = plan
+    let steps = begun(plan, recorder);
+    let hosts = plan
         .rollback_steps
         .iter()
-        .filter(|back| {
-            plan.steps.iter().any(|step| {
-                journal.was_started(&step.id) && of(plan, step).is_some_and(|b| b.id == back.id)
-            })
-        })
-        .cloned()
-        .collect();
-    let mut schedule = Schedule::new(&begun, BTreeSet::new());
-    let failure = batch::pass(plan, context, &mut schedule, journal, start, emit)?;
-    if failure.is_none() && schedule.waiting().is_empty() {
-        ended.end = RunEnd::RolledBack;
+        .filter(|step| matches!(step.action, Action::RollBackHost(_)));
+    // A host alone whose users never met the new release was left as it was by the step
+    // that failed.
+    let alone = hosts.count() < 2;
+    let reached = plan.steps.iter().any(|step| reaches_users(step, recorder));
+    if steps.is_empty() || (alone && !reached) {
         return Ok(());
     }
-    // What could not be brought back is the more urgent thing to hear.
-    ended.end = RunEnd::Failed;
+    let cause = format!("{id} failed: {error:#}");
+    recorder.rollback(steps.len(), &cause)?;
+    let mut schedule = Schedule::new(&steps, BTreeSet::new());
+    let failure = batch::run(environment, Phase::Undo, &mut schedule, recorder)?;
+    let state = recorder.journal.state();
+    let left: Vec<&Step> = steps
+        .iter()
+        .filter(|step| state.evidence(Phase::Undo, &step.id).is_none())
+        .collect();
+    if left.is_empty() {
+        outcome.end = RunEnd::RolledBack;
+        return Ok(());
+    }
+    outcome.end = RunEnd::RollbackIncomplete;
+    outcome.unrestored = left.iter().filter_map(|step| host_of(step)).collect();
+    outcome.unrestored.dedup();
     if let Some((step, error)) = failure {
-        let cause = ended
-            .failure
-            .take()
-            .map(|(id, error)| format!("{id} failed ({error:#}), and "));
-        let cause = cause.unwrap_or_default();
-        ended.failure = Some((
-            step,
-            error.context(format!("{cause}not every host could be brought back")),
-        ));
+        let text = format!("{cause}, and not every host could be brought back");
+        outcome.failure = Some((step, error.context(text)));
     }
     Ok(())
+}
+
+fn host_of(step: &Step) -> Option<String> {
+    match &step.action {
+        Action::RollBackHost(RollBackHost { place })
+        | Action::MigrateData(MigrateData { place, .. }) => Some(place.target.to_string()),
+        _ => None,
+    }
 }

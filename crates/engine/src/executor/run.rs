@@ -1,23 +1,26 @@
-//! The run: obeys a plan, step by step, and decides nothing.
+//! The run of a plan: performs it step by step, and decides nothing.
 //!
-//! For each step: write down that it begins, ask the world whether it is
-//! already there, do it if not, ask again where that shows more than the act
-//! itself, write down that it is done. Killing the process between any two of
-//! these loses nothing and repeats nothing.
+//! For each step: write down that it begins, ask whether its effect is already there, bring
+//! it about if not, ask again where that shows more than the act itself, write down that it
+//! is done. Killing the process between any two of these loses nothing and repeats nothing.
 
 use std::collections::BTreeSet;
 use std::time::Instant;
 
+use stagegate_config::stage::Stage;
+use stagegate_deploy::{DeployError, ServiceStep};
 use stagegate_plan::deploy::unconfirmed;
-use stagegate_plan::model::{Event, Plan, RunEnd, Step, StepFilter, StepOutcome, TimeBreakdown};
+use stagegate_plan::model::{Action, DeployService, Event, Phase, Plan, RunEnd, Step, StepFilter};
 
 use crate::context::Context;
+use crate::executor::batch::Environment;
+use crate::executor::recorder::StepRecorder;
 use crate::executor::schedule::Schedule;
-use crate::executor::step::{Probe, StepContext};
-use crate::executor::{batch, rollback, step};
+use crate::executor::step::{Dispatch, Probe, StepContext};
+use crate::executor::{batch, rollback};
 use crate::journal::Journal;
 use crate::release_tree;
-use crate::steps::deploy::deploy;
+use crate::tools::process::Stopped;
 
 /// How a run ended, with the cause if it was one.
 pub struct RunOutcome {
@@ -25,158 +28,186 @@ pub struct RunOutcome {
     pub end: RunEnd,
     /// The step it ended at, and why.
     pub failure: Option<(String, anyhow::Error)>,
-    /// It failed at more than is borne: what other hosts run is in question.
+    /// The hosts whose rollback is not complete, as `user@host:port`.
+    pub unrestored: Vec<String>,
+    /// More steps failed than the plan tolerates.
     exceeded_failure_budget: bool,
 }
 
-/// Asked before the first step that cannot be taken back.
+impl RunOutcome {
+    fn ended(end: RunEnd) -> RunOutcome {
+        RunOutcome {
+            end,
+            failure: None,
+            unrestored: Vec::new(),
+            exceeded_failure_budget: false,
+        }
+    }
+}
+
+/// Asked before the first step that cannot be undone.
 pub type Confirm<'a> = &'a mut dyn FnMut(&Plan, &Step) -> bool;
 
-/// What somebody wants of a plan.
+/// What is wanted of a plan.
 #[derive(Clone, Copy, Debug)]
 pub struct RunOptions<'a> {
     /// How much of it.
-    pub portion: &'a StepFilter,
-    /// The command that goes on with it, for the last line.
+    pub filter: &'a StepFilter,
+    /// The command that resumes it, for the last line.
     pub resume: &'a str,
 }
 
-/// Obeys the plan, as far as is wished.
-pub fn run(
-    plan: &Plan,
+/// Runs the plan, as far as the options say.
+pub(crate) fn run(
+    (plan, dispatch): (&Plan, Dispatch),
     context: &Context,
-    mut journal: Journal,
-    RunOptions { portion, resume }: RunOptions<'_>,
+    journal: Journal,
+    RunOptions { filter, resume }: RunOptions<'_>,
     confirm: Confirm<'_>,
     emit: &mut dyn FnMut(&Event),
 ) -> anyhow::Result<RunOutcome> {
     let start = Instant::now();
-    let done_before = plan
-        .steps
-        .iter()
-        .filter(|s| journal.done().contains_key(&s.id))
-        .count();
-    emit(&Event::RunStarted {
+    let environment = Environment {
+        plan,
+        context,
+        dispatch,
+    };
+    let mut recorder = StepRecorder::new(journal, start, emit);
+    let done = |step: &&Step| recorder.journal.is_done(&step.id);
+    let done_before = plan.steps.iter().filter(done).count();
+    recorder.tell(&Event::RunStarted {
         plan: Box::new(plan.clone()),
         done_before,
     });
-    let passed = pass((plan, portion), context, &mut journal, start, confirm, emit);
+    let forward = run_forward(environment, filter, confirm, &mut recorder);
     // However it ended, a workflow's token is not left lying around.
     let given_back = context.give_token_back();
-    let mut ended = passed?;
-    if ended.exceeded_failure_budget {
-        rollback::go(plan, context, &mut ended, &mut journal, start, emit)?;
+    let mut outcome = forward?;
+    if outcome.exceeded_failure_budget {
+        rollback::run(environment, &mut outcome, &mut recorder)?;
     }
-    let next = match &ended.end {
-        RunEnd::Completed => {
-            release_tree::remove(context, plan);
-            journal.complete()?;
-            match &plan.next_step_hint {
-                Some(then) => format!("{} is done; {then}", plan.title),
-                None => format!("{} is done; nothing is left to do", plan.title),
-            }
-        }
-        RunEnd::Paused => format!("this part is done; the rest goes on with `{resume}`"),
-        RunEnd::Interrupted => {
-            let led = unconfirmed::word(plan, journal.done());
-            format!("stopped at a safe point; go on with `{resume}`{led}")
-        }
-        RunEnd::Declined => {
-            format!("nothing was published; go on with `{resume}` when you are ready")
-        }
-        RunEnd::Failed if left_no_trace(plan, &ended) => format!(
-            "nothing was changed; mend what is said above and commit it, then begin again with `{}`",
-            resume.trim_end_matches(" --resume")
-        ),
-        RunEnd::Failed => {
-            let led = unconfirmed::word(plan, journal.done());
-            format!("mend what is said above, then go on with `{resume}`{led}")
-        }
-        RunEnd::RolledBack => {
-            format!(
-                "users are back on the release before; find out why, then go on with `{resume}`, or yank and release a fix"
-            )
-        }
-    };
+    let next = next_line(plan, &outcome, resume, &recorder.journal);
     let next = match given_back {
         Ok(()) => next,
         Err(error) => format!("{next} ({error:#})"),
     };
-    emit(&Event::RunEnded {
-        end: ended.end,
+    let ended = Event::RunEnded {
+        end: outcome.end,
         next,
         seconds: start.elapsed().as_secs_f64(),
-    });
-    Ok(ended)
+        unrestored: outcome.unrestored.clone(),
+    };
+    if outcome.end == RunEnd::Completed {
+        release_tree::remove(context, plan);
+        recorder.complete()?(&ended);
+    } else {
+        recorder.tell(&ended);
+    }
+    Ok(outcome)
+}
+
+/// Returns the one line that says what to do next.
+fn next_line(plan: &Plan, outcome: &RunOutcome, resume: &str, journal: &Journal) -> String {
+    let unconfirmed = || {
+        let done = |step: &Step| journal.is_done(&step.id);
+        unconfirmed::warning(plan, &done)
+    };
+    match outcome.end {
+        RunEnd::Completed => match &plan.next_step_hint {
+            Some(hint) => format!("{} is done; {hint}", plan.title),
+            None => format!("{} is done; nothing is left to do", plan.title),
+        },
+        RunEnd::Paused => format!("this part is done; resume the rest with `{resume}`"),
+        RunEnd::Interrupted => {
+            format!(
+                "stopped at a safe point; resume with `{resume}`{}",
+                unconfirmed()
+            )
+        }
+        RunEnd::Declined => {
+            format!("nothing was published; resume with `{resume}` when you are ready")
+        }
+        RunEnd::Failed if left_no_trace(plan, outcome) => format!(
+            "nothing was changed; fix the errors above and commit, then start again with `{}`",
+            resume.trim_end_matches(" --resume")
+        ),
+        RunEnd::Failed => {
+            format!(
+                "fix the errors above, then resume with `{resume}`{}",
+                unconfirmed()
+            )
+        }
+        RunEnd::RolledBack => format!(
+            "traffic is back on the previous release; find out why, then resume with `{resume}`, or yank and release a fix"
+        ),
+        RunEnd::RollbackIncomplete => format!(
+            "rollback incomplete: {} may not run the previous release; fix the errors above, then roll back the rest with `{}`",
+            outcome.unrestored.join(", "),
+            rollback_command(plan)
+        ),
+    }
+}
+
+/// Returns the command that takes the hosts of the plan back to the previous release.
+fn rollback_command(plan: &Plan) -> String {
+    match &plan.environment {
+        Some(environment) => format!("cargo xtask rollback both --env {environment}"),
+        None => "cargo xtask rollback both".to_owned(),
+    }
 }
 
 /// Whether it ended in a gate or in what is prepared apart.
-fn left_no_trace(plan: &Plan, ended: &RunOutcome) -> bool {
-    let Some((failed, _)) = &ended.failure else {
+fn left_no_trace(plan: &Plan, outcome: &RunOutcome) -> bool {
+    let Some((failed, _)) = &outcome.failure else {
         return false;
     };
     plan.steps
         .iter()
-        .any(|step| step.id == *failed && step.stage < stagegate_config::stage::Stage::Commit)
+        .any(|step| step.id == *failed && step.stage < Stage::Commit)
 }
 
-fn pass(
-    (plan, portion): (&Plan, &StepFilter),
-    context: &Context,
-    journal: &mut Journal,
-    start: Instant,
+fn run_forward(
+    environment: Environment<'_>,
+    filter: &StepFilter,
     confirm: Confirm<'_>,
-    emit: &mut dyn FnMut(&Event),
+    recorder: &mut StepRecorder<'_>,
 ) -> anyhow::Result<RunOutcome> {
+    let Environment { plan, context, .. } = environment;
     let mut left = false;
-    let ended = |end| {
-        Ok(RunOutcome {
-            end,
-            failure: None,
-            exceeded_failure_budget: false,
-        })
-    };
-    for group in plan.groups() {
-        let mut done = BTreeSet::new();
+    for batch in plan.batches() {
         let (wanted, others): (Vec<&Step>, Vec<&Step>) =
-            group.iter().partition(|step| portion.has(step));
-        left |= others.iter().any(|s| !journal.done().contains_key(&s.id));
-        // A step that is not wished for is as good as done for those of its group.
-        done.extend(others.iter().map(|step| step.id.as_str()));
+            batch.iter().partition(|step| filter.has(step));
+        left |= others.iter().any(|s| !recorder.journal.is_done(&s.id));
+        // A step that is not wanted is as good as done for those of its batch.
+        let mut done: BTreeSet<&str> = others.iter().map(|step| step.id.as_str()).collect();
         for step in wanted {
-            if let Some(evidence) = settled(plan, context, step, journal) {
-                emit(&batch::done_event(
-                    step,
-                    StepOutcome::Before,
-                    evidence,
-                    start,
-                    0.0,
-                    TimeBreakdown::default(),
-                ));
+            if let Some(evidence) = settled(environment, step, &recorder.journal) {
+                recorder.done_before(step, evidence);
                 done.insert(step.id.as_str());
             }
         }
-        let mut schedule = Schedule::new(group, done);
+        let mut schedule = Schedule::new(batch, done);
         if schedule.waiting().is_empty() {
             continue;
         }
         if context.interrupt.asked() {
-            return ended(RunEnd::Interrupted);
+            return Ok(RunOutcome::ended(RunEnd::Interrupted));
         }
-        let line = schedule
+        let state = recorder.journal.state();
+        let point_of_no_return = schedule
             .waiting()
             .iter()
-            .find(|s| s.irreversible && !journal.was_started(&s.id));
-        if let Some(step) = line
+            .find(|s| s.irreversible && !state.was_started(Phase::Forward, &s.id));
+        if let Some(step) = point_of_no_return
             && !confirm(plan, step)
         {
-            return ended(RunEnd::Declined);
+            return Ok(RunOutcome::ended(RunEnd::Declined));
         }
-        let failure = batch::pass(plan, context, &mut schedule, journal, start, emit)?;
+        let failure = batch::run(environment, Phase::Forward, &mut schedule, recorder)?;
         if let Some((step, error)) = failure {
-            let end = if error.is::<crate::tools::process::Stopped>() {
+            let end = if error.is::<Stopped>() {
                 RunEnd::Interrupted
-            } else if deploy::went_back(&error) {
+            } else if went_back(&error) {
                 RunEnd::RolledBack
             } else {
                 RunEnd::Failed
@@ -184,36 +215,77 @@ fn pass(
             return Ok(RunOutcome {
                 exceeded_failure_budget: end != RunEnd::Interrupted
                     && !schedule.within_failure_budget(),
-                end,
                 failure: Some((step, error)),
+                ..RunOutcome::ended(end)
             });
         }
         if !schedule.waiting().is_empty() {
-            return ended(RunEnd::Interrupted);
+            return Ok(RunOutcome::ended(RunEnd::Interrupted));
         }
     }
-    ended(if left {
-        RunEnd::Paused
-    } else {
-        RunEnd::Completed
-    })
+    Ok(RunOutcome::ended(match left {
+        true => RunEnd::Paused,
+        false => RunEnd::Completed,
+    }))
 }
 
-/// What shows that a step of an earlier run needs nothing more. The journal's
-/// word is enough, but for a host that may have gone back by itself while
-/// nobody was there, or was brought back: then the host is asked again.
-fn settled(plan: &Plan, context: &Context, step: &Step, journal: &Journal) -> Option<String> {
-    let evidence = journal.done().get(&step.id)?;
-    let unconfirmed = deploy::confirmation_of(plan, step)
-        .is_some_and(|confirmation| !journal.done().contains_key(confirmation));
-    let taken_back = || rollback::of(plan, step).is_some_and(|back| journal.was_started(&back.id));
-    if !unconfirmed && !taken_back() {
-        return Some(evidence.clone());
+/// Returns what shows that a step of an earlier run needs nothing more. The journal's word
+/// is enough, but for a host that may have gone back by itself while nobody was there, or
+/// was rolled back: then the host is asked again.
+fn settled(
+    Environment {
+        plan,
+        context,
+        dispatch,
+    }: Environment<'_>,
+    step: &Step,
+    journal: &Journal,
+) -> Option<String> {
+    let state = journal.state();
+    let evidence = state.evidence(Phase::Forward, &step.id)?;
+    let unconfirmed =
+        confirmation_of(plan, step).is_some_and(|confirmation| !journal.is_done(confirmation));
+    let undone = || {
+        rollback::undo_of(plan, step).is_some_and(|undo| state.was_started(Phase::Undo, &undo.id))
+    };
+    if !unconfirmed && !undone() {
+        return Some(evidence.to_owned());
     }
     let mut ctx = StepContext::new(plan, context, step, &|_| {});
     // A host that cannot be asked is met again, with its error, by the step itself.
-    match step::probe(&mut ctx, &step.action) {
+    match dispatch(&step.action).probe(&mut ctx) {
         Ok(Probe::Done(evidence)) => Some(evidence),
         Ok(Probe::Absent | Probe::Conflict(_)) | Err(_) => None,
     }
+}
+
+/// Returns the step that confirms a service on its host, for one of the steps before it.
+fn confirmation_of<'p>(plan: &'p Plan, step: &Step) -> Option<&'p str> {
+    let Action::DeployService(DeployService {
+        part,
+        step: kind,
+        place,
+    }) = &step.action
+    else {
+        return None;
+    };
+    if *kind == ServiceStep::Confirm {
+        return None;
+    }
+    let confirms = |other: &&Step| {
+        matches!(
+            &other.action,
+            Action::DeployService(DeployService { part: of, step: ServiceStep::Confirm, place: there })
+                if of == part && there.target == place.target
+        )
+    };
+    let found = plan.steps.iter().find(confirms);
+    found.map(|step| step.id.as_str())
+}
+
+/// Whether a failed deploy left its host on the previous release.
+fn went_back(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| matches!(cause.downcast_ref(), Some(DeployError::RolledBack { .. })))
 }

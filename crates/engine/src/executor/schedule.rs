@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 
-use stagegate_plan::model::Step;
+use stagegate_plan::model::{Publish, Step};
 
 /// Steps of one group at a time. A registry is shared with everybody: crates.io
 /// asks its crawlers for one request a second, and a client that opens a
@@ -148,9 +148,9 @@ mod tests {
 
     fn steps(graph: &[(&str, &[&str])]) -> Vec<Step> {
         let step = |(id, needs): &(&str, &[&str])| {
-            let action = Action::Publish {
+            let action = Action::Publish(Publish {
                 package: (*id).to_owned(),
-            };
+            });
             let mut step = Step::new(*id, Stage::Publish, *id, action);
             step.depends_on = needs.iter().map(|need| (*need).to_owned()).collect();
             step

@@ -4,18 +4,12 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
 use camino::Utf8PathBuf;
+use stagegate_config::schema::Level;
 use stagegate_plan::model::{
     Action, Event, Finding, Plan, Step, StepOutcome, TimeBreakdown, TimeCategory,
 };
 
 use crate::context::Context;
-use crate::steps::build::{asset, build};
-use crate::steps::deploy::deploy;
-use crate::steps::gates::{audit, command, links, msrv, outdated, secrets};
-use crate::steps::git::{branch, commit, create_commit, edit, push, tag};
-use crate::steps::github::{assets, pull_request, release};
-use crate::steps::package::{package, publish, sbom, verify, yank};
-use crate::steps::verify::{self as look_at, consumer_build};
 use crate::tools::process::{Stopped, Tool, log_of};
 
 /// Whether an effect is already in the world.
@@ -27,6 +21,31 @@ pub(crate) enum Probe {
     Done(String),
     /// Something else is in its place, which is never overwritten.
     Conflict(String),
+}
+
+/// A step's type: how to ask whether its effect is there, and how to bring it about.
+pub(crate) trait Perform {
+    /// Asks whether the effect is already there. Where only doing it again can tell (a
+    /// gate, a build), nothing is asked.
+    fn probe(&self, _ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        Ok(Probe::Absent)
+    }
+
+    /// Brings the effect about, and returns what shows it.
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String>;
+}
+
+/// Finds the type of a step; [`crate::steps`] knows them all.
+pub(crate) type Dispatch = fn(&Action) -> &dyn Perform;
+
+/// A gate did not pass, or could not run; nothing was changed by it.
+#[derive(Debug, thiserror::Error)]
+#[error("the gate {gate} did not pass: {why}")]
+pub struct GateFailed {
+    /// Its name.
+    pub gate: String,
+    /// What it said.
+    pub why: String,
 }
 
 /// How a step came to be done, and what shows it.
@@ -137,7 +156,7 @@ impl<'a> StepContext<'a> {
 
     /// What this run keeps for a resumed one, apart from the journal.
     pub(crate) fn kept(&self) -> Utf8PathBuf {
-        self.context.state.join(&self.plan.run_id)
+        self.context.state.join(self.plan.run_id.to_string())
     }
 
     /// Waits because the world needs time; ends early when somebody asks to stop.
@@ -171,239 +190,48 @@ pub(crate) fn indent(text: &str) -> String {
         .join("\n")
 }
 
-/// Asks, acts if need be, and says what shows it.
-pub(crate) fn perform(ctx: &mut StepContext<'_>, action: &Action) -> anyhow::Result<Performed> {
-    let performed = |evidence| Performed {
-        outcome: StepOutcome::Performed,
-        evidence,
-    };
-    if let Some(level) = action.gate_level() {
-        return command::pass(ctx, level, action);
+/// Probes, performs if need be, and returns what shows it.
+pub(crate) fn execute(ctx: &mut StepContext<'_>, kind: &dyn Perform) -> anyhow::Result<Performed> {
+    if let Some(level) = ctx.step.action.gate_level() {
+        return pass_gate(ctx, level, kind);
     }
-    match probe(ctx, action)
-        .with_context(|| format!("{}: asking whether it is done", ctx.step.title))?
-    {
-        Probe::Done(evidence) => {
-            return Ok(Performed {
-                outcome: StepOutcome::Found,
-                evidence,
-            });
-        }
-        Probe::Conflict(what) => bail!(
-            "{}: something else is in its place: {what}",
-            ctx.step.title
-        ),
-        Probe::Absent => {}
-    }
-    let evidence = act(ctx, action).with_context(|| ctx.step.title.clone())?;
-    Ok(performed(evidence))
-}
-
-pub(crate) fn probe(ctx: &mut StepContext<'_>, action: &Action) -> anyhow::Result<Probe> {
-    match action {
-        // A gate looks at what is there now, each time.
-        Action::Gate(_)
-        | Action::Audit { .. }
-        | Action::Outdated { .. }
-        | Action::Links { .. }
-        | Action::Secrets { .. }
-        | Action::Msrv { .. } => Ok(Probe::Absent),
-        Action::Edit { base, edits } => edit::probe(ctx, base, edits),
-        Action::CreateCommitObject {
-            parent, reference, ..
-        } => create_commit::probe(ctx, parent, reference),
-        Action::Package { crates } => package::probe(ctx, crates),
-        // Building again is the only way to know that it builds.
-        Action::VerifyPackages { .. } | Action::Build { .. } | Action::Fetch { .. } => {
-            Ok(Probe::Absent)
-        }
-        Action::Commit {
-            branch,
-            parent,
-            reference,
-            ..
-        } => commit::probe(ctx, branch, parent, reference),
-        Action::Tag {
-            name, reference, ..
-        } => tag::probe(ctx, name, reference),
-        Action::Push {
-            remote,
-            branch,
-            tags,
-            reference,
-        } => push::probe(ctx, remote, branch, tags, reference),
-        Action::Draft { release, .. } => release::probe_draft(ctx, release),
-        // Assets are reconciled one by one, each looked at first.
-        Action::Assets { .. } => Ok(Probe::Absent),
-        Action::BuildAsset { name, .. } | Action::Sbom { name, .. } => asset::probe(ctx, name),
-        Action::Publish { package } => publish::probe(ctx, package),
-        // What users get is only known by getting it.
-        Action::ConsumerBuild { .. } => Ok(Probe::Absent),
-        Action::PublishGithubRelease { release, .. } => release::probe_public(ctx, release),
-        Action::Service { part, step, place } => deploy::probe_service(ctx, *part, *step, place),
-        Action::Migrate { direction, place } => deploy::probe_migration(ctx, *direction, place),
-        Action::Frontend { step, place } => deploy::probe_frontend(ctx, *step, place),
-        // The host is looked at part by part.
-        Action::Rollback { .. } => Ok(Probe::Absent),
-        Action::VerifyRelease { .. } => Ok(Probe::Absent),
-        Action::Yank {
-            package,
-            version,
-            undo,
-        } => yank::probe(ctx, package, version, *undo),
-        Action::MarkRelease { release, undo, .. } => yank::probe_release(ctx, release, *undo),
-        Action::MarkChangelog {
-            edit,
-            remote,
-            branch,
-            ..
-        } => yank::probe_changelog(ctx, edit, remote, branch),
-        Action::Branch { name, reference } => branch::probe(ctx, name, reference),
-        Action::PushBranch {
-            remote,
-            branch,
-            reference,
-            there,
-        } => pull_request::probe_branch(ctx, remote, branch, reference, there.as_deref()),
-        Action::Propose(proposal) => pull_request::probe(ctx, proposal),
-        Action::Command { probe, .. } => command::probe_command(ctx, probe.as_deref()),
+    let title = ctx.step.title.clone();
+    let probed = kind
+        .probe(ctx)
+        .with_context(|| format!("{title}: asking whether it is done"))?;
+    match probed {
+        Probe::Done(evidence) => Ok(Performed {
+            outcome: StepOutcome::Found,
+            evidence,
+        }),
+        Probe::Conflict(what) => bail!("{title}: something else is in its place: {what}"),
+        Probe::Absent => Ok(Performed {
+            outcome: StepOutcome::Performed,
+            evidence: kind.perform(ctx).with_context(|| title)?,
+        }),
     }
 }
 
-pub(crate) fn act(ctx: &mut StepContext<'_>, action: &Action) -> anyhow::Result<String> {
-    match action {
-        Action::Gate(command) => command::command(ctx, command),
-        Action::Audit {
-            database, ignore, ..
-        } => audit::audit(ctx, database.as_deref(), ignore),
-        Action::Edit { base, edits } => edit::perform(ctx, base, edits),
-        Action::CreateCommitObject {
-            parent,
-            message,
-            identity,
-            sign,
-            reference,
-            edits,
-        } => create_commit::perform(ctx, parent, message, identity, *sign, reference, edits),
-        Action::Package { crates } => package::perform(ctx, crates),
-        Action::VerifyPackages { crates } => verify::perform(ctx, crates),
-        Action::Fetch {
-            place,
-            backend,
-            frontend,
-        } => deploy::fetch(ctx, place, *backend, *frontend),
-        Action::Build {
-            revision,
-            binaries,
-            frontend,
-            target,
-        } => match target {
-            Some(target) => build::for_target(ctx, revision, binaries, target),
-            None => build::perform(ctx, revision, binaries, frontend.as_ref()),
-        },
-        Action::Commit {
-            parent,
-            reference,
-            edits,
-            ..
-        } => commit::perform(ctx, parent, reference, edits),
-        Action::Tag {
-            name,
-            message,
-            reference,
-            identity,
-            sign,
-        } => tag::perform(ctx, name, message, reference, identity, *sign),
-        Action::Push {
-            remote,
-            branch,
-            tags,
-            reference,
-        } => push::perform(ctx, remote, branch, tags, reference),
-        Action::Draft {
-            release,
-            name,
-            notes,
-            prerelease,
-        } => release::draft(ctx, release, name, notes, *prerelease),
-        Action::Assets {
-            release,
-            crates,
-            binaries,
-            targets,
-            files,
-        } => assets::perform(ctx, release, crates, (binaries, targets), files),
-        Action::BuildAsset { build, file, name } => {
-            asset::perform(ctx, build.as_deref(), file, name)
+/// Runs a gate at its level. A gate that could not run has not passed.
+fn pass_gate(
+    ctx: &mut StepContext<'_>,
+    level: Level,
+    kind: &dyn Perform,
+) -> anyhow::Result<Performed> {
+    match kind.perform(ctx) {
+        Ok(evidence) => Ok(Performed {
+            outcome: StepOutcome::Performed,
+            evidence,
+        }),
+        Err(error) if error.is::<Stopped>() => Err(error),
+        Err(error) if level == Level::Warn => Ok(Performed {
+            outcome: StepOutcome::Warned,
+            evidence: format!("{error:#}"),
+        }),
+        Err(error) => Err(GateFailed {
+            gate: ctx.step.id.clone(),
+            why: format!("{error:#}"),
         }
-        Action::Sbom {
-            name,
-            subject,
-            version,
-            packages,
-            targets,
-        } => sbom::perform(ctx, name, (subject, version), packages, targets),
-        Action::Publish { package } => publish::perform(ctx, package),
-        Action::ConsumerBuild {
-            crates,
-            depth,
-            docs,
-        } => consumer_build::perform(ctx, crates, *depth, docs.as_ref()),
-        Action::PublishGithubRelease { release, latest } => {
-            release::undraft(ctx, release, *latest)
-        }
-        Action::Service { part, step, place } => {
-            deploy::perform_service(ctx, *part, *step, place)
-        }
-        Action::Migrate { direction, place } => deploy::migrate(ctx, *direction, place),
-        Action::Frontend { step, place } => deploy::perform_frontend(ctx, *step, place),
-        Action::Rollback { place } => deploy::take_back(ctx, place),
-        Action::VerifyRelease {
-            crates,
-            releases,
-            remote,
-            tags,
-            hosts,
-            frontends,
-            url,
-        } => look_at::release::look(
-            ctx,
-            crates,
-            releases,
-            (remote, tags),
-            (hosts, frontends),
-            url.as_ref(),
-        ),
-        Action::Yank {
-            package,
-            version,
-            undo,
-        } => yank::perform(ctx, package, version, *undo),
-        Action::MarkRelease {
-            release,
-            note,
-            undo,
-        } => yank::mark_release(ctx, release, note, *undo),
-        Action::Branch { name, reference } => branch::perform(ctx, name, reference),
-        Action::PushBranch {
-            remote,
-            branch,
-            reference,
-            there,
-        } => pull_request::push_branch(ctx, remote, branch, reference, there.as_deref()),
-        Action::Propose(proposal) => pull_request::perform(ctx, proposal),
-        Action::MarkChangelog {
-            edit,
-            message,
-            branch,
-            remote,
-            parent,
-            identity,
-        } => yank::mark_changelog(ctx, edit, message, branch, remote, parent, identity),
-        Action::Command { run, .. } => command::custom(ctx, run),
-        Action::Outdated { ignore, .. } => outdated::ask(ctx, ignore),
-        Action::Links { paths, .. } => links::follow(ctx, paths.as_deref()),
-        Action::Secrets { allow, .. } => secrets::look(ctx, allow),
-        Action::Msrv { stated, .. } => msrv::check(ctx, stated),
+        .into()),
     }
 }

@@ -1,6 +1,7 @@
 //! What goes wrong with journals, each with what to do next.
 
 use camino::Utf8PathBuf;
+use stagegate_plan::model::{IllegalTransition, RunId};
 
 /// What went wrong with a journal.
 #[derive(Debug, thiserror::Error)]
@@ -35,23 +36,33 @@ pub enum JournalError {
         /// Why.
         cause: String,
     },
+    /// A record cannot follow those before it.
+    #[error(
+        "{path}: {cause}; nothing was written. This is a mistake of stagegate's: please report it"
+    )]
+    Illegal {
+        /// The journal.
+        path: Utf8PathBuf,
+        /// Why.
+        cause: IllegalTransition,
+    },
     /// There is nothing to go on with.
     #[error(
-        "there is no journal of {target} ({path}), so there is nothing to resume; begin it without --resume"
+        "there is no journal of {id} ({path}), so there is nothing to resume; begin it without --resume"
     )]
     Nothing {
-        /// `release-1.4.0`
-        target: String,
+        /// Which run.
+        id: RunId,
         /// Where it would be.
         path: Utf8PathBuf,
     },
     /// It has been begun already.
     #[error(
-        "{target} has been begun already, {done} of {steps} steps are done; go on with --resume (to give it up, remove {path})"
+        "{id} has been begun already, {done} of {steps} steps are done; go on with --resume (to give it up, remove {path})"
     )]
     Begun {
-        /// `release-1.4.0`
-        target: String,
+        /// Which run.
+        id: RunId,
         /// The journal.
         path: Utf8PathBuf,
         /// Steps done.

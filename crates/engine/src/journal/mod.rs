@@ -15,14 +15,13 @@ pub use error::JournalError;
 pub use lock::Lock;
 pub use record::Record;
 
-use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{Read, Seek, SeekFrom, Write};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use stagegate_config::stage::Stage;
-use stagegate_plan::model::Plan;
+use stagegate_plan::model::{Event, IllegalTransition, Phase, Plan, RunId, RunState, Step};
 
 /// Told of every record, before and after it reaches the disk. The rehearsal's
 /// crash matrix listens here; nobody else needs to.
@@ -42,16 +41,15 @@ pub struct Journal {
     path: Utf8PathBuf,
     file: File,
     records: usize,
-    done: BTreeMap<String, String>,
-    started: Vec<String>,
+    state: RunState,
     observer: Option<Observer>,
     _lock: Lock,
 }
 
 impl Journal {
     /// Where the journal of a target lies while it is open.
-    pub fn path_of(state: &Utf8Path, target: &str) -> Utf8PathBuf {
-        state.join(format!("{target}.jsonl"))
+    pub fn path_of(state: &Utf8Path, id: &RunId) -> Utf8PathBuf {
+        state.join(format!("{id}.jsonl"))
     }
 
     /// Begins the journal of a plan.
@@ -71,8 +69,7 @@ impl Journal {
             path,
             file,
             records: 0,
-            done: BTreeMap::new(),
-            started: Vec::new(),
+            state: RunState::default(),
             observer,
             _lock: lock,
         };
@@ -88,14 +85,14 @@ impl Journal {
     /// Goes on with the journal of a target, and gives the plan it is of.
     pub fn resume(
         state: &Utf8Path,
-        target: &str,
+        id: &RunId,
         observer: Option<Observer>,
     ) -> Result<(Plan, Journal), JournalError> {
         let lock = Lock::take(state)?;
-        let path = Journal::path_of(state, target);
+        let path = Journal::path_of(state, id);
         let Some((plan, known)) = read(&path)? else {
             return Err(JournalError::Nothing {
-                target: target.to_owned(),
+                id: id.clone(),
                 path,
             });
         };
@@ -108,54 +105,52 @@ impl Journal {
         file.set_len(known.length).map_err(io)?;
         file.seek(SeekFrom::End(0)).map_err(io)?;
         let Known {
-            records,
-            done,
-            started,
-            ..
+            records, mut state, ..
         } = known;
+        // What an earlier run has begun may begin again in this one.
+        begin_anew(&mut state);
         Ok((
             plan,
             Journal {
                 path,
                 file,
                 records,
-                done,
-                started,
+                state,
                 observer,
                 _lock: lock,
             },
         ))
     }
 
-    /// The targets that are begun and not completed in this checkout.
-    pub fn open_targets(state: &Utf8Path) -> Vec<String> {
+    /// Returns the runs that are begun and not completed in this checkout.
+    pub fn open_runs(state: &Utf8Path) -> Vec<RunId> {
         let Ok(entries) = std::fs::read_dir(state) else {
             return Vec::new();
         };
         let names = entries.filter_map(|e| e.ok()?.file_name().into_string().ok());
         let mut targets: Vec<_> = names
-            .filter_map(|n| n.strip_suffix(".jsonl").map(str::to_owned))
+            .filter_map(|n| n.strip_suffix(".jsonl")?.parse().ok())
             // A kill before the plan was on the disk leaves a file that says nothing.
-            .filter(|target| !matches!(read(&Journal::path_of(state, target)), Ok(None)))
+            .filter(|id| !matches!(read(&Journal::path_of(state, id)), Ok(None)))
             .collect();
         targets.sort();
         targets
     }
 
     /// The plan of a target that is begun, if it is.
-    pub fn plan_of(state: &Utf8Path, target: &str) -> Result<Option<Plan>, JournalError> {
-        let known = read(&Journal::path_of(state, target))?;
+    pub fn plan_of(state: &Utf8Path, id: &RunId) -> Result<Option<Plan>, JournalError> {
+        let known = read(&Journal::path_of(state, id))?;
         Ok(known.map(|(plan, _)| plan))
     }
 
     /// An error where a target is begun in a way that somebody could see: it can
     /// only be gone on with.
-    pub fn refuse_begun(state: &Utf8Path, target: &str) -> Result<(), JournalError> {
-        let path = Journal::path_of(state, target);
+    pub fn refuse_begun(state: &Utf8Path, id: &RunId) -> Result<(), JournalError> {
+        let path = Journal::path_of(state, id);
         match read(&path)? {
             Some((plan, known)) if !known.left_no_trace(&plan) => Err(JournalError::Begun {
-                target: target.to_owned(),
-                done: known.done.len(),
+                id: id.clone(),
+                done: known.done(&plan),
                 steps: plan.steps.len(),
                 path,
             }),
@@ -165,8 +160,8 @@ impl Journal {
 
     /// Whether a target is begun in a way that somebody could see: then it can
     /// only be gone on with. Otherwise it may just as well be begun anew.
-    pub fn left_a_trace(state: &Utf8Path, target: &str) -> bool {
-        match read(&Journal::path_of(state, target)) {
+    pub fn left_a_trace(state: &Utf8Path, id: &RunId) -> bool {
+        match read(&Journal::path_of(state, id)) {
             Ok(Some((plan, known))) => !known.left_no_trace(&plan),
             Ok(None) => false,
             // Nothing is known of what a damaged journal was about.
@@ -174,18 +169,26 @@ impl Journal {
         }
     }
 
-    /// What is known to be done, and by what it shows.
-    pub fn done(&self) -> &BTreeMap<String, String> {
-        &self.done
+    /// Returns what the records come to.
+    pub fn state(&self) -> &RunState {
+        &self.state
     }
 
-    /// Whether the step was begun, in this run or an earlier one.
-    pub fn was_started(&self, step: &str) -> bool {
-        self.started.iter().any(|s| s == step)
+    /// Returns whether a step of the plan is known to be done.
+    pub fn is_done(&self, step: &str) -> bool {
+        self.state.evidence(Phase::Forward, step).is_some()
     }
 
     /// Writes one record, and returns when it is on the disk.
     pub fn append(&mut self, record: &Record) -> Result<(), JournalError> {
+        if let Some(event) = record.event() {
+            self.state
+                .apply(&event)
+                .map_err(|cause| JournalError::Illegal {
+                    path: self.path.clone(),
+                    cause,
+                })?;
+        }
         if let Some(observer) = &self.observer {
             observer(Moment::Before, self.records + 1, record);
         }
@@ -200,13 +203,6 @@ impl Journal {
                 source,
             })?;
         self.records += 1;
-        match record {
-            Record::Started { step, .. } => self.started.push(step.clone()),
-            Record::Done { step, evidence, .. } => {
-                self.done.insert(step.clone(), evidence.clone());
-            }
-            _ => {}
-        }
         if let Some(observer) = &self.observer {
             observer(Moment::After, self.records, record);
         }
@@ -231,19 +227,23 @@ impl Journal {
 struct Known {
     records: usize,
     length: u64,
-    done: BTreeMap<String, String>,
-    started: Vec<String>,
+    state: RunState,
 }
 
 impl Known {
+    /// Returns how many steps are done.
+    fn done(&self, plan: &Plan) -> usize {
+        let done = |step: &&Step| self.state.evidence(Phase::Forward, &step.id).is_some();
+        plan.steps.iter().filter(done).count()
+    }
+
     /// Gates, and what is prepared apart, leave everything as it was.
     fn left_no_trace(&self, plan: &Plan) -> bool {
-        let apart = |id: &String| {
-            plan.steps
-                .iter()
-                .any(|step| step.id == *id && step.stage < Stage::Commit)
-        };
-        self.started.iter().all(apart)
+        let begun = |step: &&Step| self.state.was_started(Phase::Forward, &step.id);
+        plan.steps
+            .iter()
+            .filter(begun)
+            .all(|step| step.stage < Stage::Commit)
     }
 }
 
@@ -302,8 +302,7 @@ fn read(path: &Utf8Path) -> Result<Option<(Plan, Known)>, JournalError> {
     let mut known = Known {
         records: 0,
         length: whole as u64,
-        done: BTreeMap::new(),
-        started: Vec::new(),
+        state: RunState::default(),
     };
     let mut plan = None;
     for (index, line) in text[..whole].lines().enumerate() {
@@ -314,23 +313,55 @@ fn read(path: &Utf8Path) -> Result<Option<(Plan, Known)>, JournalError> {
         };
         let record: Record = serde_json::from_str(line).map_err(|e| damaged(e.to_string()))?;
         known.records += 1;
-        match record {
-            Record::Plan {
-                digest,
-                plan: written,
-                ..
-            } => {
-                if written.digest() != digest {
-                    return Err(damaged("the plan does not match its digest".to_owned()));
-                }
-                plan = Some(*written);
+        if let Record::Plan {
+            digest,
+            plan: written,
+            ..
+        } = &record
+        {
+            if written.digest() != *digest {
+                return Err(damaged("the plan does not match its digest".to_owned()));
             }
-            Record::Started { step, .. } => known.started.push(step),
-            Record::Done { step, evidence, .. } => drop(known.done.insert(step, evidence)),
-            Record::Failed { .. } | Record::Completed { .. } => {}
+            plan = Some((**written).clone());
         }
+        take_in(&mut known.state, &record).map_err(|cause| damaged(cause.to_string()))?;
     }
     Ok(plan.map(|plan| (plan, known)))
+}
+
+/// Folds one record. A journal holds several runs of one plan, and nothing says where
+/// one ends: a step that begins again, or a second rollback, begins another run.
+fn take_in(state: &mut RunState, record: &Record) -> Result<(), IllegalTransition> {
+    let Some(event) = record.event() else {
+        return Ok(());
+    };
+    if matches!(record, Record::RollbackStarted { .. }) && state.rollback.is_some() {
+        begin_anew(state);
+    }
+    match state.apply(&event) {
+        Err(IllegalTransition::BeganTwice(_)) => {
+            let rollback = state.rollback.take();
+            begin_anew(state);
+            if matches!(record, Record::UndoStarted { .. }) {
+                state.rollback = rollback;
+            }
+            state.apply(&event)
+        }
+        other => other,
+    }
+}
+
+/// Marks the beginning of another run of the same plan.
+fn begin_anew(state: &mut RunState) {
+    if let Some(plan) = state.plan.clone() {
+        let again = Event::RunStarted {
+            plan,
+            done_before: 0,
+        };
+        state
+            .apply(&again)
+            .expect("a run may be started at any time");
+    }
 }
 
 #[cfg(test)]
@@ -340,31 +371,37 @@ mod tests {
     use stagegate_plan::model::Step;
 
     fn plan(version: &str) -> Plan {
-        let action = Action::Command {
+        let action = Action::CustomCommand(stagegate_plan::model::CustomCommand {
             run: vec!["true".to_owned()],
             probe: None,
-        };
+        });
         Plan {
-            run_id: format!("release-{version}"),
             cli_args: version.to_owned(),
             title: format!("release {version}"),
-            version: version.parse().unwrap(),
-            versions: std::collections::BTreeMap::new(),
-            from: None,
-            at: Timestamp::UNIX_EPOCH,
-            next_step_hint: None,
-            notes: Vec::new(),
-            rollback_steps: Vec::new(),
-            host_files: Vec::new(),
-            freeze_override: None,
             steps: vec![Step::new("tag", Stage::Tag, "tag", action)],
+            ..Plan::new(
+                RunId::new(stagegate_plan::model::Verb::Release, version),
+                version.parse().unwrap(),
+                Timestamp::UNIX_EPOCH,
+            )
         }
+    }
+
+    fn id(text: &str) -> RunId {
+        text.parse().unwrap()
     }
 
     fn directory() -> (tempfile::TempDir, Utf8PathBuf) {
         let directory = tempfile::tempdir().unwrap();
         let path = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
         (directory, path)
+    }
+
+    fn started(step: &str) -> Record {
+        Record::Started {
+            at: Timestamp::UNIX_EPOCH,
+            step: step.to_owned(),
+        }
     }
 
     fn done(step: &str) -> Record {
@@ -379,29 +416,40 @@ mod tests {
     fn what_was_done_is_known_after_a_restart() {
         let (_keep, state) = directory();
         let mut journal = Journal::begin(&state, &plan("1.0.0"), None).unwrap();
+        journal.append(&started("tag")).unwrap();
         journal.append(&done("tag")).unwrap();
         drop(journal);
-        let (known, journal) = Journal::resume(&state, "release-1.0.0", None).unwrap();
+        let (known, journal) = Journal::resume(&state, &id("release-1.0.0"), None).unwrap();
         assert_eq!(known, plan("1.0.0"));
-        assert_eq!(journal.done().get("tag").map(String::as_str), Some("seen"));
-        assert_eq!(Journal::open_targets(&state), ["release-1.0.0"]);
+        assert_eq!(
+            journal.state().evidence(Phase::Forward, "tag"),
+            Some("seen")
+        );
+        assert!(journal.is_done("tag"));
+        assert_eq!(Journal::open_runs(&state), [id("release-1.0.0")]);
         journal.complete().unwrap();
-        assert!(Journal::open_targets(&state).is_empty());
+        assert!(Journal::open_runs(&state).is_empty());
     }
 
     #[test]
     fn a_record_cut_at_any_byte_is_dropped_and_no_other_is_lost() {
         let (_keep, state) = directory();
         let mut journal = Journal::begin(&state, &plan("1.0.0"), None).unwrap();
-        drop(journal.append(&done("tag")));
+        journal.append(&started("tag")).unwrap();
+        journal.append(&done("tag")).unwrap();
         drop(journal);
-        let path = Journal::path_of(&state, "release-1.0.0");
+        let path = Journal::path_of(&state, &id("release-1.0.0"));
         let whole = std::fs::read(&path).unwrap();
-        let first = whole.iter().position(|b| *b == b'\n').unwrap() + 1;
+        let mut ends = whole.iter().enumerate().filter(|(_, b)| **b == b'\n');
+        let first = ends.next().unwrap().0 + 1;
+        let second = ends.next().unwrap().0 + 1;
         for cut in first..whole.len() {
             std::fs::write(&path, &whole[..cut]).unwrap();
-            let (_, mut journal) = Journal::resume(&state, "release-1.0.0", None).unwrap();
-            assert!(journal.done().is_empty(), "cut at {cut}");
+            let (_, mut journal) = Journal::resume(&state, &id("release-1.0.0"), None).unwrap();
+            assert!(!journal.is_done("tag"), "cut at {cut}");
+            if cut < second {
+                journal.append(&started("tag")).unwrap();
+            }
             journal.append(&done("tag")).unwrap();
             drop(journal);
             assert_eq!(std::fs::read(&path).unwrap(), whole, "cut at {cut}");
@@ -412,14 +460,14 @@ mod tests {
     fn a_journal_without_its_plan_is_not_begun() {
         let (_keep, state) = directory();
         for text in ["", "{\"record\":\"pl"] {
-            std::fs::write(Journal::path_of(&state, "release-1.0.0"), text).unwrap();
-            assert!(Journal::open_targets(&state).is_empty(), "{text:?}");
+            std::fs::write(Journal::path_of(&state, &id("release-1.0.0")), text).unwrap();
+            assert!(Journal::open_runs(&state).is_empty(), "{text:?}");
         }
         drop(Journal::begin(&state, &plan("1.0.0"), None).unwrap());
-        assert_eq!(Journal::open_targets(&state), ["release-1.0.0"]);
-        std::fs::write(Journal::path_of(&state, "release-2.0.0"), "nonsense\n").unwrap();
+        assert_eq!(Journal::open_runs(&state), [id("release-1.0.0")]);
+        std::fs::write(Journal::path_of(&state, &id("release-2.0.0")), "nonsense\n").unwrap();
         assert_eq!(
-            Journal::open_targets(&state).len(),
+            Journal::open_runs(&state).len(),
             2,
             "a damaged one is not passed over"
         );
@@ -434,19 +482,15 @@ mod tests {
             Err(JournalError::Locked { .. })
         ));
         drop(journal);
-        let started = Record::Started {
-            at: Timestamp::UNIX_EPOCH,
-            step: "tag".to_owned(),
-        };
-        assert!(!Journal::left_a_trace(&state, "release-1.0.0"));
+        assert!(!Journal::left_a_trace(&state, &id("release-1.0.0")));
         let mut journal = Journal::begin(&state, &plan("1.0.0"), None).unwrap();
-        journal.append(&started).unwrap();
+        journal.append(&started("tag")).unwrap();
         drop(journal);
-        assert!(Journal::left_a_trace(&state, "release-1.0.0"));
+        assert!(Journal::left_a_trace(&state, &id("release-1.0.0")));
         let again = Journal::begin(&state, &plan("1.0.0"), None);
         assert!(matches!(again, Err(JournalError::Begun { .. })));
         assert!(matches!(
-            Journal::resume(&state, "release-3.0.0", None),
+            Journal::resume(&state, &id("release-3.0.0"), None),
             Err(JournalError::Nothing { .. })
         ));
     }
@@ -455,16 +499,16 @@ mod tests {
     fn a_changed_plan_or_a_strange_line_is_not_obeyed() {
         let (_keep, state) = directory();
         drop(Journal::begin(&state, &plan("1.0.0"), None).unwrap());
-        let path = Journal::path_of(&state, "release-1.0.0");
+        let path = Journal::path_of(&state, &id("release-1.0.0"));
         let text = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, text.replace("\"tag\"", "\"rag\"")).unwrap();
-        let error = Journal::resume(&state, "release-1.0.0", None)
+        let error = Journal::resume(&state, &id("release-1.0.0"), None)
             .map(drop)
             .unwrap_err()
             .to_string();
         assert!(error.contains("release-1.0.0.jsonl:1"), "{error}");
         std::fs::write(&path, format!("{text}nonsense\n")).unwrap();
-        let error = Journal::resume(&state, "release-1.0.0", None)
+        let error = Journal::resume(&state, &id("release-1.0.0"), None)
             .map(drop)
             .unwrap_err()
             .to_string();

@@ -1,8 +1,8 @@
 //! A half-done run on its way from one machine to another.
 //!
 //! What a run needs to go on is its journal, the files that it keeps, and the
-//! commits and tags that only this checkout has. [`pack`] puts them into one
-//! file, [`unpack`] takes them up in another checkout of the same repository.
+//! commits and tags that only this checkout has. [`export`] puts them into one
+//! file, [`import`] takes them up in another checkout of the same repository.
 //! Several machines may have done parts of one plan: their journals are laid
 //! together, record by record. A journal of another plan, or a branch with
 //! commits of its own, is refused and never overwritten.
@@ -15,7 +15,9 @@ use std::fs::File;
 
 use anyhow::{Context as _, bail};
 use camino::{Utf8Path, Utf8PathBuf};
-use stagegate_plan::model::{Action, Blockers, Plan};
+use stagegate_plan::model::{
+    Action, Blockers, CreateCommitObject, CreateTag, MoveBranch, Plan, RunId,
+};
 
 use crate::context::Context;
 use crate::journal::{Journal, Lock};
@@ -32,9 +34,9 @@ const BUNDLE: &str = "refs.bundle";
 /// # Errors
 /// While another process writes a journal here, or if a file cannot be read or
 /// written.
-pub fn pack(context: &Context, file: &Utf8Path) -> anyhow::Result<Vec<String>> {
+pub fn export(context: &Context, file: &Utf8Path) -> anyhow::Result<Vec<RunId>> {
     let _lock = Lock::take(&context.state)?;
-    let open = Journal::open_targets(&context.state);
+    let open = Journal::open_runs(&context.state);
     let directory = file.parent().unwrap_or(Utf8Path::new("."));
     std::fs::create_dir_all(directory).with_context(|| format!("creating {directory}"))?;
     let to = File::create(file).with_context(|| format!("creating {file}"))?;
@@ -88,15 +90,17 @@ fn made(plan: &Plan) -> Option<Made<'_>> {
     let mut made: Option<Made<'_>> = None;
     for step in &plan.steps {
         match (&step.action, &mut made) {
-            (Action::CreateCommitObject { parent, .. }, made) => {
+            (Action::CreateCommitObject(CreateCommitObject { parent, .. }), made) => {
                 *made = Some(Made {
                     base: parent,
                     branch: None,
                     tags: Vec::new(),
                 });
             }
-            (Action::Commit { branch, .. }, Some(made)) => made.branch = Some(branch),
-            (Action::Tag { name, .. }, Some(made)) => made.tags.push(name),
+            (Action::MoveBranch(MoveBranch { branch, .. }), Some(made)) => {
+                made.branch = Some(branch)
+            }
+            (Action::CreateTag(CreateTag { name, .. }), Some(made)) => made.tags.push(name),
             _ => {}
         }
     }
@@ -129,14 +133,14 @@ fn bundle_of(git: &Git, plan: &Plan, bundle: &Utf8Path) -> anyhow::Result<bool> 
     Ok(true)
 }
 
-/// Takes up what [`pack`] wrote: every file below `directory`, in the order of
+/// Takes up what [`export`] wrote: every file below `directory`, in the order of
 /// their paths. Answers with the runs that can now go on; none where there is no
 /// such file.
 ///
 /// # Errors
 /// For a journal of another plan, a branch with commits of its own, changed files
-/// in the checkout, or a file that is not what [`pack`] writes.
-pub fn unpack(context: &Context, directory: &Utf8Path) -> anyhow::Result<Vec<String>> {
+/// in the checkout, or a file that is not what [`export`] writes.
+pub fn import(context: &Context, directory: &Utf8Path) -> anyhow::Result<Vec<RunId>> {
     let mut files = Vec::new();
     collect(directory, &mut files)?;
     if files.is_empty() {
@@ -164,7 +168,7 @@ pub fn unpack(context: &Context, directory: &Utf8Path) -> anyhow::Result<Vec<Str
             .with_context(|| format!("taking up the commits of {file}"))?;
         take_files(&state, &context.state).with_context(|| format!("taking up {file}"))?;
     }
-    let open = Journal::open_targets(&context.state);
+    let open = Journal::open_runs(&context.state);
     for target in &open {
         if let Some(plan) = Journal::plan_of(&context.state, target)? {
             name_what_stands(&context.git(), &plan)?;
@@ -178,12 +182,12 @@ pub fn unpack(context: &Context, directory: &Utf8Path) -> anyhow::Result<Vec<Str
 /// private name is not.
 fn name_what_stands(git: &Git, plan: &Plan) -> anyhow::Result<()> {
     for step in &plan.steps {
-        if let Action::CreateCommitObject {
+        if let Action::CreateCommitObject(CreateCommitObject {
             parent,
             reference,
             edits,
             ..
-        } = &step.action
+        }) = &step.action
             && edits.is_empty()
             && git.commit_of(parent)?.is_some()
         {
@@ -245,7 +249,7 @@ fn take_files(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
         let entry = entry?;
         let (path, name) = (entry.path(), entry.file_name());
         if path.is_dir() {
-            lay_over(path, &to.join(name))?;
+            overlay_dir(path, &to.join(name))?;
         } else if name.ends_with(".jsonl") || name.ends_with(".done") {
             take_journal(path, to)?;
         }
@@ -253,13 +257,13 @@ fn take_files(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn lay_over(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
+fn overlay_dir(from: &Utf8Path, to: &Utf8Path) -> anyhow::Result<()> {
     std::fs::create_dir_all(to).with_context(|| format!("creating {to}"))?;
     for entry in from.read_dir_utf8()? {
         let entry = entry?;
         let there = to.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            lay_over(entry.path(), &there)?;
+            overlay_dir(entry.path(), &there)?;
         } else {
             std::fs::rename(entry.path(), &there).with_context(|| format!("writing {there}"))?;
         }

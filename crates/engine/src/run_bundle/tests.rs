@@ -1,9 +1,7 @@
 //! Runs on their way from one checkout to another, with git and without a network.
 
-use std::collections::BTreeMap;
-
 use stagegate_config::stage::Stage;
-use stagegate_plan::model::{CommitIdentity, Step};
+use stagegate_plan::model::{CommitIdentity, CreateCommitObject, CreateTag, MoveBranch, Step};
 use tempfile::TempDir;
 
 use crate::interrupt::Interrupt;
@@ -54,45 +52,40 @@ fn plan(context: &Context) -> Plan {
     };
     let reference = "refs/stagegate/release-1.0.0".to_owned();
     let head = git(&context.root, &["rev-parse", "HEAD"]);
-    let seal = Action::CreateCommitObject {
+    let seal = Action::CreateCommitObject(CreateCommitObject {
         parent: head.clone(),
         message: "Release 1.0.0".to_owned(),
         identity: identity.clone(),
         sign: false,
         reference: reference.clone(),
         edits: Vec::new(),
-    };
-    let commit = Action::Commit {
+    });
+    let commit = Action::MoveBranch(MoveBranch {
         branch: "main".to_owned(),
         parent: head,
         reference: reference.clone(),
         edits: Vec::new(),
-    };
-    let tag = Action::Tag {
+    });
+    let tag = Action::CreateTag(CreateTag {
         name: "v1.0.0".to_owned(),
         message: "Release 1.0.0".to_owned(),
         reference,
         identity,
         sign: false,
-    };
+    });
     Plan {
-        run_id: "release-1.0.0".to_owned(),
         cli_args: "1.0.0".to_owned(),
         title: "release 1.0.0".to_owned(),
-        version: "1.0.0".parse().unwrap(),
-        versions: BTreeMap::new(),
-        from: None,
-        at: "2026-01-02T03:04:05Z".parse().unwrap(),
-        next_step_hint: None,
-        notes: Vec::new(),
         steps: vec![
             Step::new("seal", Stage::Package, "seal", seal),
             Step::new("commit", Stage::Commit, "commit", commit),
             Step::new("tag", Stage::Tag, "tag", tag),
         ],
-        rollback_steps: Vec::new(),
-        host_files: Vec::new(),
-        freeze_override: None,
+        ..Plan::new(
+            RunId::new(stagegate_plan::model::Verb::Release, "1.0.0"),
+            "1.0.0".parse().unwrap(),
+            "2026-01-02T03:04:05Z".parse().unwrap(),
+        )
     }
 }
 
@@ -103,14 +96,14 @@ fn directory(checkouts: &Checkouts) -> &Utf8Path {
 #[test]
 fn where_nothing_is_begun_nothing_arrives() {
     let there = checkouts();
-    let nowhere = unpack(&there.second, directory(&there)).unwrap();
-    assert_eq!(nowhere, Vec::<String>::new());
+    let nowhere = import(&there.second, directory(&there)).unwrap();
+    assert_eq!(nowhere, Vec::<RunId>::new());
     assert_eq!(
-        pack(&there.first, &there.packed).unwrap(),
-        Vec::<String>::new()
+        export(&there.first, &there.packed).unwrap(),
+        Vec::<RunId>::new()
     );
-    let arrived = unpack(&there.second, directory(&there)).unwrap();
-    assert_eq!(arrived, Vec::<String>::new());
+    let arrived = import(&there.second, directory(&there)).unwrap();
+    assert_eq!(arrived, Vec::<RunId>::new());
 }
 
 #[test]
@@ -136,12 +129,16 @@ fn a_commit_that_stands_already_and_its_tag_arrive_by_their_names() {
     std::fs::write(kept.join("one-1.0.0.crate"), "bytes").unwrap();
 
     assert_eq!(
-        pack(&there.first, &there.packed).unwrap(),
-        ["release-1.0.0"]
+        export(&there.first, &there.packed).unwrap(),
+        ["release-1.0.0".parse().unwrap()]
     );
     for _ in 0..2 {
-        let arrived = unpack(&there.second, directory(&there)).unwrap();
-        assert_eq!(arrived, ["release-1.0.0"], "twice is as good as once");
+        let arrived = import(&there.second, directory(&there)).unwrap();
+        assert_eq!(
+            arrived,
+            ["release-1.0.0".parse().unwrap()],
+            "twice is as good as once"
+        );
     }
     let other = &there.second.root;
     for name in [&plan.reference(), "refs/tags/v1.0.0", "refs/heads/main"] {
@@ -156,7 +153,7 @@ fn a_commit_that_stands_already_and_its_tag_arrive_by_their_names() {
         .state
         .join("release-1.0.0/packages/one-1.0.0.crate");
     assert_eq!(std::fs::read_to_string(file).unwrap(), "bytes");
-    let read = Journal::plan_of(&there.second.state, "release-1.0.0").unwrap();
+    let read = Journal::plan_of(&there.second.state, &"release-1.0.0".parse().unwrap()).unwrap();
     assert_eq!(read, Some(plan));
 }
 
@@ -165,14 +162,14 @@ fn a_branch_with_commits_of_its_own_is_refused() {
     let there = checkouts();
     let plan = plan(&there.first);
     drop(Journal::begin(&there.first.state, &plan, None).unwrap());
-    pack(&there.first, &there.packed).unwrap();
+    export(&there.first, &there.packed).unwrap();
     let root = &there.second.root;
     git(
         root,
         &["commit", "--quiet", "--allow-empty", "--message", "Mine"],
     );
     let mine = git(root, &["rev-parse", "HEAD"]);
-    let error = unpack(&there.second, directory(&there)).unwrap_err();
+    let error = import(&there.second, directory(&there)).unwrap_err();
     assert!(
         error.to_string().contains("check out a commit"),
         "{error:#}"
@@ -186,7 +183,7 @@ fn what_is_no_packed_run_is_refused() {
     std::fs::create_dir_all(directory(&there)).unwrap();
     let file = File::create(&there.packed).unwrap();
     tar::Builder::new(file).into_inner().unwrap();
-    let error = unpack(&there.second, directory(&there)).unwrap_err();
+    let error = import(&there.second, directory(&there)).unwrap_err();
     assert!(
         error.to_string().contains("not what `ci pack` writes"),
         "{error:#}"

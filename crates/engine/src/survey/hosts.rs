@@ -39,7 +39,12 @@ pub(crate) fn running(context: &Context, scope: &Scope) -> Vec<RunningHost> {
 /// planner's blocker, not a host.
 fn named(context: &Context, environment: Option<&String>) -> Vec<(Target, App)> {
     environment
-        .and_then(|name| Some((context.config.app.as_ref()?, context.config.deploy.get(name)?)))
+        .and_then(|name| {
+            Some((
+                context.config.app.as_ref()?,
+                context.config.deploy.get(name)?,
+            ))
+        })
         .and_then(|(app, environment)| hosts_of(app, environment).ok())
         .unwrap_or_default()
 }

@@ -145,8 +145,9 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
     // Whatever is asked answers in its own time, registry, GitHub and hosts from afar.
     let workspace_ref = &workspace;
     let (registry, github, (hosts, promoted), git, sizes, tools) = std::thread::scope(|threads| {
-        let registry = threads
-            .spawn(|| (scope.registry && publishes).then(|| registry::look(context, workspace_ref)));
+        let registry = threads.spawn(|| {
+            (scope.registry && publishes).then(|| registry::look(context, workspace_ref))
+        });
         let wants_release = scope.github && context.config.github.release;
         let tag = main_tag.as_deref();
         let github =

@@ -16,7 +16,10 @@ pub(crate) struct ReleasedFiles {
 }
 
 /// The files of a tag; nothing where there is no such tag.
-pub(crate) fn files_of(context: &Context, tag: Option<&str>) -> anyhow::Result<Option<ReleasedFiles>> {
+pub(crate) fn files_of(
+    context: &Context,
+    tag: Option<&str>,
+) -> anyhow::Result<Option<ReleasedFiles>> {
     let git = context.git();
     let Some(commit) = tag
         .map(|tag| git.commit_of(&format!("refs/tags/{tag}")))

@@ -101,7 +101,7 @@ impl TokenSource {
     }
 
     /// Names who is told secrets; the first to be named is.
-    pub(crate) fn confide(&self, confidant: SecretSink) {
+    pub(crate) fn set_secret_sink(&self, confidant: SecretSink) {
         let _ = self.confidant.set(confidant);
     }
 

@@ -13,10 +13,12 @@ use rustix::process::{Pid, Signal, kill_process};
 use stagegate_config::stage::Stage;
 use stagegate_deploy::{Artifact, Deploy, Part, ServiceStep};
 use stagegate_engine::context::Context;
-use stagegate_engine::executor::{RunOptions, run};
+use stagegate_engine::executor::RunOptions;
 use stagegate_engine::interrupt::Interrupt;
 use stagegate_engine::journal::Journal;
-use stagegate_plan::model::{Action, Event, Place, Plan, RunEnd, Step, StepFilter};
+use stagegate_plan::model::{
+    Action, DeployService, Event, Place, Plan, RunEnd, RunId, Step, StepFilter, Verb,
+};
 
 use super::bench::{Bench, VERSION, eventually};
 
@@ -45,22 +47,22 @@ const CANCELLATION: [(Signal, Duration, &str); 3] = [
 pub(crate) fn main(checkout: &str) -> ExitCode {
     let interrupt = Interrupt::from_signals().unwrap();
     let checkout = Utf8Path::new(checkout);
-    let world = Context::open(checkout, None, interrupt).unwrap();
-    std::fs::create_dir_all(world.output()).unwrap();
+    let context = Context::open(checkout, None, interrupt).unwrap();
+    std::fs::create_dir_all(context.output()).unwrap();
     let plan = std::fs::read_to_string(checkout.join("plan.json")).unwrap();
     let plan: Plan = serde_json::from_str(&plan).unwrap();
-    let journal = Journal::begin(&world.state, &plan, None).unwrap();
-    let wish = RunOptions {
-        portion: &StepFilter::Whole,
+    let journal = Journal::begin(&context.state, &plan, None).unwrap();
+    let options = RunOptions {
+        filter: &StepFilter::Whole,
         resume: "the test",
     };
     // Whoever listened may have heard enough.
     let say = |line: &str| drop(writeln!(std::io::stdout(), "{line}"));
-    let ended = run(
+    let ended = stagegate_engine::run(
         &plan,
-        &world,
+        &context,
         journal,
-        wish,
+        options,
         &mut |_, _| true,
         &mut |event| match event {
             Event::StepStarted { step, .. } => say(step),
@@ -99,7 +101,9 @@ impl Client {
         std::fs::write(checkout.join("plan.json"), text).unwrap();
         if let Some(artifact) = artifact.into() {
             // What a build of this plan would have kept.
-            let built = checkout.join(".git/stagegate").join(&plan.run_id);
+            let built = checkout
+                .join(".git/stagegate")
+                .join(plan.run_id.to_string());
             let built = built.join("built");
             std::fs::create_dir_all(&built).unwrap();
             let binary = &bench.app.settings(part).unwrap().binary;
@@ -225,25 +229,19 @@ fn plan(part: Part, deploy: &Deploy) -> Plan {
         after_settled: Vec::new(),
         max_failures: 0,
         irreversible: false,
-        action: Action::Service {
+        action: Action::DeployService(DeployService {
             part,
             step,
             place: place.clone(),
-        },
+        }),
     };
     Plan {
-        run_id: deploy.owner.clone(),
-        cli_args: String::new(),
         title: "deploy the guestbook".into(),
-        version: VERSION.parse().unwrap(),
-        versions: std::collections::BTreeMap::new(),
-        from: None,
-        at: Timestamp::UNIX_EPOCH,
-        next_step_hint: None,
-        notes: Vec::new(),
         steps: ServiceStep::ALL.map(step).into(),
-        rollback_steps: Vec::new(),
-        host_files: Vec::new(),
-        freeze_override: None,
+        ..Plan::new(
+            RunId::new(Verb::Deploy, &deploy.owner),
+            VERSION.parse().unwrap(),
+            Timestamp::UNIX_EPOCH,
+        )
     }
 }

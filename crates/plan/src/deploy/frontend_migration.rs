@@ -9,7 +9,7 @@ use stagegate_config::stage::Stage;
 use stagegate_deploy::{FrontendStep, HostFacts, Part, ServiceStep, Target};
 
 use crate::facts::Facts;
-use crate::model::{Action, Place, Plan, Step};
+use crate::model::{Action, DeployBundle, DeployService, Place, Plan, Step};
 
 /// Adds the steps that end services, and says which bundles stay.
 pub fn settle(facts: &Facts, plan: &mut Plan) {
@@ -21,7 +21,7 @@ pub fn settle(facts: &Facts, plan: &mut Plan) {
         .filter_map(|step| stays(facts, step))
         .collect();
     plan.notes.extend(notes);
-    let flips = |step: &Step| matches!(step.action, Action::Frontend { .. });
+    let flips = |step: &Step| matches!(step.action, Action::DeployBundle(_));
     let Some(last) = plan.steps.iter().rposition(flips) else {
         return;
     };
@@ -41,10 +41,10 @@ fn found<'a>(facts: &'a Facts, target: &Target) -> Option<&'a HostFacts> {
 
 /// The step that ends the service on the host that this one gives a bundle.
 fn retire(facts: &Facts, step: &Step) -> Option<Step> {
-    let Action::Frontend {
+    let Action::DeployBundle(DeployBundle {
         step: FrontendStep::Flip,
         place,
-    } = &step.action
+    }) = &step.action
     else {
         return None;
     };
@@ -55,21 +55,21 @@ fn retire(facts: &Facts, step: &Step) -> Option<Step> {
         "stop the frontend's service {} for good on {target}",
         was.release
     );
-    let action = Action::Frontend {
+    let action = Action::DeployBundle(DeployBundle {
         step: FrontendStep::Retire,
         place: place.clone(),
-    };
+    });
     let id = format!("frontend.retire@{label}");
     Some(Step::new(id, Stage::DeployFrontend, title, action))
 }
 
 /// What is said of a host whose bundle a service replaces.
 fn stays(facts: &Facts, step: &Step) -> Option<String> {
-    let Action::Service {
+    let Action::DeployService(DeployService {
         part: Part::Frontend,
         step: ServiceStep::Confirm,
         place,
-    } = &step.action
+    }) = &step.action
     else {
         return None;
     };

@@ -8,7 +8,7 @@ use similar::TextDiff;
 use stagegate_deploy::{HostFacts, Part, PendingFile, ServiceStep, Target};
 
 use crate::facts::Facts;
-use crate::model::{Action, HostFile, Place, Step};
+use crate::model::{Action, DeployService, HostFile, Place, Step};
 
 /// What the steps write on the hosts that they start a service on.
 pub fn of(facts: &Facts, steps: &[Step]) -> Vec<HostFile> {
@@ -42,7 +42,7 @@ pub fn of(facts: &Facts, steps: &[Step]) -> Vec<HostFile> {
 /// What a step starts on that host, which is when the files are written.
 fn starts<'a>(step: &'a Step, wanted: Part, host: &Target) -> Option<&'a Place> {
     match &step.action {
-        Action::Service { part, step, place } => {
+        Action::DeployService(DeployService { part, step, place }) => {
             (*part == wanted && *step == ServiceStep::Start).then_some(place)
         }
         _ => None,

@@ -16,7 +16,7 @@ use stagegate_deploy::{App, Part as HostPart, Target};
 
 use crate::deploy::waves::Deploy;
 use crate::facts::{BranchDivergence, Facts, GitFacts};
-use crate::model::{Action, Blocker, Place, Plan, Step};
+use crate::model::{Action, Blocker, Build, Place, Plan, RunId, Step, Verb, VerifyRelease};
 use crate::preflight::checks;
 use crate::preflight::freeze::frozen;
 use crate::request::{DeployRequest, Part, ReleaseRequest};
@@ -93,6 +93,7 @@ pub fn steps_of_release(
         ahead: &ahead,
     };
     deploy.steps(Part::Both, plan);
+    plan.environment = Some(wanted.environment.clone());
     Some(wanted.environment.clone())
 }
 
@@ -160,25 +161,20 @@ pub fn places(
 
 pub(crate) fn empty_plan(
     facts: &Facts,
-    verb: &str,
+    verb: Verb,
     part: Part,
     environment: &str,
     version: Version,
 ) -> Plan {
     Plan {
-        run_id: format!("{verb}-{environment}"),
-        title: format!("{verb} {} in {environment}: {version}", part.name()),
-        version,
+        title: format!(
+            "{} {} in {environment}: {version}",
+            verb.name(),
+            part.name()
+        ),
         cli_args: format!("{} --env {environment}", part.name()),
-        versions: std::collections::BTreeMap::new(),
-        from: None,
-        at: facts.at,
-        next_step_hint: None,
-        notes: Vec::new(),
-        steps: Vec::new(),
-        rollback_steps: Vec::new(),
-        host_files: Vec::new(),
-        freeze_override: None,
+        environment: Some(environment.to_owned()),
+        ..Plan::new(RunId::new(verb, environment), version, facts.at)
     }
 }
 
@@ -223,7 +219,7 @@ pub(crate) fn plan(
     missing_part(app, wanted.part, blockers);
     let mut plan = empty_plan(
         facts,
-        "deploy",
+        Verb::Deploy,
         wanted.part,
         &wanted.environment,
         version.clone(),
@@ -283,12 +279,12 @@ fn build_here(app: &AppConfig, part: Part, version: &Version, revision: &str) ->
     if binaries.is_empty() && frontend.is_none() {
         return None;
     }
-    let action = Action::Build {
+    let action = Action::Build(Build {
         revision: revision.to_owned(),
         binaries,
         frontend,
         target: None,
-    };
+    });
     let title = format!("build {} {version} for production", app.name);
     Some(Step::new("build", Stage::Build, title, action))
 }
@@ -329,7 +325,7 @@ pub fn look(
         .filter(|_| part.frontend());
     let here = config.deploy.get(environment).and_then(|e| e.url.clone());
     let url = frontend.and_then(|f| here.or_else(|| f.url.clone()));
-    let action = Action::VerifyRelease {
+    let action = Action::VerifyRelease(VerifyRelease {
         crates: Vec::new(),
         releases: Vec::new(),
         remote: String::new(),
@@ -337,7 +333,7 @@ pub fn look(
         hosts,
         frontends,
         url,
-    };
+    });
     Step::new("verify", Stage::Verify, "see what users now see", action)
 }
 

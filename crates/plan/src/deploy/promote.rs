@@ -6,7 +6,7 @@ use stagegate_config::schema::Config;
 use stagegate_config::stage::Stage;
 
 use crate::facts::{Facts, RunningHost};
-use crate::model::{Action, Blocker, Place, Step};
+use crate::model::{Action, Blocker, FetchArtifacts, Place, Step};
 use crate::request::{DeployRequest, Part};
 
 /// The host that artifacts are taken from, and the release that all hosts there run.
@@ -103,10 +103,10 @@ fn release_of(host: &RunningHost, part: Part) -> Result<(Version, String), Block
 /// The step that fetches it, in the place of a build.
 pub fn step(place: Place, part: Part) -> Step {
     let title = format!("take what runs on {}: {}", place.target, place.version);
-    let action = Action::Fetch {
+    let action = Action::FetchArtifacts(FetchArtifacts {
         backend: part.backend() && place.app.backend.is_some(),
         frontend: part.frontend() && place.app.frontend.is_some(),
         place,
-    };
+    });
     Step::new("fetch", Stage::Build, title, action)
 }

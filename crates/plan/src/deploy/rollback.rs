@@ -11,7 +11,7 @@ use stagegate_deploy::{App, Part as HostPart, PastDeploy, Release, Target};
 use crate::deploy::waves::{Deploy, take_data_back, undo_of};
 use crate::deploy::{empty_plan, hosts_of, look, missing_part, ready};
 use crate::facts::{Facts, HostSurvey};
-use crate::model::{Blocker, Place, Plan};
+use crate::model::{Blocker, Place, Plan, Verb};
 use crate::request::{Part, RollbackRequest};
 
 /// A host that goes back.
@@ -99,7 +99,13 @@ pub(crate) fn plan(
         .iter()
         .flat_map(|part| groups(*part, &backs, |_| true));
     let (first, _) = releases.into_iter().next()?;
-    let mut plan = empty_plan(facts, "rollback", part, &wanted.environment, first.version);
+    let mut plan = empty_plan(
+        facts,
+        Verb::Rollback,
+        part,
+        &wanted.environment,
+        first.version,
+    );
     plan.notes = notes;
     steps(part, &backs, environment, &mut plan);
     if part.backend() {

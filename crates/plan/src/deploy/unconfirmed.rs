@@ -1,15 +1,16 @@
 //! Hosts whose users were led to the new release, which nobody has confirmed yet: they go
 //! back by themselves, and whoever stops in between has to know it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
-use crate::model::{Action, Place, Plan, Step};
 use stagegate_deploy::{Part, ServiceStep};
 
+use crate::model::{Action, DeployService, Place, Plan, Step};
+
 /// What becomes of them, to follow a sentence; empty where there are none.
-pub fn word(plan: &Plan, done: &BTreeMap<String, String>) -> String {
+pub fn warning(plan: &Plan, is_done: &dyn Fn(&Step) -> bool) -> String {
     let over = |wanted: ServiceStep| {
-        let steps = plan.steps.iter().filter(|step| done.contains_key(&step.id));
+        let steps = plan.steps.iter().filter(|step| is_done(step));
         steps.filter_map(move |step| place(step, wanted))
     };
     let left: Vec<(&Place, Part)> = over(ServiceStep::Switch)
@@ -41,7 +42,9 @@ pub fn word(plan: &Plan, done: &BTreeMap<String, String>) -> String {
 
 fn place(step: &Step, wanted: ServiceStep) -> Option<(&Place, Part)> {
     match &step.action {
-        Action::Service { step, place, part } if *step == wanted => Some((place, *part)),
+        Action::DeployService(DeployService { step, place, part }) if *step == wanted => {
+            Some((place, *part))
+        }
         _ => None,
     }
 }
@@ -54,10 +57,7 @@ mod tests {
     #[test]
     fn only_a_switch_that_nobody_confirmed_is_told() {
         let plan = backends(&["d@a", "d@b"]);
-        let done = |ids: &[&str]| {
-            let done = ids.iter().map(|id| ((*id).to_owned(), String::new()));
-            word(&plan, &done.collect())
-        };
+        let done = |ids: &[&str]| warning(&plan, &|step: &Step| ids.contains(&step.id.as_str()));
         assert_eq!(done(&["backend.start@a"]), "");
         let one = done(&["backend.switch@a", "backend.switch@b", "backend.confirm@b"]);
         let says = "s of the switch, d@a:22 goes back to the release before by itself";

@@ -12,7 +12,9 @@ use stagegate_deploy::{
     App, Direction, FrontendStep, Method, Part as HostPart, Service, ServiceStep, Target,
 };
 
-use crate::model::{Action, Place, Plan, Step};
+use crate::model::{
+    Action, DeployBundle, DeployService, MigrateData, Place, Plan, RollBackHost, Step,
+};
 use crate::request::Part;
 
 const SERVICE: [(ServiceStep, Stage, &str); 6] = [
@@ -211,11 +213,11 @@ impl Deploy<'_> {
             if kind == ServiceStep::Switch {
                 title.push_str(switched_by(place.app.backend.as_ref()));
             }
-            let action = Action::Service {
+            let action = Action::DeployService(DeployService {
                 part: HostPart::Backend,
                 step: kind,
                 place: place.clone(),
-            };
+            });
             let mut step = Step::new(&id, stage, title, action);
             match last.replace(id) {
                 Some(needed) => step.depends_on.push(needed),
@@ -235,10 +237,10 @@ impl Deploy<'_> {
                 && migrates == Some(host)
             {
                 let title = format!("migrate the data, from {}", place.target);
-                let action = Action::Migrate {
+                let action = Action::MigrateData(MigrateData {
                     direction: Direction::Forward,
                     place: place.clone(),
-                };
+                });
                 let mut step = Step::new(id, Stage::DeployBackend, title, action);
                 step.depends_on.extend(last.clone());
                 plan.steps.push(step);
@@ -264,11 +266,11 @@ impl Deploy<'_> {
             if kind == ServiceStep::Switch {
                 title.push_str(switched_by(place.app.settings(HostPart::Frontend)));
             }
-            let action = Action::Service {
+            let action = Action::DeployService(DeployService {
                 part: HostPart::Frontend,
                 step: kind,
                 place: place.clone(),
-            };
+            });
             let mut step = Step::new(&id, Stage::DeployFrontend, title, action);
             if kind == ServiceStep::Upload {
                 step.after_settled = before.to_vec();
@@ -292,10 +294,10 @@ impl Deploy<'_> {
             if kind == FrontendStep::Upload {
                 title = self.brings(&place, title);
             }
-            let action = Action::Frontend {
+            let action = Action::DeployBundle(DeployBundle {
                 step: kind,
                 place: place.clone(),
-            };
+            });
             let mut step = Step::new(&id, Stage::DeployFrontend, title, action);
             if kind == FrontendStep::Upload {
                 step.after_settled = confirmed.to_vec();
@@ -311,7 +313,12 @@ impl Deploy<'_> {
             let place = self.place(host);
             let title = format!("bring back what ran before on {}", place.target);
             let id = format!("back@{}", self.label(host));
-            let mut step = Step::new(id, Stage::Stabilize, title, Action::Rollback { place });
+            let mut step = Step::new(
+                id,
+                Stage::Stabilize,
+                title,
+                Action::RollBackHost(RollBackHost { place }),
+            );
             step.parallel_with_previous = host > 0;
             step.max_failures = self.hosts.len();
             plan.rollback_steps.push(step);
@@ -368,10 +375,10 @@ pub fn take_data_back(id: String, place: Place) -> Step {
         "take back what {} has migrated, from {}",
         place.version, place.target
     );
-    let action = Action::Migrate {
+    let action = Action::MigrateData(MigrateData {
         direction: Direction::Back,
         place,
-    };
+    });
     Step::new(id, Stage::Stabilize, title, action)
 }
 

@@ -20,309 +20,74 @@ use crate::model::CommitIdentity;
 #[serde(tag = "do", rename_all = "kebab-case")]
 pub enum Action {
     /// Runs a cargo command in the workspace; it passes or not.
-    Gate(GateCommand),
+    RunGate(GateCommand),
     /// Looks every locked package up in an advisory database.
-    Audit {
-        /// What a finding means.
-        level: Level,
-        /// The database's directory; absent: RustSec's own, fetched.
-        database: Option<Utf8PathBuf>,
-        /// Advisories that do not count.
-        ignore: Vec<String>,
-    },
+    AuditDependencies(AuditDependencies),
     /// Changes files in the release tree.
-    Edit {
-        /// The commit that the tree is laid from.
-        base: String,
-        /// The changes.
-        edits: Vec<FileEdit>,
-    },
+    EditFiles(EditFiles),
     /// Makes the release commit, on no branch yet, under a private reference.
-    CreateCommitObject {
-        /// The commit it follows.
-        parent: String,
-        /// Its message.
-        message: String,
-        /// Who makes it.
-        identity: CommitIdentity,
-        /// Sign it, as git is configured to.
-        sign: bool,
-        /// The private reference.
-        reference: String,
-        /// What the commit holds.
-        edits: Vec<FileEdit>,
-    },
+    CreateCommitObject(CreateCommitObject),
     /// Packages crates from the release tree, and keeps the files.
-    Package {
-        /// Names, dependencies first.
-        crates: Vec<String>,
-    },
+    PackageCrates(PackageCrates),
     /// Builds the packaged set as a user's cargo would see it, once.
-    VerifyPackages {
-        /// Names, dependencies first.
-        crates: Vec<String>,
-    },
+    VerifyPackages(VerifyPackages),
     /// Builds binaries and bundle from the release tree.
-    Build {
-        /// The tree's commit or reference.
-        revision: String,
-        /// What cargo builds in release mode.
-        binaries: Vec<Binary>,
-        /// What the frontend's own command builds.
-        frontend: Option<FrontendBuild>,
-        /// The target triple that cargo builds for; absent: none is named to it.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        target: Option<String>,
-    },
+    Build(Build),
     /// Takes binary and bundle from a host that runs them, instead of building them.
-    Fetch {
-        /// The host, and what runs there.
-        place: Place,
-        /// The program.
-        backend: bool,
-        /// The bundle.
-        frontend: bool,
-    },
+    FetchArtifacts(FetchArtifacts),
     /// Keeps a file of the release tree for the GitHub release, made first by a
     /// command if there is one.
-    BuildAsset {
-        /// Program and arguments.
-        build: Option<Vec<String>>,
-        /// The file, relative to the tree.
-        file: Utf8PathBuf,
-        /// What it is called in the release.
-        name: String,
-    },
+    BuildAsset(BuildAsset),
     /// Lists what packages are made of, in CycloneDX.
-    Sbom {
-        /// What the list is called in the release.
-        name: String,
-        /// What it is about.
-        subject: String,
-        /// The version of that.
-        version: Version,
-        /// The packages that are shipped.
-        packages: Vec<String>,
-        /// The target triples that they are built for, beside this machine's.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        targets: Vec<String>,
-    },
+    WriteSbom(WriteSbom),
     /// Moves the branch, and the checked-out files, to the release commit.
-    Commit {
-        /// The branch.
-        branch: String,
-        /// Where it must stand before.
-        parent: String,
-        /// The private reference of the release commit.
-        reference: String,
-        /// The files that change.
-        edits: Vec<FileEdit>,
-    },
+    MoveBranch(MoveBranch),
     /// Creates the annotated tag.
-    Tag {
-        /// Its name.
-        name: String,
-        /// Its message.
-        message: String,
-        /// The private reference of the release commit.
-        reference: String,
-        /// Who makes it.
-        identity: CommitIdentity,
-        /// Sign it, as git is configured to.
-        sign: bool,
-    },
+    CreateTag(CreateTag),
     /// Pushes branch and tags together or not at all.
-    Push {
-        /// The remote's name.
-        remote: String,
-        /// The branch.
-        branch: String,
-        /// The tags.
-        tags: Vec<String>,
-        /// The private reference of the release commit.
-        reference: String,
-    },
+    Push(Push),
     /// Creates the draft release.
-    Draft {
-        /// Which release.
-        release: ReleaseRef,
-        /// Title.
-        name: String,
-        /// Notes, Markdown.
-        notes: String,
-        /// Has a pre-release part.
-        prerelease: bool,
-    },
+    DraftRelease(DraftRelease),
     /// Attaches packaged crates, binaries and `SHA256SUMS`, and compares digests.
-    Assets {
-        /// Which release.
-        release: ReleaseRef,
-        /// The crates whose packages are attached.
-        crates: Vec<String>,
-        /// The binaries that are attached.
-        binaries: Vec<String>,
-        /// The target triples whose builds of them are; none: the one build there is.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        targets: Vec<String>,
-        /// Other files that are kept for it.
-        files: Vec<String>,
-    },
+    UploadAssets(UploadAssets),
     /// Uploads one crate and waits until the index shows it.
-    Publish {
-        /// Its name.
-        package: String,
-    },
+    Publish(Publish),
     /// Brings a branch of ours to the remote, in place of what the plan saw there.
-    PushBranch {
-        /// The remote's name.
-        remote: String,
-        /// The branch.
-        branch: String,
-        /// The private reference of the commit.
-        reference: String,
-        /// Where the branch stood at the remote.
-        there: Option<String>,
-    },
+    PushBranch(PushBranch),
     /// Opens a pull request, or brings one up to date.
-    Propose(Proposal),
+    OpenPullRequest(Proposal),
     /// Takes the published versions into a fresh project, as a user would.
-    ConsumerBuild {
-        /// What was published.
-        crates: Vec<PublishedCrate>,
-        /// How far.
-        depth: ResolveDepth,
-        /// Who builds the documentation, where that is asked.
-        docs: Option<Url>,
-    },
+    ConsumerBuild(ConsumerBuild),
     /// Makes the GitHub release public.
-    PublishGithubRelease {
-        /// Which release.
-        release: ReleaseRef,
-        /// Becomes the latest one.
-        latest: bool,
-    },
+    PublishGithubRelease(PublishGithubRelease),
     /// One step of a service's deploy on one host.
-    Service {
-        /// The part that is deployed; absent in plans of before: the backend.
-        #[serde(default = "backend")]
-        part: Part,
-        /// Which.
-        step: ServiceStep,
-        /// Where and what.
-        place: Place,
-    },
+    DeployService(DeployService),
     /// Changes the app's data for a release, on one host for all.
-    Migrate {
-        /// Which way.
-        direction: Direction,
-        /// Where, and for which release.
-        place: Place,
-    },
+    MigrateData(MigrateData),
     /// One step of a bundle's deploy on one host.
-    Frontend {
-        /// Which.
-        step: FrontendStep,
-        /// Where and what.
-        place: Place,
-    },
+    DeployBundle(DeployBundle),
     /// Asks registry, GitHub, remote and hosts what users now see.
-    VerifyRelease {
-        /// Crates that must be in the index with the bytes we packaged.
-        crates: Vec<String>,
-        /// The releases that must be public.
-        releases: Vec<ReleaseRef>,
-        /// The remote that must have the tags.
-        remote: String,
-        /// The tags.
-        tags: Vec<String>,
-        /// Hosts whose running release must be this one.
-        hosts: Vec<Place>,
-        /// Hosts whose frontend, a service, must be this one.
-        #[serde(default, skip_serializing_if = "Vec::is_empty")]
-        frontends: Vec<Place>,
-        /// The page that must answer.
-        url: Option<Url>,
-    },
+    VerifyRelease(VerifyRelease),
     /// Yanks or gives back one crate's version.
-    Yank {
-        /// The crate.
-        package: String,
-        /// The version.
-        version: Version,
-        /// Give it back.
-        undo: bool,
-    },
+    Yank(Yank),
     /// Says in the GitHub release that the version is yanked, or no longer.
-    MarkRelease {
-        /// Which release.
-        release: ReleaseRef,
-        /// What is written above its notes.
-        note: String,
-        /// Take the mark away.
-        undo: bool,
-    },
+    MarkRelease(MarkRelease),
     /// Says so in the changelog, as a commit on the branch that is pushed.
-    MarkChangelog {
-        /// The change.
-        edit: FileEdit,
-        /// The commit's message.
-        message: String,
-        /// The branch.
-        branch: String,
-        /// The remote it is pushed to.
-        remote: String,
-        /// Where the branch stands before.
-        parent: String,
-        /// Who makes the commit.
-        identity: CommitIdentity,
-    },
+    MarkChangelog(MarkChangelog),
     /// Creates a branch at a sealed commit and checks it out.
-    Branch {
-        /// Its name.
-        name: String,
-        /// The private reference of the commit.
-        reference: String,
-    },
+    CreateBranch(CreateBranch),
     /// Brings back what ran on a host before this run, if this run changed it.
-    Rollback {
-        /// What this run brought there.
-        place: Place,
-    },
+    RollBackHost(RollBackHost),
     /// A team's own command.
-    Command {
-        /// Program and arguments.
-        run: Vec<String>,
-        /// Exits with 0 when it is already done.
-        probe: Option<Vec<String>>,
-    },
+    CustomCommand(CustomCommand),
     /// Asks the index which direct dependencies are behind.
-    Outdated {
-        /// What a finding means.
-        level: Level,
-        /// Packages that may stay behind.
-        ignore: Vec<String>,
-    },
+    FindOutdated(FindOutdated),
     /// Follows the links between tracked documents.
-    Links {
-        /// What a finding means.
-        level: Level,
-        /// Which documents; absent: all that are Markdown.
-        paths: Option<Vec<PathPattern>>,
-    },
+    CheckLinks(CheckLinks),
     /// Looks for credentials in tracked files.
-    Secrets {
-        /// What a finding means.
-        level: Level,
-        /// Files that do not count.
-        allow: Vec<PathPattern>,
-    },
+    FindSecrets(FindSecrets),
     /// Checks packages with the Rust version that they state.
-    Msrv {
-        /// What a finding means.
-        level: Level,
-        /// Packages by the version they state.
-        stated: BTreeMap<Version, Vec<String>>,
-    },
+    CheckMsrv(CheckMsrv),
 }
 
 fn backend() -> Part {
@@ -333,12 +98,12 @@ impl Action {
     /// What a finding means, if this is a gate.
     pub fn gate_level(&self) -> Option<Level> {
         match self {
-            Action::Gate(command) => Some(command.level),
-            Action::Audit { level, .. }
-            | Action::Outdated { level, .. }
-            | Action::Links { level, .. }
-            | Action::Secrets { level, .. }
-            | Action::Msrv { level, .. } => Some(*level),
+            Action::RunGate(command) => Some(command.level),
+            Action::AuditDependencies(AuditDependencies { level, .. })
+            | Action::FindOutdated(FindOutdated { level, .. })
+            | Action::CheckLinks(CheckLinks { level, .. })
+            | Action::FindSecrets(FindSecrets { level, .. })
+            | Action::CheckMsrv(CheckMsrv { level, .. }) => Some(*level),
             _ => None,
         }
     }
@@ -435,4 +200,368 @@ pub struct Place {
     pub revision: String,
     /// Built for this run; otherwise it is on the host.
     pub built: bool,
+}
+
+/// Looks every locked package up in an advisory database.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AuditDependencies {
+    /// What a finding means.
+    pub level: Level,
+    /// The database's directory; absent: RustSec's own, fetched.
+    pub database: Option<Utf8PathBuf>,
+    /// Advisories that do not count.
+    pub ignore: Vec<String>,
+}
+
+/// Changes files in the release tree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct EditFiles {
+    /// The commit that the tree is laid from.
+    pub base: String,
+    /// The changes.
+    pub edits: Vec<FileEdit>,
+}
+
+/// Makes the release commit, on no branch yet, under a private reference.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreateCommitObject {
+    /// The commit it follows.
+    pub parent: String,
+    /// Its message.
+    pub message: String,
+    /// Who makes it.
+    pub identity: CommitIdentity,
+    /// Sign it, as git is configured to.
+    pub sign: bool,
+    /// The private reference.
+    pub reference: String,
+    /// What the commit holds.
+    pub edits: Vec<FileEdit>,
+}
+
+/// Packages crates from the release tree, and keeps the files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PackageCrates {
+    /// Names, dependencies first.
+    pub crates: Vec<String>,
+}
+
+/// Builds the packaged set as a user's cargo would see it, once.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VerifyPackages {
+    /// Names, dependencies first.
+    pub crates: Vec<String>,
+}
+
+/// Builds binaries and bundle from the release tree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Build {
+    /// The tree's commit or reference.
+    pub revision: String,
+    /// What cargo builds in release mode.
+    pub binaries: Vec<Binary>,
+    /// What the frontend's own command builds.
+    pub frontend: Option<FrontendBuild>,
+    /// The target triple that cargo builds for; absent: none is named to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+}
+
+/// Takes binary and bundle from a host that runs them, instead of building them.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FetchArtifacts {
+    /// The host, and what runs there.
+    pub place: Place,
+    /// The program.
+    pub backend: bool,
+    /// The bundle.
+    pub frontend: bool,
+}
+
+/// Keeps a file of the release tree for the GitHub release, made first by a
+/// command if there is one.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct BuildAsset {
+    /// Program and arguments.
+    pub build: Option<Vec<String>>,
+    /// The file, relative to the tree.
+    pub file: Utf8PathBuf,
+    /// What it is called in the release.
+    pub name: String,
+}
+
+/// Lists what packages are made of, in CycloneDX.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct WriteSbom {
+    /// What the list is called in the release.
+    pub name: String,
+    /// What it is about.
+    pub subject: String,
+    /// The version of that.
+    pub version: Version,
+    /// The packages that are shipped.
+    pub packages: Vec<String>,
+    /// The target triples that they are built for, beside this machine's.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+}
+
+/// Moves the branch, and the checked-out files, to the release commit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MoveBranch {
+    /// The branch.
+    pub branch: String,
+    /// Where it must stand before.
+    pub parent: String,
+    /// The private reference of the release commit.
+    pub reference: String,
+    /// The files that change.
+    pub edits: Vec<FileEdit>,
+}
+
+/// Creates the annotated tag.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreateTag {
+    /// Its name.
+    pub name: String,
+    /// Its message.
+    pub message: String,
+    /// The private reference of the release commit.
+    pub reference: String,
+    /// Who makes it.
+    pub identity: CommitIdentity,
+    /// Sign it, as git is configured to.
+    pub sign: bool,
+}
+
+/// Pushes branch and tags together or not at all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Push {
+    /// The remote's name.
+    pub remote: String,
+    /// The branch.
+    pub branch: String,
+    /// The tags.
+    pub tags: Vec<String>,
+    /// The private reference of the release commit.
+    pub reference: String,
+}
+
+/// Creates the draft release.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DraftRelease {
+    /// Which release.
+    pub release: ReleaseRef,
+    /// Title.
+    pub name: String,
+    /// Notes, Markdown.
+    pub notes: String,
+    /// Has a pre-release part.
+    pub prerelease: bool,
+}
+
+/// Attaches packaged crates, binaries and `SHA256SUMS`, and compares digests.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct UploadAssets {
+    /// Which release.
+    pub release: ReleaseRef,
+    /// The crates whose packages are attached.
+    pub crates: Vec<String>,
+    /// The binaries that are attached.
+    pub binaries: Vec<String>,
+    /// The target triples whose builds of them are; none: the one build there is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub targets: Vec<String>,
+    /// Other files that are kept for it.
+    pub files: Vec<String>,
+}
+
+/// Uploads one crate and waits until the index shows it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Publish {
+    /// Its name.
+    pub package: String,
+}
+
+/// Brings a branch of ours to the remote, in place of what the plan saw there.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PushBranch {
+    /// The remote's name.
+    pub remote: String,
+    /// The branch.
+    pub branch: String,
+    /// The private reference of the commit.
+    pub reference: String,
+    /// Where the branch stood at the remote.
+    pub there: Option<String>,
+}
+
+/// Takes the published versions into a fresh project, as a user would.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ConsumerBuild {
+    /// What was published.
+    pub crates: Vec<PublishedCrate>,
+    /// How far.
+    pub depth: ResolveDepth,
+    /// Who builds the documentation, where that is asked.
+    pub docs: Option<Url>,
+}
+
+/// Makes the GitHub release public.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct PublishGithubRelease {
+    /// Which release.
+    pub release: ReleaseRef,
+    /// Becomes the latest one.
+    pub latest: bool,
+}
+
+/// One step of a service's deploy on one host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeployService {
+    /// The part that is deployed; absent in plans of before: the backend.
+    #[serde(default = "backend")]
+    pub part: Part,
+    /// Which.
+    pub step: ServiceStep,
+    /// Where and what.
+    pub place: Place,
+}
+
+/// Changes the app's data for a release, on one host for all.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MigrateData {
+    /// Which way.
+    pub direction: Direction,
+    /// Where, and for which release.
+    pub place: Place,
+}
+
+/// One step of a bundle's deploy on one host.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DeployBundle {
+    /// Which.
+    pub step: FrontendStep,
+    /// Where and what.
+    pub place: Place,
+}
+
+/// Asks registry, GitHub, remote and hosts what users now see.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct VerifyRelease {
+    /// Crates that must be in the index with the bytes we packaged.
+    pub crates: Vec<String>,
+    /// The releases that must be public.
+    pub releases: Vec<ReleaseRef>,
+    /// The remote that must have the tags.
+    pub remote: String,
+    /// The tags.
+    pub tags: Vec<String>,
+    /// Hosts whose running release must be this one.
+    pub hosts: Vec<Place>,
+    /// Hosts whose frontend, a service, must be this one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub frontends: Vec<Place>,
+    /// The page that must answer.
+    pub url: Option<Url>,
+}
+
+/// Yanks or gives back one crate's version.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Yank {
+    /// The crate.
+    pub package: String,
+    /// The version.
+    pub version: Version,
+    /// Give it back.
+    pub undo: bool,
+}
+
+/// Says in the GitHub release that the version is yanked, or no longer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MarkRelease {
+    /// Which release.
+    pub release: ReleaseRef,
+    /// What is written above its notes.
+    pub note: String,
+    /// Take the mark away.
+    pub undo: bool,
+}
+
+/// Says so in the changelog, as a commit on the branch that is pushed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct MarkChangelog {
+    /// The change.
+    pub edit: FileEdit,
+    /// The commit's message.
+    pub message: String,
+    /// The branch.
+    pub branch: String,
+    /// The remote it is pushed to.
+    pub remote: String,
+    /// Where the branch stands before.
+    pub parent: String,
+    /// Who makes the commit.
+    pub identity: CommitIdentity,
+}
+
+/// Creates a branch at a sealed commit and checks it out.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CreateBranch {
+    /// Its name.
+    pub name: String,
+    /// The private reference of the commit.
+    pub reference: String,
+}
+
+/// Brings back what ran on a host before this run, if this run changed it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RollBackHost {
+    /// What this run brought there.
+    pub place: Place,
+}
+
+/// A team's own command.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CustomCommand {
+    /// Program and arguments.
+    pub run: Vec<String>,
+    /// Exits with 0 when it is already done.
+    pub probe: Option<Vec<String>>,
+}
+
+/// Asks the index which direct dependencies are behind.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindOutdated {
+    /// What a finding means.
+    pub level: Level,
+    /// Packages that may stay behind.
+    pub ignore: Vec<String>,
+}
+
+/// Follows the links between tracked documents.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckLinks {
+    /// What a finding means.
+    pub level: Level,
+    /// Which documents; absent: all that are Markdown.
+    pub paths: Option<Vec<PathPattern>>,
+}
+
+/// Looks for credentials in tracked files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct FindSecrets {
+    /// What a finding means.
+    pub level: Level,
+    /// Files that do not count.
+    pub allow: Vec<PathPattern>,
+}
+
+/// Checks packages with the Rust version that they state.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckMsrv {
+    /// What a finding means.
+    pub level: Level,
+    /// Packages by the version they state.
+    pub stated: BTreeMap<Version, Vec<String>>,
 }

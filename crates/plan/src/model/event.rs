@@ -88,6 +88,52 @@ pub enum Event {
         /// Where they went.
         time: TimeBreakdown,
     },
+    /// What this run has begun on hosts is undone, because a step failed.
+    RollbackStarted {
+        /// Undo steps that follow.
+        steps: usize,
+        /// What failed, and why.
+        cause: String,
+        /// Milliseconds since the run began.
+        at: u64,
+    },
+    /// An undo step begins.
+    UndoStarted {
+        /// The step's id.
+        step: String,
+        /// Its stage.
+        stage: Stage,
+        /// Its title.
+        title: String,
+        /// Milliseconds since the run began.
+        at: u64,
+    },
+    /// An undo step is done.
+    UndoDone {
+        /// The step's id.
+        step: String,
+        /// What shows it.
+        evidence: String,
+        /// Milliseconds since the run began.
+        at: u64,
+        /// Wall seconds.
+        seconds: f64,
+        /// Where they went.
+        time: TimeBreakdown,
+    },
+    /// An undo step failed; the other ones go on.
+    UndoFailed {
+        /// The step's id.
+        step: String,
+        /// What was attempted, on what, and the cause.
+        error: String,
+        /// Milliseconds since the run began.
+        at: u64,
+        /// Wall seconds.
+        seconds: f64,
+        /// Where they went.
+        time: TimeBreakdown,
+    },
     /// The run ended.
     RunEnded {
         /// How.
@@ -96,7 +142,30 @@ pub enum Event {
         next: String,
         /// Wall seconds.
         seconds: f64,
+        /// The hosts whose rollback is not complete, as `user@host:port`.
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        unrestored: Vec<String>,
     },
+}
+
+impl Event {
+    /// Returns its name, as it stands in its JSON.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Event::RunStarted { .. } => "run-started",
+            Event::StepStarted { .. } => "step-started",
+            Event::Progress { .. } => "progress",
+            Event::Finding { .. } => "finding",
+            Event::Probed { .. } => "probed",
+            Event::StepDone { .. } => "step-done",
+            Event::StepFailed { .. } => "step-failed",
+            Event::RollbackStarted { .. } => "rollback-started",
+            Event::UndoStarted { .. } => "undo-started",
+            Event::UndoDone { .. } => "undo-done",
+            Event::UndoFailed { .. } => "undo-failed",
+            Event::RunEnded { .. } => "run-ended",
+        }
+    }
 }
 
 /// A place in a file, and what is wrong there.
@@ -142,6 +211,8 @@ pub enum RunEnd {
     Declined,
     /// A step failed.
     Failed,
-    /// A deploy went back to what ran before.
+    /// A deploy was undone: every host runs what it ran before.
     RolledBack,
+    /// A deploy was to be undone, and some hosts still differ.
+    RollbackIncomplete,
 }

@@ -7,13 +7,19 @@ mod commit_identity;
 mod event;
 mod host_file;
 mod plan;
+mod run_id;
+mod run_state;
 mod step;
 mod step_filter;
 mod time_breakdown;
 
 pub use action::{
-    Action, Binary, FrontendBuild, GateCommand, Place, Proposal, PublishedCrate, ReleaseRef,
-    ResolveDepth,
+    Action, AuditDependencies, Binary, Build, BuildAsset, CheckLinks, CheckMsrv, ConsumerBuild,
+    CreateBranch, CreateCommitObject, CreateTag, CustomCommand, DeployBundle, DeployService,
+    DraftRelease, EditFiles, FetchArtifacts, FindOutdated, FindSecrets, FrontendBuild, GateCommand,
+    MarkChangelog, MarkRelease, MigrateData, MoveBranch, PackageCrates, Place, Proposal, Publish,
+    PublishGithubRelease, PublishedCrate, Push, PushBranch, ReleaseRef, ResolveDepth, RollBackHost,
+    UploadAssets, VerifyPackages, VerifyRelease, WriteSbom, Yank,
 };
 pub use blocker::{Blocker, Blockers};
 pub use branches::{HOTFIX_BRANCH_PREFIX, RELEASE_BRANCH_PREFIX};
@@ -21,6 +27,8 @@ pub use commit_identity::CommitIdentity;
 pub use event::{Event, Finding, RunEnd, StepOutcome};
 pub use host_file::HostFile;
 pub use plan::Plan;
+pub use run_id::{RunId, Verb};
+pub use run_state::{Ended, IllegalTransition, Phase, ProbeSample, RunState, StepRun, StepStatus};
 pub use step::Step;
 pub use step_filter::StepFilter;
 pub use time_breakdown::{TimeBreakdown, TimeCategory};

@@ -9,13 +9,13 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use stagegate_config::stage::Stage;
 
-use crate::model::{HostFile, Step};
+use crate::model::{CustomCommand, HostFile, RunId, Step, Verb};
 
 /// What will happen, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Plan {
     /// What is being done, and to what: names the journal (`release-1.4.0`).
-    pub run_id: String,
+    pub run_id: RunId,
     /// What is typed after the command to mean this run (`1.4.0`).
     #[serde(default)]
     pub cli_args: String,
@@ -31,6 +31,9 @@ pub struct Plan {
     /// When it was made; also the date of the changelog section, and the time
     /// in commit and tag, so that a repeated step makes the same objects.
     pub at: Timestamp,
+    /// The environment whose hosts it touches, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub environment: Option<String>,
     /// What a person does next, once it is done.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub next_step_hint: Option<String>,
@@ -52,6 +55,26 @@ pub struct Plan {
 }
 
 impl Plan {
+    /// Creates a plan without steps.
+    pub fn new(run_id: RunId, version: Version, at: Timestamp) -> Plan {
+        Plan {
+            title: run_id.to_string(),
+            run_id,
+            cli_args: String::new(),
+            version,
+            versions: BTreeMap::new(),
+            from: None,
+            at,
+            environment: None,
+            next_step_hint: None,
+            notes: Vec::new(),
+            steps: Vec::new(),
+            rollback_steps: Vec::new(),
+            host_files: Vec::new(),
+            freeze_override: None,
+        }
+    }
+
     /// The private reference that holds a release commit until the branch does.
     pub fn reference(&self) -> String {
         format!("refs/stagegate/{}", self.run_id)
@@ -68,9 +91,9 @@ impl Plan {
         stagegate_manifest::sha256_hex(&text)
     }
 
-    /// The steps in runs of those that may go side by side.
-    pub fn groups(&self) -> Vec<&[Step]> {
-        let mut groups = Vec::new();
+    /// Returns the steps in batches of those that may run in parallel.
+    pub fn batches(&self) -> Vec<&[Step]> {
+        let mut batches = Vec::new();
         let mut start = 0;
         for end in 1..=self.steps.len() {
             if self
@@ -78,11 +101,11 @@ impl Plan {
                 .get(end)
                 .is_none_or(|step| !step.parallel_with_previous)
             {
-                groups.push(&self.steps[start..end]);
+                batches.push(&self.steps[start..end]);
                 start = end;
             }
         }
-        groups
+        batches
     }
 
     /// The same plan without some stages.
@@ -94,7 +117,7 @@ impl Plan {
             .collect();
         // A step stays beside those of its own round only: what begins a round
         // now does not join the one before.
-        let groups = self.groups();
+        let groups = self.batches();
         let kept = groups.iter().flat_map(|group| {
             let left = group.iter().filter(|step| !gone.contains(&step.stage));
             left.enumerate().map(|(at, step)| Step {
@@ -121,27 +144,17 @@ mod shape {
             id,
             stage,
             id,
-            Action::Command {
+            Action::CustomCommand(CustomCommand {
                 run: vec![id.to_owned()],
                 probe: None,
-            },
+            }),
         )
     }
 
     fn five() -> Plan {
         Plan {
-            run_id: "release-1.0.0".to_owned(),
             cli_args: "1.0.0".to_owned(),
             title: "release 1.0.0".to_owned(),
-            version: Version::new(1, 0, 0),
-            versions: BTreeMap::new(),
-            from: None,
-            at: Timestamp::UNIX_EPOCH,
-            next_step_hint: None,
-            notes: Vec::new(),
-            rollback_steps: Vec::new(),
-            host_files: Vec::new(),
-            freeze_override: None,
             steps: vec![
                 step("fmt", Stage::Fmt),
                 step("audit", Stage::Audit).parallel_with_previous(),
@@ -149,6 +162,11 @@ mod shape {
                 step("one", Stage::Draft),
                 step("two", Stage::PublishGithubRelease),
             ],
+            ..Plan::new(
+                RunId::new(Verb::Release, "1.0.0"),
+                Version::new(1, 0, 0),
+                Timestamp::UNIX_EPOCH,
+            )
         }
     }
 
@@ -156,7 +174,7 @@ mod shape {
     fn steps_that_may_go_beside_each_other_stand_together() {
         let plan = five();
         let groups: Vec<Vec<&str>> = plan
-            .groups()
+            .batches()
             .iter()
             .map(|g| g.iter().map(|s| s.id.as_str()).collect())
             .collect();

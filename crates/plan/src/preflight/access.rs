@@ -3,7 +3,7 @@
 use stagegate_config::schema::Config;
 
 use crate::facts::Facts;
-use crate::model::{Action, Blockers, Plan};
+use crate::model::{Action, Blockers, Plan, Publish};
 use crate::preflight::{checks, token};
 
 /// Whether the registry and GitHub will take what the plan is to bring them.
@@ -17,7 +17,7 @@ pub fn access(facts: &Facts, config: &Config, plan: &Plan) -> Result<(), Blocker
         .filter_map(|check| check.outcome.err())
         .collect();
     let published = plan.steps.iter().filter_map(|step| match &step.action {
-        Action::Publish { package } => Some(package.clone()),
+        Action::Publish(Publish { package }) => Some(package.clone()),
         _ => None,
     });
     token::token(facts, &[published.collect()], &mut blockers);

@@ -5,7 +5,11 @@ use stagegate_config::schema::AssetConfig;
 use stagegate_config::stage::Stage;
 
 use crate::deploy::build;
-use crate::model::{Action, Binary, CommitIdentity, Plan, Step};
+use crate::model::{
+    Action, Binary, Build, BuildAsset, CommitIdentity, CreateCommitObject, CreateTag, DraftRelease,
+    EditFiles, MoveBranch, PackageCrates, Plan, Push, Step, UploadAssets, VerifyPackages,
+    WriteSbom,
+};
 use crate::release::edits::Edits;
 use crate::release::{Release, spoken};
 use crate::request::Part;
@@ -19,14 +23,14 @@ impl Release<'_> {
         let mut all = edits.bump.clone();
         all.extend(edits.changelogs.iter().cloned());
         write(&self.git.head, self.moves, &edits, plan);
-        let seal = Action::CreateCommitObject {
+        let seal = Action::CreateCommitObject(CreateCommitObject {
             parent: self.git.head.clone(),
             message: format!("Release {}", spoken(self.moves)),
             identity: identity.clone(),
             sign: self.git.sign_commits,
             reference: reference.clone(),
             edits: all.clone(),
-        };
+        });
         let title = match all.is_empty() {
             true => "release this commit as it stands: nothing has to be written",
             false => "make the release commit, on no branch yet",
@@ -34,24 +38,24 @@ impl Release<'_> {
         plan.steps
             .push(Step::new("seal", Stage::Package, title, seal));
         self.make(plan, &reference);
-        let action = Action::Commit {
+        let action = Action::MoveBranch(MoveBranch {
             branch: branch.clone(),
             parent: self.git.head.clone(),
             reference: reference.clone(),
             edits: all,
-        };
+        });
         let title = format!("move {branch} to the release commit");
         plan.steps
             .push(Step::new("commit", Stage::Commit, title, action));
         for one in self.moves {
             let notes = &edits.notes[&one.group.name];
-            let action = Action::Tag {
+            let action = Action::CreateTag(CreateTag {
                 name: one.tag(),
                 message: format!("Release {}\n\n{notes}", spoken(std::slice::from_ref(one))),
                 reference: reference.clone(),
                 identity: identity.clone(),
                 sign: self.git.sign_tags,
-            };
+            });
             let title = format!("tag it {}, annotated", one.tag());
             plan.steps
                 .push(Step::new(self.id("tag", one), Stage::Tag, title, action));
@@ -68,13 +72,13 @@ impl Release<'_> {
         let crates = self.crates();
         if !crates.is_empty() {
             let title = format!("package {} crates from that commit", crates.len());
-            let action = Action::Package {
+            let action = Action::PackageCrates(PackageCrates {
                 crates: crates.clone(),
-            };
+            });
             plan.steps
                 .push(Step::new("package", Stage::Package, title, action));
             let title = "build the packages as a user's cargo sees them";
-            let action = Action::VerifyPackages { crates };
+            let action = Action::VerifyPackages(VerifyPackages { crates });
             plan.steps
                 .push(Step::new("prove", Stage::Package, title, action));
         }
@@ -85,12 +89,12 @@ impl Release<'_> {
                 None => build::built_here(app, Part::Both),
             };
             if !binaries.is_empty() || frontend.is_some() {
-                let action = Action::Build {
+                let action = Action::Build(Build {
                     revision: reference.to_owned(),
                     binaries,
                     frontend,
                     target: None,
-                };
+                });
                 let title = format!("build {} for production", app.name);
                 plan.steps
                     .push(Step::new("build", Stage::Build, title, action));
@@ -108,12 +112,12 @@ impl Release<'_> {
             let binaries = self.binaries_of(one);
             let names: Vec<&str> = binaries.iter().map(|b| b.name.as_str()).collect();
             let title = format!("build {} for {target}", names.join(", "));
-            let action = Action::Build {
+            let action = Action::Build(Build {
                 revision: reference.to_owned(),
                 binaries,
                 frontend: None,
                 target: Some(target.clone()),
-            };
+            });
             let id = format!("build:{target}");
             plan.steps.push(Step::new(id, Stage::Build, title, action));
         }
@@ -142,11 +146,11 @@ impl Release<'_> {
                 Some(build) => format!("make {file} with `{}`", build.join(" ")),
                 None => format!("keep {file} for the release"),
             };
-            let action = Action::BuildAsset {
+            let action = Action::BuildAsset(BuildAsset {
                 build: asset.build.clone(),
                 file: file.into(),
                 name: name.clone(),
-            };
+            });
             let id = format!("asset:{name}");
             plan.steps.push(Step::new(id, Stage::Build, title, action));
         }
@@ -158,13 +162,13 @@ impl Release<'_> {
                     packages.push(binary.package);
                 }
             }
-            let action = Action::Sbom {
+            let action = Action::WriteSbom(WriteSbom {
                 name: self.sbom_name(one),
                 subject: self.subject(one),
                 version: one.to.clone(),
                 packages,
                 targets: self.targets_of(one),
-            };
+            });
             let title = "list what it is made of, in CycloneDX";
             let id = self.id("sbom", one);
             plan.steps.push(Step::new(id, Stage::Build, title, action));
@@ -208,12 +212,12 @@ impl Release<'_> {
             "push {branch} and {} to {remote}, {amount}",
             tags.join(", ")
         );
-        let action = Action::Push {
+        let action = Action::Push(Push {
             remote,
             branch,
             tags,
             reference,
-        };
+        });
         plan.steps
             .push(Step::new("push", Stage::Push, title, action));
     }
@@ -232,12 +236,12 @@ impl Release<'_> {
             "draft the release {} on {}",
             release.tag, release.repository
         );
-        let action = Action::Draft {
+        let action = Action::DraftRelease(DraftRelease {
             release: release.clone(),
             name: release.tag.clone(),
             notes,
             prerelease: !one.to.pre.is_empty(),
-        };
+        });
         plan.steps.push(Step::new(
             self.id("draft", one),
             Stage::Draft,
@@ -258,13 +262,13 @@ impl Release<'_> {
             binaries.len() * targets.len().max(1),
             files.len()
         );
-        let action = Action::Assets {
+        let action = Action::UploadAssets(UploadAssets {
             release,
             crates,
             binaries,
             targets,
             files,
-        };
+        });
         plan.steps.push(Step::new(
             self.id("assets", one),
             Stage::Draft,
@@ -277,10 +281,10 @@ impl Release<'_> {
 /// Bump and changelog, in the tree.
 pub fn write(base: &str, moves: &[VersionBump<'_>], edits: &Edits, plan: &mut Plan) {
     let mut step = |id: &str, stage, title: String, edits: &[stagegate_manifest::FileEdit]| {
-        let action = Action::Edit {
+        let action = Action::EditFiles(EditFiles {
             base: base.to_owned(),
             edits: edits.to_vec(),
-        };
+        });
         if !edits.is_empty() {
             plan.steps.push(Step::new(id, stage, title, action));
         }

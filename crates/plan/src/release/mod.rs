@@ -14,7 +14,10 @@ use stagegate_deploy::Part as HostPart;
 
 use crate::deploy::build;
 use crate::facts::{BranchDivergence, Facts, GitFacts};
-use crate::model::{Action, Binary, Blocker, Plan, ReleaseRef, Step};
+use crate::model::{
+    Action, Binary, Blocker, Plan, PublishGithubRelease, ReleaseRef, RunId, Step, Verb,
+    VerifyRelease,
+};
 use crate::preflight::{Check, assets, checks, internal_deps, metadata, token, versions};
 use crate::release::edits::edits;
 use crate::release::version_bumps::moves;
@@ -124,19 +127,15 @@ pub fn empty(facts: &Facts, config: &Config, moves: &[VersionBump<'_>]) -> Optio
         one.group.members.iter().map(name)
     });
     Some(Plan {
-        run_id: format!("release-{}", asked.join(",")),
         cli_args: asked.join(" "),
         title: format!("release {}", spoken(moves)),
         versions: versions.collect::<BTreeMap<_, _>>(),
         from: (main.group.version != main.to).then(|| main.group.version.clone()),
-        version: main.to.clone(),
-        at: facts.at,
-        next_step_hint: None,
-        notes: Vec::new(),
-        steps: Vec::new(),
-        rollback_steps: Vec::new(),
-        host_files: Vec::new(),
-        freeze_override: None,
+        ..Plan::new(
+            RunId::new(Verb::Release, asked.join(",")),
+            main.to.clone(),
+            facts.at,
+        )
     })
 }
 
@@ -205,10 +204,10 @@ impl Release<'_> {
                 let title = format!("make the GitHub release {} public", release.tag);
                 let latest = self.is_latest(one);
                 plan.steps.push(Step::new(
-                    self.id("undraft", one),
+                    self.id("publish-github-release", one),
                     Stage::PublishGithubRelease,
                     title,
-                    Action::PublishGithubRelease { release, latest },
+                    Action::PublishGithubRelease(PublishGithubRelease { release, latest }),
                 ));
             }
         }
@@ -261,7 +260,7 @@ impl Release<'_> {
             .and(here)
             .and_then(|e| e.url.clone())
             .or_else(|| frontend.filter(|_| here.is_some())?.url.clone());
-        let action = Action::VerifyRelease {
+        let action = Action::VerifyRelease(VerifyRelease {
             crates: self.crates(),
             releases: self
                 .moves
@@ -273,7 +272,7 @@ impl Release<'_> {
             hosts,
             frontends,
             url,
-        };
+        });
         publish::fresh_project(self.facts, self.config, self.levels, plan);
         plan.steps.push(Step::new(
             "verify",

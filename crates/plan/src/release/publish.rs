@@ -6,7 +6,7 @@ use stagegate_config::schema::{Config, FreshProject};
 use stagegate_config::stage::Stage;
 
 use crate::facts::Facts;
-use crate::model::{Action, Plan, PublishedCrate, ResolveDepth, Step};
+use crate::model::{Action, ConsumerBuild, Plan, Publish, PublishedCrate, ResolveDepth, Step};
 use crate::preflight::limits;
 
 /// One step a crate, all beside each other: each needs only the steps of the
@@ -20,9 +20,9 @@ pub fn steps(facts: &Facts, config: &Config, levels: &[Vec<String>], plan: &mut 
         // What most others wait for goes first, where there is a choice.
         level.sort_by_key(|name| std::cmp::Reverse(heights[name.as_str()]));
         for name in level {
-            let action = Action::Publish {
+            let action = Action::Publish(Publish {
                 package: name.clone(),
-            };
+            });
             let title = format!(
                 "publish {name} {} to {}",
                 plan.version_of(name),
@@ -99,11 +99,11 @@ pub fn fresh_project(facts: &Facts, config: &Config, levels: &[Vec<String>], pla
         ResolveDepth::Build => "resolve and build the new versions in a fresh project",
     };
     let docs = (config.registry.name == "crates-io").then(|| config.registry.docs.clone());
-    let action = Action::ConsumerBuild {
+    let action = Action::ConsumerBuild(ConsumerBuild {
         crates,
         depth,
         docs,
-    };
+    });
     plan.steps
         .push(Step::new("fresh-project", Stage::Verify, title, action));
 }
@@ -201,7 +201,7 @@ fn sizes(facts: &Facts, published: &[&str]) -> Vec<String> {
 
 fn published(step: &Step) -> Option<&str> {
     match &step.action {
-        Action::Publish { package } => Some(package),
+        Action::Publish(Publish { package }) => Some(package),
         _ => None,
     }
 }

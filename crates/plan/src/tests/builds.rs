@@ -1,6 +1,7 @@
 //! Programs that hosts build themselves: what is still built here, and what must be true
 //! of the remote.
 
+use crate::model::{Build, DeployService};
 use crate::tests::*;
 
 fn config(more: &str) -> Config {
@@ -23,9 +24,9 @@ fn deploy(facts: &Facts, config: &Config, part: Part) -> Result<Plan, Blockers> 
 /// What is built here: the binaries, and whether the bundle is.
 fn built_here(plan: &Plan) -> Option<(Vec<String>, bool)> {
     plan.steps.iter().find_map(|step| match &step.action {
-        Action::Build {
+        Action::Build(Build {
             binaries, frontend, ..
-        } => {
+        }) => {
             let names = binaries.iter().map(|binary| binary.name.clone());
             Some((names.collect(), frontend.is_some()))
         }
@@ -46,7 +47,7 @@ fn what_hosts_build_is_not_built_here() {
             title.starts_with("build the release from git on"),
             "{title}"
         );
-        let Action::Service { place, .. } = &step.action else {
+        let Action::DeployService(DeployService { place, .. }) = &step.action else {
             panic!("a backend's step");
         };
         let build = place.app.backend.as_ref().unwrap().build.as_ref().unwrap();

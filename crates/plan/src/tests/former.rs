@@ -3,6 +3,7 @@
 use stagegate_deploy::{FrontendStep, HostFacts, KnownGood, PastDeploy, Target};
 
 use crate::facts::HostSurvey;
+use crate::model::DeployBundle;
 use crate::request::RollbackRequest;
 use crate::tests::frontends::{release, running};
 use crate::tests::waves::a_good_host;
@@ -61,7 +62,7 @@ fn a_service_is_stopped_when_every_host_has_the_bundle() {
     let facts = facts_of(&config, &found, None);
     let made = deploy(&config, &facts, Part::Both);
     let groups: Vec<Vec<&str>> = made
-        .groups()
+        .batches()
         .iter()
         .map(|group| group.iter().map(|step| step.id.as_str()).collect())
         .collect();
@@ -78,10 +79,10 @@ fn a_service_is_stopped_when_every_host_has_the_bundle() {
     assert_eq!(retire.title, title);
     assert!(matches!(
         retire.action,
-        Action::Frontend {
+        Action::DeployBundle(DeployBundle {
             step: FrontendStep::Retire,
             ..
-        }
+        })
     ));
     // A deploy of the backend leaves the frontend as it is.
     let backend = deploy(&config, &facts, Part::Backend);

@@ -3,6 +3,7 @@
 use stagegate_deploy::{By, KnownGood, Part as HostPart, PastDeploy, Release, Slot, Switch};
 
 use crate::facts::HostSurvey;
+use crate::model::{Build, DeployService};
 use crate::tests::waves::a_good_host;
 use crate::tests::*;
 
@@ -45,12 +46,12 @@ fn its_waves_begin_when_every_backend_is_confirmed() {
     check("frontend.upload@b", &["backend.confirm@b"], &canary);
     let switch = step(&plan, "frontend.switch@b");
     assert!(switch.title.contains("by a restart"), "{}", switch.title);
-    let Action::Service { part, place, .. } = &switch.action else {
+    let Action::DeployService(DeployService { part, place, .. }) = &switch.action else {
         panic!("a service's step");
     };
     assert_eq!(*part, HostPart::Frontend);
     assert_eq!(place.app.settings(HostPart::Frontend).unwrap().port, 9500);
-    let groups: Vec<usize> = plan.groups().iter().map(|group| group.len()).collect();
+    let groups: Vec<usize> = plan.batches().iter().map(|group| group.len()).collect();
     assert_eq!(groups, [1, 2 * 6 + 2 * 6, 1]);
     let back: Vec<_> = plan.rollback_steps.iter().map(|s| s.id.as_str()).collect();
     assert_eq!(back, ["back@a", "back@b"]);
@@ -60,9 +61,9 @@ fn its_waves_begin_when_every_backend_is_confirmed() {
 fn only_the_part_that_is_deployed_is_built() {
     let check = |part: Part, expected: &[&str]| {
         let plan = planned(part, "hosts = [\"d@a\"]\n");
-        let Action::Build {
+        let Action::Build(Build {
             binaries, frontend, ..
-        } = &step(&plan, "build").action
+        }) = &step(&plan, "build").action
         else {
             panic!("a build");
         };

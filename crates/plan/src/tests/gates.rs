@@ -1,6 +1,6 @@
 //! Which gates a plan has, with what, and beside which.
 
-use crate::model::Step;
+use crate::model::{CheckMsrv, Step};
 use crate::tests::*;
 
 /// The plan of a release with these lines in `[gates]`.
@@ -85,7 +85,7 @@ fn the_interface_is_compared_with_the_release_before() {
         let plan = gated(&facts, version, "semver = { args = [\"--color=never\"] }");
         let step: Option<&Step> = plan.steps.iter().find(|s| s.stage == Stage::Semver);
         let args = step.map(|step| match &step.action {
-            Action::Gate(gate) => gate.args.join(" "),
+            Action::RunGate(gate) => gate.args.join(" "),
             other => panic!("{other:?}"),
         });
         let want = want.map(|(baseline, kind)| {
@@ -116,7 +116,7 @@ fn the_interface_is_compared_with_the_release_before() {
 fn each_stated_version_is_checked_with_its_packages() {
     let plan = gated(&libraries(), "minor", "msrv = \"deny\"");
     let step = plan.steps.iter().find(|s| s.stage == Stage::Msrv).unwrap();
-    let Action::Msrv { stated, .. } = &step.action else {
+    let Action::CheckMsrv(CheckMsrv { stated, .. }) = &step.action else {
         panic!("{step:?}")
     };
     let stated: Vec<String> = stated

@@ -25,7 +25,10 @@ use crate::facts::{
     BranchDivergence, ChangelogFacts, Facts, GitFacts, GitHubFacts, RegistryFacts, RemoteFacts,
     TokenPlaces,
 };
-use crate::model::{Action, Blocker, Blockers, CommitIdentity, Plan};
+use crate::model::{
+    Action, Blocker, Blockers, CommitIdentity, CreateCommitObject, EditFiles, Plan,
+    PublishGithubRelease,
+};
 use crate::planner::plan;
 use crate::request::{DeployRequest, Part, ReleaseRequest, Request};
 use crate::version::groups::groups;
@@ -236,7 +239,7 @@ fn a_release_goes_from_gates_to_the_last_look() {
         "publish:left",
         "publish:right",
         "publish:top",
-        "undraft",
+        "publish-github-release",
         "fresh-project",
         "verify",
     ];
@@ -271,7 +274,7 @@ fn a_release_goes_from_gates_to_the_last_look() {
 fn every_member_moves_and_the_tool_along_with_them() {
     let plan = release(&facts(), "1.1.0", &[]).unwrap();
     let bump = plan.steps.iter().find(|s| s.stage == Stage::Bump).unwrap();
-    let Action::Edit { edits, .. } = &bump.action else {
+    let Action::EditFiles(EditFiles { edits, .. }) = &bump.action else {
         panic!("{bump:?}")
     };
     let mut paths: Vec<_> = edits.iter().map(|edit| edit.path.as_str()).collect();
@@ -373,7 +376,7 @@ fn a_back_port_or_a_pre_release_does_not_become_the_latest() {
         }
         let plan = release(&facts, version, &[]).unwrap();
         plan.steps.iter().find_map(|s| {
-            if let Action::PublishGithubRelease { latest, .. } = s.action {
+            if let Action::PublishGithubRelease(PublishGithubRelease { latest, .. }) = s.action {
                 Some(latest)
             } else {
                 None
@@ -389,7 +392,7 @@ fn a_back_port_or_a_pre_release_does_not_become_the_latest() {
 #[test]
 fn a_skipped_changelog_leaves_the_file_alone() {
     let plan = release(&facts(), "minor", &[Stage::Changelog]).unwrap();
-    let Some(Action::CreateCommitObject { edits, .. }) = plan
+    let Some(Action::CreateCommitObject(CreateCommitObject { edits, .. })) = plan
         .steps
         .iter()
         .find(|s| s.id == "seal")

@@ -3,6 +3,7 @@
 use stagegate_deploy::{KnownGood, PastDeploy, Release};
 
 use crate::facts::HostSurvey;
+use crate::model::{DeployService, MigrateData, VerifyRelease};
 use crate::request::RollbackRequest;
 use crate::tests::frontends::{step, surveys, with_hosts};
 use crate::tests::waves::{a_good_host, config, migrating};
@@ -20,7 +21,7 @@ fn back(part: Part, hosts: &[(&str, &str, &str)]) -> Plan {
 fn a_rollback_goes_back_frontends_first_on_all_hosts() {
     let check = |part: Part, hosts: &[(&str, &str, &str)], expected: &[&str]| {
         let plan = back(part, hosts);
-        let groups = plan.groups();
+        let groups = plan.batches();
         let told: Vec<String> = groups
             .iter()
             .map(|group| format!("{} +{}", group[0].id, group.len() - 1))
@@ -69,7 +70,7 @@ fn a_host_that_is_back_already_does_not_go_further_back() {
         let plan = back(Part::Both, hosts);
         let uploads = plan.steps.iter().filter_map(|step| {
             let host = step.id.strip_prefix("backend.upload@")?;
-            let Action::Service { place, .. } = &step.action else {
+            let Action::DeployService(DeployService { place, .. }) = &step.action else {
                 panic!("a service's step");
             };
             Some(format!("{host} {}", place.version))
@@ -115,9 +116,9 @@ fn a_rollback_is_of_the_pair_and_keeps_its_waves() {
         );
         for host in ["a", "b"] {
             let id = format!("{part}.start@{host}");
-            let Action::Service {
+            let Action::DeployService(DeployService {
                 place, part: of, ..
-            } = &step(&plan, &id).action
+            }) = &step(&plan, &id).action
             else {
                 panic!("a service's step");
             };
@@ -128,9 +129,9 @@ fn a_rollback_is_of_the_pair_and_keeps_its_waves() {
             assert_eq!(of.name(), part);
         }
     }
-    let Action::VerifyRelease {
+    let Action::VerifyRelease(VerifyRelease {
         hosts, frontends, ..
-    } = &step(&plan, "verify").action
+    }) = &step(&plan, "verify").action
     else {
         panic!("a look");
     };
@@ -181,7 +182,8 @@ fn a_rollback_brings_each_host_its_own_pair() {
     );
     let made = made.unwrap();
     for (host, version) in [("a", "1.1.0"), ("b", "1.0.0"), ("c", "1.1.0")] {
-        let Action::Service { place, .. } = &step(&made, &format!("backend.start@{host}")).action
+        let Action::DeployService(DeployService { place, .. }) =
+            &step(&made, &format!("backend.start@{host}")).action
         else {
             panic!("a backend's step");
         };
@@ -191,9 +193,9 @@ fn a_rollback_brings_each_host_its_own_pair() {
     let after = &step(&made, "backend.upload@c").after_settled;
     assert_eq!(after[..], ["backend.confirm@a"]);
     // The bundles, which are the same, before any backend, and one release after the other.
-    let groups: Vec<usize> = made.groups().iter().map(|group| group.len()).collect();
+    let groups: Vec<usize> = made.batches().iter().map(|group| group.len()).collect();
     assert_eq!(groups, [6, 12, 6, 1]);
-    let begins = made.groups().into_iter().map(|group| group[0].id.clone());
+    let begins = made.batches().into_iter().map(|group| group[0].id.clone());
     let begins: Vec<String> = begins.collect();
     let expected = [
         "frontend.upload@a",
@@ -203,7 +205,7 @@ fn a_rollback_brings_each_host_its_own_pair() {
     ];
     assert_eq!(begins, expected);
     // Each is looked at for what it went back to.
-    let Action::VerifyRelease { hosts, .. } = &step(&made, "verify").action else {
+    let Action::VerifyRelease(VerifyRelease { hosts, .. }) = &step(&made, "verify").action else {
         panic!("a look");
     };
     let seen: Vec<_> = hosts
@@ -244,7 +246,7 @@ fn a_rollback_takes_the_data_back_where_that_is_declared() {
         assert_eq!(data, ids);
         assert_eq!(made.notes.len(), notes, "{:?}", made.notes);
         if let Some(step) = made.steps.iter().find(|step| step.id == "data@a") {
-            let Action::Migrate { place, direction } = &step.action else {
+            let Action::MigrateData(MigrateData { place, direction }) = &step.action else {
                 panic!("a migration");
             };
             assert_eq!(place.version.to_string(), "2.0.0");

@@ -1,5 +1,6 @@
 //! What is built for other machines than this one.
 
+use crate::model::{Build, UploadAssets, WriteSbom};
 use crate::tests::*;
 
 const APP: &str = "[app]\nname = \"book\"\n[app.backend]\npackage = \"tool\"\nbinary = \"book\"\nport = 8080\n\
@@ -21,17 +22,17 @@ fn each_target_is_a_build_of_its_own_and_attached_in_place_of_the_deployed_one()
     let mut built = Vec::new();
     for step in plan.steps.iter().filter(|s| s.stage == Stage::Build) {
         match &step.action {
-            Action::Build {
+            Action::Build(Build {
                 binaries,
                 frontend,
                 target,
                 ..
-            } => {
+            }) => {
                 assert_eq!(binaries[0].name, "book", "{}", step.title);
                 let of = target.as_deref().unwrap_or("here");
                 built.push((step.id.as_str(), frontend.is_some(), of));
             }
-            Action::Sbom { targets, .. } => assert_eq!(targets, &WANTED),
+            Action::WriteSbom(WriteSbom { targets, .. }) => assert_eq!(targets, &WANTED),
             other => panic!("{other:?}"),
         }
     }
@@ -43,9 +44,9 @@ fn each_target_is_a_build_of_its_own_and_attached_in_place_of_the_deployed_one()
     assert_eq!(built, want);
     let assets = plan.steps.iter().find(|s| s.id == "assets").unwrap();
     assert!(assets.title.contains(" 2 binaries,"), "{}", assets.title);
-    let Action::Assets {
+    let Action::UploadAssets(UploadAssets {
         binaries, targets, ..
-    } = &assets.action
+    }) = &assets.action
     else {
         panic!("{assets:?}");
     };
@@ -63,7 +64,7 @@ fn a_frontend_that_is_a_service_is_attached_too() {
     let both = ["book", "web"];
     for id in ["build", "build:x86_64-unknown-linux-musl"] {
         let build = plan.steps.iter().find(|step| step.id == id).unwrap();
-        let Action::Build { binaries, .. } = &build.action else {
+        let Action::Build(Build { binaries, .. }) = &build.action else {
             panic!("{build:?}");
         };
         let built: Vec<&str> = binaries.iter().map(|b| b.name.as_str()).collect();
@@ -71,12 +72,12 @@ fn a_frontend_that_is_a_service_is_attached_too() {
     }
     let assets = plan.steps.iter().find(|s| s.id == "assets").unwrap();
     assert!(assets.title.contains(" 4 binaries,"), "{}", assets.title);
-    let Action::Assets { binaries, .. } = &assets.action else {
+    let Action::UploadAssets(UploadAssets { binaries, .. }) = &assets.action else {
         panic!("{assets:?}");
     };
     assert_eq!(binaries[..], both);
     let sbom = plan.steps.iter().find_map(|step| match &step.action {
-        Action::Sbom { packages, .. } => Some(packages),
+        Action::WriteSbom(WriteSbom { packages, .. }) => Some(packages),
         _ => None,
     });
     let tools = sbom.unwrap().iter().filter(|name| *name == "tool").count();

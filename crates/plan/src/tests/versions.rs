@@ -106,7 +106,10 @@ fn what_would_not_accept_a_new_version_moves_along() {
     let versions = |words: &str| {
         let plan = release(&published(), &config, words).unwrap();
         let versions = plan.versions.iter().map(|(name, v)| format!("{name} {v}"));
-        (plan.run_id.clone(), versions.collect::<Vec<_>>().join(", "))
+        (
+            plan.run_id.to_string(),
+            versions.collect::<Vec<_>>().join(", "),
+        )
     };
     assert_eq!(
         versions("core=patch"),
@@ -139,7 +142,7 @@ fn each_group_has_its_tag_and_draft_and_only_its_crates_are_published() {
         "tag:right",
         "draft:left",
         "assets:right",
-        "undraft:left",
+        "publish-github-release:left",
         "publish:left",
     ] {
         assert!(ids.contains(&id), "{ids:?} lacks {id}");

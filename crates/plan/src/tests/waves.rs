@@ -4,6 +4,7 @@
 use stagegate_deploy::{HostFacts, KnownGood, Part as HostPart, PendingFile, Sudo};
 
 use crate::facts::HostSurvey;
+use crate::model::DeployService;
 use crate::tests::*;
 
 const APP: &str = "[app]\nname = \"book\"\n[app.backend]\npackage = \"tool\"\nport = 8080\n\
@@ -70,12 +71,14 @@ fn a_wave_waits_for_the_one_before_and_the_bundle_for_all() {
     let all = ["a", "b:22", "b:2222", "c"];
     check("frontend.upload@a", &["backend.confirm@a"], &all);
     check("frontend.flip@a", &["frontend.upload@a"], &[]);
-    let Action::Service { place, .. } = &step(&plan, "backend.start@b:2222").action else {
+    let Action::DeployService(DeployService { place, .. }) =
+        &step(&plan, "backend.start@b:2222").action
+    else {
         panic!("a backend's step");
     };
     assert_eq!(place.app.backend.as_ref().unwrap().port, 9090);
     // One run of steps: the build before it, the look after it.
-    let groups: Vec<usize> = plan.groups().iter().map(|group| group.len()).collect();
+    let groups: Vec<usize> = plan.batches().iter().map(|group| group.len()).collect();
     assert_eq!(groups, [1, 4 * 6 + 4 * 2, 1]);
     let back: Vec<_> = plan.rollback_steps.iter().map(|s| s.id.as_str()).collect();
     assert_eq!(back, ["back@a", "back@b:22", "back@b:2222", "back@c"]);
@@ -104,7 +107,7 @@ fn one_host_migrates_for_all_and_nothing_starts_before() {
     let migrates: Vec<_> = plan
         .steps
         .iter()
-        .filter(|step| matches!(step.action, Action::Migrate { .. }))
+        .filter(|step| matches!(step.action, Action::MigrateData(_)))
         .collect();
     assert_eq!(migrates.len(), 1);
     assert_eq!(migrates[0].id, "backend.migrate@a");

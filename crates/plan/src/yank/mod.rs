@@ -9,7 +9,9 @@ use stagegate_manifest::FileEdit;
 use stagegate_registry::Token;
 
 use crate::facts::{Facts, SurveyResult};
-use crate::model::{Action, Blocker, Plan, ReleaseRef, Step};
+use crate::model::{
+    Action, Blocker, MarkChangelog, MarkRelease, Plan, ReleaseRef, RunId, Step, Verb, Yank,
+};
 use crate::preflight::checks;
 use crate::request::YankRequest;
 use crate::version::Group;
@@ -31,19 +33,9 @@ pub(crate) fn plan(
     };
     let words = wanted.words();
     let mut plan = Plan {
-        run_id: wanted.target(),
         title: format!("{verb} {}", words.trim_end_matches(" --undo")),
         cli_args: words,
-        version: version.clone(),
-        versions: std::collections::BTreeMap::new(),
-        from: None,
-        at: facts.at,
-        next_step_hint: None,
-        notes: Vec::new(),
-        steps: Vec::new(),
-        rollback_steps: Vec::new(),
-        host_files: Vec::new(),
-        freeze_override: None,
+        ..Plan::new(wanted.run_id(), version.clone(), facts.at)
     };
     let yanked = registry_steps(facts, group, wanted, verb, &mut plan, blockers);
     if let Some(Ok(registry)) = &facts.registry
@@ -63,7 +55,7 @@ pub(crate) fn plan(
     if let Some(step) = plan
         .steps
         .iter_mut()
-        .find(|s| matches!(s.action, Action::Yank { .. }))
+        .find(|s| matches!(s.action, Action::Yank(_)))
     {
         step.irreversible = true;
     }
@@ -194,11 +186,11 @@ fn registry_steps(
     }
     for name in &names {
         let title = format!("{verb} {name} {} on {}", wanted.version, registry.name);
-        let action = Action::Yank {
+        let action = Action::Yank(Yank {
             package: name.clone(),
             version: wanted.version.clone(),
             undo: wanted.undo,
-        };
+        });
         let id = format!("yank:{name}");
         plan.steps.push(Step::new(id, Stage::Yank, title, action));
     }
@@ -237,11 +229,11 @@ fn github_step(
         tag,
     };
     let title = format!("mark the GitHub release {}", release.tag);
-    let action = Action::MarkRelease {
+    let action = Action::MarkRelease(MarkRelease {
         release,
         note: advice::note(wanted.reason.as_deref(), good.as_ref()),
         undo: wanted.undo,
-    };
+    });
     plan.steps
         .push(Step::new("mark-release", Stage::Yank, title, action));
 }
@@ -288,14 +280,14 @@ fn changelog_step(
     let (Some(identity), Some(branch)) = (git.identity.clone(), git.branch.clone()) else {
         return;
     };
-    let action = Action::MarkChangelog {
+    let action = Action::MarkChangelog(MarkChangelog {
         edit: FileEdit::from_texts(path.clone(), text.as_bytes(), marked.as_bytes()),
         message: message(wanted),
         branch,
         remote: config.release.remote.clone(),
         parent: git.head.clone(),
         identity,
-    };
+    });
     plan.steps.push(Step::new(
         "mark-changelog",
         Stage::Yank,

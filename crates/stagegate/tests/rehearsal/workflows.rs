@@ -96,7 +96,7 @@ impl Runner {
         let world = self.place();
         let xtask = format!(
             "#!/bin/sh\nset -eu\nshift\necho \"$*\" >> {world}/commands\n\
-             case \"$*\" in *\"--until undraft\"*) if [ -f {world}/cancel ]; then rm {world}/cancel; \
+             case \"$*\" in *\"--until publish-github-release\"*) if [ -f {world}/cancel ]; then rm {world}/cancel; \
              STAGEGATE_REHEARSAL_KILL=after:12:INT; export STAGEGATE_REHEARSAL_KILL; fi;; esac\n\
              exec {STAGEGATE} --config {overlay} \"$@\"\n"
         );

@@ -3,8 +3,9 @@
 
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
+use stagegate_plan::model::BuildAsset;
 
-use crate::executor::step::{Probe, StepContext};
+use crate::executor::step::{Perform, Probe, StepContext};
 use crate::release_tree;
 use crate::steps::build::build;
 
@@ -13,15 +14,28 @@ pub(crate) fn kept(ctx: &StepContext<'_>, name: &str) -> Utf8PathBuf {
     ctx.kept().join("assets").join(name)
 }
 
-pub(crate) fn probe(ctx: &mut StepContext<'_>, name: &str) -> anyhow::Result<Probe> {
-    let file = kept(ctx, name);
-    Ok(match std::fs::metadata(&file) {
-        // It was written whole or not at all.
-        Ok(there) if is_ours(ctx) => {
-            Probe::Done(format!("{name} is kept, {} bytes", there.len()))
+impl Perform for BuildAsset {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        probe_kept(ctx, &self.name)
+    }
+
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let command = self.build.as_deref();
+        let (file, name) = (&self.file, self.name.as_str());
+        let root = release_tree::of_release(ctx)?;
+        if let Some([program, args @ ..]) = command {
+            build::own_command(ctx, &root, program, args)?;
         }
-        _ => Probe::Absent,
-    })
+        let path = root.join(file);
+        if !path.is_file() {
+            bail!(
+                "there is no file {path}; correct `file` or `build` of its [[asset]] in stagegate.toml"
+            );
+        }
+        let bytes = std::fs::read(&path).with_context(|| format!("reading {path}"))?;
+        keep(ctx, name, &bytes)?;
+        Ok(format!("{name}, {} KiB", bytes.len().div_ceil(1024)))
+    }
 }
 
 /// Whether what is kept was made by this plan: one that was given up may have
@@ -46,23 +60,12 @@ pub(crate) fn keep(ctx: &StepContext<'_>, name: &str, bytes: &[u8]) -> anyhow::R
     release_tree::write_whole(&kept(ctx, name), bytes)
 }
 
-pub(crate) fn perform(
-    ctx: &mut StepContext<'_>,
-    command: Option<&[String]>,
-    file: &Utf8Path,
-    name: &str,
-) -> anyhow::Result<String> {
-    let root = release_tree::of_release(ctx)?;
-    if let Some([program, args @ ..]) = command {
-        build::own_command(ctx, &root, program, args)?;
-    }
-    let path = root.join(file);
-    if !path.is_file() {
-        bail!(
-            "there is no file {path}; correct `file` or `build` of its [[asset]] in stagegate.toml"
-        );
-    }
-    let bytes = std::fs::read(&path).with_context(|| format!("reading {path}"))?;
-    keep(ctx, name, &bytes)?;
-    Ok(format!("{name}, {} KiB", bytes.len().div_ceil(1024)))
+/// Whether a file is kept that this plan made.
+pub(crate) fn probe_kept(ctx: &StepContext<'_>, name: &str) -> anyhow::Result<Probe> {
+    let file = kept(ctx, name);
+    Ok(match std::fs::metadata(&file) {
+        // It was written whole or not at all.
+        Ok(there) if is_ours(ctx) => Probe::Done(format!("{name} is kept, {} bytes", there.len())),
+        _ => Probe::Absent,
+    })
 }

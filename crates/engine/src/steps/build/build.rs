@@ -2,9 +2,9 @@
 
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
-use stagegate_plan::model::{Binary, FrontendBuild, TimeCategory};
+use stagegate_plan::model::{Binary, Build, FrontendBuild, TimeCategory};
 
-use crate::executor::step::StepContext;
+use crate::executor::step::{Perform, StepContext};
 use crate::release_tree;
 use crate::tools::process::Tool;
 use crate::tools::toolchain;
@@ -30,26 +30,33 @@ pub(crate) fn bundle(ctx: &StepContext<'_>) -> Utf8PathBuf {
     ctx.kept().join("bundle")
 }
 
-pub(crate) fn perform(
-    ctx: &mut StepContext<'_>,
-    revision: &str,
-    binaries: &[Binary],
-    frontend: Option<&FrontendBuild>,
-) -> anyhow::Result<String> {
-    let root = lay(ctx, revision)?;
-    let mut built = Vec::new();
-    if !binaries.is_empty() {
-        let from = cargo_build(ctx, &root, binaries, None)?;
-        for each in binaries {
-            let to = binary(ctx, &each.name);
-            built.push(keep(&from, &each.name, &to)?);
+impl Perform for Build {
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let Build {
+            revision,
+            binaries,
+            frontend,
+            target,
+        } = self;
+        if let Some(target) = target {
+            return for_target(ctx, revision, binaries, target);
         }
+
+        let root = lay(ctx, revision)?;
+        let mut built = Vec::new();
+        if !binaries.is_empty() {
+            let from = cargo_build(ctx, &root, binaries, None)?;
+            for each in binaries {
+                let to = binary(ctx, &each.name);
+                built.push(keep(&from, &each.name, &to)?);
+            }
+        }
+        if let Some(frontend) = frontend {
+            let files = build_bundle(ctx, &root, frontend)?;
+            built.push(format!("bundle of {files} files"));
+        }
+        Ok(built.join(", "))
     }
-    if let Some(frontend) = frontend {
-        let files = build_bundle(ctx, &root, frontend)?;
-        built.push(format!("bundle of {files} files"));
-    }
-    Ok(built.join(", "))
 }
 
 /// Builds the binaries for one target, and nothing else.

@@ -9,25 +9,28 @@ use stagegate_deploy::{
     probe_frontend as probe_bundle_on_host, probe_migration as probe_data,
     probe_service as probe_on_host, take_back as take_back_on_host,
 };
-use stagegate_plan::model::{Action, Place, Plan, Step, TimeCategory};
+use stagegate_plan::model::{
+    Action, DeployBundle, DeployService, FetchArtifacts, MigrateData, Place, Plan, RollBackHost,
+    Step, TimeCategory,
+};
 
-use crate::executor::step::{Probe, StepContext};
+use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::build::build;
 
 /// The step that settles a service's steps on its host, for one of them.
 pub(crate) fn confirmation_of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a str> {
-    let Action::Service {
+    let Action::DeployService(DeployService {
         part,
         step: kind,
         place,
-    } = &step.action
+    }) = &step.action
     else {
         return None;
     };
     if *kind == ServiceStep::Confirm {
         return None;
     }
-    let same = |other: &&Step| matches!(&other.action, Action::Service { part: of, step: ServiceStep::Confirm, place: there } if of == part && there.target == place.target);
+    let same = |other: &&Step| matches!(&other.action, Action::DeployService(DeployService { part: of, step: ServiceStep::Confirm, place: there }) if of == part && there.target == place.target);
     plan.steps.iter().find(same).map(|step| step.id.as_str())
 }
 
@@ -40,12 +43,7 @@ pub(crate) fn went_back(error: &anyhow::Error) -> bool {
 
 fn deploy(ctx: &StepContext<'_>, place: &Place) -> Deploy {
     // A rollback goes by the host's own record; that commit need not be here.
-    let known = ctx
-        .context
-        .git()
-        .commit_of(&place.revision)
-        .ok()
-        .flatten();
+    let known = ctx.context.git().commit_of(&place.revision).ok().flatten();
     let mut app = place.app.clone();
     if !place.built {
         // What is on the host already is not built there again.
@@ -149,143 +147,147 @@ fn host(ctx: &StepContext<'_>, place: &Place) -> anyhow::Result<Host> {
     })
 }
 
-pub(crate) fn probe_service(
-    ctx: &mut StepContext<'_>,
-    part: Part,
-    step: ServiceStep,
-    place: &Place,
-) -> anyhow::Result<Probe> {
-    let (deploy, binary) = (deploy(ctx, place), binary(ctx, part, place)?);
-    if step == ServiceStep::Confirm {
-        ctx.context.connections.drop_all(&place.target);
-    }
-    let probe = ask(ctx, place, |host| {
-        probe_on_host(part, step, host, &deploy, binary.as_ref())
-    })?;
-    Ok(answer(probe))
-}
+impl Perform for DeployService {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        let part = self.part;
+        let step = self.step;
+        let place: &Place = &self.place;
 
-pub(crate) fn perform_service(
-    ctx: &mut StepContext<'_>,
-    part: Part,
-    step: ServiceStep,
-    place: &Place,
-) -> anyhow::Result<String> {
-    let (deploy, binary) = (deploy(ctx, place), binary(ctx, part, place)?);
-    let host = host(ctx, place)?;
-    let start = std::time::Instant::now();
-    let result = perform_on_host(part, step, &host, &deploy, binary.as_ref(), &mut |p| {
-        show(ctx, p)
-    });
-    // The app's start, the watch and the drain are waits that were asked for.
-    if matches!(
-        step,
-        ServiceStep::Health | ServiceStep::Stabilize | ServiceStep::Confirm
-    ) {
-        ctx.time.record(TimeCategory::Waiting, start.elapsed());
-    }
-    let done = result?;
-    ctx.context.connections.keep(host);
-    Ok(done)
-}
-
-/// What another host runs, kept where a build would have put it.
-pub(crate) fn fetch(
-    ctx: &mut StepContext<'_>,
-    place: &Place,
-    backend: bool,
-    frontend: bool,
-) -> anyhow::Result<String> {
-    let release = deploy(ctx, place).release;
-    let host = Host::connect(&place.target)?;
-    let mut fetched = Vec::new();
-    let mut take = |part, to: &Utf8Path, what: &str| -> anyhow::Result<()> {
-        let artifact = fetch_from_host(&host, &place.app, &release, part, to, &mut |p| {
-            show(ctx, p)
+        let (deploy, binary) = (deploy(ctx, place), binary(ctx, part, place)?);
+        if step == ServiceStep::Confirm {
+            ctx.context.connections.drop_all(&place.target);
+        }
+        let probe = ask(ctx, place, |host| {
+            probe_on_host(part, step, host, &deploy, binary.as_ref())
         })?;
-        fetched.push(format!("{what}, SHA-256 {}", artifact.sha256));
-        Ok(())
-    };
-    for (wanted, part) in [(backend, Part::Backend), (frontend, Part::Frontend)] {
-        match place.app.settings(part) {
-            _ if !wanted => {}
-            Some(service) => {
-                let to = build::binary(ctx, &service.binary);
-                take(part, &to, &service.binary)?;
-                std::fs::set_permissions(&to, std::os::unix::fs::PermissionsExt::from_mode(0o755))?;
-            }
-            None => {
-                let to = build::bundle(ctx);
-                if to.exists() {
-                    std::fs::remove_dir_all(&to).with_context(|| format!("removing {to}"))?;
+        Ok(answer(probe))
+    }
+
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let part = self.part;
+        let step = self.step;
+        let place: &Place = &self.place;
+
+        let (deploy, binary) = (deploy(ctx, place), binary(ctx, part, place)?);
+        let host = host(ctx, place)?;
+        let start = std::time::Instant::now();
+        let result = perform_on_host(part, step, &host, &deploy, binary.as_ref(), &mut |p| {
+            show(ctx, p)
+        });
+        // The app's start, the watch and the drain are waits that were asked for.
+        if matches!(
+            step,
+            ServiceStep::Health | ServiceStep::Stabilize | ServiceStep::Confirm
+        ) {
+            ctx.time.record(TimeCategory::Waiting, start.elapsed());
+        }
+        let done = result?;
+        ctx.context.connections.keep(host);
+        Ok(done)
+    }
+}
+
+impl Perform for FetchArtifacts {
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let place: &Place = &self.place;
+        let backend = self.backend;
+        let frontend = self.frontend;
+
+        let release = deploy(ctx, place).release;
+        let host = Host::connect(&place.target)?;
+        let mut fetched = Vec::new();
+        let mut take = |part, to: &Utf8Path, what: &str| -> anyhow::Result<()> {
+            let artifact =
+                fetch_from_host(&host, &place.app, &release, part, to, &mut |p| show(ctx, p))?;
+            fetched.push(format!("{what}, SHA-256 {}", artifact.sha256));
+            Ok(())
+        };
+        for (wanted, part) in [(backend, Part::Backend), (frontend, Part::Frontend)] {
+            match place.app.settings(part) {
+                _ if !wanted => {}
+                Some(service) => {
+                    let to = build::binary(ctx, &service.binary);
+                    take(part, &to, &service.binary)?;
+                    std::fs::set_permissions(
+                        &to,
+                        std::os::unix::fs::PermissionsExt::from_mode(0o755),
+                    )?;
                 }
-                take(part, &to, "the bundle")?;
+                None => {
+                    let to = build::bundle(ctx);
+                    if to.exists() {
+                        std::fs::remove_dir_all(&to).with_context(|| format!("removing {to}"))?;
+                    }
+                    take(part, &to, "the bundle")?;
+                }
             }
         }
+        let from = &place.target;
+        Ok(format!("{} from {from}", fetched.join("; ")))
     }
-    let from = &place.target;
-    Ok(format!("{} from {from}", fetched.join("; ")))
 }
 
-pub(crate) fn probe_migration(
-    ctx: &mut StepContext<'_>,
-    direction: Direction,
-    place: &Place,
-) -> anyhow::Result<Probe> {
-    let deploy = deploy(ctx, place);
-    let probe = ask(ctx, place, |host| probe_data(direction, host, &deploy))?;
-    Ok(answer(probe))
+impl Perform for MigrateData {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        let direction = self.direction;
+        let place: &Place = &self.place;
+
+        let deploy = deploy(ctx, place);
+        let probe = ask(ctx, place, |host| probe_data(direction, host, &deploy))?;
+        Ok(answer(probe))
+    }
+
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let direction = self.direction;
+        let place: &Place = &self.place;
+
+        let deploy = deploy(ctx, place);
+        let host = host(ctx, place)?;
+        let start = std::time::Instant::now();
+        let result = migrate_data(direction, &host, &deploy, &mut |p| show(ctx, p));
+        // The team's own command, however long it takes.
+        ctx.time.record(TimeCategory::Waiting, start.elapsed());
+        let done = result?;
+        ctx.context.connections.keep(host);
+        Ok(done)
+    }
 }
 
-pub(crate) fn migrate(
-    ctx: &mut StepContext<'_>,
-    direction: Direction,
-    place: &Place,
-) -> anyhow::Result<String> {
-    let deploy = deploy(ctx, place);
-    let host = host(ctx, place)?;
-    let start = std::time::Instant::now();
-    let result = migrate_data(direction, &host, &deploy, &mut |p| show(ctx, p));
-    // The team's own command, however long it takes.
-    ctx.time.record(TimeCategory::Waiting, start.elapsed());
-    let done = result?;
-    ctx.context.connections.keep(host);
-    Ok(done)
+impl Perform for RollBackHost {
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let place: &Place = &self.place;
+
+        let deploy = deploy(ctx, place);
+        let host = Host::connect(&place.target)?;
+        let start = std::time::Instant::now();
+        let result = take_back_on_host(&host, &deploy, &mut |p| show(ctx, p));
+        ctx.time.record(TimeCategory::Waiting, start.elapsed());
+        Ok(result?)
+    }
 }
 
-pub(crate) fn take_back(ctx: &mut StepContext<'_>, place: &Place) -> anyhow::Result<String> {
-    let deploy = deploy(ctx, place);
-    let host = Host::connect(&place.target)?;
-    let start = std::time::Instant::now();
-    let result = take_back_on_host(&host, &deploy, &mut |p| show(ctx, p));
-    ctx.time.record(TimeCategory::Waiting, start.elapsed());
-    Ok(result?)
-}
+impl Perform for DeployBundle {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        let step = self.step;
+        let place: &Place = &self.place;
 
-pub(crate) fn probe_frontend(
-    ctx: &mut StepContext<'_>,
-    step: FrontendStep,
-    place: &Place,
-) -> anyhow::Result<Probe> {
-    let (deploy, bundle) = (deploy(ctx, place), bundle(ctx, place)?);
-    let probe = ask(ctx, place, |host| {
-        probe_bundle_on_host(step, host, &deploy, bundle.as_ref())
-    })?;
-    Ok(answer(probe))
-}
+        let (deploy, bundle) = (deploy(ctx, place), bundle(ctx, place)?);
+        let probe = ask(ctx, place, |host| {
+            probe_bundle_on_host(step, host, &deploy, bundle.as_ref())
+        })?;
+        Ok(answer(probe))
+    }
 
-pub(crate) fn perform_frontend(
-    ctx: &mut StepContext<'_>,
-    step: FrontendStep,
-    place: &Place,
-) -> anyhow::Result<String> {
-    let (deploy, bundle) = (deploy(ctx, place), bundle(ctx, place)?);
-    let host = host(ctx, place)?;
-    let done = flip_on_host(step, &host, &deploy, bundle.as_ref(), &mut |p| {
-        show(ctx, p)
-    })?;
-    ctx.context.connections.keep(host);
-    Ok(done)
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let step = self.step;
+        let place: &Place = &self.place;
+
+        let (deploy, bundle) = (deploy(ctx, place), bundle(ctx, place)?);
+        let host = host(ctx, place)?;
+        let done = flip_on_host(step, &host, &deploy, bundle.as_ref(), &mut |p| show(ctx, p))?;
+        ctx.context.connections.keep(host);
+        Ok(done)
+    }
 }
 
 fn show(ctx: &StepContext<'_>, progress: Progress) {

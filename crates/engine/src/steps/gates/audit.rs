@@ -8,71 +8,72 @@ use camino::Utf8Path;
 use rustsec::advisory::Id;
 use rustsec::report::Settings;
 use rustsec::{Database, Lockfile, Report};
-use stagegate_plan::model::Finding;
+use stagegate_plan::model::{AuditDependencies, Finding};
 
-use crate::executor::step::StepContext;
+use crate::executor::step::{Perform, StepContext};
 use crate::tools::advisory_db::default_database;
 
-pub(crate) fn audit(
-    ctx: &mut StepContext<'_>,
-    database: Option<&Utf8Path>,
-    ignore: &[String],
-) -> anyhow::Result<String> {
-    let root = ctx.context.root.clone();
-    let lockfile = root.join("Cargo.lock");
-    if !lockfile.is_file() {
-        bail!(
-            "there is no {lockfile} to audit; run `cargo generate-lockfile`, or set `gates.audit = \"off\"`"
-        );
-    }
-    let place = match database {
-        Some(path) => root.join(path),
-        None => fetch(ctx)?,
-    };
-    let database = Database::open(place.as_std_path())
-        .map_err(|e| anyhow::anyhow!("the advisory database {place} cannot be read: {e}"))?;
-    let advisories = database.iter().count();
-    if advisories == 0 {
-        bail!("the advisory database {place} is empty");
-    }
-    let locked =
-        Lockfile::load(lockfile.as_std_path()).with_context(|| format!("reading {lockfile}"))?;
-    let ignore: Result<Vec<Id>, _> = ignore.iter().map(|id| id.parse()).collect();
-    let ignore = ignore.map_err(|e| anyhow::anyhow!("`gates.audit.ignore`: {e}"))?;
-    let settings = Settings {
-        ignore,
-        ..Settings::default()
-    };
-    let report = Report::generate(&database, &locked, &settings);
-    if report.vulnerabilities.found {
-        ctx.found(findings(ctx, &lockfile, &report)?);
-        let found: Vec<String> = report
-            .vulnerabilities
-            .list
+impl Perform for AuditDependencies {
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let database = self.database.as_deref();
+        let ignore: &[String] = &self.ignore;
+
+        let root = ctx.context.root.clone();
+        let lockfile = root.join("Cargo.lock");
+        if !lockfile.is_file() {
+            bail!(
+                "there is no {lockfile} to audit; run `cargo generate-lockfile`, or set `gates.audit = \"off\"`"
+            );
+        }
+        let place = match database {
+            Some(path) => root.join(path),
+            None => fetch(ctx)?,
+        };
+        let database = Database::open(place.as_std_path())
+            .map_err(|e| anyhow::anyhow!("the advisory database {place} cannot be read: {e}"))?;
+        let advisories = database.iter().count();
+        if advisories == 0 {
+            bail!("the advisory database {place} is empty");
+        }
+        let locked = Lockfile::load(lockfile.as_std_path())
+            .with_context(|| format!("reading {lockfile}"))?;
+        let ignore: Result<Vec<Id>, _> = ignore.iter().map(|id| id.parse()).collect();
+        let ignore = ignore.map_err(|e| anyhow::anyhow!("`gates.audit.ignore`: {e}"))?;
+        let settings = Settings {
+            ignore,
+            ..Settings::default()
+        };
+        let report = Report::generate(&database, &locked, &settings);
+        if report.vulnerabilities.found {
+            ctx.found(findings(ctx, &lockfile, &report)?);
+            let found: Vec<String> = report
+                .vulnerabilities
+                .list
+                .iter()
+                .map(|v| {
+                    format!(
+                        "    {} {}: {} ({})",
+                        v.package.name, v.package.version, v.advisory.title, v.advisory.id
+                    )
+                })
+                .collect();
+            bail!(
+                "{} known vulnerabilities in Cargo.lock:\n{}\n  update the packages, or name the advisory in `gates.audit.ignore`",
+                found.len(),
+                found.join("\n")
+            );
+        }
+        // A snapshot is as good as it is young; that is for people to judge.
+        let newest = database
             .iter()
-            .map(|v| {
-                format!(
-                    "    {} {}: {} ({})",
-                    v.package.name, v.package.version, v.advisory.title, v.advisory.id
-                )
-            })
-            .collect();
-        bail!(
-            "{} known vulnerabilities in Cargo.lock:\n{}\n  update the packages, or name the advisory in `gates.audit.ignore`",
-            found.len(),
-            found.join("\n")
-        );
+            .map(|advisory| advisory.metadata.date.as_str().to_owned())
+            .max();
+        Ok(format!(
+            "{} packages, none in {advisories} advisories of {place} (newest: {})",
+            locked.packages.len(),
+            newest.unwrap_or_default()
+        ))
     }
-    // A snapshot is as good as it is young; that is for people to judge.
-    let newest = database
-        .iter()
-        .map(|advisory| advisory.metadata.date.as_str().to_owned())
-        .max();
-    Ok(format!(
-        "{} packages, none in {advisories} advisories of {place} (newest: {})",
-        locked.packages.len(),
-        newest.unwrap_or_default()
-    ))
 }
 
 /// Where the lockfile names what is vulnerable.

@@ -9,46 +9,47 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::{Context, bail};
 use semver::Version;
 use serde::Deserialize;
-use stagegate_plan::model::TimeCategory;
+use stagegate_plan::model::{CheckMsrv, TimeCategory};
 
-use crate::executor::step::{StepContext, indent};
+use crate::executor::step::{Perform, StepContext, indent};
 use crate::tools::process::Tool;
 
-pub(crate) fn check(
-    ctx: &mut StepContext<'_>,
-    stated: &BTreeMap<Version, Vec<String>>,
-) -> anyhow::Result<String> {
-    let context = ctx.context;
-    let metadata = ["metadata", "--format-version", "1", "--locked"];
-    let answer = crate::tools::process::read(context.cargo_in(&context.root).args(metadata))?;
-    let graph: Graph = serde_json::from_str(&answer).context("reading `cargo metadata`")?;
-    let too_new = too_new(&graph, stated);
-    if !too_new.is_empty() {
-        bail!(
-            "{} dependencies need a newer Rust than is stated:\n    {}\n  raise `rust-version`, or take an older version of them",
-            too_new.len(),
-            too_new.join("\n    ")
-        );
-    }
-    let running = running(ctx)?;
-    let mut proven = vec![format!(
-        "no dependency of {} packages needs more",
-        stated.values().flatten().count()
-    )];
-    for (version, packages) in stated {
-        if (version.major, version.minor) == (running.major, running.minor) {
-            proven.push(format!(
-                "{version} is the toolchain of this release, which builds everything with it"
-            ));
-            continue;
+impl Perform for CheckMsrv {
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let stated: &BTreeMap<Version, Vec<String>> = &self.stated;
+
+        let context = ctx.context;
+        let metadata = ["metadata", "--format-version", "1", "--locked"];
+        let answer = crate::tools::process::read(context.cargo_in(&context.root).args(metadata))?;
+        let graph: Graph = serde_json::from_str(&answer).context("reading `cargo metadata`")?;
+        let too_new = too_new(&graph, stated);
+        if !too_new.is_empty() {
+            bail!(
+                "{} dependencies need a newer Rust than is stated:\n    {}\n  raise `rust-version`, or take an older version of them",
+                too_new.len(),
+                too_new.join("\n    ")
+            );
         }
-        build(ctx, version, packages)?;
-        proven.push(format!(
-            "{} packages pass `cargo check` with {version}",
-            packages.len()
-        ));
+        let running = running(ctx)?;
+        let mut proven = vec![format!(
+            "no dependency of {} packages needs more",
+            stated.values().flatten().count()
+        )];
+        for (version, packages) in stated {
+            if (version.major, version.minor) == (running.major, running.minor) {
+                proven.push(format!(
+                    "{version} is the toolchain of this release, which builds everything with it"
+                ));
+                continue;
+            }
+            build(ctx, version, packages)?;
+            proven.push(format!(
+                "{} packages pass `cargo check` with {version}",
+                packages.len()
+            ));
+        }
+        Ok(proven.join("; "))
     }
-    Ok(proven.join("; "))
 }
 
 /// The version of the cargo that runs us.
@@ -60,11 +61,7 @@ fn running(ctx: &StepContext<'_>) -> anyhow::Result<Version> {
 }
 
 /// Checks packages with a toolchain, in a target directory of its own.
-fn build(
-    ctx: &mut StepContext<'_>,
-    version: &Version,
-    packages: &[String],
-) -> anyhow::Result<()> {
+fn build(ctx: &mut StepContext<'_>, version: &Version, packages: &[String]) -> anyhow::Result<()> {
     let toolchain = installed(ctx, version)?;
     let directory = ctx.context.output().join(format!("msrv-{version}"));
     let mut arguments = vec!["run", &toolchain, "cargo", "check", "--locked"];

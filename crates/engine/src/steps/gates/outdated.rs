@@ -9,52 +9,57 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, bail};
 use semver::{Version, VersionReq};
 use stagegate_manifest::Workspace;
+use stagegate_plan::model::FindOutdated;
 use stagegate_registry::{IndexVersion, Registry};
 
 use crate::context::Context;
-use crate::executor::step::StepContext;
+use crate::executor::step::{Perform, StepContext};
 use crate::parallel::parallel_map;
 
 /// Requests to an index at a time.
 const AT_ONCE: usize = 16;
 
-pub(crate) fn ask(ctx: &mut StepContext<'_>, ignore: &[String]) -> anyhow::Result<String> {
-    let context = ctx.context;
-    let mut direct = direct(&context.workspace_at(&context.root)?);
-    direct.retain(|(_, name), _| !ignore.contains(name));
-    let total = direct.len();
-    let mut registries = BTreeMap::new();
-    for (index, _) in direct.keys() {
-        if !registries.contains_key(index) {
-            registries.insert(index.clone(), open(context, index.as_deref())?);
+impl Perform for FindOutdated {
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let ignore: &[String] = &self.ignore;
+
+        let context = ctx.context;
+        let mut direct = direct(&context.workspace_at(&context.root)?);
+        direct.retain(|(_, name), _| !ignore.contains(name));
+        let total = direct.len();
+        let mut registries = BTreeMap::new();
+        for (index, _) in direct.keys() {
+            if !registries.contains_key(index) {
+                registries.insert(index.clone(), open(context, index.as_deref())?);
+            }
         }
-    }
-    let asked: Vec<_> = direct.into_iter().collect();
-    let mut behind = Vec::new();
-    ctx.progress("asking the index", None, Some(total as u64));
-    let answers = parallel_map(AT_ONCE, &asked, |((index, name), _)| {
-        registries[index].versions(name)
-    });
-    for (((_, name), requirements), versions) in asked.iter().zip(answers) {
-        let versions = versions.with_context(|| {
-            format!("asking for the versions of {name}; a gate that could not run is no pass")
-        })?;
-        let old = requirements.iter().filter_map(|(text, requirement)| {
-            let newest = newest_beyond(requirement, &versions)?;
-            Some(format!("{name} {text} (newest {newest})"))
+        let asked: Vec<_> = direct.into_iter().collect();
+        let mut behind = Vec::new();
+        ctx.progress("asking the index", None, Some(total as u64));
+        let answers = parallel_map(AT_ONCE, &asked, |((index, name), _)| {
+            registries[index].versions(name)
         });
-        behind.extend(old);
+        for (((_, name), requirements), versions) in asked.iter().zip(answers) {
+            let versions = versions.with_context(|| {
+                format!("asking for the versions of {name}; a gate that could not run is no pass")
+            })?;
+            let old = requirements.iter().filter_map(|(text, requirement)| {
+                let newest = newest_beyond(requirement, &versions)?;
+                Some(format!("{name} {text} (newest {newest})"))
+            });
+            behind.extend(old);
+        }
+        if !behind.is_empty() {
+            bail!(
+                "{} of {total} direct dependencies are behind:\n    {}\n  move on to them, or name those that may stay in `gates.outdated.ignore`",
+                behind.len(),
+                behind.join("\n    ")
+            );
+        }
+        Ok(format!(
+            "{total} direct dependencies accept the newest versions"
+        ))
     }
-    if !behind.is_empty() {
-        bail!(
-            "{} of {total} direct dependencies are behind:\n    {}\n  move on to them, or name those that may stay in `gates.outdated.ignore`",
-            behind.len(),
-            behind.join("\n    ")
-        );
-    }
-    Ok(format!(
-        "{total} direct dependencies accept the newest versions"
-    ))
 }
 
 /// Requirements by their text, for each index and package.
@@ -82,7 +87,9 @@ fn open(context: &Context, index: Option<&str>) -> anyhow::Result<Registry> {
     let configured = &context.config.registry;
     let ours = match index {
         None => configured.name == "crates-io",
-        Some(index) => index.trim_end_matches('/') == context.registry_index()?.trim_end_matches('/'),
+        Some(index) => {
+            index.trim_end_matches('/') == context.registry_index()?.trim_end_matches('/')
+        }
     };
     if ours {
         return context.registry();

@@ -10,9 +10,9 @@ use anyhow::bail;
 use camino::Utf8Path;
 use regex::bytes::Regex;
 use stagegate_config::pattern::PathPattern;
-use stagegate_plan::model::Finding;
+use stagegate_plan::model::{FindSecrets, Finding};
 
-use crate::executor::step::StepContext;
+use crate::executor::step::{Perform, StepContext};
 use crate::steps::gates::tracked::Tracked;
 
 /// Kinds of credentials and their shapes, as their issuers document them.
@@ -53,52 +53,56 @@ static EXPRESSIONS: LazyLock<Vec<(&str, Regex)>> = LazyLock::new(|| {
 /// As git tells them: a file with a zero byte near its beginning is binary.
 const NEAR: usize = 8000;
 
-pub(crate) fn look(ctx: &mut StepContext<'_>, allow: &[PathPattern]) -> anyhow::Result<String> {
-    let tracked = Tracked::of(ctx.context)?;
-    let allowed = |path: &Utf8Path| {
-        let below = tracked.below_root(path);
-        below.is_some_and(|path| allow.iter().any(|pattern| pattern.fits(path)))
-    };
-    let (mut read, mut binary, mut left) = (0, 0, 0);
-    let mut found = Vec::new();
-    for path in &tracked.files {
-        if allowed(path) {
-            left += 1;
-            continue;
-        }
-        let Some(bytes) = tracked.read(path)? else {
-            continue;
+impl Perform for FindSecrets {
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let allow: &[PathPattern] = &self.allow;
+
+        let tracked = Tracked::of(ctx.context)?;
+        let allowed = |path: &Utf8Path| {
+            let below = tracked.below_root(path);
+            below.is_some_and(|path| allow.iter().any(|pattern| pattern.fits(path)))
         };
-        if bytes[..bytes.len().min(NEAR)].contains(&0) {
-            binary += 1;
-            continue;
+        let (mut read, mut binary, mut left) = (0, 0, 0);
+        let mut found = Vec::new();
+        for path in &tracked.files {
+            if allowed(path) {
+                left += 1;
+                continue;
+            }
+            let Some(bytes) = tracked.read(path)? else {
+                continue;
+            };
+            if bytes[..bytes.len().min(NEAR)].contains(&0) {
+                binary += 1;
+                continue;
+            }
+            read += 1;
+            let here = findings(&bytes).into_iter();
+            found.extend(here.map(|(line, what)| Finding {
+                file: path.clone(),
+                line: line as u64,
+                column: None,
+                title: "credential".to_owned(),
+                message: what,
+            }));
         }
-        read += 1;
-        let here = findings(&bytes).into_iter();
-        found.extend(here.map(|(line, what)| Finding {
-            file: path.clone(),
-            line: line as u64,
-            column: None,
-            title: "credential".to_owned(),
-            message: what,
-        }));
+        if !found.is_empty() {
+            let shown: Vec<String> = found
+                .iter()
+                .map(crate::steps::gates::findings::shown)
+                .collect();
+            ctx.found(found);
+            bail!(
+                "{} credentials in tracked files:\n    {}\n  revoke each where it was issued, for whoever has the history has it, and remove it; a file that only looks so is named in `gates.secrets.allow`",
+                shown.len(),
+                shown.join("\n    ")
+            );
+        }
+        Ok(format!(
+            "{read} files hold no credential of {} kinds; {binary} binary files and {left} allowed ones were not read",
+            SHAPES.len()
+        ))
     }
-    if !found.is_empty() {
-        let shown: Vec<String> = found
-            .iter()
-            .map(crate::steps::gates::findings::shown)
-            .collect();
-        ctx.found(found);
-        bail!(
-            "{} credentials in tracked files:\n    {}\n  revoke each where it was issued, for whoever has the history has it, and remove it; a file that only looks so is named in `gates.secrets.allow`",
-            shown.len(),
-            shown.join("\n    ")
-        );
-    }
-    Ok(format!(
-        "{read} files hold no credential of {} kinds; {binary} binary files and {left} allowed ones were not read",
-        SHAPES.len()
-    ))
 }
 
 /// Lines, counted from 1, and what is there: the kind, and the first characters

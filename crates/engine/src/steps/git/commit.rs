@@ -2,53 +2,54 @@
 
 use anyhow::{Context, bail};
 use stagegate_manifest::{EditState, FileEdit};
+use stagegate_plan::model::MoveBranch;
 
-use crate::executor::step::{Probe, StepContext};
+use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::git::create_commit::short;
 
-pub(crate) fn probe(
-    ctx: &mut StepContext<'_>,
-    branch: &str,
-    parent: &str,
-    reference: &str,
-) -> anyhow::Result<Probe> {
-    let git = ctx.context.git();
-    let commit = git.need_commit(reference)?;
-    let head = git.commit_of("HEAD")?.context("there is no commit")?;
-    let current = git.ask(["symbolic-ref", "--quiet", "--short", "HEAD"])?;
-    if current.as_deref() != Some(branch) {
-        return Ok(Probe::Conflict(format!(
-            "{branch} is no longer checked out; `git switch {branch}`"
-        )));
-    }
-    if head == commit {
-        return Ok(Probe::Done(format!("{branch} is at {}", short(&commit))));
-    }
-    if head == parent {
-        return Ok(Probe::Absent);
-    }
-    Ok(Probe::Conflict(format!(
-        "{branch} is at {}, and the release was made from {}; put your commits aside (`git branch later`, `git reset --keep {}`) and resume",
-        short(&head),
-        short(parent),
-        short(parent)
-    )))
-}
+impl Perform for MoveBranch {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        let branch: &str = &self.branch;
+        let parent: &str = &self.parent;
+        let reference: &str = &self.reference;
 
-pub(crate) fn perform(
-    ctx: &mut StepContext<'_>,
-    parent: &str,
-    reference: &str,
-    edits: &[FileEdit],
-) -> anyhow::Result<String> {
-    let git = ctx.context.git();
-    restore_half_moved(ctx, edits)?;
-    ctx.run(git.tool(["merge", "--ff-only", "--quiet", reference]))?;
-    let commit = git.commit_of("HEAD")?.context("there is no commit")?;
-    if commit == parent {
-        bail!("git did not move to {reference}");
+        let git = ctx.context.git();
+        let commit = git.need_commit(reference)?;
+        let head = git.commit_of("HEAD")?.context("there is no commit")?;
+        let current = git.ask(["symbolic-ref", "--quiet", "--short", "HEAD"])?;
+        if current.as_deref() != Some(branch) {
+            return Ok(Probe::Conflict(format!(
+                "{branch} is no longer checked out; `git switch {branch}`"
+            )));
+        }
+        if head == commit {
+            return Ok(Probe::Done(format!("{branch} is at {}", short(&commit))));
+        }
+        if head == parent {
+            return Ok(Probe::Absent);
+        }
+        Ok(Probe::Conflict(format!(
+            "{branch} is at {}, and the release was made from {}; put your commits aside (`git branch later`, `git reset --keep {}`) and resume",
+            short(&head),
+            short(parent),
+            short(parent)
+        )))
     }
-    Ok(format!("{} on top of {}", short(&commit), short(parent)))
+
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let parent: &str = &self.parent;
+        let reference: &str = &self.reference;
+        let edits: &[FileEdit] = &self.edits;
+
+        let git = ctx.context.git();
+        restore_half_moved(ctx, edits)?;
+        ctx.run(git.tool(["merge", "--ff-only", "--quiet", reference]))?;
+        let commit = git.commit_of("HEAD")?.context("there is no commit")?;
+        if commit == parent {
+            bail!("git did not move to {reference}");
+        }
+        Ok(format!("{} on top of {}", short(&commit), short(parent)))
+    }
 }
 
 /// A git that was killed while it moved leaves some files as they will be. If

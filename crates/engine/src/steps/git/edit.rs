@@ -2,8 +2,9 @@
 
 use anyhow::{Context, bail};
 use stagegate_manifest::{EditState, FileEdit};
+use stagegate_plan::model::EditFiles;
 
-use crate::executor::step::{Probe, StepContext};
+use crate::executor::step::{Perform, Probe, StepContext};
 use crate::release_tree;
 
 /// How many files stand before, and how many after their change.
@@ -26,37 +27,37 @@ fn states(ctx: &StepContext<'_>, edits: &[FileEdit]) -> anyhow::Result<(usize, u
     Ok((before, after))
 }
 
-pub(crate) fn probe(
-    ctx: &mut StepContext<'_>,
-    base: &str,
-    edits: &[FileEdit],
-) -> anyhow::Result<Probe> {
-    // Once the release commit is sealed, the tree stands there.
-    if !release_tree::stands_at(ctx, base) {
-        return Ok(Probe::Absent);
-    }
-    let (before, after) = states(ctx, edits)?;
-    Ok(if before == 0 {
-        Probe::Done(format!("{after} files hold it already"))
-    } else {
-        Probe::Absent
-    })
-}
+impl Perform for EditFiles {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        let base: &str = &self.base;
+        let edits: &[FileEdit] = &self.edits;
 
-pub(crate) fn perform(
-    ctx: &mut StepContext<'_>,
-    base: &str,
-    edits: &[FileEdit],
-) -> anyhow::Result<String> {
-    let root = release_tree::lay(ctx, base)?;
-    apply(&root, edits)?;
-    let names: Vec<_> = edits.iter().take(4).map(|e| e.path.as_str()).collect();
-    let more = if edits.len() > 4 {
-        format!(" and {} more", edits.len() - 4)
-    } else {
-        String::new()
-    };
-    Ok(format!("{}{more}", names.join(", ")))
+        // Once the release commit is sealed, the tree stands there.
+        if !release_tree::stands_at(ctx, base) {
+            return Ok(Probe::Absent);
+        }
+        let (before, after) = states(ctx, edits)?;
+        Ok(if before == 0 {
+            Probe::Done(format!("{after} files hold it already"))
+        } else {
+            Probe::Absent
+        })
+    }
+
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let base: &str = &self.base;
+        let edits: &[FileEdit] = &self.edits;
+
+        let root = release_tree::lay(ctx, base)?;
+        apply(&root, edits)?;
+        let names: Vec<_> = edits.iter().take(4).map(|e| e.path.as_str()).collect();
+        let more = if edits.len() > 4 {
+            format!(" and {} more", edits.len() - 4)
+        } else {
+            String::new()
+        };
+        Ok(format!("{}{more}", names.join(", ")))
+    }
 }
 
 /// Brings every file to its state after; those that are there are left alone.

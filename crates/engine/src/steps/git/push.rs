@@ -1,8 +1,9 @@
 //! Branch and tags reach the remote together or not at all.
 
 use anyhow::bail;
+use stagegate_plan::model::Push;
 
-use crate::executor::step::{Probe, StepContext};
+use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::git::create_commit::short;
 
 /// Where branch and tags stand at the remote, and where they should.
@@ -55,81 +56,81 @@ fn look(
     })
 }
 
-pub(crate) fn probe(
-    ctx: &mut StepContext<'_>,
-    remote: &str,
-    branch: &str,
-    tags: &[String],
-    reference: &str,
-) -> anyhow::Result<Probe> {
-    let stand = look(ctx, remote, branch, tags, reference)?;
-    let git = ctx.context.git();
-    for (tag, there, here) in &stand.tags {
-        if let Some(there) = there.as_ref().filter(|_| there != here) {
+impl Perform for Push {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        let remote: &str = &self.remote;
+        let branch: &str = &self.branch;
+        let tags: &[String] = &self.tags;
+        let reference: &str = &self.reference;
+
+        let stand = look(ctx, remote, branch, tags, reference)?;
+        let git = ctx.context.git();
+        for (tag, there, here) in &stand.tags {
+            if let Some(there) = there.as_ref().filter(|_| there != here) {
+                return Ok(Probe::Conflict(format!(
+                    "{remote} has another tag {tag} ({})",
+                    short(there)
+                )));
+            }
+        }
+        // Somebody may have pushed on top in the meantime; the release is in it.
+        let contains = stand
+            .branch
+            .as_ref()
+            .is_some_and(|there| *there == stand.commit || git.is_ancestor(&stand.commit, there));
+        if contains && stand.has_tags() {
+            let tags = tags.join(", ");
+            return Ok(Probe::Done(format!("{remote} has {branch} and {tags}")));
+        }
+        if let Some(there) = &stand.branch
+            && !contains
+            && !git.is_ancestor(there, &stand.commit)
+        {
             return Ok(Probe::Conflict(format!(
-                "{remote} has another tag {tag} ({})",
+                "{remote} has commits on {branch} that are not in the release ({}); nothing is published yet, so begin again from there",
                 short(there)
             )));
         }
+        Ok(Probe::Absent)
     }
-    // Somebody may have pushed on top in the meantime; the release is in it.
-    let contains = stand
-        .branch
-        .as_ref()
-        .is_some_and(|there| *there == stand.commit || git.is_ancestor(&stand.commit, there));
-    if contains && stand.has_tags() {
-        let tags = tags.join(", ");
-        return Ok(Probe::Done(format!("{remote} has {branch} and {tags}")));
-    }
-    if let Some(there) = &stand.branch
-        && !contains
-        && !git.is_ancestor(there, &stand.commit)
-    {
-        return Ok(Probe::Conflict(format!(
-            "{remote} has commits on {branch} that are not in the release ({}); nothing is published yet, so begin again from there",
-            short(there)
-        )));
-    }
-    Ok(Probe::Absent)
-}
 
-pub(crate) fn perform(
-    ctx: &mut StepContext<'_>,
-    remote: &str,
-    branch: &str,
-    tags: &[String],
-    reference: &str,
-) -> anyhow::Result<String> {
-    let git = ctx.context.git();
-    let commit = git.need_commit(reference)?;
-    let contains = |there: &Option<String>| {
-        there
-            .as_ref()
-            .is_some_and(|there| *there == commit || git.is_ancestor(&commit, there))
-    };
-    // A commit that was merged there may have others on top of it by now.
-    let before = look(ctx, remote, branch, tags, reference)?;
-    let mut args = ["push", "--atomic", "--porcelain", remote]
-        .map(str::to_owned)
-        .to_vec();
-    if !contains(&before.branch) {
-        args.push(format!("{commit}:refs/heads/{branch}"));
-    }
-    args.extend(
-        tags.iter()
-            .map(|tag| format!("refs/tags/{tag}:refs/tags/{tag}")),
-    );
-    ctx.run(git.tool(args))?;
-    let stand = look(ctx, remote, branch, tags, reference)?;
-    let tags = tags.join(", ");
-    if !contains(&stand.branch) || !stand.has_tags() {
-        bail!(
-            "git says it pushed, and {remote} does not have {branch} at {} with {tags}",
-            short(&commit)
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let remote: &str = &self.remote;
+        let branch: &str = &self.branch;
+        let tags: &[String] = &self.tags;
+        let reference: &str = &self.reference;
+
+        let git = ctx.context.git();
+        let commit = git.need_commit(reference)?;
+        let contains = |there: &Option<String>| {
+            there
+                .as_ref()
+                .is_some_and(|there| *there == commit || git.is_ancestor(&commit, there))
+        };
+        // A commit that was merged there may have others on top of it by now.
+        let before = look(ctx, remote, branch, tags, reference)?;
+        let mut args = ["push", "--atomic", "--porcelain", remote]
+            .map(str::to_owned)
+            .to_vec();
+        if !contains(&before.branch) {
+            args.push(format!("{commit}:refs/heads/{branch}"));
+        }
+        args.extend(
+            tags.iter()
+                .map(|tag| format!("refs/tags/{tag}:refs/tags/{tag}")),
         );
+        ctx.run(git.tool(args))?;
+        let stand = look(ctx, remote, branch, tags, reference)?;
+        let tags = tags.join(", ");
+        if !contains(&stand.branch) || !stand.has_tags() {
+            bail!(
+                "git says it pushed, and {remote} does not have {branch} at {} with {tags}",
+                short(&commit)
+            );
+        }
+        Ok(format!(
+            "{remote} has {branch} at {} and {tags}",
+            short(&commit)
+        ))
     }
-    Ok(format!(
-        "{remote} has {branch} at {} and {tags}",
-        short(&commit)
-    ))
 }

@@ -4,37 +4,41 @@ use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
 use stagegate_github::Asset;
-use stagegate_plan::model::ReleaseRef;
+use stagegate_plan::model::{ReleaseRef, UploadAssets};
 
-use crate::executor::step::StepContext;
+use crate::executor::step::{Perform, StepContext};
 use crate::steps::build::{asset, build};
 use crate::steps::github::release::{ATTEMPTS, need, pause};
 use crate::steps::package::package;
 use crate::tools::process::read;
 
-pub(crate) fn perform(
-    ctx: &mut StepContext<'_>,
-    release: &ReleaseRef,
-    crates: &[String],
-    binaries: (&[String], &[String]),
-    others: &[String],
-) -> anyhow::Result<String> {
-    let files = files(ctx, crates, binaries, others)?;
-    for attempt in 1.. {
-        match attach(ctx, release, &files) {
-            Ok(uploaded) => {
-                return Ok(format!(
-                    "{} files, {uploaded} uploaded now, all digests match",
-                    files.len()
-                ));
+impl Perform for UploadAssets {
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let UploadAssets {
+            release,
+            crates,
+            binaries,
+            targets,
+            files: others,
+        } = self;
+        let binaries: (&[String], &[String]) = (binaries, targets);
+        let files = files(ctx, crates, binaries, others)?;
+        for attempt in 1.. {
+            match attach(ctx, release, &files) {
+                Ok(uploaded) => {
+                    return Ok(format!(
+                        "{} files, {uploaded} uploaded now, all digests match",
+                        files.len()
+                    ));
+                }
+                Err(error) => match error.downcast_ref::<stagegate_github::GitHubError>() {
+                    Some(cause) if cause.is_passing() && attempt < ATTEMPTS => pause(ctx, cause)?,
+                    _ => return Err(error),
+                },
             }
-            Err(error) => match error.downcast_ref::<stagegate_github::GitHubError>() {
-                Some(cause) if cause.is_passing() && attempt < ATTEMPTS => pause(ctx, cause)?,
-                _ => return Err(error),
-            },
         }
+        bail!("no attempt was made")
     }
-    bail!("no attempt was made")
 }
 
 /// Names and contents.

@@ -5,9 +5,9 @@
 
 use anyhow::bail;
 use stagegate_github::{GitHub, GitHubError, Pull, PullDraft};
-use stagegate_plan::model::{Proposal, TimeCategory};
+use stagegate_plan::model::{Proposal, PushBranch, TimeCategory};
 
-use crate::executor::step::{Probe, StepContext};
+use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::git::create_commit::short;
 use crate::steps::github::release::{ATTEMPTS, pause};
 
@@ -25,45 +25,45 @@ fn at_remote(
     Ok(found.map(|(_, commit)| commit))
 }
 
-pub(crate) fn probe_branch(
-    ctx: &mut StepContext<'_>,
-    remote: &str,
-    branch: &str,
-    reference: &str,
-    expected: Option<&str>,
-) -> anyhow::Result<Probe> {
-    let commit = ctx.context.git().need_commit(reference)?;
-    let there = at_remote(ctx, remote, branch)?;
-    Ok(match there.as_deref() {
-        Some(there) if there == commit => {
-            Probe::Done(format!("{remote} has {branch} at {}", short(there)))
-        }
-        there if there == expected => Probe::Absent,
-        there => Probe::Conflict(format!(
-            "{remote} has {branch} at {} now, not where the plan saw it; prepare again",
-            there.map_or_else(|| "nothing".to_owned(), short)
-        )),
-    })
-}
+impl Perform for PushBranch {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        let remote: &str = &self.remote;
+        let branch: &str = &self.branch;
+        let reference: &str = &self.reference;
+        let expected = self.there.as_deref();
 
-pub(crate) fn push_branch(
-    ctx: &mut StepContext<'_>,
-    remote: &str,
-    branch: &str,
-    reference: &str,
-    expected: Option<&str>,
-) -> anyhow::Result<String> {
-    let git = ctx.context.git();
-    let commit = git.need_commit(reference)?;
-    let name = format!("refs/heads/{branch}");
-    let lease = format!("--force-with-lease={name}:{}", expected.unwrap_or_default());
-    let place = format!("{commit}:{name}");
-    ctx.run(git.tool(["push", "--porcelain", &lease, remote, &place]))?;
-    match at_remote(ctx, remote, branch)? {
-        Some(there) if there == commit => {
-            Ok(format!("{remote} has {branch} at {}", short(&commit)))
+        let commit = ctx.context.git().need_commit(reference)?;
+        let there = at_remote(ctx, remote, branch)?;
+        Ok(match there.as_deref() {
+            Some(there) if there == commit => {
+                Probe::Done(format!("{remote} has {branch} at {}", short(there)))
+            }
+            there if there == expected => Probe::Absent,
+            there => Probe::Conflict(format!(
+                "{remote} has {branch} at {} now, not where the plan saw it; prepare again",
+                there.map_or_else(|| "nothing".to_owned(), short)
+            )),
+        })
+    }
+
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let remote: &str = &self.remote;
+        let branch: &str = &self.branch;
+        let reference: &str = &self.reference;
+        let expected = self.there.as_deref();
+
+        let git = ctx.context.git();
+        let commit = git.need_commit(reference)?;
+        let name = format!("refs/heads/{branch}");
+        let lease = format!("--force-with-lease={name}:{}", expected.unwrap_or_default());
+        let place = format!("{commit}:{name}");
+        ctx.run(git.tool(["push", "--porcelain", &lease, remote, &place]))?;
+        match at_remote(ctx, remote, branch)? {
+            Some(there) if there == commit => {
+                Ok(format!("{remote} has {branch} at {}", short(&commit)))
+            }
+            _ => bail!("git says it pushed, and {remote} does not have {branch} at {commit}"),
         }
-        _ => bail!("git says it pushed, and {remote} does not have {branch} at {commit}"),
     }
 }
 
@@ -87,27 +87,31 @@ fn find(ctx: &StepContext<'_>, proposal: &Proposal) -> anyhow::Result<Option<Pul
     Ok(github.open_pull_of(&proposal.repository, head, base)?)
 }
 
-pub(crate) fn probe(ctx: &mut StepContext<'_>, proposal: &Proposal) -> anyhow::Result<Probe> {
-    let found = find(ctx, proposal)?;
-    let same = found.filter(|pull| says(pull, proposal));
-    Ok(same.map_or(Probe::Absent, |pull| Probe::Done(shown(&pull))))
-}
-
-pub(crate) fn perform(ctx: &mut StepContext<'_>, proposal: &Proposal) -> anyhow::Result<String> {
-    let github = ctx.context.github(&proposal.server)?;
-    for attempt in 1.. {
+impl Perform for Proposal {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        let proposal = self;
         let found = find(ctx, proposal)?;
-        match &found {
-            Some(pull) if says(pull, proposal) => return Ok(shown(pull)),
-            _ => {}
-        }
-        match send(&github, proposal, found.as_ref()) {
-            Ok(pull) => return Ok(shown(&pull)),
-            Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(ctx, &error)?,
-            Err(error) => return Err(error.into()),
-        }
+        let same = found.filter(|pull| says(pull, proposal));
+        Ok(same.map_or(Probe::Absent, |pull| Probe::Done(shown(&pull))))
     }
-    bail!("no attempt was made")
+
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let proposal = self;
+        let github = ctx.context.github(&proposal.server)?;
+        for attempt in 1.. {
+            let found = find(ctx, proposal)?;
+            match &found {
+                Some(pull) if says(pull, proposal) => return Ok(shown(pull)),
+                _ => {}
+            }
+            match send(&github, proposal, found.as_ref()) {
+                Ok(pull) => return Ok(shown(&pull)),
+                Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(ctx, &error)?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bail!("no attempt was made")
+    }
 }
 
 fn send(github: &GitHub, proposal: &Proposal, found: Option<&Pull>) -> Result<Pull, GitHubError> {

@@ -2,9 +2,9 @@
 
 use anyhow::{Context, bail};
 use stagegate_github::{GitHub, Release, ReleaseDraft};
-use stagegate_plan::model::ReleaseRef;
+use stagegate_plan::model::{DraftRelease, PublishGithubRelease, ReleaseRef};
 
-use crate::executor::step::{Probe, StepContext};
+use crate::executor::step::{Perform, Probe, StepContext};
 
 /// The client, and the release if there is one.
 pub(crate) fn find(
@@ -28,44 +28,44 @@ pub(crate) fn need(
     Ok((github, found))
 }
 
-pub(crate) fn probe_draft(
-    ctx: &mut StepContext<'_>,
-    release: &ReleaseRef,
-) -> anyhow::Result<Probe> {
-    let (_, found) = find(ctx, release)?;
-    Ok(found.map_or(Probe::Absent, |found| Probe::Done(shown(&found))))
+impl Perform for DraftRelease {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        let release: &ReleaseRef = &self.release;
+
+        let (_, found) = find(ctx, release)?;
+        Ok(found.map_or(Probe::Absent, |found| Probe::Done(shown(&found))))
+    }
+
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let release: &ReleaseRef = &self.release;
+        let name: &str = &self.name;
+        let notes: &str = &self.notes;
+        let prerelease = self.prerelease;
+
+        let draft = ReleaseDraft {
+            tag_name: release.tag.clone(),
+            name: name.to_owned(),
+            body: notes.to_owned(),
+            prerelease,
+        };
+        for attempt in 1.. {
+            let (github, found) = find(ctx, release)?;
+            if let Some(found) = found {
+                return Ok(shown(&found));
+            }
+            match github.create_draft(&release.repository, &draft) {
+                Ok(made) => return Ok(shown(&made)),
+                Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(ctx, &error)?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bail!("no attempt was made")
+    }
 }
 
 fn shown(release: &Release) -> String {
     let state = if release.draft { "draft" } else { "public" };
     format!("release {} is {state}: {}", release.id, release.html_url)
-}
-
-pub(crate) fn draft(
-    ctx: &mut StepContext<'_>,
-    release: &ReleaseRef,
-    name: &str,
-    notes: &str,
-    prerelease: bool,
-) -> anyhow::Result<String> {
-    let draft = ReleaseDraft {
-        tag_name: release.tag.clone(),
-        name: name.to_owned(),
-        body: notes.to_owned(),
-        prerelease,
-    };
-    for attempt in 1.. {
-        let (github, found) = find(ctx, release)?;
-        if let Some(found) = found {
-            return Ok(shown(&found));
-        }
-        match github.create_draft(&release.repository, &draft) {
-            Ok(made) => return Ok(shown(&made)),
-            Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(ctx, &error)?,
-            Err(error) => return Err(error.into()),
-        }
-    }
-    bail!("no attempt was made")
 }
 
 /// How often something is looked at and tried again before a person is asked.
@@ -92,33 +92,33 @@ pub(crate) fn pause(
     ctx.wait(wait)
 }
 
-pub(crate) fn probe_public(
-    ctx: &mut StepContext<'_>,
-    release: &ReleaseRef,
-) -> anyhow::Result<Probe> {
-    let (_, found) = need(ctx, release)?;
-    Ok(if found.draft {
-        Probe::Absent
-    } else {
-        Probe::Done(shown(&found))
-    })
-}
+impl Perform for PublishGithubRelease {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        let release: &ReleaseRef = &self.release;
 
-pub(crate) fn undraft(
-    ctx: &mut StepContext<'_>,
-    release: &ReleaseRef,
-    latest: bool,
-) -> anyhow::Result<String> {
-    for attempt in 1.. {
-        let (github, found) = need(ctx, release)?;
-        if !found.draft {
-            return Ok(shown(&found));
-        }
-        match github.publish(&release.repository, &found, latest) {
-            Ok(public) => return Ok(shown(&public)),
-            Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(ctx, &error)?,
-            Err(error) => return Err(error.into()),
-        }
+        let (_, found) = need(ctx, release)?;
+        Ok(if found.draft {
+            Probe::Absent
+        } else {
+            Probe::Done(shown(&found))
+        })
     }
-    bail!("no attempt was made")
+
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let release: &ReleaseRef = &self.release;
+        let latest = self.latest;
+
+        for attempt in 1.. {
+            let (github, found) = need(ctx, release)?;
+            if !found.draft {
+                return Ok(shown(&found));
+            }
+            match github.publish(&release.repository, &found, latest) {
+                Ok(public) => return Ok(shown(&public)),
+                Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(ctx, &error)?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bail!("no attempt was made")
+    }
 }

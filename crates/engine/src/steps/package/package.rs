@@ -3,8 +3,9 @@
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
+use stagegate_plan::model::PackageCrates;
 
-use crate::executor::step::{Probe, StepContext};
+use crate::executor::step::{Perform, Probe, StepContext};
 use crate::release_tree;
 
 /// Where a plan keeps its packages: with the journal, so that a resumed run
@@ -26,83 +27,86 @@ pub(crate) fn file_name(name: &str, version: &Version) -> String {
 /// Says for which commit the kept packages were made.
 const MADE_FOR: &str = "COMMIT";
 
-pub(crate) fn probe(ctx: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<Probe> {
-    let made_for = std::fs::read_to_string(kept(ctx).join(MADE_FOR)).ok();
-    let commit = ctx.context.git().commit_of(&ctx.plan.reference())?;
-    let whole = crates.iter().all(|name| file(ctx, name).is_file());
-    Ok(if whole && made_for.is_some() && made_for == commit {
-        // The commit's name is written last, after every file it speaks of.
-        Probe::Done(format!("{} packages are kept", crates.len()))
-    } else {
-        Probe::Absent
-    })
-}
+impl Perform for PackageCrates {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        let crates: &[String] = &self.crates;
 
-pub(crate) fn perform(ctx: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<String> {
-    let reference = ctx.plan.reference();
-    let commit = ctx.context.git().need_commit(&reference)?;
-    let root = release_tree::lay(ctx, &commit)?;
-    // A directory of its own: cargo's `package` directory in the shared one
-    // belongs to whoever else works there.
-    let output = ctx
-        .context
-        .output()
-        .join(&ctx.plan.run_id)
-        .join("package");
-    let mut args = vec![
-        "package".to_owned(),
-        "--no-verify".to_owned(),
-        "--target-dir".to_owned(),
-        output.to_string(),
-    ];
-    if root.join("Cargo.lock").is_file() {
-        args.push("--locked".to_owned());
+        let made_for = std::fs::read_to_string(kept(ctx).join(MADE_FOR)).ok();
+        let commit = ctx.context.git().commit_of(&ctx.plan.reference())?;
+        let whole = crates.iter().all(|name| file(ctx, name).is_file());
+        Ok(if whole && made_for.is_some() && made_for == commit {
+            // The commit's name is written last, after every file it speaks of.
+            Probe::Done(format!("{} packages are kept", crates.len()))
+        } else {
+            Probe::Absent
+        })
     }
-    for name in crates {
-        args.extend(["--package".to_owned(), name.clone()]);
-    }
-    if ctx.context.config.registry.name != "crates-io" {
-        args.extend([
-            "--registry".to_owned(),
-            ctx.context.config.registry.name.clone(),
-        ]);
-    }
-    let tool = ctx.context.cargo_in(&root).args(args);
-    ctx.run(tool)?;
-    let kept = kept(ctx);
-    if kept.exists() {
-        std::fs::remove_dir_all(&kept).with_context(|| format!("removing {kept}"))?;
-    }
-    let mut total = 0;
-    for name in crates {
-        let made = output
-            .join("package")
-            .join(file_name(name, ctx.plan.version_of(name)));
-        let bytes = std::fs::read(&made).with_context(|| format!("cargo was to make {made}"))?;
-        if bytes.len() > LIMIT {
-            bail!(
-                "{name} is {} bytes packed, and crates.io takes {LIMIT}; use `exclude` or `include` in its manifest",
-                bytes.len()
-            );
+
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let crates: &[String] = &self.crates;
+
+        let reference = ctx.plan.reference();
+        let commit = ctx.context.git().need_commit(&reference)?;
+        let root = release_tree::lay(ctx, &commit)?;
+        // A directory of its own: cargo's `package` directory in the shared one
+        // belongs to whoever else works there.
+        let output = ctx
+            .context
+            .output()
+            .join(ctx.plan.run_id.to_string())
+            .join("package");
+        let mut args = vec![
+            "package".to_owned(),
+            "--no-verify".to_owned(),
+            "--target-dir".to_owned(),
+            output.to_string(),
+        ];
+        if root.join("Cargo.lock").is_file() {
+            args.push("--locked".to_owned());
         }
-        total += bytes.len();
-        release_tree::write_whole(&file(ctx, name), &bytes)?;
+        for name in crates {
+            args.extend(["--package".to_owned(), name.clone()]);
+        }
+        if ctx.context.config.registry.name != "crates-io" {
+            args.extend([
+                "--registry".to_owned(),
+                ctx.context.config.registry.name.clone(),
+            ]);
+        }
+        let tool = ctx.context.cargo_in(&root).args(args);
+        ctx.run(tool)?;
+        let kept = kept(ctx);
+        if kept.exists() {
+            std::fs::remove_dir_all(&kept).with_context(|| format!("removing {kept}"))?;
+        }
+        let mut total = 0;
+        for name in crates {
+            let made = output
+                .join("package")
+                .join(file_name(name, ctx.plan.version_of(name)));
+            let bytes =
+                std::fs::read(&made).with_context(|| format!("cargo was to make {made}"))?;
+            if bytes.len() > LIMIT {
+                bail!(
+                    "{name} is {} bytes packed, and crates.io takes {LIMIT}; use `exclude` or `include` in its manifest",
+                    bytes.len()
+                );
+            }
+            total += bytes.len();
+            release_tree::write_whole(&file(ctx, name), &bytes)?;
+        }
+        keep_metadata(ctx, &root, crates)?;
+        release_tree::write_whole(&kept.join(MADE_FOR), commit.as_bytes())?;
+        Ok(format!(
+            "{} packages, {} KiB",
+            crates.len(),
+            total.div_ceil(1024)
+        ))
     }
-    keep_metadata(ctx, &root, crates)?;
-    release_tree::write_whole(&kept.join(MADE_FOR), commit.as_bytes())?;
-    Ok(format!(
-        "{} packages, {} KiB",
-        crates.len(),
-        total.div_ceil(1024)
-    ))
 }
 
 /// What the registry's web API is told beside the bytes, as cargo would.
-fn keep_metadata(
-    ctx: &StepContext<'_>,
-    root: &Utf8Path,
-    crates: &[String],
-) -> anyhow::Result<()> {
+fn keep_metadata(ctx: &StepContext<'_>, root: &Utf8Path, crates: &[String]) -> anyhow::Result<()> {
     let workspace = ctx.context.workspace_at(root)?;
     for name in crates {
         let package = workspace

@@ -9,10 +9,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use semver::Version;
-use stagegate_plan::model::TimeCategory;
+use stagegate_plan::model::{Publish, TimeCategory};
 use stagegate_registry::{Registry, RegistryError, TokenUse, Upload, UploadError};
 
-use crate::executor::step::{Probe, StepContext};
+use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::package::package;
 use crate::tools::tokens::Granted;
 
@@ -48,48 +48,54 @@ fn kept_bytes(ctx: &StepContext<'_>, name: &str) -> anyhow::Result<Vec<u8>> {
     std::fs::read(&file).with_context(|| format!("reading the kept package {file}"))
 }
 
-pub(crate) fn probe(ctx: &mut StepContext<'_>, name: &str) -> anyhow::Result<Probe> {
-    let version = ctx.plan.version_of(name);
-    let checksum = stagegate_manifest::sha256_hex(&kept_bytes(ctx, name)?);
-    let registry = ctx.context.registry()?;
-    Ok(match look(&registry, name, version, &checksum)? {
-        Shown::No => Probe::Absent,
-        Shown::Ours => Probe::Done(format!(
-            "{name} {version} is in the index, checksum {checksum}"
-        )),
-        Shown::Other(there) => Probe::Conflict(conflict(name, version, &there, &checksum)),
-    })
-}
+impl Perform for Publish {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        let name: &str = &self.package;
 
-pub(crate) fn perform(ctx: &mut StepContext<'_>, name: &str) -> anyhow::Result<String> {
-    let bytes = kept_bytes(ctx, name)?;
-    let size = bytes.len().div_ceil(1024);
-    let metadata = package::metadata(ctx, name)?;
-    let checksum = stagegate_manifest::sha256_hex(&bytes);
-    let registry = ctx.context.registry()?;
-    let mut sending = Sending {
-        name,
-        version: ctx.plan.version_of(name).to_string(),
-        is_new: registry.versions(name)?.is_empty(),
-        checksum: &checksum,
-        upload: Upload { metadata, bytes },
-        remark: None,
-    };
-    sending.send(ctx, &registry)?;
-    let limit =
-        Duration::try_from(ctx.context.config.registry.visible_within).unwrap_or_default();
-    let start = Instant::now();
-    if !appears(ctx, &registry, name, &checksum, limit)? {
-        bail!(
-            "the registry took {name}, and its index does not show it after {} s; resume when it does",
-            start.elapsed().as_secs()
-        );
+        let version = ctx.plan.version_of(name);
+        let checksum = stagegate_manifest::sha256_hex(&kept_bytes(ctx, name)?);
+        let registry = ctx.context.registry()?;
+        Ok(match look(&registry, name, version, &checksum)? {
+            Shown::No => Probe::Absent,
+            Shown::Ours => Probe::Done(format!(
+                "{name} {version} is in the index, checksum {checksum}"
+            )),
+            Shown::Other(there) => Probe::Conflict(conflict(name, version, &there, &checksum)),
+        })
     }
-    let remark = sending.remark.map_or(String::new(), |r| format!("; {r}"));
-    Ok(format!(
-        "{name} {} is in the index, {size} KiB, checksum {checksum}{remark}",
-        sending.version
-    ))
+
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let name: &str = &self.package;
+
+        let bytes = kept_bytes(ctx, name)?;
+        let size = bytes.len().div_ceil(1024);
+        let metadata = package::metadata(ctx, name)?;
+        let checksum = stagegate_manifest::sha256_hex(&bytes);
+        let registry = ctx.context.registry()?;
+        let mut sending = Sending {
+            name,
+            version: ctx.plan.version_of(name).to_string(),
+            is_new: registry.versions(name)?.is_empty(),
+            checksum: &checksum,
+            upload: Upload { metadata, bytes },
+            remark: None,
+        };
+        sending.send(ctx, &registry)?;
+        let limit =
+            Duration::try_from(ctx.context.config.registry.visible_within).unwrap_or_default();
+        let start = Instant::now();
+        if !appears(ctx, &registry, name, &checksum, limit)? {
+            bail!(
+                "the registry took {name}, and its index does not show it after {} s; resume when it does",
+                start.elapsed().as_secs()
+            );
+        }
+        let remark = sending.remark.map_or(String::new(), |r| format!("; {r}"));
+        Ok(format!(
+            "{name} {} is in the index, {size} KiB, checksum {checksum}{remark}",
+            sending.version
+        ))
+    }
 }
 
 /// One upload, until it is known to have happened.

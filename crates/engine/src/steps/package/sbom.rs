@@ -22,9 +22,9 @@ use cyclonedx_bom::prelude::{
     UrnUuid, Validate,
 };
 use semver::Version;
-use stagegate_plan::model::Plan;
+use stagegate_plan::model::{Plan, WriteSbom};
 
-use crate::executor::step::StepContext;
+use crate::executor::step::{Perform, Probe, StepContext};
 use crate::release_tree;
 use crate::steps::build::asset;
 use crate::steps::github::assets;
@@ -33,39 +33,47 @@ use crate::tools::process::read;
 /// Checksums by name and version.
 type Checksums = BTreeMap<(String, Version), String>;
 
-pub(crate) fn perform(
-    ctx: &mut StepContext<'_>,
-    name: &str,
-    subject: (&str, &Version),
-    packages: &[String],
-    targets: &[String],
-) -> anyhow::Result<String> {
-    let root = release_tree::of_release(ctx)?;
-    let triple = assets::host_triple(ctx)?;
-    let format = ["metadata", "--format-version", "1"];
-    let mut args = format.to_vec();
-    for platform in targets.iter().chain([&triple]) {
-        args.extend(["--filter-platform", platform]);
+impl Perform for WriteSbom {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        asset::probe_kept(ctx, &self.name)
     }
-    let lockfile = root.join("Cargo.lock");
-    if lockfile.is_file() {
-        args.push("--locked");
+
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let WriteSbom {
+            name,
+            subject,
+            version,
+            packages,
+            targets,
+        } = self;
+        let subject = (subject.as_str(), version);
+        let root = release_tree::of_release(ctx)?;
+        let triple = assets::host_triple(ctx)?;
+        let format = ["metadata", "--format-version", "1"];
+        let mut args = format.to_vec();
+        for platform in targets.iter().chain([&triple]) {
+            args.extend(["--filter-platform", platform]);
+        }
+        let lockfile = root.join("Cargo.lock");
+        if lockfile.is_file() {
+            args.push("--locked");
+        }
+        let said = read(ctx.context.cargo_in(&root).args(args))?;
+        let metadata: Metadata = serde_json::from_str(&said).context("reading `cargo metadata`")?;
+        let checksums = checksums(&lockfile)?;
+        let bill = bill(ctx.plan, subject, packages, &metadata, &checksums)?;
+        let checked = bill.validate_version(SpecVersion::V1_5);
+        if !checked.passed() {
+            bail!("the bill of materials is not valid CycloneDX: {checked:?}");
+        }
+        let mut bytes = Vec::new();
+        bill.clone()
+            .output_as_json_v1_5(&mut bytes)
+            .map_err(|e| anyhow!("writing the bill of materials: {e}"))?;
+        asset::keep(ctx, name, &bytes)?;
+        let count = bill.components.map_or(0, |components| components.0.len());
+        Ok(format!("{name} lists {count} packages"))
     }
-    let said = read(ctx.context.cargo_in(&root).args(args))?;
-    let metadata: Metadata = serde_json::from_str(&said).context("reading `cargo metadata`")?;
-    let checksums = checksums(&lockfile)?;
-    let bill = bill(ctx.plan, subject, packages, &metadata, &checksums)?;
-    let checked = bill.validate_version(SpecVersion::V1_5);
-    if !checked.passed() {
-        bail!("the bill of materials is not valid CycloneDX: {checked:?}");
-    }
-    let mut bytes = Vec::new();
-    bill.clone()
-        .output_as_json_v1_5(&mut bytes)
-        .map_err(|e| anyhow!("writing the bill of materials: {e}"))?;
-    asset::keep(ctx, name, &bytes)?;
-    let count = bill.components.map_or(0, |components| components.0.len());
-    Ok(format!("{name} lists {count} packages"))
 }
 
 /// The checksums that the lockfile has.

@@ -8,64 +8,66 @@
 
 use anyhow::Context;
 use camino::Utf8Path;
+use stagegate_plan::model::VerifyPackages;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 
-use crate::executor::step::StepContext;
+use crate::executor::step::{Perform, StepContext};
 use crate::release_tree;
 use crate::steps::package::package;
 
-pub(crate) fn perform(ctx: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<String> {
-    let directory = ctx.kept().join("proof");
-    if directory.exists() {
+impl Perform for VerifyPackages {
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let crates: &[String] = &self.crates;
+
+        let directory = ctx.kept().join("proof");
+        if directory.exists() {
+            std::fs::remove_dir_all(&directory).with_context(|| format!("removing {directory}"))?;
+        }
+        std::fs::create_dir_all(&directory).with_context(|| format!("creating {directory}"))?;
+        let directories: Vec<(String, String)> = crates
+            .iter()
+            .map(|name| {
+                (
+                    name.clone(),
+                    format!("{name}-{}", ctx.plan.version_of(name)),
+                )
+            })
+            .collect();
+        for name in crates {
+            unpack(&package::file(ctx, name), &directory)?;
+        }
+        let root = release_tree::root(ctx.context, ctx.plan);
+        let original = root.join("Cargo.toml");
+        let text =
+            std::fs::read_to_string(&original).with_context(|| format!("reading {original}"))?;
+        let original: DocumentMut = text
+            .parse()
+            .with_context(|| format!("reading {original}"))?;
+        let manifest = manifest(&original, &directories, &ctx.context.config.registry.name);
+        release_tree::write_whole(
+            &directory.join("Cargo.toml"),
+            manifest.to_string().as_bytes(),
+        )?;
+        // The versions of everything else stay those that the tests ran with.
+        let lock = root.join("Cargo.lock");
+        if lock.is_file() {
+            std::fs::copy(&lock, directory.join("Cargo.lock"))
+                .with_context(|| format!("copying {lock}"))?;
+        }
+        let target = ctx.context.target_directory.clone();
+        let tool = ctx
+            .context
+            .cargo_in(&directory)
+            .args(["build", "--workspace", "--target-dir", target.as_str()])
+            // Nobody builds it a second time, so nothing is kept for that.
+            .env("CARGO_INCREMENTAL", "0");
+        ctx.run(tool)?;
         std::fs::remove_dir_all(&directory).with_context(|| format!("removing {directory}"))?;
+        Ok(format!(
+            "{} packages build from their own files",
+            crates.len()
+        ))
     }
-    std::fs::create_dir_all(&directory).with_context(|| format!("creating {directory}"))?;
-    let directories: Vec<(String, String)> = crates
-        .iter()
-        .map(|name| {
-            (
-                name.clone(),
-                format!("{name}-{}", ctx.plan.version_of(name)),
-            )
-        })
-        .collect();
-    for name in crates {
-        unpack(&package::file(ctx, name), &directory)?;
-    }
-    let root = release_tree::root(ctx.context, ctx.plan);
-    let original = root.join("Cargo.toml");
-    let text = std::fs::read_to_string(&original).with_context(|| format!("reading {original}"))?;
-    let original: DocumentMut = text
-        .parse()
-        .with_context(|| format!("reading {original}"))?;
-    let manifest = manifest(
-        &original,
-        &directories,
-        &ctx.context.config.registry.name,
-    );
-    release_tree::write_whole(
-        &directory.join("Cargo.toml"),
-        manifest.to_string().as_bytes(),
-    )?;
-    // The versions of everything else stay those that the tests ran with.
-    let lock = root.join("Cargo.lock");
-    if lock.is_file() {
-        std::fs::copy(&lock, directory.join("Cargo.lock"))
-            .with_context(|| format!("copying {lock}"))?;
-    }
-    let target = ctx.context.target_directory.clone();
-    let tool = ctx
-        .context
-        .cargo_in(&directory)
-        .args(["build", "--workspace", "--target-dir", target.as_str()])
-        // Nobody builds it a second time, so nothing is kept for that.
-        .env("CARGO_INCREMENTAL", "0");
-    ctx.run(tool)?;
-    std::fs::remove_dir_all(&directory).with_context(|| format!("removing {directory}"))?;
-    Ok(format!(
-        "{} packages build from their own files",
-        crates.len()
-    ))
 }
 
 /// The workspace of the packages. It takes over what decides how everything

@@ -13,54 +13,57 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use camino::Utf8PathBuf;
-use stagegate_plan::model::{PublishedCrate, ResolveDepth};
+use stagegate_plan::model::{ConsumerBuild, PublishedCrate, ResolveDepth};
 use stagegate_registry::CRATES_IO_INDEX;
 use toml_edit::{DocumentMut, InlineTable, Table, value};
 use url::Url;
 
-use crate::executor::step::StepContext;
+use crate::executor::step::{Perform, StepContext};
 use crate::release_tree;
 use crate::steps::package::package;
 use crate::tools::process::Tool;
 
-pub(crate) fn perform(
-    ctx: &mut StepContext<'_>,
-    crates: &[PublishedCrate],
-    depth: ResolveDepth,
-    docs: Option<&Url>,
-) -> anyhow::Result<String> {
-    let directory = ctx
-        .context
-        .output()
-        .join(&ctx.plan.run_id)
-        .join("fresh-project");
-    let project = Project::lay(ctx, directory, crates)?;
-    let locked = project.cargo(ctx, &["generate-lockfile"])?;
-    ctx.run(locked)?;
-    let lock = project.directory.join("Cargo.lock");
-    let lock = std::fs::read_to_string(&lock).with_context(|| format!("reading {lock}"))?;
-    compare(ctx, &lock, crates)?;
-    let mut seen = format!(
-        "{} crates resolve to our bytes in a fresh project",
-        crates.len()
-    );
-    let libraries = crates.iter().filter(|one| one.library).count();
-    match depth {
-        ResolveDepth::Lockfile => {}
-        ResolveDepth::Build if libraries == 0 => seen.push_str("; there is no library to build"),
-        ResolveDepth::Build => {
-            let target = project.target(ctx);
-            let build = ["build", "--locked", "--target-dir", target.as_str()];
-            let build = project.cargo(ctx, &build)?;
-            ctx.run(build)?;
-            seen.push_str(&format!("; {libraries} libraries build there"));
+impl Perform for ConsumerBuild {
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let crates: &[PublishedCrate] = &self.crates;
+        let depth = self.depth;
+        let docs = self.docs.as_ref();
+
+        let directory = ctx
+            .context
+            .output()
+            .join(ctx.plan.run_id.to_string())
+            .join("fresh-project");
+        let project = Project::lay(ctx, directory, crates)?;
+        let locked = project.cargo(ctx, &["generate-lockfile"])?;
+        ctx.run(locked)?;
+        let lock = project.directory.join("Cargo.lock");
+        let lock = std::fs::read_to_string(&lock).with_context(|| format!("reading {lock}"))?;
+        compare(ctx, &lock, crates)?;
+        let mut seen = format!(
+            "{} crates resolve to our bytes in a fresh project",
+            crates.len()
+        );
+        let libraries = crates.iter().filter(|one| one.library).count();
+        match depth {
+            ResolveDepth::Lockfile => {}
+            ResolveDepth::Build if libraries == 0 => {
+                seen.push_str("; there is no library to build")
+            }
+            ResolveDepth::Build => {
+                let target = project.target(ctx);
+                let build = ["build", "--locked", "--target-dir", target.as_str()];
+                let build = project.cargo(ctx, &build)?;
+                ctx.run(build)?;
+                seen.push_str(&format!("; {libraries} libraries build there"));
+            }
         }
+        if let Some(docs) = docs {
+            seen.push_str(&format!("; {}", documentation(ctx, docs, crates)));
+        }
+        project.remove()?;
+        Ok(seen)
     }
-    if let Some(docs) = docs {
-        seen.push_str(&format!("; {}", documentation(ctx, docs, crates)));
-    }
-    project.remove()?;
-    Ok(seen)
 }
 
 /// The fresh project.

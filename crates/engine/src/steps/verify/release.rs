@@ -4,77 +4,82 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use stagegate_deploy::Host;
-use stagegate_plan::model::{Place, ReleaseRef};
+use stagegate_plan::model::{Place, ReleaseRef, VerifyRelease};
 use url::Url;
 
-use crate::executor::step::StepContext;
+use crate::executor::step::{Perform, StepContext};
 use crate::steps::github::release;
 use crate::steps::package::package;
 
-pub(crate) fn look(
-    ctx: &mut StepContext<'_>,
-    crates: &[String],
-    releases: &[ReleaseRef],
-    (remote, tags): (&str, &[String]),
-    (hosts, frontends): (&[Place], &[Place]),
-    url: Option<&Url>,
-) -> anyhow::Result<String> {
-    let mut seen = Vec::new();
-    if !crates.is_empty() {
-        downloads(ctx, crates)?;
-        seen.push(format!("{} crates download with our bytes", crates.len()));
-    }
-    let references = match tags {
-        [] => Vec::new(),
-        _ => ctx.context.git().remote_refs(remote)?,
-    };
-    for tag in tags {
-        if !references
-            .iter()
-            .any(|(name, _)| *name == format!("refs/tags/{tag}"))
-        {
-            bail!("{remote} does not have the tag {tag}");
+impl Perform for VerifyRelease {
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let VerifyRelease {
+            crates,
+            releases,
+            remote,
+            tags,
+            hosts,
+            frontends,
+            url,
+        } = self;
+        let (tags, url): (&[String], _) = (tags, url.as_ref());
+        let mut seen = Vec::new();
+        if !crates.is_empty() {
+            downloads(ctx, crates)?;
+            seen.push(format!("{} crates download with our bytes", crates.len()));
         }
-        seen.push(format!("{tag} is at {remote}"));
-    }
-    for release in releases {
-        let (_, found) = release::need(ctx, release)?;
-        if found.draft {
-            bail!("the GitHub release {} is still a draft", release.tag);
+        let references = match tags {
+            [] => Vec::new(),
+            _ => ctx.context.git().remote_refs(remote)?,
+        };
+        for tag in tags {
+            if !references
+                .iter()
+                .any(|(name, _)| *name == format!("refs/tags/{tag}"))
+            {
+                bail!("{remote} does not have the tag {tag}");
+            }
+            seen.push(format!("{tag} is at {remote}"));
         }
-        seen.push(found.html_url);
-    }
-    for place in hosts {
-        let host = Host::connect(&place.target)?;
-        let status = stagegate_deploy::status(&host, &place.app)?;
-        let running = status
-            .version
-            .context("no release is recorded as running")?;
-        if running != place.version.to_string() {
-            bail!("{} runs {running}, not {}", place.target, place.version);
+        for release in releases {
+            let (_, found) = release::need(ctx, release)?;
+            if found.draft {
+                bail!("the GitHub release {} is still a draft", release.tag);
+            }
+            seen.push(found.html_url);
         }
-        seen.push(format!("{} runs {running}", place.target.host));
-    }
-    for place in frontends {
-        let host = Host::connect(&place.target)?;
-        let status = stagegate_deploy::status(&host, &place.app)?;
-        let shown = status
-            .frontend
-            .context("no release of the frontend is recorded")?;
-        let version = shown.rsplit_once('-').map_or("", |(version, _)| version);
-        if version != place.version.to_string() {
-            bail!(
-                "{} shows the frontend {shown}, not {}",
-                place.target,
-                place.version
-            );
+        for place in hosts {
+            let host = Host::connect(&place.target)?;
+            let status = stagegate_deploy::status(&host, &place.app)?;
+            let running = status
+                .version
+                .context("no release is recorded as running")?;
+            if running != place.version.to_string() {
+                bail!("{} runs {running}, not {}", place.target, place.version);
+            }
+            seen.push(format!("{} runs {running}", place.target.host));
         }
-        seen.push(format!("{} shows {shown}", place.target.host));
+        for place in frontends {
+            let host = Host::connect(&place.target)?;
+            let status = stagegate_deploy::status(&host, &place.app)?;
+            let shown = status
+                .frontend
+                .context("no release of the frontend is recorded")?;
+            let version = shown.rsplit_once('-').map_or("", |(version, _)| version);
+            if version != place.version.to_string() {
+                bail!(
+                    "{} shows the frontend {shown}, not {}",
+                    place.target,
+                    place.version
+                );
+            }
+            seen.push(format!("{} shows {shown}", place.target.host));
+        }
+        if let Some(url) = url {
+            seen.push(page(url)?);
+        }
+        Ok(seen.join("; "))
     }
-    if let Some(url) = url {
-        seen.push(page(url)?);
-    }
-    Ok(seen.join("; "))
 }
 
 fn downloads(ctx: &StepContext<'_>, crates: &[String]) -> anyhow::Result<()> {

@@ -13,57 +13,58 @@ use anyhow::{Context, bail};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use percent_encoding::percent_decode_str;
 use stagegate_config::pattern::PathPattern;
-use stagegate_plan::model::Finding;
+use stagegate_plan::model::{CheckLinks, Finding};
 
-use crate::executor::step::StepContext;
+use crate::executor::step::{Perform, StepContext};
 use crate::steps::gates::links::document::Document;
 use crate::steps::gates::tracked::Tracked;
 
-pub(crate) fn follow(
-    ctx: &mut StepContext<'_>,
-    paths: Option<&[PathPattern]>,
-) -> anyhow::Result<String> {
-    let tracked = Tracked::of(ctx.context)?;
-    let wanted = |path: &Utf8Path| match (paths, tracked.below_root(path)) {
-        (_, None) => false,
-        (None, Some(_)) => is_markdown(path),
-        (Some(patterns), Some(below)) => patterns.iter().any(|pattern| pattern.fits(below)),
-    };
-    let mut library = Library {
-        tracked: &tracked,
-        documents: BTreeMap::new(),
-    };
-    let (mut read, mut followed, mut broken) = (0, 0, Vec::new());
-    for path in tracked.files.iter().filter(|path| wanted(path)) {
-        let Some((links, findings)) = library.check(path)? else {
-            continue;
+impl Perform for CheckLinks {
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let paths = self.paths.as_deref();
+
+        let tracked = Tracked::of(ctx.context)?;
+        let wanted = |path: &Utf8Path| match (paths, tracked.below_root(path)) {
+            (_, None) => false,
+            (None, Some(_)) => is_markdown(path),
+            (Some(patterns), Some(below)) => patterns.iter().any(|pattern| pattern.fits(below)),
         };
-        read += 1;
-        followed += links;
-        broken.extend(findings);
+        let mut library = Library {
+            tracked: &tracked,
+            documents: BTreeMap::new(),
+        };
+        let (mut read, mut followed, mut broken) = (0, 0, Vec::new());
+        for path in tracked.files.iter().filter(|path| wanted(path)) {
+            let Some((links, findings)) = library.check(path)? else {
+                continue;
+            };
+            read += 1;
+            followed += links;
+            broken.extend(findings);
+        }
+        if let (0, Some(patterns)) = (read, paths) {
+            let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+            bail!(
+                "no tracked file fits `gates.links.paths` ({}); a gate that looked at nothing is no pass: correct it, or set `gates.links = \"off\"`",
+                patterns.join(", ")
+            );
+        }
+        if !broken.is_empty() {
+            let shown: Vec<String> = broken
+                .iter()
+                .map(crate::steps::gates::findings::shown)
+                .collect();
+            ctx.found(broken);
+            bail!(
+                "{} broken links in the documents:\n    {}\n  correct them, commit the files they name, or leave the documents out with `gates.links.paths`",
+                shown.len(),
+                shown.join("\n    ")
+            );
+        }
+        Ok(format!(
+            "{followed} links in {read} documents lead somewhere"
+        ))
     }
-    if let (0, Some(patterns)) = (read, paths) {
-        let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
-        bail!(
-            "no tracked file fits `gates.links.paths` ({}); a gate that looked at nothing is no pass: correct it, or set `gates.links = \"off\"`",
-            patterns.join(", ")
-        );
-    }
-    if !broken.is_empty() {
-        let shown: Vec<String> = broken
-            .iter()
-            .map(crate::steps::gates::findings::shown)
-            .collect();
-        ctx.found(broken);
-        bail!(
-            "{} broken links in the documents:\n    {}\n  correct them, commit the files they name, or leave the documents out with `gates.links.paths`",
-            shown.len(),
-            shown.join("\n    ")
-        );
-    }
-    Ok(format!(
-        "{followed} links in {read} documents lead somewhere"
-    ))
 }
 
 fn is_markdown(path: &Utf8Path) -> bool {

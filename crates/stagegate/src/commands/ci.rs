@@ -1,0 +1,210 @@
+//! `ci`: workflows are written and checked, and what they need on a runner.
+
+use camino::{Utf8Path, Utf8PathBuf};
+use clap::Subcommand;
+use stagegate_config::pattern::PathPattern;
+use stagegate_engine::context::Context;
+use stagegate_engine::run_bundle;
+use stagegate_plan::model::RunId;
+
+use crate::cli::{Format, Session};
+use crate::exit_code::Exit;
+use crate::output::{Palette, line};
+use crate::workflows::ledger::{Entry, FileStatus, compare};
+use crate::workflows::{Outline, workflows};
+
+/// What to do about workflows.
+#[derive(Debug, Subcommand)]
+pub enum Task {
+    /// Write .github/workflows from stagegate.toml
+    Write {
+        /// Overwrite what was written or changed by hand
+        #[arg(long)]
+        force: bool,
+    },
+    /// Say how .github/workflows differs from what would be written
+    Check,
+    /// Say which part of the app has changed, in GITHUB_OUTPUT
+    Changed {
+        /// The commit that was deployed before
+        #[arg(long, value_name = "COMMIT")]
+        since: String,
+    },
+    /// Export the runs in progress here into one file, for another machine
+    Export {
+        /// The file
+        file: Utf8PathBuf,
+    },
+    /// Import what other machines have exported
+    Import {
+        /// Where their files lie, at any depth
+        directory: Utf8PathBuf,
+    },
+}
+
+/// Writes or checks workflows, or works within them.
+pub(crate) fn run(task: Task, session: &Session) -> anyhow::Result<Exit> {
+    let (context, format) = (&session.open()?, session.format);
+    match task {
+        Task::Write { force } => write(context, force, format),
+        Task::Check => check(context, format),
+        Task::Changed { since } => changed(context, &since, format),
+        Task::Export { file } => {
+            let runs = run_bundle::export(context, &file)?;
+            tell(format, "exported", &runs, &format!("into {file}"));
+            Ok(Exit::Success)
+        }
+        Task::Import { directory } => {
+            let runs = run_bundle::import(context, &directory)?;
+            tell(format, "imported", &runs, &format!("from {directory}"));
+            Ok(Exit::Success)
+        }
+    }
+}
+
+fn tell(format: Format, what: &str, runs: &[RunId], place: &str) {
+    let names: Vec<String> = runs.iter().map(ToString::to_string).collect();
+    match format {
+        Format::Json => line(&serde_json::json!({ "event": what, "runs": runs }).to_string()),
+        Format::Human | Format::Github if runs.is_empty() => {
+            line(&format!("no run in progress, {place}"))
+        }
+        Format::Human | Format::Github => line(&format!("{what} {place}: {}", names.join(", "))),
+    }
+}
+
+/// The git checkout's root: where GitHub looks for workflows.
+fn top(context: &Context) -> Utf8PathBuf {
+    let depth = context.subdirectory.components().count();
+    let top = context.root.ancestors().nth(depth);
+    top.unwrap_or(&context.root).to_owned()
+}
+
+fn entries(context: &Context) -> anyhow::Result<(Utf8PathBuf, Vec<Entry>)> {
+    let top = top(context);
+    let entries = compare(&top, &workflows(&Outline::of(context)))?;
+    Ok((top, entries))
+}
+
+pub(super) fn write(context: &Context, force: bool, format: Format) -> anyhow::Result<Exit> {
+    let (top, entries) = entries(context)?;
+    let mut exit = Exit::Success;
+    let mut said = Vec::new();
+    // All are looked at before one is written: half a set of workflows is none.
+    let refused = entries
+        .iter()
+        .any(|e| matches!(e.standing, FileStatus::Refused(_)));
+    for entry in &entries {
+        let held = refused && !force;
+        let what = match &entry.standing {
+            FileStatus::Same => "is as it should be".to_owned(),
+            FileStatus::Refused(why) if !force => {
+                exit = Exit::Blocked;
+                format!("is left alone: {why}")
+            }
+            _ if held => "is not written either".to_owned(),
+            FileStatus::Surplus => {
+                entry.write(&top)?;
+                "is removed".to_owned()
+            }
+            _ => {
+                entry.write(&top)?;
+                "is written".to_owned()
+            }
+        };
+        said.push((entry, what));
+    }
+    show(format, "workflows-written", &said);
+    Ok(exit)
+}
+
+fn check(context: &Context, format: Format) -> anyhow::Result<Exit> {
+    let (_, entries) = entries(context)?;
+    let mut said = Vec::new();
+    for entry in &entries {
+        let what = match &entry.standing {
+            FileStatus::Same => "is as it should be".to_owned(),
+            FileStatus::Absent => "is not there; `cargo xtask ci write` writes it".to_owned(),
+            FileStatus::Stale => {
+                "is not what stagegate.toml says; `cargo xtask ci write` writes it again".to_owned()
+            }
+            FileStatus::Surplus => {
+                "is of no use any more; `cargo xtask ci write` removes it".to_owned()
+            }
+            FileStatus::Refused(why) => why.clone(),
+        };
+        said.push((entry, what));
+    }
+    show(format, "workflows", &said);
+    let differs = |entry: &&Entry| entry.standing != FileStatus::Same;
+    if format != Format::Json {
+        for entry in entries.iter().filter(differs) {
+            line(&format!("\n{}", entry.diff().trim_end()));
+        }
+    }
+    Ok(match entries.iter().any(|entry| differs(&entry)) {
+        true => Exit::Blocked,
+        false => Exit::Success,
+    })
+}
+
+fn show(format: Format, event: &str, said: &[(&Entry, String)]) {
+    if format == Format::Json {
+        let files: Vec<_> = said
+            .iter()
+            .map(|(entry, what)| serde_json::json!({ "file": entry.path, "same": entry.standing == FileStatus::Same, "what": what }))
+            .collect();
+        line(&serde_json::json!({ "event": event, "files": files }).to_string());
+        return;
+    }
+    let palette = Palette::for_stdout();
+    for (entry, what) in said {
+        let mark = match entry.standing {
+            FileStatus::Refused(_) => palette.bad("✗"),
+            FileStatus::Same => palette.good("="),
+            _ => palette.good("✓"),
+        };
+        line(&format!("{mark} {}: {what}", entry.path));
+    }
+}
+
+/// Says which part of the app the commits since `since` touch. Where that cannot
+/// be told, for the commit is not here, everything may have changed.
+fn changed(context: &Context, since: &str, format: Format) -> anyhow::Result<Exit> {
+    let git = context.git();
+    let known = !since.is_empty() && !since.starts_with('-') && git.commit_of(since)?.is_some();
+    let files: Option<Vec<Utf8PathBuf>> = match known {
+        false => None,
+        true => {
+            let range = format!("{since}..HEAD");
+            let text = git.read(["diff", "--name-only", "-z", "--no-renames", &range])?;
+            let names = text.split('\0').filter(|name| !name.is_empty());
+            Some(names.map(Utf8PathBuf::from).collect())
+        }
+    };
+    let app = context.config.app.as_ref();
+    let backend = app.and_then(|app| app.backend.as_ref()).map(|b| &b.paths);
+    let frontend = app.and_then(|app| app.frontend.as_ref()).map(|f| &f.paths);
+    let touched = |paths: Option<&Vec<PathPattern>>| {
+        let Some(paths) = paths.filter(|paths| !paths.is_empty()) else {
+            return false;
+        };
+        let fits = |file: &Utf8PathBuf| {
+            let within = file.strip_prefix(&context.subdirectory);
+            within.is_ok_and(|file: &Utf8Path| paths.iter().any(|p| p.fits(file)))
+        };
+        files.as_ref().is_none_or(|files| files.iter().any(fits))
+    };
+    let part = match (touched(backend), touched(frontend)) {
+        (true, true) => "both",
+        (true, false) => "backend",
+        (false, true) => "frontend",
+        (false, false) => "none",
+    };
+    crate::output::output(&[("part", part)])?;
+    match format {
+        Format::Json => line(&serde_json::json!({ "event": "changed", "part": part }).to_string()),
+        Format::Human | Format::Github => line(&format!("changed since {since}: {part}")),
+    }
+    Ok(Exit::Success)
+}

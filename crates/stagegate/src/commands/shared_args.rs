@@ -1,0 +1,97 @@
+//! Options that several commands share.
+
+use clap::{Args, ValueEnum};
+use stagegate_plan::model::StepFilter;
+
+use crate::commands::Usage;
+
+/// How a run is resumed, and whether it asks.
+#[derive(Debug, Args)]
+pub(crate) struct ResumeArgs {
+    /// Resume a run that was stopped, by its own plan
+    #[arg(long)]
+    pub(crate) resume: bool,
+    /// With --resume: start, if no run is in progress
+    #[arg(long, requires = "resume")]
+    pub(crate) resume_or_start: bool,
+    /// Do not ask before the point of no return
+    #[arg(long)]
+    pub(crate) yes: bool,
+}
+
+/// What to do about a freeze.
+#[derive(Debug, Args)]
+pub(crate) struct FreezeArgs {
+    /// Deploy although deploys are frozen, and say why in the hosts' records
+    #[arg(long = "override-freeze", value_name = "WHY")]
+    pub(crate) why: Option<String>,
+}
+
+/// Which environment is meant.
+#[derive(Debug, Args)]
+pub struct EnvironmentArgs {
+    /// The environment in stagegate.toml
+    #[arg(long = "env", value_name = "NAME", default_value = "production")]
+    pub(crate) name: String,
+}
+
+/// Which half of the app.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum PartArg {
+    /// The service
+    Backend,
+    /// The bundle
+    Frontend,
+    /// The service, and once it is confirmed, the bundle
+    Both,
+}
+
+impl From<PartArg> for stagegate_plan::request::Part {
+    fn from(part: PartArg) -> Self {
+        match part {
+            PartArg::Backend => Self::Backend,
+            PartArg::Frontend => Self::Frontend,
+            PartArg::Both => Self::Both,
+        }
+    }
+}
+
+/// How much of a plan is run.
+#[derive(Debug, Args)]
+pub(crate) struct FilterArgs {
+    /// Stop once this stage is done, or once the `plan` is written down; another
+    /// machine can resume it (`ci export`)
+    #[arg(long, value_name = "STAGE")]
+    until: Option<StepFilter>,
+    /// Do this one step of a plan that is begun, and no other
+    #[arg(
+        long,
+        value_name = "STEP",
+        requires = "resume",
+        conflicts_with = "until"
+    )]
+    only: Option<String>,
+}
+
+impl FilterArgs {
+    /// Returns how much of the plan is wanted.
+    pub(crate) fn filter(self) -> StepFilter {
+        let only = self.only.map(StepFilter::Only);
+        only.or(self.until).unwrap_or_default()
+    }
+}
+
+impl ResumeArgs {
+    /// Checks that an option that shapes a plan is not given for one that is made already.
+    ///
+    /// # Errors
+    /// When it is.
+    pub(crate) fn only_to_start(&self, option: &str, given: bool) -> Result<(), Usage> {
+        match given && self.resume && !self.resume_or_start {
+            true => Err(Usage(format!(
+                "{option} shapes a new plan, and --resume continues one that is made; leave one of them out"
+            ))),
+            false => Ok(()),
+        }
+    }
+}

@@ -1,0 +1,309 @@
+//! The client of a rehearsal: this program, started as a user would start it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::process::ExitStatusExt;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use camino::{Utf8Path, Utf8PathBuf};
+use stagegate_config::schema::Config;
+use stagegate_config::stage::Stage;
+use stagegate_engine::interrupt::Interrupt;
+use stagegate_engine::journal::Journal;
+use stagegate_fakes::fault::Fault;
+use stagegate_fakes::kill;
+use stagegate_fakes::load::{Load, LoadPaths, LoadRate, Post};
+use stagegate_fakes::world::FakeEnvironment;
+use stagegate_plan::model::{Event, Verb};
+
+use super::INSIDE;
+use super::report::RehearsalReport;
+use crate::cli::Format;
+use crate::commands::rehearse::Args;
+use crate::output::renderer;
+
+/// Requests per second while the app is replaced.
+const LOAD_PER_SECOND: f64 = 200.0;
+/// No rehearsed deploy takes longer; the load ends by itself then.
+const LOAD_LONGEST: Duration = Duration::from_secs(600);
+/// A client that is killed more often makes no progress.
+const MOST_KILLS: usize = 200;
+
+pub(super) struct Client<'a> {
+    program: &'a Utf8Path,
+    directory: Utf8PathBuf,
+    overlay: &'a Utf8Path,
+    target: &'a Utf8Path,
+    registry_token: String,
+    github_token: String,
+    format: Format,
+    began: Instant,
+}
+
+/// How a process ended.
+struct Ended {
+    code: Option<u8>,
+    killed: bool,
+    errors: String,
+}
+
+impl<'a> Client<'a> {
+    pub(super) fn new(
+        program: &'a Utf8Path,
+        world: &FakeEnvironment,
+        overlay: &'a Utf8Path,
+        target: &'a Utf8Path,
+        format: Format,
+        began: Instant,
+    ) -> Client<'a> {
+        Client {
+            program,
+            directory: world.checkout.root.clone(),
+            overlay,
+            target,
+            registry_token: world.registry_token.clone(),
+            github_token: world.github_token.clone(),
+            format,
+            began,
+        }
+    }
+
+    /// The command, in an environment that leads nowhere but into the
+    /// rehearsal: no token and no agent of the real world is in it.
+    fn command(&self, arguments: &[&str], kill: Option<&str>) -> Command {
+        let mut command = Command::new(self.program);
+        let real = |name: &str| {
+            (name.starts_with("CARGO_REGISTR") && name.ends_with("_TOKEN"))
+                || name.starts_with("GITHUB_")
+                || name.starts_with("ACTIONS_")
+                || name.starts_with("GIT_")
+                || ["GH_TOKEN", "SSH_AUTH_SOCK", kill::VARIABLE].contains(&name)
+        };
+        for (name, _) in std::env::vars_os() {
+            if name.to_str().is_some_and(real) {
+                command.env_remove(name);
+            }
+        }
+        command
+            .args(arguments)
+            .args(["--format", "json", "--config", self.overlay.as_str()])
+            .current_dir(&self.directory)
+            .env("CARGO_REGISTRY_TOKEN", &self.registry_token)
+            .env("GITHUB_TOKEN", &self.github_token)
+            .env("CARGO_TARGET_DIR", self.target)
+            .env(INSIDE, "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if let Some(kill) = kill {
+            command.env(kill::VARIABLE, kill);
+        }
+        command
+    }
+
+    /// Runs the command to its end; `told` hears its events.
+    fn run(
+        &self,
+        arguments: &[&str],
+        kill: Option<&str>,
+        told: &mut dyn FnMut(&Event),
+    ) -> anyhow::Result<Ended> {
+        let mut child = self
+            .command(arguments, kill)
+            .spawn()
+            .with_context(|| format!("cannot start {}", self.program))?;
+        let mut stderr = child.stderr.take().context("a piped stream")?;
+        let errors = std::thread::spawn(move || {
+            let mut text = String::new();
+            let _ = stderr.read_to_string(&mut text);
+            text
+        });
+        let mut message = String::new();
+        for text in BufReader::new(child.stdout.take().context("a piped stream")?).lines() {
+            let text = text.context("reading the client's events")?;
+            match serde_json::from_str::<Event>(&text) {
+                Ok(event) => told(&event),
+                Err(_) => {
+                    let value: serde_json::Value = serde_json::from_str(&text).unwrap_or_default();
+                    message.push_str(value["message"].as_str().unwrap_or(&text));
+                    message.push('\n');
+                }
+            }
+        }
+        let status = child.wait().context("waiting for the client")?;
+        let errors = message + &errors.join().unwrap_or_default();
+        Ok(Ended {
+            code: status.code().and_then(|code| u8::try_from(code).ok()),
+            killed: status.signal() == Some(9),
+            errors,
+        })
+    }
+
+    /// The deploy that comes before, so that there is something to replace.
+    pub(super) fn deploy(&self, story: &mut RehearsalReport) -> anyhow::Result<u8> {
+        let mut shown = renderer(self.format);
+        let ended = self.run(&["deploy", "both", "--yes"], None, &mut |event| {
+            shown.event(event);
+            story.hear("before", self.began, event);
+        })?;
+        Ok(self.settle(ended, story))
+    }
+
+    /// What the last process said and ended with.
+    fn settle(&self, ended: Ended, story: &mut RehearsalReport) -> u8 {
+        if !ended.errors.trim().is_empty() {
+            let text = ended.errors.trim().to_owned();
+            if self.format != Format::Json {
+                crate::output::line(&format!("\nerror: {text}"));
+            }
+            story.error = Some(text);
+        }
+        ended.code.unwrap_or(1)
+    }
+
+    /// The release itself, killed and resumed as the faults ask.
+    #[allow(
+        clippy::too_many_arguments,
+        reason = "one call, and every part is needed"
+    )]
+    pub(super) fn release(
+        &self,
+        words: &[String],
+        args: &Args,
+        faults: &[Fault],
+        config: &Config,
+        world: &FakeEnvironment,
+        story: &mut RehearsalReport,
+        interrupt: &Interrupt,
+    ) -> anyhow::Result<u8> {
+        let mut kills = Kills::new(faults);
+        let mut load = LoadDuringDeploy::new(config, world);
+        let mut shown = renderer(self.format);
+        let state = self.directory.join(".git/stagegate");
+        loop {
+            let open = Journal::open_runs(&state);
+            let resume = open.iter().any(|id| id.verb() == Verb::Release);
+            let mut arguments = vec!["release", "--yes"];
+            if resume {
+                arguments.push("--resume");
+            } else {
+                arguments.extend(words.iter().map(String::as_str));
+            }
+            for stage in args.skip.iter().filter(|_| !resume) {
+                arguments.extend(["--skip", stage.name()]);
+            }
+            let started = Instant::now();
+            let ended = self.run(&arguments, kills.next().as_deref(), &mut |event| {
+                load.hear(event, self.began);
+                shown.event(event);
+                story.hear("release", self.began, event);
+            })?;
+            story.client_seconds += started.elapsed().as_secs_f64();
+            if ended.killed && story.kills < MOST_KILLS && !interrupt.asked() {
+                story.kills += 1;
+                continue;
+            }
+            story.load = load.end();
+            return Ok(self.settle(ended, story));
+        }
+    }
+}
+
+/// When the client is killed next.
+enum Kills {
+    Never,
+    Once(Option<String>),
+    /// The first record, the second, … of each process in turn, so that every
+    /// kind of moment is hit and there is progress all the same.
+    Often(usize),
+}
+
+impl Kills {
+    fn new(faults: &[Fault]) -> Kills {
+        faults
+            .iter()
+            .find_map(|fault| match fault {
+                Fault::Kill(when) => Some(Kills::Once(Some(when.clone()))),
+                Fault::KillOften => Some(Kills::Often(0)),
+                _ => None,
+            })
+            .unwrap_or(Kills::Never)
+    }
+
+    fn next(&mut self) -> Option<String> {
+        match self {
+            Kills::Never => None,
+            Kills::Once(when) => when.take(),
+            Kills::Often(count) => {
+                *count += 1;
+                let when = if count.is_multiple_of(2) {
+                    "before"
+                } else {
+                    "after"
+                };
+                Some(format!("{when}:{}", 1 + *count % 5))
+            }
+        }
+    }
+}
+
+/// Load on the app from the first deploy step to the end of the run.
+struct LoadDuringDeploy<'a> {
+    world: &'a FakeEnvironment,
+    paths: Option<(LoadPaths, SocketAddr)>,
+    running: Option<(Load, f64)>,
+}
+
+impl<'a> LoadDuringDeploy<'a> {
+    fn new(config: &Config, world: &'a FakeEnvironment) -> LoadDuringDeploy<'a> {
+        let backend = config.app.as_ref().and_then(|app| app.backend.as_ref());
+        let paths = backend.zip(world.host.as_ref()).map(|(backend, host)| {
+            let get = config
+                .rehearsal
+                .get
+                .clone()
+                .unwrap_or_else(|| backend.health.clone());
+            let post = config.rehearsal.post.as_ref();
+            let post = post.map(|post| Post {
+                path: post.path.clone(),
+                body: post.body.clone(),
+            });
+            (
+                LoadPaths { get, post },
+                SocketAddr::from((Ipv4Addr::LOCALHOST, host.public_port())),
+            )
+        });
+        LoadDuringDeploy {
+            world,
+            paths,
+            running: None,
+        }
+    }
+
+    fn hear(&mut self, event: &Event, began: Instant) {
+        if let Event::StepStarted {
+            stage: Stage::DeployBackend,
+            ..
+        } = event
+            && self.running.is_none()
+            && let Some((paths, address)) = self.paths.take()
+        {
+            let rate = LoadRate {
+                per_second: LOAD_PER_SECOND,
+                longest: LOAD_LONGEST,
+            };
+            let load = Load::start(self.world.handle(), address, paths, rate);
+            self.running = Some((load, began.elapsed().as_secs_f64()));
+        }
+    }
+
+    fn end(self) -> Option<super::report::LoadStory> {
+        let (load, began) = self.running?;
+        Some(super::report::LoadStory {
+            began,
+            samples: load.stop(),
+        })
+    }
+}

@@ -1,0 +1,88 @@
+//! The report as Markdown, for a job summary or a pull request.
+
+use super::super::report::RehearsalReport;
+use super::{figures, switches, verdict};
+
+/// The page.
+pub(super) fn page(story: &RehearsalReport) -> String {
+    let mut lines = vec![format!("# Rehearsal: {}", verdict(story)), String::new()];
+    let time = story.time();
+    lines.push(format!(
+        "{} · {:.1} s in all · cargo {:.1} s · git {:.1} s · waiting {:.1} s · stagegate itself {:.1} s ({:.1} %)",
+        story.at.strftime("%Y-%m-%d %H:%M UTC"),
+        story.seconds,
+        time.account.cargo,
+        time.account.git,
+        time.account.waiting,
+        time.own,
+        time.own_percent()
+    ));
+    if !story.faults.is_empty() {
+        lines.push(format!(
+            "\nFaults: {}; the client was killed {} times.",
+            story.faults.join(", "),
+            story.kills
+        ));
+    }
+    if let Some(error) = &story.error {
+        lines.push(format!("\n```text\n{error}\n```"));
+    }
+    for switch in switches(story) {
+        if let Some(load) = &switch.load {
+            lines.push(format!(
+                "\nSwitch of the {}: **{}**.",
+                switch.title,
+                figures(load)
+            ));
+        }
+    }
+    lines.push(
+        "\n## Steps\n\n| step | seconds | how | evidence |\n| --- | ---: | --- | --- |".to_owned(),
+    );
+    for step in story.release_steps() {
+        let seconds = step
+            .seconds
+            .map_or("cut off".to_owned(), |s| format!("{s:.1}"));
+        let how = step
+            .outcome
+            .map_or("failed".to_owned(), |o| format!("{o:?}").to_lowercase());
+        let evidence = cell(step.evidence.lines().next().unwrap_or_default());
+        lines.push(format!(
+            "| {} | {seconds} | {how} | {evidence} |",
+            cell(&step.id)
+        ));
+    }
+    lines.push("\n## The world now\n".to_owned());
+    for seen in &story.world.crates {
+        lines.push(format!(
+            "- registry: `{} {}`, checksum `{}`",
+            seen.name, seen.version, seen.checksum
+        ));
+    }
+    for (name, commit) in &story.world.references {
+        lines.push(format!(
+            "- remote: `{name}` at `{}`",
+            &commit[..commit.len().min(12)]
+        ));
+    }
+    for release in &story.world.releases {
+        let state = if release.draft { "draft" } else { "public" };
+        lines.push(format!(
+            "- GitHub: release `{}` is {state}: {}",
+            release.tag,
+            release.assets.join(", ")
+        ));
+    }
+    for process in &story.world.processes {
+        lines.push(format!("- host: {process}"));
+    }
+    if let Some(last) = &story.world.last_deploy {
+        lines.push(format!("- host's record: `{last}`"));
+    }
+    lines.join("\n") + "\n"
+}
+
+/// Text within a table.
+fn cell(text: &str) -> String {
+    text.replace('|', "\\|")
+}

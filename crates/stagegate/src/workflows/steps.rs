@@ -1,0 +1,217 @@
+//! The steps that several workflows have in common.
+
+use super::actions::{CHECKOUT, DOWNLOAD, UPLOAD};
+use super::text::{indent, scalar};
+use super::{Outline, parts};
+
+/// Where a job looks for what earlier ones have done.
+const CARRIED: &str = "target/stagegate/carried";
+/// Where a job puts what it has done.
+const STATE: &str = "target/stagegate/state/state.tar";
+
+/// A step that runs a command and nothing else: the shell makes room for it, so
+/// that a runner's signals reach it.
+pub(super) fn xtask(name: &str, env: &str, command: &str) -> String {
+    script(name, "", env, &format!("exec cargo xtask {command}"))
+}
+
+/// A step of shell lines; `condition` and `env` may be empty.
+pub(super) fn script(name: &str, condition: &str, env: &str, lines: &str) -> String {
+    let mut text = format!("- name: {name}\n");
+    if !condition.is_empty() {
+        text.push_str(&format!("  if: ${{{{ {condition} }}}}\n"));
+    }
+    if !env.is_empty() {
+        text.push_str(&format!("  env:\n{}", indent(env, 4)));
+    }
+    match lines.trim_end().contains('\n') {
+        true => text.push_str(&format!("  run: |\n{}", indent(lines, 4))),
+        false => text.push_str(&format!("  run: {}\n", lines.trim_end())),
+    }
+    text
+}
+
+/// A step that is somebody else's action.
+pub(super) fn action(name: &str, condition: &str, uses: &str, with: &str) -> String {
+    let mut text = format!("- name: {name}\n");
+    if !condition.is_empty() {
+        text.push_str(&format!("  if: ${{{{ {condition} }}}}\n"));
+    }
+    text.push_str(&format!("  uses: {uses}\n  with:\n{}", indent(with, 4)));
+    text
+}
+
+impl Outline<'_> {
+    /// The first lines of a job, up to its steps.
+    pub(super) fn job(&self, job: &Job<'_>, steps: &str) -> String {
+        let mut text = format!("{}:\n  name: {}\n", job.id, job.name);
+        if !job.needs.is_empty() {
+            text.push_str(&format!("  needs: [{}]\n", job.needs.join(", ")));
+        }
+        if !job.condition.is_empty() {
+            text.push_str(&format!("  if: ${{{{ {} }}}}\n", job.condition));
+        }
+        text.push_str(&format!(
+            "  runs-on: {}\n  timeout-minutes: {}\n",
+            match job.runner {
+                "" => scalar(&self.config.ci.runner),
+                runner => runner.to_owned(),
+            },
+            job.minutes
+        ));
+        match job.permissions {
+            "" => text.push_str("  permissions: {}\n"),
+            some => text.push_str(&format!("  permissions:\n{}", indent(some, 4))),
+        }
+        if !job.environment.is_empty() {
+            text.push_str(&format!("  environment: {}\n", job.environment));
+        }
+        text.push_str(&indent(job.more, 2));
+        if !self.subdirectory.is_empty() && steps.contains("run:") {
+            text.push_str(&format!(
+                "  defaults:\n    run:\n      working-directory: {}\n",
+                scalar(self.subdirectory)
+            ));
+        }
+        text.push_str(&format!("  steps:\n{}", indent(steps, 4)));
+        text
+    }
+
+    /// From an empty runner to one that can build: checkout, toolchain, and what
+    /// the team adds. `job` names the part that is theirs.
+    pub(super) fn ready(&self, job: &str, whole_history: bool) -> String {
+        let depth = match whole_history {
+            true => "fetch-depth: 0\n",
+            false => "",
+        };
+        let with = format!("{depth}persist-credentials: false\n");
+        action("Check out", "", CHECKOUT, &with) + &self.tools(job)
+    }
+
+    /// The same for a release: a merged pull request, and a tag, are checked out as
+    /// commits, and a release is made on a branch.
+    pub(super) fn ready_to_release(&self, job: &str) -> String {
+        let with = "ref: ${{ github.event.pull_request.merge_commit_sha }}\nfetch-depth: 0\npersist-credentials: false\n";
+        let env = format!("BRANCH: {}\n", scalar(&self.config.release.branch));
+        let on_branch = "exec git switch --quiet --force-create \"$BRANCH\"\n";
+        let by_hand = "github.event_name != 'workflow_dispatch'";
+        action("Check out", "", CHECKOUT, with)
+            + &script("Be on the branch", by_hand, &env, on_branch)
+            + &self.tools(job)
+    }
+
+    /// The toolchain, and what the team adds.
+    fn tools(&self, job: &str) -> String {
+        let mut text = self.toolchain();
+        if !self.config.ci.setup.is_empty() {
+            let lines = self.config.ci.setup.join("\n");
+            text.push_str(&script("Make ready", "", "", &lines));
+        }
+        text + &parts::empty(job)
+    }
+
+    fn toolchain(&self) -> String {
+        let name = "Install the toolchain";
+        match &self.toolchain {
+            None => script(name, "", "", "rustup toolchain install\n"),
+            Some(toolchain) => script(
+                name,
+                "",
+                &format!("TOOLCHAIN: {}\n", scalar(toolchain)),
+                "rustup toolchain install \"$TOOLCHAIN\" --profile minimal --component rustfmt,clippy\n\
+                 rustup default \"$TOOLCHAIN\"\n",
+            ),
+        }
+    }
+
+    /// The path of a file of the workspace, for actions, which know no directory
+    /// but the checkout's.
+    fn path(&self, path: &str) -> String {
+        match self.subdirectory {
+            "" => path.to_owned(),
+            within => format!("{within}/{path}"),
+        }
+    }
+
+    /// Takes up what earlier jobs, or an earlier attempt, have done.
+    pub(super) fn take(&self) -> String {
+        let with = format!("pattern: state-*\npath: {}\n", self.path(CARRIED));
+        let take = action("Take what is done already", "", DOWNLOAD, &with);
+        take + &xtask("Go on from there", "", &format!("ci unpack {CARRIED}"))
+    }
+
+    /// Hands on what was done, however the job ends. `name` sorts after those of
+    /// earlier jobs.
+    pub(super) fn hand_on(&self, name: &str) -> String {
+        let pack = format!("exec cargo xtask ci pack {STATE}");
+        let pack = script("Pack what is done", "always()", "", &pack);
+        let with = format!(
+            "name: state-{name}\npath: {}\nif-no-files-found: error\noverwrite: true\nretention-days: 30\n",
+            self.path(STATE)
+        );
+        pack + &action("Hand it on", "always()", UPLOAD, &with)
+    }
+}
+
+/// The frame of a job.
+#[derive(Default)]
+pub(super) struct Job<'a> {
+    pub(super) id: &'a str,
+    pub(super) name: &'a str,
+    pub(super) needs: &'a [&'a str],
+    /// An expression; empty: always.
+    pub(super) condition: &'a str,
+    pub(super) minutes: u32,
+    /// An expression; empty: the runner of every job.
+    pub(super) runner: &'a str,
+    /// Lines of YAML; empty: none at all.
+    pub(super) permissions: &'a str,
+    /// The GitHub environment, or an expression; empty: none.
+    pub(super) environment: &'a str,
+    /// Further lines of YAML.
+    pub(super) more: &'a str,
+}
+
+/// What git and the GitHub client need to reach the repository. git asks for the
+/// token when it needs it, so that it is written nowhere.
+pub(super) const ACCESS: &str = r#"GITHUB_TOKEN: ${{ github.token }}
+GIT_CONFIG_COUNT: "1"
+GIT_CONFIG_KEY_0: credential.${{ github.server_url }}.helper
+GIT_CONFIG_VALUE_0: '!answer() { test "$1" != get || printf "username=x-access-token\npassword=%s\n" "$GITHUB_TOKEN"; }; answer'
+"#;
+
+/// The input that says why something is deployed in a freeze.
+pub(super) const DESPITE_FREEZE: &str = "freeze_override:\n  description: Deploy although deploys are frozen, and why\n  type: string\n  default: \"\"\n";
+/// How it reaches the shell, and the command.
+pub(super) const FREEZE_ENV: &str = "DESPITE_FREEZE: ${{ inputs.freeze_override }}\n";
+pub(super) const FREEZE_OPTION: &str =
+    "if [ -n \"$DESPITE_FREEZE\" ]; then options+=(--override-freeze \"$DESPITE_FREEZE\"); fi\n";
+
+/// Where the agent listens.
+pub(super) const AGENT: &str = "SSH_AUTH_SOCK: ${{ runner.temp }}/stagegate-agent.sock\n";
+
+/// The deploy key goes from the environment into an agent, through a pipe.
+pub(super) fn agent() -> String {
+    let env = format!(
+        "DEPLOY_KEY: ${{{{ secrets.DEPLOY_KEY }}}}\nKNOWN_HOSTS: ${{{{ vars.KNOWN_HOSTS }}}}\n{AGENT}"
+    );
+    let lines = r#"if [ -z "$DEPLOY_KEY" ]; then
+  echo '::error::the environment has no secret DEPLOY_KEY: the private key that the hosts know'
+  exit 1
+fi
+install -d -m 700 ~/.ssh
+printf '%s\n' "$KNOWN_HOSTS" >> ~/.ssh/known_hosts
+eval "$(ssh-agent -a "$SSH_AUTH_SOCK")" > /dev/null
+printf '%s\n' "$SSH_AGENT_PID" > "$SSH_AUTH_SOCK.pid"
+printf '%s\n' "$DEPLOY_KEY" | ssh-add -q -
+"#;
+    script("Load the deploy key into an agent", "", &env, lines)
+}
+
+/// The agent ends, and with it the key, however the job ends.
+pub(super) fn agent_ends() -> String {
+    let lines =
+        "if [ -f \"$SSH_AUTH_SOCK.pid\" ]; then kill \"$(cat \"$SSH_AUTH_SOCK.pid\")\"; fi\n";
+    let lines = format!("{lines}rm -f \"$SSH_AUTH_SOCK.pid\"\n");
+    script("End the agent", "always()", AGENT, &lines)
+}
