@@ -17,6 +17,7 @@ pub mod checks;
 mod command;
 pub mod config;
 mod connections;
+mod deploy_jobs;
 mod event;
 pub mod facts;
 mod git;

@@ -16,6 +16,7 @@ use stagegate_registry::{CargoConfig, Registry, TokenUse};
 use crate::command::Tool;
 use crate::config::Checkout;
 use crate::connections::Connections;
+use crate::deploy_jobs::DeployJobs;
 use crate::git::Git;
 use crate::run::Paces;
 use crate::token_source::{Confidant, Granted, TokenPlaces, TokenSource};
@@ -49,6 +50,8 @@ pub struct World {
     pub(crate) paces: Arc<Paces>,
     /// Connections to hosts that wait for their next use.
     pub(crate) connections: Arc<Connections>,
+    /// What deploys to several hosts have in common.
+    pub(crate) deploy_jobs: Arc<DeployJobs>,
 }
 
 impl World {
@@ -106,6 +109,7 @@ impl World {
             tokens: Arc::new(tokens),
             paces: Arc::default(),
             connections: Arc::default(),
+            deploy_jobs: Arc::default(),
         })
     }
 

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
-use stagegate_deploy::{Artifact, Deploy, Part, ServiceStep};
+use stagegate_deploy::{Deploy, DeployJob, Part, ServiceStep};
 use stagegate_pipeline::plan::{Action, Place, Step};
 use stagegate_pipeline::run::{Wish, run};
 use stagegate_pipeline::{Event, Interrupt, Journal, Plan, Portion, RunEnd, Stage, World};
@@ -88,7 +88,7 @@ impl Client {
         bench: &Bench,
         part: Part,
         deploy: &Deploy,
-        artifact: impl Into<Option<&'a Artifact>>,
+        artifact: impl Into<Option<&'a DeployJob>>,
     ) -> Client {
         let checkout = checkout(bench, &deploy.owner);
         let plan = plan(part, deploy);
@@ -100,7 +100,7 @@ impl Client {
             let built = built.join("built");
             std::fs::create_dir_all(&built).unwrap();
             let binary = &bench.app.settings(part).unwrap().binary;
-            std::fs::copy(&artifact.path, built.join(binary)).unwrap();
+            std::fs::copy(artifact.path(), built.join(binary)).unwrap();
         }
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args([CLIENT, checkout.as_str()])

@@ -38,7 +38,7 @@ pub(crate) const UNTIL_SWITCH: &[ServiceStep] = &[
     ServiceStep::Health,
     ServiceStep::Switch,
 ];
-const AFTER_SWITCH: &[ServiceStep] = &[ServiceStep::Stabilise, ServiceStep::Confirm];
+const AFTER_SWITCH: &[ServiceStep] = &[ServiceStep::Stabilize, ServiceStep::Confirm];
 
 /// Users meet that release, and nothing is left that could change this by itself.
 pub(crate) fn check_settled(bench: &Bench, commit: &str, outcomes: &[&str]) {
@@ -170,7 +170,7 @@ fn a_slot_that_waits_for_its_restart_is_stopped_too() {
 fn errors_in_the_journal_roll_back() {
     let mut bench = Bench::new(Vec::new());
     bench.deploy_backend(FIRST);
-    bench.backend().stabilise_seconds = 60;
+    bench.backend().stabilize_seconds = 60;
     let guestbook = bench.host.installed_guestbook();
     // It says so only once users meet it: the old slot's entries are its sign.
     let loud = bench.script(&format!(

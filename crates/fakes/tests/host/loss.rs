@@ -56,7 +56,7 @@ const UNTIL_STABLE: &[ServiceStep] = &[
     ServiceStep::Start,
     ServiceStep::Health,
     ServiceStep::Switch,
-    ServiceStep::Stabilise,
+    ServiceStep::Stabilize,
 ];
 
 fn deploys() -> usize {

@@ -36,34 +36,34 @@ macro_rules! at_every_step {
 
 /// On real hosts.
 pub(crate) const SCENARIOS: &[super::Scenario] = at_every_step![Backend by Nft;
-    "a_client_cancelled_in_a_long_watch": CancelALongWatch at Stabilise,
+    "a_client_cancelled_in_a_long_watch": CancelALongWatch at Stabilize,
     "a_client_killed_while_it_uploads": Kill at Upload,
     "a_client_killed_while_it_starts_a_slot": Kill at Start,
     "a_client_killed_while_it_asks_for_health": Kill at Health,
     "a_client_killed_while_it_switches": Kill at Switch,
-    "a_client_killed_while_it_watches": Kill at Stabilise,
+    "a_client_killed_while_it_watches": Kill at Stabilize,
     "a_client_killed_while_it_confirms": Kill at Confirm,
     "a_client_cancelled_while_it_uploads": Cancel at Upload,
     "a_client_cancelled_before_it_switches": Cancel at Health,
-    "a_client_cancelled_while_it_watches": Cancel at Stabilise,
+    "a_client_cancelled_while_it_watches": Cancel at Stabilize,
     "a_network_cut_while_uploading": Network at Upload,
     "a_network_cut_while_starting_a_slot": Network at Start,
     "a_network_cut_while_asking_for_health": Network at Health,
     "a_network_cut_while_switching": Network at Switch,
-    "a_network_cut_while_watching": Network at Stabilise,
+    "a_network_cut_while_watching": Network at Stabilize,
     "a_network_cut_while_confirming": Network at Confirm,
     "a_power_cut_while_uploading": Power at Upload,
     "a_power_cut_while_starting_a_slot": Power at Start,
     "a_power_cut_while_asking_for_health": Power at Health,
     "a_power_cut_while_switching": Power at Switch,
-    "a_power_cut_while_watching": Power at Stabilise,
+    "a_power_cut_while_watching": Power at Stabilize,
     "a_power_cut_while_confirming": Power at Confirm,
 ];
 
 /// Where a listener is handed on, more than one thing happens between two slots.
 pub(crate) const BY_A_LISTENER: &[super::Scenario] = at_every_step![Backend by Socket;
     "by_socket_a_client_killed_while_it_switches": Kill at Switch,
-    "by_socket_a_client_killed_while_it_watches": Kill at Stabilise,
+    "by_socket_a_client_killed_while_it_watches": Kill at Stabilize,
     "by_socket_a_client_killed_while_it_confirms": Kill at Confirm,
     "by_socket_a_power_cut_while_switching": Power at Switch,
     "by_socket_a_power_cut_while_confirming": Power at Confirm,
@@ -74,8 +74,8 @@ pub(crate) const BY_A_LISTENER: &[super::Scenario] = at_every_step![Backend by S
 pub(crate) const OF_A_FRONTEND: &[super::Scenario] = at_every_step![Frontend by Nft;
     "a_frontends_client_killed_while_it_starts_a_slot": Kill at Start,
     "a_frontends_client_killed_while_it_switches": Kill at Switch,
-    "a_frontends_client_killed_while_it_watches": Kill at Stabilise,
-    "a_frontends_power_cut_while_watching": Power at Stabilise,
+    "a_frontends_client_killed_while_it_watches": Kill at Stabilize,
+    "a_frontends_power_cut_while_watching": Power at Stabilize,
     "a_frontends_network_cut_while_switching": Network at Switch,
 ];
 
@@ -87,11 +87,11 @@ fn lost(part: Part, method: Method, blow: Blow, step: ServiceStep) {
     let patient = bench.app.clone();
     bench.app.lease_seconds = 10;
     let settings = settings(&mut bench, part);
-    settings.stabilise_seconds = 2;
+    settings.stabilize_seconds = 2;
     settings.revert_after_seconds = 10;
     if blow == Blow::CancelALongWatch {
         // Twice what a cancelled client has.
-        settings.stabilise_seconds = 20;
+        settings.stabilize_seconds = 20;
         settings.revert_after_seconds = 22;
     }
     let mut client = Client::begin(&bench, part, &bench.deploy(SECOND), &bench.program());

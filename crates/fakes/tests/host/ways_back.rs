@@ -39,7 +39,7 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
 
 pub(crate) fn crash(bench: &mut Bench) {
     bench.deploy_backend(FIRST);
-    bench.backend().stabilise_seconds = 60;
+    bench.backend().stabilize_seconds = 60;
     let after = Duration::from_millis(500);
     bench
         .host

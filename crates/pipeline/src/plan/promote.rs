@@ -1,6 +1,7 @@
 //! Promotion: another environment's very artefacts, not the same sources built again.
 
 use semver::Version;
+use stagegate_deploy::Drift;
 
 use super::Step;
 use super::action::{Action, Place};
@@ -87,11 +88,8 @@ fn release_of(host: &RunningHost, part: Part) -> Result<(Version, String), Block
             "deploy both there, or promote the backend alone",
         ));
     }
-    if let Some(drift) = found
-        .drift
-        .iter()
-        .find(|d| d.contains("changed since its upload"))
-    {
+    let tampered = |drift: &&Drift| matches!(drift, Drift::ProgramChanged { .. });
+    if let Some(drift) = found.drift.iter().find(tampered) {
         return Err(Blocker::new(format!("{target}: {drift}"), remedy));
     }
     let version = version

@@ -38,7 +38,7 @@ const SERVICE: [(ServiceStep, Stage, &str); 6] = [
         "arm the dead man's switch, and switch users over on",
     ),
     (
-        ServiceStep::Stabilise,
+        ServiceStep::Stabilize,
         Stage::Stabilise,
         "watch the new release on",
     ),

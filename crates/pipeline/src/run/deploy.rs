@@ -1,13 +1,15 @@
 //! The steps on a host, handed to the deploy crate with what they need.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_deploy::{
-    Artifact, Deploy, DeployError, Direction, FrontendStep, Host, Part, Progress, Release,
-    RunError, ServiceStep, fetch as fetch_from_host, migrate as migrate_data,
+    ArtifactError, Deploy, DeployError, DeployJob, Direction, FrontendStep, Host, Part, Progress,
+    Release, RunError, ServiceStep, fetch as fetch_from_host, migrate as migrate_data,
     perform_frontend as flip_on_host, perform_service as perform_on_host,
     probe_frontend as probe_bundle_on_host, probe_migration as probe_data,
-    probe_service as probe_on_host, take_back as take_back_on_host,
+    probe_service as probe_on_host, roll_back as take_back_on_host,
 };
 
 use super::{Effect, Probe, build};
@@ -41,11 +43,12 @@ pub(super) fn went_back(error: &anyhow::Error) -> bool {
 
 fn deploy(effect: &Effect<'_>, place: &Place) -> Deploy {
     // A rollback goes by the host's own record; that commit need not be here.
-    let known = effect.world.git().commit_of(&place.revision).ok().flatten();
+    let ask = |revision: &str| effect.world.git().commit_of(revision).ok().flatten();
+    let known = effect.world.deploy_jobs.commit(&place.revision, ask);
     let mut app = place.app.clone();
     if !place.built {
         // What is on the host already is not built there again.
-        app.builds_nothing();
+        app.disable_host_builds();
     }
     Deploy {
         target: place.target.clone(),
@@ -56,7 +59,7 @@ fn deploy(effect: &Effect<'_>, place: &Place) -> Deploy {
         },
         owner: format!("{}@{}", effect.plan.target, effect.plan.at.as_second()),
         by: who(effect.plan),
-        goes_back: !place.built,
+        is_rollback: !place.built,
     }
 }
 
@@ -85,26 +88,42 @@ fn answer(probe: stagegate_deploy::Probe) -> Probe {
 }
 
 /// The built binary, unless it is on the host already, or will be built there.
-fn binary(effect: &Effect<'_>, part: Part, place: &Place) -> anyhow::Result<Option<Artifact>> {
+fn binary(
+    effect: &Effect<'_>,
+    part: Part,
+    place: &Place,
+) -> anyhow::Result<Option<Arc<DeployJob>>> {
     let service = place.app.settings(part).filter(|_| place.built);
-    let service = service.filter(|service| service.build.is_none());
-    let artifact = service.map(|service| Artifact::of_file(build::binary(effect, &service.binary)));
-    let artifact = artifact.transpose()?;
-    Ok(artifact.map(|it| it.with_earlier(earlier(effect, part))))
+    let Some(service) = service.filter(|service| service.build.is_none()) else {
+        return Ok(None);
+    };
+    let job = effect
+        .world
+        .deploy_jobs
+        .job(&build::binary(effect, &service.binary), |path| {
+            Ok::<_, ArtifactError>(DeployJob::of_file(path)?.with_cache(cache(effect, part)))
+        })?;
+    Ok(Some(job))
 }
 
 /// The built bundle, unless it is on the host already.
-fn bundle(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Option<Artifact>> {
-    let artifact = place
-        .built
-        .then(|| Artifact::of_directory(build::bundle(effect)));
-    let artifact = artifact.transpose()?;
-    Ok(artifact.map(|it| it.with_earlier(earlier(effect, Part::Frontend))))
+fn bundle(effect: &Effect<'_>, place: &Place) -> anyhow::Result<Option<Arc<DeployJob>>> {
+    if !place.built {
+        return Ok(None);
+    }
+    let job = effect
+        .world
+        .deploy_jobs
+        .job(&build::bundle(effect), |path| {
+            let job = DeployJob::of_directory(path)?;
+            Ok::<_, ArtifactError>(job.with_cache(cache(effect, Part::Frontend)))
+        })?;
+    Ok(Some(job))
 }
 
 /// Where a few of a part's artifacts are kept for patches. Each part has its own, so that
 /// none lets the others' go.
-fn earlier(effect: &Effect<'_>, part: Part) -> Utf8PathBuf {
+fn cache(effect: &Effect<'_>, part: Part) -> Utf8PathBuf {
     let deployed = effect.world.output().join("deployed");
     deployed.join(part.name())
 }
@@ -156,7 +175,7 @@ pub(super) fn probe_service(
         effect.world.connections.drop_all(&place.target);
     }
     let probe = ask(effect, place, |host| {
-        probe_on_host(part, step, host, &deploy, binary.as_ref())
+        probe_on_host(part, step, host, &deploy, binary.as_deref())
     })?;
     Ok(answer(probe))
 }
@@ -170,13 +189,13 @@ pub(super) fn perform_service(
     let (deploy, binary) = (deploy(effect, place), binary(effect, part, place)?);
     let host = host(effect, place)?;
     let start = std::time::Instant::now();
-    let result = perform_on_host(part, step, &host, &deploy, binary.as_ref(), &mut |p| {
+    let result = perform_on_host(part, step, &host, &deploy, binary.as_deref(), &mut |p| {
         show(effect, p)
     });
     // The app's start, the watch and the drain are waits that were asked for.
     if matches!(
         step,
-        ServiceStep::Health | ServiceStep::Stabilise | ServiceStep::Confirm
+        ServiceStep::Health | ServiceStep::Stabilize | ServiceStep::Confirm
     ) {
         effect.account.book(Spent::Waiting, start.elapsed());
     }
@@ -265,7 +284,7 @@ pub(super) fn probe_frontend(
 ) -> anyhow::Result<Probe> {
     let (deploy, bundle) = (deploy(effect, place), bundle(effect, place)?);
     let probe = ask(effect, place, |host| {
-        probe_bundle_on_host(step, host, &deploy, bundle.as_ref())
+        probe_bundle_on_host(step, host, &deploy, bundle.as_deref())
     })?;
     Ok(answer(probe))
 }
@@ -277,7 +296,7 @@ pub(super) fn perform_frontend(
 ) -> anyhow::Result<String> {
     let (deploy, bundle) = (deploy(effect, place), bundle(effect, place)?);
     let host = host(effect, place)?;
-    let done = flip_on_host(step, &host, &deploy, bundle.as_ref(), &mut |p| {
+    let done = flip_on_host(step, &host, &deploy, bundle.as_deref(), &mut |p| {
         show(effect, p)
     })?;
     effect.world.connections.keep(host);

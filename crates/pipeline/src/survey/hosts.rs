@@ -189,7 +189,7 @@ fn service_of(service: &ServiceConfig, stabilise: u64) -> Service {
         require_env: service.require_env.clone(),
         health_passes: service.health_passes,
         health_deadline_seconds: seconds(service.health_deadline),
-        stabilise_seconds: stabilise,
+        stabilize_seconds: stabilise,
         // Long enough for the stabilisation, a slow confirmation and a
         // client that has to be started again; short enough for a night.
         revert_after_seconds: stabilise * 2 + 60,

@@ -33,7 +33,7 @@ fn bootstrap(world: &World, args: &Bootstrap, format: Format) -> anyhow::Result<
     let environment = &args.environment.name;
     let there = hosts::needed(world, environment)?;
     let palette = Palette::for_stdout();
-    let asked = hosts::ask(&there, stagegate_deploy::missing);
+    let asked = hosts::ask(&there, stagegate_deploy::required_provisions);
     let mut plan: Vec<(usize, Vec<Provision>)> = Vec::new();
     for (at, (target, answer)) in asked.into_iter().enumerate() {
         let provisions = answer?;
@@ -59,7 +59,7 @@ fn bootstrap(world: &World, args: &Bootstrap, format: Format) -> anyhow::Result<
         let one = std::slice::from_ref(&there[at]);
         let made = hosts::ask(one, |host, _| {
             for provision in &provisions {
-                stagegate_deploy::provide(host, provision)?;
+                stagegate_deploy::apply_provision(host, provision)?;
                 line(&format!(
                     "{} {}: {provision}",
                     palette.good("✓"),

@@ -148,7 +148,7 @@ fn a_deploy_tells_later_steps_and_the_jobs_page_what_came_of_it() {
     let summary = read(&step.summary);
     let row = summary
         .lines()
-        .find(|line| line.starts_with("| backend.stabilise"))
+        .find(|line| line.starts_with("| backend.stabilize"))
         .unwrap_or_else(|| panic!("{summary}"));
     let cells: Vec<&str> = row.split('|').map(str::trim).collect();
     let sent: u32 = cells[2].parse().unwrap();

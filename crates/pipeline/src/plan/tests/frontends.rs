@@ -1,6 +1,8 @@
 //! A frontend that is a service: what of it waits for what, and what is built for it.
 
-use stagegate_deploy::{By, KnownGood, Part as HostPart, PastDeploy, Release, Slot, Switch};
+use stagegate_deploy::{
+    KnownGood, Part as HostPart, PastDeploy, Release, Slot, Switch, SwitchKind,
+};
 
 use super::waves::a_good_host;
 use super::*;
@@ -40,7 +42,7 @@ fn its_waves_begin_when_every_backend_is_confirmed() {
     let backends = ["backend.confirm@a", "backend.confirm@b"];
     check("frontend.upload@a", &["backend.confirm@a"], &backends);
     check("frontend.start@a", &["frontend.upload@a"], &[]);
-    check("frontend.confirm@a", &["frontend.stabilise@a"], &[]);
+    check("frontend.confirm@a", &["frontend.stabilize@a"], &[]);
     let canary = [&backends[..], &["frontend.confirm@a"]].concat();
     check("frontend.upload@b", &["backend.confirm@b"], &canary);
     let switch = step(&plan, "frontend.switch@b");
@@ -97,7 +99,7 @@ pub(crate) fn release(version: &str) -> Release {
 pub(crate) fn running(version: &str) -> Switch {
     Switch {
         slot: Slot::Blue,
-        by_what: By::Restart,
+        switch_kind: SwitchKind::Restart,
         release: release(version).id(),
         version: version.to_owned(),
         commit: release(version).commit,
@@ -112,7 +114,7 @@ fn pair(version: &str) -> PastDeploy {
         at: Timestamp::UNIX_EPOCH,
         backend: Some(release(version)),
         frontend: Some(release(version)),
-        frontend_listens: true,
+        frontend_is_service: true,
     }
 }
 

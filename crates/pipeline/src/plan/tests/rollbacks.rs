@@ -145,7 +145,7 @@ fn a_rollback_brings_each_host_its_own_pair() {
         at: Timestamp::UNIX_EPOCH,
         backend: Some(release(backend)),
         frontend: Some(release("1.0.0")),
-        frontend_listens: false,
+        frontend_is_service: false,
     };
     let surveys = hosts.unwrap().into_iter().zip(["1.1.0", "1.0.0", "1.1.0"]);
     let facts = Facts {

@@ -1,7 +1,7 @@
 //! Deploys to many hosts: who waits for whom, what is planned for a failure, and
 //! when nothing is deployed at all.
 
-use stagegate_deploy::{HostFacts, KnownGood, Part as HostPart, PendingFile, Sudo};
+use stagegate_deploy::{FileChange, HostFacts, KnownGood, Part as HostPart, Sudo};
 
 use super::*;
 use crate::facts::HostSurvey;
@@ -62,7 +62,7 @@ fn a_wave_waits_for_the_one_before_and_the_bundle_for_all() {
     };
     check("backend.upload@a", &[], &[]);
     check("backend.start@a", &["backend.upload@a"], &[]);
-    check("backend.confirm@a", &["backend.stabilise@a"], &[]);
+    check("backend.confirm@a", &["backend.stabilize@a"], &[]);
     // Where a name is not enough, the port tells hosts apart.
     check("backend.upload@b:22", &[], &["a"]);
     check("backend.upload@b:2222", &[], &["a"]);
@@ -177,7 +177,7 @@ pub(crate) fn a_good_host(target: &str) -> HostFacts {
         armed: None,
         running_frontend: None,
         armed_frontend: None,
-        former_bundle: None,
+        previous_bundle: None,
         foreign_ports: Vec::new(),
         proxy_problems: Vec::new(),
         build_problems: None,
@@ -189,7 +189,7 @@ pub(crate) fn a_good_host(target: &str) -> HostFacts {
 fn hosts_whose_files_change_alike_are_told_together() {
     let config = config("hosts = [\"d@a\", \"d@b\", \"d@c\"]\n");
     let hosts = crate::survey::hosts_of(config.app.as_ref().unwrap(), &config.deploy["production"]);
-    let pending = |there: Option<&str>| PendingFile {
+    let pending = |there: Option<&str>| FileChange {
         part: HostPart::Backend,
         path: "/etc/unit".into(),
         there: there.map(str::to_owned),

@@ -1,0 +1,253 @@
+//! Bringing a release to a host: whole, checked, and immutable afterwards.
+//!
+//! Bytes go into a directory of their own, are checked there against the artifact's
+//! SHA-256, and get their name by one rename: a release is there or it is not. The
+//! checksum is kept beside it, so that a later run can tell whether it was touched. A
+//! different content under the same name is a conflict, never overwritten.
+
+use std::time::{Duration, Instant};
+
+use camino::Utf8Path;
+
+use super::cache;
+use super::job::DeployJob;
+use super::transfer::{Received, Transfer};
+use crate::model::app::Deploy;
+use crate::model::error::{DeployError, RunError};
+use crate::model::layout::{Layout, Part};
+use crate::model::part_kind::PartKind;
+use crate::model::step::{Probe, Progress};
+use crate::remote::lease::{self, LEASE_RENEWAL};
+use crate::ssh::command::Command;
+use crate::ssh::host::Host;
+
+/// Checksums of large files take a while on a small host.
+pub(crate) const SILENCE_TIMEOUT: Duration = Duration::from_secs(300);
+
+/// The hash of a directory's listing, as [`Artifact::of_directory`] computes it: `$1`.
+pub(crate) const TREE_HASH_SH: &str = r#"cd -- "$1" || exit 1
+odd=$(find . ! -type d ! -type f -print | head -n 1)
+if [ -n "$odd" ]; then printf '%s is neither file nor directory\n' "$odd" >&2; exit 1; fi
+find . -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 -r sha256sum -- | sha256sum | cut -d ' ' -f 1
+"#;
+
+/// `$1` the file: its hash.
+const FILE_HASH_SH: &str = r#"sha256sum -- "$1" | cut -d ' ' -f 1"#;
+
+/// `$1` the directory of the part:
+/// prints `absent`, or the hash that was kept at its upload, or `none`.
+const QUERY_SH: &str = r#"set -eu
+if [ ! -e "$1" ]; then echo absent; exit 0; fi
+if [ -e "$1.sha256" ]; then cat "$1.sha256"; else echo none; fi
+"#;
+
+/// `$1` incoming, `$2` place, `$3` hash: makes it durable and gives it its name.
+const PUBLISH_SH: &str = r#"set -eu
+umask 022
+find "$1" -type f -exec sync {} +
+mkdir -p "$(dirname "$2")"
+printf '%s\n' "$3" >"$2.sha256"
+sync "$2.sha256"
+mv -T "$1" "$2"
+sync "$(dirname "$2")"
+"#;
+
+/// Whether the host has the release, with the very content.
+pub(crate) fn probe(
+    host: &Host,
+    deploy: &Deploy,
+    part: Part,
+    job: Option<&DeployJob>,
+) -> Result<Probe, DeployError> {
+    let layout = Layout::new(host.target(), &deploy.app);
+    let release = deploy.release.id();
+    let place = layout.part(&release, part);
+    let kept = host
+        .check(&Command::script(QUERY_SH).arg(&place).privileged())?
+        .text();
+    let kept = kept.trim();
+    if kept == "absent" {
+        return Ok(Probe::Absent);
+    }
+    let found = hash_of(host, deploy.app.part_kind(part)?, place.as_str())?;
+    if kept != "none" && kept != found {
+        return Ok(Probe::Conflict(format!(
+            "{release} was changed on the host since its upload (it was {kept}, it is {found}); \
+             remove {place} and deploy again"
+        )));
+    }
+    match job.map(DeployJob::artifact).transpose()? {
+        Some(artifact) if artifact.sha256 != found => Ok(Probe::Conflict(format!(
+            "{release} is already on the host with another content ({found}, not {}); the same \
+             version and commit must give the same bytes: remove {place}, or release a new version",
+            artifact.sha256
+        ))),
+        _ => Ok(Probe::Done(format!(
+            "{release} is on the host, SHA-256 {found}"
+        ))),
+    }
+}
+
+/// Uploads the release, unless it is there.
+pub(crate) fn perform(
+    host: &Host,
+    deploy: &Deploy,
+    part: Part,
+    job: Option<&DeployJob>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<String, DeployError> {
+    let release = deploy.release.id();
+    let target = host.target().to_string();
+    if let Some(evidence) = evidence_of_upload(host, deploy, part, job)? {
+        return Ok(evidence);
+    }
+    let job = job.ok_or_else(|| DeployError::Missing {
+        target: target.clone(),
+        release: release.clone(),
+    })?;
+    let artifact = job.artifact()?;
+    let transfer = Transfer::new(host, deploy, part, job)?;
+    let incoming = transfer.incoming();
+    let Received { sha256, how } = match transfer.send_smallest(progress) {
+        Ok(arrived) => arrived,
+        // Over a line that is lost nothing can be removed; an upload goes on from there.
+        Err(error @ DeployError::Run(RunError::Lost { .. })) => return Err(error),
+        Err(error) => {
+            remove(host, &incoming);
+            return Err(error);
+        }
+    };
+    if sha256 != artifact.sha256 {
+        remove(host, &incoming);
+        return Err(DeployError::Conflict {
+            target,
+            what: format!(
+                "{} arrived as {sha256}, not as {}",
+                artifact.path, artifact.sha256
+            ),
+            next: "the partial upload was removed; check that the file is not being written, and resume",
+        });
+    }
+    publish(host, deploy, part, &incoming, &sha256)?;
+    let kept = match job.cache() {
+        Some(directory) => cache::keep(directory, artifact, transfer.payload()),
+        None => Ok(()),
+    };
+    let note = match kept {
+        Ok(()) => String::new(),
+        // The release is there all the same.
+        Err(error) => format!("; not kept here for a later patch: {error}"),
+    };
+    Ok(format!("uploaded {release}, {how}, SHA-256 {sha256}{note}"))
+}
+
+/// What shows that the release is there; nothing if it is not.
+///
+/// # Errors
+/// A conflict: what is there is something else.
+pub(crate) fn evidence_of_upload(
+    host: &Host,
+    deploy: &Deploy,
+    part: Part,
+    job: Option<&DeployJob>,
+) -> Result<Option<String>, DeployError> {
+    match probe(host, deploy, part, job)? {
+        Probe::Done(evidence) => Ok(Some(evidence)),
+        Probe::Conflict(what) => {
+            let target = host.target().to_string();
+            let next = "a release is immutable: nothing was uploaded";
+            Err(DeployError::Conflict { target, what, next })
+        }
+        Probe::Absent => Ok(None),
+    }
+}
+
+/// Makes a whole and checked directory the release's own.
+pub(crate) fn publish(
+    host: &Host,
+    deploy: &Deploy,
+    part: Part,
+    incoming: &Utf8Path,
+    sha256: &str,
+) -> Result<(), DeployError> {
+    let place = Layout::new(host.target(), &deploy.app).part(&deploy.release.id(), part);
+    let publish = Command::script(PUBLISH_SH)
+        .args([incoming.as_str(), place.as_str(), sha256])
+        .privileged()
+        .silence_timeout(SILENCE_TIMEOUT);
+    host.check(&publish)?;
+    Ok(())
+}
+
+/// Removes a partial upload. The error that led here is the one to tell; what stays
+/// behind is cleared by the next upload.
+fn remove(host: &Host, incoming: &Utf8Path) {
+    drop(
+        host.run(
+            &Command::new("rm")
+                .args(["-rf", "--", incoming.as_str()])
+                .privileged(),
+        ),
+    );
+}
+
+fn hash_of(host: &Host, kind: PartKind<'_>, place: &str) -> Result<String, DeployError> {
+    match kind {
+        PartKind::Service(service) => {
+            let program = format!("{place}/{}", service.settings.binary);
+            hash_by(host, Command::script(FILE_HASH_SH).arg(program))
+        }
+        PartKind::Bundle(_) => hash_by(host, Command::script(TREE_HASH_SH).arg(place)),
+    }
+}
+
+fn hash_by(host: &Host, command: Command) -> Result<String, DeployError> {
+    Ok(host.sha256(&command.privileged().silence_timeout(SILENCE_TIMEOUT))?)
+}
+
+/// While bytes travel: tells how far they are, and keeps the lease.
+pub(crate) struct UploadProgress<'a> {
+    host: &'a Host,
+    deploy: &'a Deploy,
+    total: u64,
+    progress: &'a mut dyn FnMut(Progress),
+    renewed: Instant,
+    lost_lease: Option<DeployError>,
+}
+
+impl<'a> UploadProgress<'a> {
+    pub(crate) fn new(
+        host: &'a Host,
+        deploy: &'a Deploy,
+        total: u64,
+        progress: &'a mut dyn FnMut(Progress),
+    ) -> UploadProgress<'a> {
+        UploadProgress {
+            host,
+            deploy,
+            total,
+            progress,
+            renewed: Instant::now(),
+            lost_lease: None,
+        }
+    }
+
+    /// So many bytes are sent.
+    pub(crate) fn sent(&mut self, sent: u64) {
+        let text = format!("uploading {}", self.deploy.release.id());
+        (self.progress)(Progress::counted(text, sent, self.total));
+        if self.renewed.elapsed() > LEASE_RENEWAL {
+            self.renewed = Instant::now();
+            let held = lease::acquire(self.host, self.deploy);
+            self.lost_lease = self.lost_lease.take().or(held.err());
+        }
+    }
+
+    /// An upload by somebody who no longer holds the lease does not count.
+    pub(crate) fn finish(self) -> Result<(), DeployError> {
+        match self.lost_lease {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+}

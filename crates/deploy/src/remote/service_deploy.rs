@@ -1,0 +1,179 @@
+//! The deploy of one service to one host: what every step of it asks and says.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use crate::model::app::{Deploy, Service};
+use crate::model::error::DeployError;
+use crate::model::layout::{Part, ServiceLayout, Slot};
+use crate::model::part_kind::AppService;
+use crate::remote::lease;
+use crate::remote::record::{self, Outcome};
+use crate::remote::state::{ReleaseState, State};
+use crate::ssh::command::{Command, Output};
+use crate::ssh::host::Host;
+
+use crate::systemd::unit_status;
+
+use super::poll::poll_until;
+
+/// One service, on its way to one host.
+pub(crate) struct ServiceDeploy<'a> {
+    pub(crate) host: &'a Host,
+    pub(crate) deploy: &'a Deploy,
+    pub(crate) service: AppService<'a>,
+    pub(crate) layout: ServiceLayout,
+}
+
+impl<'a> ServiceDeploy<'a> {
+    /// The part's, or why it is none that could be deployed so.
+    pub(crate) fn of(
+        part: Part,
+        host: &'a Host,
+        deploy: &'a Deploy,
+    ) -> Result<ServiceDeploy<'a>, DeployError> {
+        let service = deploy.app.service(part)?;
+        Ok(ServiceDeploy {
+            host,
+            deploy,
+            service,
+            layout: service.layout(host.target()),
+        })
+    }
+
+    /// How the service is run.
+    pub(crate) fn settings(&self) -> &'a Service {
+        self.service.settings
+    }
+
+    /// What is deployed, as its directory is called.
+    pub(crate) fn release(&self) -> String {
+        self.deploy.release.id()
+    }
+
+    /// The host, as errors name it.
+    pub(crate) fn target(&self) -> String {
+        self.host.target().to_string()
+    }
+
+    /// What the host says about the service.
+    pub(crate) fn state(&self) -> Result<State, DeployError> {
+        State::query(self.host, &self.layout)
+    }
+
+    /// Where the release stands.
+    pub(crate) fn release_state(&self) -> Result<ReleaseState, DeployError> {
+        Ok(self.state()?.release_state(&self.release()))
+    }
+
+    /// The settling script, asked for one change.
+    pub(crate) fn switchctl(&self, verb: &str) -> Command {
+        Command::new(self.layout.settle().as_str())
+            .arg(verb)
+            .privileged()
+    }
+
+    /// Takes the lease, or renews it, and asks what the host says then.
+    pub(crate) fn lock_and_query(&self) -> Result<State, DeployError> {
+        let (state, []) = self.lock_and_query_with([])?;
+        Ok(state)
+    }
+
+    /// The same, and with it more that only reads.
+    pub(crate) fn lock_and_query_with<const N: usize>(
+        &self,
+        more: [&Command; N],
+    ) -> Result<(State, [Output; N]), DeployError> {
+        let host = self.host;
+        let mut commands = vec![
+            lease::acquire_command(host, self.deploy),
+            State::query_command(&self.layout),
+        ];
+        commands.extend(more.map(Clone::clone));
+        let mut outputs = host.run_all(&commands)?.into_iter();
+        lease::check_acquired(
+            host,
+            &commands[0],
+            &host.expect(&commands[0], outputs.next())?,
+        )?;
+        let told = host.expect(&commands[1], outputs.next())?;
+        let state = State::from_output(host, &commands[1], &told)?;
+        let mut answers = more.map(|_| Output::default());
+        for (question, answer) in more.into_iter().zip(&mut answers) {
+            *answer = host.expect(question, outputs.next())?;
+        }
+        Ok((state, answers))
+    }
+
+    /// Waits until `check` breaks, and renews the lease meanwhile; see [`poll_until`].
+    pub(crate) fn poll_until<T>(
+        &self,
+        check: impl FnMut(Duration) -> Result<ControlFlow<T, Duration>, DeployError>,
+    ) -> Result<T, DeployError> {
+        poll_until(|| self.renew_lease(), check)
+    }
+
+    /// Takes the lease, or renews it.
+    pub(crate) fn renew_lease(&self) -> Result<(), DeployError> {
+        lease::acquire(self.host, self.deploy)
+    }
+
+    /// Gives the lease back, if it is ours.
+    pub(crate) fn release_lease(&self) -> Result<(), DeployError> {
+        lease::release(self.host, self.deploy)
+    }
+
+    /// The part of a record that is known before its end.
+    pub(crate) fn members(&self, slot: Slot) -> String {
+        record::members(self.deploy, self.service.part, Some(slot))
+    }
+
+    /// Writes down that users never met the release, and why.
+    pub(crate) fn append_unhealthy(
+        &self,
+        slot: Option<Slot>,
+        reason: &str,
+    ) -> Result<(), DeployError> {
+        let (part, outcome) = (self.service.part, Outcome::Unhealthy);
+        record::append(self.host, self.deploy, part, slot, outcome, Some(reason))
+    }
+
+    /// The error for a step that came before the ones it stands on.
+    pub(crate) fn out_of_order(&self, step: &'static str, what: &str) -> DeployError {
+        DeployError::OutOfOrder {
+            target: self.target(),
+            step,
+            release: self.release(),
+            what: what.to_owned(),
+        }
+    }
+
+    /// The error for a host that has taken this run's switch back, with its own reason.
+    pub(crate) fn reverted_meanwhile(&self) -> Result<DeployError, DeployError> {
+        let state = self.state()?;
+        let records = record::read(self.host, self.layout.whole())?;
+        let release = self.release();
+        let reason = records
+            .iter()
+            .rev()
+            .find(|record| {
+                record.owner == self.deploy.owner
+                    && record.release == release
+                    && record.part == self.service.part
+            })
+            .and_then(|record| record.reason.clone())
+            .unwrap_or_else(|| "the host has no switch of this run any more".to_owned());
+        self.release_lease()?;
+        let slot = state
+            .confirmed
+            .as_ref()
+            .map_or(Slot::Blue, |confirmed| confirmed.slot.other());
+        Ok(DeployError::RolledBack {
+            target: self.target(),
+            release,
+            reason,
+            now_running: state.confirmed.map(|confirmed| confirmed.release),
+            journal: unit_status::journal(self.host, &self.layout, slot)?,
+        })
+    }
+}

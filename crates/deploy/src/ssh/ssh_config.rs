@@ -1,0 +1,271 @@
+//! What `~/.ssh/config` says about a target, in OpenSSH's own words.
+//!
+//! `ssh -G` is asked, so that `Host`, `Match`, `Include` and every default mean what
+//! they mean to the user's own `ssh`. Of its answer only the way to the host is taken:
+//! name, port, keys, lists of known hosts, and what to go through. How strictly a host
+//! key is checked is not for a configuration to say, and the account is always the
+//! target's: it is part of what a plan shows.
+
+use std::collections::BTreeMap;
+use std::process::Command;
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::model::target::Target;
+
+/// What a configuration file is called that is none, as with `ssh -F none`.
+const NONE: &str = "none";
+/// The system's own lists, asked after the user's.
+const SYSTEM_KNOWN_HOSTS: &str = "/etc/ssh/ssh_known_hosts";
+
+/// The way to a target.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct SshRoute {
+    /// Where to connect: a name or an address.
+    pub(crate) host: String,
+    /// TCP port.
+    pub(crate) port: u16,
+    /// What the host is called in lists of known hosts.
+    pub(crate) listed: String,
+    /// Private keys, in the order they are tried.
+    pub(crate) identities: Vec<Utf8PathBuf>,
+    /// Whether the agent is asked for keys first.
+    pub(crate) agent: bool,
+    /// Lists of known hosts; the first is the one that messages name.
+    pub(crate) known_hosts: Vec<Utf8PathBuf>,
+    /// What the connection goes through.
+    pub(crate) through: Option<ProxyVia>,
+}
+
+/// What a connection goes through.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum ProxyVia {
+    /// Other hosts, the nearest first, as `USER@HOST:PORT`.
+    Jump(Vec<String>),
+    /// A command that speaks with the host on its standard streams.
+    Command(String),
+}
+
+impl SshRoute {
+    /// Asks for the way to a target. What the target itself says comes first.
+    ///
+    /// # Errors
+    /// What is wrong, in words, when there is a configuration and it cannot be asked.
+    pub(crate) fn to(target: &Target) -> Result<SshRoute, String> {
+        let answer = match configuration(target) {
+            Some(file) => ask(target, file.as_deref())?,
+            None => BTreeMap::new(),
+        };
+        Ok(SshRoute::read(target, &answer, home().as_deref()))
+    }
+
+    fn read(
+        target: &Target,
+        answer: &BTreeMap<String, Vec<String>>,
+        home: Option<&Utf8Path>,
+    ) -> SshRoute {
+        let one = |name: &str| answer.get(name).and_then(|values| values.first());
+        let host = one("hostname").unwrap_or(&target.host).clone();
+        let port = one("port").and_then(|port| port.parse().ok());
+        let listed = one("hostkeyalias").unwrap_or(&host).clone();
+        let files = |name: &str| -> Vec<Utf8PathBuf> {
+            let values = answer.get(name).into_iter().flatten();
+            let words = values.flat_map(|value| value.split_ascii_whitespace());
+            words
+                .filter_map(|path| at_home(path, home))
+                .filter(|path| path != "/dev/null")
+                .collect()
+        };
+        let usual = ["id_ed25519", "id_ecdsa", "id_rsa"].map(|name| format!("~/.ssh/{name}"));
+        let identities = match (&target.identity, answer.get("identityfile")) {
+            (Some(file), _) => vec![file.clone()],
+            (None, Some(named)) => existing(named, home),
+            (None, None) => existing(&usual, home),
+        };
+        let only = one("identitiesonly").is_some_and(|value| value == "yes");
+        let mut known_hosts = match &target.known_hosts {
+            Some(file) => vec![file.clone()],
+            None => {
+                let mut files_of = files("userknownhostsfile");
+                files_of.extend(files("globalknownhostsfile"));
+                files_of
+            }
+        };
+        if known_hosts.is_empty() {
+            known_hosts.extend(at_home("~/.ssh/known_hosts", home));
+            known_hosts.push(SYSTEM_KNOWN_HOSTS.into());
+        }
+        let jump = target.jump.as_ref().or_else(|| one("proxyjump"));
+        let through = match (jump, one("proxycommand")) {
+            (Some(jump), _) if jump != NONE => Some(ProxyVia::Jump(
+                jump.split(',').map(|hop| hop.trim().to_owned()).collect(),
+            )),
+            (None, Some(command)) if command != NONE => Some(ProxyVia::Command(command.clone())),
+            _ => None,
+        };
+        SshRoute {
+            host,
+            port: port.unwrap_or(target.port),
+            listed,
+            agent: target.identity.is_none() && !only,
+            identities,
+            known_hosts,
+            through,
+        }
+    }
+}
+
+/// Whether a configuration is to be asked, and which if not the user's own.
+pub(crate) fn configuration(target: &Target) -> Option<Option<Utf8PathBuf>> {
+    match &target.ssh_config {
+        Some(none) if none == NONE => None,
+        Some(file) => Some(Some(file.clone())),
+        None => {
+            let own = home()?.join(".ssh/config");
+            own.exists().then_some(None)
+        }
+    }
+}
+
+/// The words of `ssh` that name a configuration file.
+pub(crate) fn file_words(file: Option<&Utf8Path>) -> Vec<String> {
+    file.map_or_else(Vec::new, |file| vec!["-F".to_owned(), file.to_string()])
+}
+
+fn ask(target: &Target, file: Option<&Utf8Path>) -> Result<BTreeMap<String, Vec<String>>, String> {
+    let mut command = Command::new("ssh");
+    command.arg("-G").args(file_words(file));
+    command.args(["-l", &target.user]);
+    // The usual port is what an address without one has: the configuration may differ.
+    if target.port != 22 {
+        command.args(["-p", &target.port.to_string()]);
+    }
+    command.arg("--").arg(&target.host);
+    let name = file.map_or("~/.ssh/config", Utf8Path::as_str);
+    let output = command.output().map_err(|error| {
+        format!(
+            "{name} says how to reach hosts, and `ssh`, which reads it, cannot be started: \
+             {error}; install the OpenSSH client, or set `ssh_config = \"none\"`"
+        )
+    })?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{name} cannot be read: {}", said.trim()));
+    }
+    Ok(parse(&String::from_utf8_lossy(&output.stdout)))
+}
+
+/// One `name value` a line; a name may come again.
+fn parse(text: &str) -> BTreeMap<String, Vec<String>> {
+    let mut answer: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (name, value) in text.lines().filter_map(|line| line.split_once(' ')) {
+        let values = answer.entry(name.to_ascii_lowercase()).or_default();
+        values.push(value.trim().to_owned());
+    }
+    answer
+}
+
+fn existing(names: &[String], home: Option<&Utf8Path>) -> Vec<Utf8PathBuf> {
+    let paths = names.iter().filter_map(|name| at_home(name, home));
+    paths.filter(|path| path.exists()).collect()
+}
+
+fn at_home(path: &str, home: Option<&Utf8Path>) -> Option<Utf8PathBuf> {
+    match path.strip_prefix("~/") {
+        Some(rest) => Some(home?.join(rest)),
+        None => Some(path.into()),
+    }
+}
+
+fn home() -> Option<Utf8PathBuf> {
+    Utf8PathBuf::from_path_buf(std::env::home_dir()?).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(address: &str) -> Target {
+        Target::parse(address).unwrap()
+    }
+
+    fn way(target: &Target, answer: &str) -> SshRoute {
+        SshRoute::read(target, &parse(answer), Some(Utf8Path::new("/home/me")))
+    }
+
+    #[test]
+    fn without_a_configuration_the_target_is_the_way() {
+        let way = way(&target("deploy@app1:2222"), "");
+        assert_eq!((way.host.as_str(), way.port), ("app1", 2222));
+        assert_eq!(way.listed, "app1");
+        assert!(way.agent && way.through.is_none());
+        let lists = ["/home/me/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"];
+        assert_eq!(way.known_hosts, lists);
+    }
+
+    #[test]
+    fn an_alias_leads_to_its_host() {
+        let answer = "hostname 10.0.0.1\nport 2200\nhostkeyalias app\nidentitiesonly yes\n\
+                      userknownhostsfile ~/.ssh/known_hosts ~/.ssh/known_hosts2\n\
+                      globalknownhostsfile /etc/ssh/ssh_known_hosts\nproxyjump a@one,b@two:2222\n";
+        let way = way(&target("deploy@app1"), answer);
+        assert_eq!((way.host.as_str(), way.port), ("10.0.0.1", 2200));
+        assert_eq!(way.listed, "app");
+        assert!(!way.agent);
+        assert_eq!(way.known_hosts.len(), 3);
+        assert_eq!(way.known_hosts[1], "/home/me/.ssh/known_hosts2");
+        let hops = ["a@one", "b@two:2222"].map(str::to_owned).to_vec();
+        assert_eq!(way.through, Some(ProxyVia::Jump(hops)));
+    }
+
+    #[test]
+    fn what_the_target_says_comes_first() {
+        let answer = "hostname 10.0.0.1\nproxycommand nc %h %p\nuserknownhostsfile /else\n";
+        let mut own = target("deploy@app1");
+        own.identity = Some("/keys/deploy".into());
+        own.known_hosts = Some("/keys/known_hosts".into());
+        let read = way(&own, answer);
+        assert_eq!(read.identities, ["/keys/deploy"]);
+        assert!(!read.agent);
+        assert_eq!(read.known_hosts, ["/keys/known_hosts"]);
+        assert_eq!(read.through, Some(ProxyVia::Command("nc %h %p".to_owned())));
+        own.jump = Some("none".to_owned());
+        assert_eq!(way(&own, answer).through, None);
+        own.jump = Some("gate@bastion".to_owned());
+        let hops = vec!["gate@bastion".to_owned()];
+        assert_eq!(way(&own, answer).through, Some(ProxyVia::Jump(hops)));
+    }
+
+    #[test]
+    fn openssh_itself_is_asked() {
+        if Command::new("ssh").arg("-V").output().is_err() {
+            eprintln!("skipped: there is no ssh");
+            return;
+        }
+        let directory = tempfile::tempdir().unwrap();
+        let file = Utf8Path::from_path(directory.path())
+            .unwrap()
+            .join("a config");
+        std::fs::write(
+            &file,
+            "Host app*\n  HostName %h.internal.example.org\n  Port 2201\n\
+             Match host *.internal.example.org user deploy\n  ProxyJump gate@bastion\n",
+        )
+        .unwrap();
+        let mut own = target("deploy@app1");
+        own.ssh_config = Some(file.clone());
+        let way = SshRoute::to(&own).unwrap();
+        assert_eq!(way.host, "app1.internal.example.org");
+        assert_eq!(way.port, 2201);
+        assert!(matches!(way.through, Some(ProxyVia::Jump(_))), "{way:?}");
+        own.ssh_config = Some("none".into());
+        assert_eq!(SshRoute::to(&own).unwrap().host, "app1");
+        std::fs::write(&file, "Nonsense yes\n").unwrap();
+        own.ssh_config = Some(file);
+        let why = SshRoute::to(&own).unwrap_err();
+        assert!(
+            why.contains("cannot be read") && why.contains("onsense"),
+            "{why}"
+        );
+    }
+}
