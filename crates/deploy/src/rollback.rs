@@ -18,8 +18,8 @@ use crate::remote::service_deploy::ServiceDeploy;
 use crate::remote::state::{ReleaseState, State};
 use crate::ssh::host::Host;
 
-/// Brings back what ran before this run, as far as this run has changed it. Idempotent;
-/// a short sentence says what was done.
+/// Brings back what ran before this run, as far as this run has changed it; returns a short
+/// sentence about what was done. Idempotent.
 ///
 /// # Errors
 /// When the host cannot be asked, or what ran before does not become healthy again.
@@ -42,8 +42,14 @@ pub fn roll_back(
         frontend_is_service: false,
     });
     let mut done = Vec::new();
-    for part in order(&deploy.release, before.frontend.as_ref()) {
-        done.extend(one(part, host, deploy, before.clone(), progress)?);
+    for part in rollback_order(&deploy.release, before.frontend.as_ref()) {
+        done.extend(roll_back_part(
+            part,
+            host,
+            deploy,
+            before.clone(),
+            progress,
+        )?);
     }
     lease::release(host, deploy)?;
     Ok(match &done[..] {
@@ -52,17 +58,17 @@ pub fn roll_back(
     })
 }
 
-/// A frontend must never stand on a backend that is older than it: it goes back first,
-/// unless what comes back is newer than what this run brought.
-fn order(brought: &Release, before: Option<&Release>) -> [Part; 2] {
+/// Returns the order of the parts: a frontend must never stand on a backend that is older than
+/// it, so it is first, unless what comes back is newer than what this run brought.
+fn rollback_order(brought: &Release, before: Option<&Release>) -> [Part; 2] {
     match before.is_some_and(|before| before.version > brought.version) {
         true => [Part::Backend, Part::Frontend],
         false => [Part::Frontend, Part::Backend],
     }
 }
 
-/// One part, in the form that the app gives it.
-fn one(
+/// Rolls one part back, as what the app says it is.
+fn roll_back_part(
     part: Part,
     host: &Host,
     deploy: &Deploy,
@@ -72,22 +78,22 @@ fn one(
     match (part, deploy.app.part_kind(part)) {
         // An app without this part has nothing of it to take back.
         (_, Err(_)) => Ok(None),
-        (_, Ok(PartKind::Bundle(_))) => bundle(host, deploy, before, progress),
+        (_, Ok(PartKind::Bundle(_))) => roll_back_bundle(host, deploy, before, progress),
         (Part::Backend, Ok(PartKind::Service(_))) => {
-            service(part, host, deploy, before.backend, progress)
+            roll_back_service(part, host, deploy, before.backend, progress)
         }
         (Part::Frontend, Ok(PartKind::Service(_))) => match before.frontend {
             Some(bundle) if !before.frontend_is_service => {
-                first_service(host, deploy, Some(bundle))
+                end_first_service(host, deploy, Some(bundle))
             }
-            was => service(part, host, deploy, was, progress),
+            was => roll_back_service(part, host, deploy, was, progress),
         },
     }
 }
 
-/// The same run, with the release that ran before it, if that is another one. It is on the
-/// host: nothing is built to go back.
-fn back(deploy: &Deploy, before: Option<Release>) -> Option<Deploy> {
+/// Returns the same run, with the release that ran before it, if that is another one. It is on
+/// the host: nothing is built to go back.
+fn previous_deploy(deploy: &Deploy, before: Option<Release>) -> Option<Deploy> {
     let release = before.filter(|before| *before != deploy.release)?;
     let mut back = Deploy {
         release,
@@ -97,7 +103,7 @@ fn back(deploy: &Deploy, before: Option<Release>) -> Option<Deploy> {
     Some(back)
 }
 
-fn service(
+fn roll_back_service(
     part: Part,
     host: &Host,
     deploy: &Deploy,
@@ -111,11 +117,11 @@ fn service(
             Some(format!("the switch to slot {slot} is taken back"))
         }
         ReleaseState::Started(slot) => {
-            deployment.abandon(slot)?;
+            deployment.stop_slot(slot)?;
             Some(format!("slot {slot} is stopped"))
         }
         ReleaseState::Confirmed(_) | ReleaseState::SlotBusy => {
-            let Some(back) = back(deploy, before) else {
+            let Some(back) = previous_deploy(deploy, before) else {
                 return Ok(Some(format!(
                     "no other release is known to have run before {}, so it stays",
                     deploy.release.id()
@@ -132,9 +138,9 @@ fn service(
     })
 }
 
-/// Where the frontend was a bundle before: its files are as they were, and users come to
-/// them as they did, so that the service that this run brought only has to go.
-fn first_service(
+/// Ends the service that this run brought where the frontend was a bundle before: its files are
+/// as they were, and users come to them as they did.
+fn end_first_service(
     host: &Host,
     deploy: &Deploy,
     before: Option<Release>,
@@ -142,17 +148,17 @@ fn first_service(
     let deployment = ServiceDeploy::of(Part::Frontend, host, deploy)?;
     if !matches!(deployment.release_state()?, ReleaseState::Confirmed(_)) {
         // Of a switch, or of a slot alone, nothing has to be stopped for good.
-        return service(Part::Frontend, host, deploy, None, &mut |_| {});
+        return roll_back_service(Part::Frontend, host, deploy, None, &mut |_| {});
     }
     let done = decommission::perform(host, deploy, "taken back: another host failed")?;
-    if let Some(back) = back(deploy, before) {
+    if let Some(back) = previous_deploy(deploy, before) {
         let confirmed = Outcome::Confirmed;
         record::append(host, &back, Part::Frontend, None, confirmed, None)?;
     }
     Ok(Some(done))
 }
 
-fn bundle(
+fn roll_back_bundle(
     host: &Host,
     deploy: &Deploy,
     before: PastDeploy,
@@ -168,7 +174,7 @@ fn bundle(
             "the bundle stays: before it the frontend was a service, which still runs".to_owned(),
         ));
     }
-    let Some(back) = back(deploy, before.frontend) else {
+    let Some(back) = previous_deploy(deploy, before.frontend) else {
         return Ok(None);
     };
     for step in FrontendStep::ALL {
@@ -189,7 +195,7 @@ mod tests {
         };
         let first = |brought: &str, before: Option<&str>| {
             let before = before.map(release);
-            order(&release(brought), before.as_ref())[0]
+            rollback_order(&release(brought), before.as_ref())[0]
         };
         assert_eq!(first("2.0.0", Some("1.0.0")), Part::Frontend);
         assert_eq!(first("1.0.0", Some("1.0.0")), Part::Frontend);

@@ -51,7 +51,7 @@ rm -rf "$1"
 mv -T "$1.bundle" "$1"
 "#;
 
-/// The script that makes it, and prints its hash.
+/// Returns the script that makes the artifact of what was sent, and prints its hash.
 pub(crate) fn script(kind: PartKind<'_>) -> String {
     let ends: &[&str] = match kind {
         PartKind::Service(_) => &[PROGRAM_SH],

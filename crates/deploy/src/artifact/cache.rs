@@ -16,19 +16,23 @@ use super::payload::{self, Payload};
 /// The release before, the one that runs, and the one that comes.
 const MAX_ARTIFACTS: usize = 3;
 
-/// What a patch is made against for the artifact of that SHA-256, if that is here; it stays
-/// for longer then.
-pub(crate) fn find(directory: &Utf8Path, sha256: &str) -> Option<Vec<u8>> {
+/// Returns what a delta is made against for the artifact of that SHA-256, if that is here; it
+/// is kept for longer then.
+pub(crate) fn delta_base(directory: &Utf8Path, sha256: &str) -> Option<Vec<u8>> {
     let path = directory.join(sha256);
     let bytes = std::fs::read(&path).ok()?;
-    let base = payload::base_of(bytes, sha256)?;
+    let base = payload::delta_base_of(bytes, sha256)?;
     // Whoever may not write here may still read; the file is then gone sooner.
     drop(touch(&path));
     Some(base)
 }
 
-/// Keeps what has travelled of an artifact, and lets go what was not of use for longest.
-pub(crate) fn keep(directory: &Utf8Path, artifact: &Artifact, payload: &Payload) -> io::Result<()> {
+/// Keeps what was sent of an artifact, and removes what was not used for longest.
+pub(crate) fn store(
+    directory: &Utf8Path,
+    artifact: &Artifact,
+    payload: &Payload,
+) -> io::Result<()> {
     let place = directory.join(&artifact.sha256);
     std::fs::create_dir_all(directory)?;
     // A copy: cargo, or whoever builds, may write to the original again. Whole or not at
@@ -85,19 +89,22 @@ mod tests {
             Artifact::of_file(root.join(name)).unwrap()
         };
         let kept = |each: &Artifact| {
-            let payload = Payload::program(each).unwrap();
-            keep(&directory, each, &payload).unwrap();
+            let payload = Payload::of_program(each).unwrap();
+            store(&directory, each, &payload).unwrap();
         };
         let all = ["a", "b", "c", "d"].map(program);
-        assert_eq!(find(&directory, &all[0].sha256), None);
+        assert_eq!(delta_base(&directory, &all[0].sha256), None);
         for (index, each) in all[..3].iter().enumerate() {
             kept(each);
             aged(&directory, each, 10 - index as u64);
         }
         // The oldest is of use once more.
-        assert_eq!(find(&directory, &all[0].sha256).as_deref(), Some(&b"a"[..]));
+        assert_eq!(
+            delta_base(&directory, &all[0].sha256).as_deref(),
+            Some(&b"a"[..])
+        );
         kept(&all[3]);
-        let here = |each: &Artifact| find(&directory, &each.sha256).is_some();
+        let here = |each: &Artifact| delta_base(&directory, &each.sha256).is_some();
         assert_eq!(all.each_ref().map(here), [true, false, true, true]);
         assert_eq!(directory.read_dir_utf8().unwrap().count(), MAX_ARTIFACTS);
         std::fs::write(directory.join(&all[0].sha256), "spoiled").unwrap();

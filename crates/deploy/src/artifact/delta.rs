@@ -42,7 +42,7 @@ pub(crate) fn against(
     base: &str,
     payload: &Payload,
 ) -> io::Result<Option<ZstdFrame>> {
-    let Some(old) = cache::find(cache, base) else {
+    let Some(old) = cache::delta_base(cache, base) else {
         return Ok(None);
     };
     let new = std::fs::read(payload.path())?;
@@ -52,7 +52,8 @@ pub(crate) fn against(
     encode(&new, &old, DELTA_LEVEL).map(Some)
 }
 
-/// The window that reaches from any byte of one to the same place of the other.
+/// Returns the window that reaches from any byte of one to the same place of the other, as a
+/// power of two.
 fn window_log(old: &[u8], new: &[u8]) -> u32 {
     let larger = old.len().max(new.len()).max(1);
     (larger.ilog2() + 1).max(10)
@@ -140,9 +141,9 @@ mod tests {
             scratch.program("old", &before),
             scratch.program("new", &after),
         );
-        let new = Payload::program(&new).unwrap();
+        let new = Payload::of_program(&new).unwrap();
         assert!(against(&directory, &old.sha256, &new).unwrap().is_none());
-        cache::keep(&directory, &old, &Payload::program(&old).unwrap()).unwrap();
+        cache::store(&directory, &old, &Payload::of_program(&old).unwrap()).unwrap();
         let made = against(&directory, &old.sha256, &new).unwrap().unwrap();
         assert!(made.length < 20_000, "{}", made.length);
         assert_eq!(
@@ -172,9 +173,9 @@ mod tests {
     fn a_compressed_program_is_restored_too() {
         let scratch = Scratch::new();
         let program = scratch.program("program", &b"again and ".repeat(100_000));
-        let made = compress(&Payload::program(&program).unwrap()).unwrap();
+        let made = compress(&Payload::of_program(&program).unwrap()).unwrap();
         assert!(made.length < 1000, "{}", made.length);
-        let empty = Payload::program(&scratch.program("empty", b"")).unwrap();
+        let empty = Payload::of_program(&scratch.program("empty", b"")).unwrap();
         let empty = compress(&empty).unwrap();
         for (packed, whole) in [(made, 1_000_000), (empty, 0)] {
             if let Some(output) = restored(&packed, &[]) {

@@ -47,7 +47,7 @@ pub fn fetch(
     app.check()?;
     release.check()?;
     let layout = Layout::new(host.target(), app);
-    let place = layout.part(&release.id(), part);
+    let place = layout.part_directory(&release.id(), part);
     let kept = host.run(
         &Command::new("cat")
             .arg("--")

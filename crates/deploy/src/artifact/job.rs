@@ -123,8 +123,8 @@ impl DeployJob {
     pub(crate) fn payload(&self) -> Result<&Payload, ArtifactError> {
         let artifact = self.artifact()?;
         self.once(&self.payload, || match self.source {
-            Source::Program => Payload::program(artifact),
-            Source::Bundle => Payload::bundle(artifact),
+            Source::Program => Payload::of_program(artifact),
+            Source::Bundle => Payload::of_bundle(artifact),
         })
     }
 
@@ -250,7 +250,7 @@ mod tests {
         assert!(new.delta(base).unwrap().is_none());
         let new = new.with_cache(&cached);
         assert!(new.delta(base).unwrap().is_none());
-        cache::keep(&cached, old.artifact().unwrap(), old.payload().unwrap()).unwrap();
+        cache::store(&cached, old.artifact().unwrap(), old.payload().unwrap()).unwrap();
         let made = new.delta(base).unwrap().unwrap();
         let again = new.delta(base).unwrap().unwrap();
         assert!(Arc::ptr_eq(&made, &again), "it was made twice");

@@ -77,7 +77,7 @@ pub(super) fn expect_file(path: &Utf8Path) -> Result<(), ArtifactError> {
     })
 }
 
-/// The regular files below a directory, relative to it, in byte order.
+/// Lists the regular files below a directory, relative to it, in byte order.
 pub(crate) fn files_below(root: &Utf8Path) -> Result<Vec<Utf8PathBuf>, ArtifactError> {
     let mut files = Vec::new();
     let mut pending = vec![Utf8PathBuf::new()];

@@ -26,8 +26,8 @@ pub(crate) struct Payload {
 }
 
 impl Payload {
-    /// A program, as it is.
-    pub(crate) fn program(artifact: &Artifact) -> Result<Payload, ArtifactError> {
+    /// Creates the payload of a program: the file as it is.
+    pub(crate) fn of_program(artifact: &Artifact) -> Result<Payload, ArtifactError> {
         Ok(Payload {
             length: length(&artifact.path)?,
             path: artifact.path.clone(),
@@ -36,9 +36,9 @@ impl Payload {
         })
     }
 
-    /// A bundle as an archive, in a fixed order and without owners: the same files make
-    /// the same bytes.
-    pub(crate) fn bundle(artifact: &Artifact) -> Result<Payload, ArtifactError> {
+    /// Archives a bundle, in a fixed order and without owners: the same files make the same
+    /// bytes.
+    pub(crate) fn of_bundle(artifact: &Artifact) -> Result<Payload, ArtifactError> {
         let unreadable = |source| ArtifactError::Unreadable {
             path: artifact.path.clone(),
             source,
@@ -66,17 +66,17 @@ impl Payload {
         })
     }
 
-    /// Where it is.
+    /// Returns the file.
     pub(crate) fn path(&self) -> &Utf8Path {
         &self.path
     }
 
-    /// Of its own bytes; a bundle has another.
+    /// Returns the SHA-256 of its own bytes; that of a bundle is another.
     pub(crate) fn sha256(&self) -> &str {
         &self.sha256
     }
 
-    /// In bytes.
+    /// Returns its length, in bytes.
     pub(crate) fn length(&self) -> u64 {
         self.length
     }
@@ -90,9 +90,9 @@ fn length(path: &Utf8Path) -> Result<u64, ArtifactError> {
     Ok(path.metadata().map_err(unreadable)?.len())
 }
 
-/// What a patch is made against, of what was kept of the artifact with that SHA-256: a
-/// program's bytes, or the contents of a bundle's files. None if it is something else.
-pub(crate) fn base_of(kept: Vec<u8>, sha256: &str) -> Option<Vec<u8>> {
+/// Returns what a delta is made against, of what was kept of the artifact with that SHA-256: a
+/// program's bytes, or the contents of a bundle's files. `None` if it is something else.
+pub(crate) fn delta_base_of(kept: Vec<u8>, sha256: &str) -> Option<Vec<u8>> {
     if sha256_hex(&kept) == sha256 {
         return Some(kept);
     }
@@ -100,7 +100,7 @@ pub(crate) fn base_of(kept: Vec<u8>, sha256: &str) -> Option<Vec<u8>> {
     (listed == sha256).then_some(contents)
 }
 
-/// The hash of an archive's listing, and the contents of its files in their order.
+/// Returns the hash of an archive's listing, and the contents of its files in their order.
 fn contents_of(archive: &[u8]) -> io::Result<(String, Vec<u8>)> {
     let (mut listing, mut contents) = (Sha256::new(), Vec::new());
     for entry in tar::Archive::new(archive).entries()? {
@@ -130,12 +130,12 @@ mod tests {
             std::fs::write(place, format!("of {name};")).unwrap();
         }
         let artifact = Artifact::of_directory(root).unwrap();
-        let payload = Payload::bundle(&artifact).unwrap();
-        let again = Payload::bundle(&artifact).unwrap();
+        let payload = Payload::of_bundle(&artifact).unwrap();
+        let again = Payload::of_bundle(&artifact).unwrap();
         assert_eq!(payload.sha256(), again.sha256());
         let kept = std::fs::read(payload.path()).unwrap();
         assert_eq!(kept.len() as u64, payload.length());
-        let base = base_of(kept.clone(), &artifact.sha256).unwrap();
+        let base = delta_base_of(kept.clone(), &artifact.sha256).unwrap();
         let output = std::process::Command::new("sh")
             .args([
                 "-c",
@@ -153,7 +153,10 @@ mod tests {
         // What is kept under another name than its own is of no use.
         let mut spoiled = kept;
         spoiled[513] ^= 1;
-        assert_eq!(base_of(spoiled, &artifact.sha256), None);
-        assert_eq!(base_of(b"no archive".to_vec(), &artifact.sha256), None);
+        assert_eq!(delta_base_of(spoiled, &artifact.sha256), None);
+        assert_eq!(
+            delta_base_of(b"no archive".to_vec(), &artifact.sha256),
+            None
+        );
     }
 }

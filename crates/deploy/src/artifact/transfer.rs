@@ -106,7 +106,7 @@ pub(crate) struct Transfer<'a> {
 }
 
 impl<'a> Transfer<'a> {
-    /// Gets it ready; the host is not asked yet.
+    /// Prepares a transfer; the host is not asked yet.
     pub(crate) fn new(
         host: &'a Host,
         deploy: &'a Deploy,
@@ -125,12 +125,12 @@ impl<'a> Transfer<'a> {
         })
     }
 
-    /// What travels when nothing better does.
+    /// Returns the file that is sent when nothing smaller can be.
     pub(crate) fn payload(&self) -> &Payload {
         self.payload
     }
 
-    /// Where it arrives.
+    /// Returns the directory in which it arrives.
     pub(crate) fn incoming(&self) -> Utf8PathBuf {
         let name = format!(".incoming-{}", self.artifact.sha256);
         self.layout().releases().join(name)
@@ -140,7 +140,7 @@ impl<'a> Transfer<'a> {
         Layout::new(self.host.target(), &self.deploy.app)
     }
 
-    /// Brings it, in as few bytes as can be.
+    /// Sends the artifact in as few bytes as can be: a delta, else compressed, else as it is.
     pub(crate) fn send_smallest(
         &self,
         progress: &mut dyn FnMut(Progress),
@@ -241,7 +241,7 @@ impl<'a> Transfer<'a> {
         Ok(self.host.sha256(&self.restore(&name, encoding))?)
     }
 
-    /// What makes the artifact of what was sent, and prints its hash.
+    /// Returns the command that makes the artifact of what was sent, and prints its hash.
     fn restore(&self, name: &str, encoding: &Encoding) -> Command {
         let binary = match self.kind {
             PartKind::Service(service) => service.settings.binary.as_str(),
@@ -249,7 +249,7 @@ impl<'a> Transfer<'a> {
         };
         let restore = Command::script(&apply_delta::script(self.kind));
         let restore = restore.args([self.incoming().as_str(), name, binary]);
-        let there = |base: &str| self.layout().part(base, self.part);
+        let there = |base: &str| self.layout().part_directory(base, self.part);
         let restore = match encoding {
             Encoding::Plain => restore.arg("plain"),
             Encoding::Compressed(_) => restore.arg("compressed"),
@@ -263,14 +263,14 @@ impl<'a> Transfer<'a> {
         restore.privileged().silence_timeout(SILENCE_TIMEOUT)
     }
 
-    /// How much of it is there from an earlier try.
+    /// Returns how much of it is there from an earlier try, in bytes.
     fn begun(&self, inventory: &HostInventory, encoding: &Encoding) -> u64 {
         let sent = inventory.sent.get(&self.name(encoding)).copied();
         sent.filter(|sent| *sent <= encoding.length(self.payload))
             .unwrap_or(0)
     }
 
-    /// What these very bytes are called while they arrive.
+    /// Returns what these very bytes are called while they arrive.
     fn name(&self, encoding: &Encoding) -> String {
         let sha256 = match encoding {
             Encoding::Plain => self.payload.sha256(),
@@ -306,7 +306,7 @@ impl Encoding {
         }
     }
 
-    /// For the record: what travelled, of how much.
+    /// Says, for the record, how much was sent, and of how much.
     fn describe(&self, payload: &Payload, begun: u64) -> String {
         let travelled = kib(self.length(payload) - begun);
         let whole = kib(payload.length());

@@ -52,7 +52,7 @@ mv -T "$1" "$2"
 sync "$(dirname "$2")"
 "#;
 
-/// Whether the host has the release, with the very content.
+/// Asks whether the host has the release, with this very content.
 pub(crate) fn probe(
     host: &Host,
     deploy: &Deploy,
@@ -61,7 +61,7 @@ pub(crate) fn probe(
 ) -> Result<Probe, DeployError> {
     let layout = Layout::new(host.target(), &deploy.app);
     let release = deploy.release.id();
-    let place = layout.part(&release, part);
+    let place = layout.part_directory(&release, part);
     let kept = host
         .check(&Command::script(QUERY_SH).arg(&place).privileged())?
         .text();
@@ -69,7 +69,7 @@ pub(crate) fn probe(
     if kept == "absent" {
         return Ok(Probe::Absent);
     }
-    let found = hash_of(host, deploy.app.part_kind(part)?, place.as_str())?;
+    let found = query_content_hash(host, deploy.app.part_kind(part)?, place.as_str())?;
     if kept != "none" && kept != found {
         return Ok(Probe::Conflict(format!(
             "{release} was changed on the host since its upload (it was {kept}, it is {found}); \
@@ -113,12 +113,12 @@ pub(crate) fn perform(
         // Over a line that is lost nothing can be removed; an upload goes on from there.
         Err(error @ DeployError::Run(RunError::Lost { .. })) => return Err(error),
         Err(error) => {
-            remove(host, &incoming);
+            remove_partial(host, &incoming);
             return Err(error);
         }
     };
     if sha256 != artifact.sha256 {
-        remove(host, &incoming);
+        remove_partial(host, &incoming);
         return Err(DeployError::Conflict {
             target,
             what: format!(
@@ -128,9 +128,9 @@ pub(crate) fn perform(
             next: "the partial upload was removed; check that the file is not being written, and resume",
         });
     }
-    publish(host, deploy, part, &incoming, &sha256)?;
+    install_release(host, deploy, part, &incoming, &sha256)?;
     let kept = match job.cache() {
-        Some(directory) => cache::keep(directory, artifact, transfer.payload()),
+        Some(directory) => cache::store(directory, artifact, transfer.payload()),
         None => Ok(()),
     };
     let note = match kept {
@@ -141,7 +141,7 @@ pub(crate) fn perform(
     Ok(format!("uploaded {release}, {how}, SHA-256 {sha256}{note}"))
 }
 
-/// What shows that the release is there; nothing if it is not.
+/// Returns what shows that the release is there; `None` if it is not.
 ///
 /// # Errors
 /// A conflict: what is there is something else.
@@ -162,15 +162,15 @@ pub(crate) fn evidence_of_upload(
     }
 }
 
-/// Makes a whole and checked directory the release's own.
-pub(crate) fn publish(
+/// Renames a whole and checked directory to the release's own.
+pub(crate) fn install_release(
     host: &Host,
     deploy: &Deploy,
     part: Part,
     incoming: &Utf8Path,
     sha256: &str,
 ) -> Result<(), DeployError> {
-    let place = Layout::new(host.target(), &deploy.app).part(&deploy.release.id(), part);
+    let place = Layout::new(host.target(), &deploy.app).part_directory(&deploy.release.id(), part);
     let publish = Command::script(PUBLISH_SH)
         .args([incoming.as_str(), place.as_str(), sha256])
         .privileged()
@@ -181,7 +181,7 @@ pub(crate) fn publish(
 
 /// Removes a partial upload. The error that led here is the one to tell; what stays
 /// behind is cleared by the next upload.
-fn remove(host: &Host, incoming: &Utf8Path) {
+fn remove_partial(host: &Host, incoming: &Utf8Path) {
     drop(
         host.run(
             &Command::new("rm")
@@ -191,17 +191,17 @@ fn remove(host: &Host, incoming: &Utf8Path) {
     );
 }
 
-fn hash_of(host: &Host, kind: PartKind<'_>, place: &str) -> Result<String, DeployError> {
+fn query_content_hash(host: &Host, kind: PartKind<'_>, place: &str) -> Result<String, DeployError> {
     match kind {
         PartKind::Service(service) => {
             let program = format!("{place}/{}", service.settings.binary);
-            hash_by(host, Command::script(FILE_HASH_SH).arg(program))
+            query_hash(host, Command::script(FILE_HASH_SH).arg(program))
         }
-        PartKind::Bundle(_) => hash_by(host, Command::script(TREE_HASH_SH).arg(place)),
+        PartKind::Bundle(_) => query_hash(host, Command::script(TREE_HASH_SH).arg(place)),
     }
 }
 
-fn hash_by(host: &Host, command: Command) -> Result<String, DeployError> {
+fn query_hash(host: &Host, command: Command) -> Result<String, DeployError> {
     Ok(host.sha256(&command.privileged().silence_timeout(SILENCE_TIMEOUT))?)
 }
 
@@ -232,7 +232,7 @@ impl<'a> UploadProgress<'a> {
         }
     }
 
-    /// So many bytes are sent.
+    /// Reports that so many bytes are sent, and renews the lease when it is time.
     pub(crate) fn sent(&mut self, sent: u64) {
         let text = format!("uploading {}", self.deploy.release.id());
         (self.progress)(Progress::counted(text, sent, self.total));
@@ -243,7 +243,7 @@ impl<'a> UploadProgress<'a> {
         }
     }
 
-    /// An upload by somebody who no longer holds the lease does not count.
+    /// Fails if the lease was lost meanwhile: such an upload does not count.
     pub(crate) fn finish(self) -> Result<(), DeployError> {
         match self.lost_lease {
             Some(error) => Err(error),

@@ -49,7 +49,7 @@ done
 /// Why the service that the frontend was is stopped.
 const REPLACED: &str = "the frontend is a bundle now";
 
-/// Whether the step's effect is already on the host. Reads only.
+/// Asks whether the step's effect is already on the host. Reads only.
 ///
 /// # Errors
 /// When the host cannot be asked, or the deploy itself is refused.
@@ -68,17 +68,18 @@ pub fn probe_frontend(
     }
 }
 
-/// What the host says about the bundle, and who holds the lease.
+/// Asks the host which bundle it serves, and who holds the lease.
 fn query(host: &Host, deploy: &Deploy) -> Result<State, DeployError> {
     let layout = Layout::new(host.target(), &deploy.app);
     State::query(host, &layout.service(Part::Frontend))
 }
 
-/// Flipped and written down: a kill between the two must not lose the record.
+/// Asks whether `current` names the release and the record says so: a kill between the two must
+/// not lose the record.
 fn probe_flip(host: &Host, deploy: &Deploy) -> Result<Probe, DeployError> {
     let release = deploy.release.id();
     let state = query(host, deploy)?;
-    if state.frontend.as_deref() != Some(release.as_str()) || !recorded(host, deploy)? {
+    if state.frontend.as_deref() != Some(release.as_str()) || !is_recorded(host, deploy)? {
         return Ok(Probe::Absent);
     }
     match &state.lease {
@@ -87,9 +88,9 @@ fn probe_flip(host: &Host, deploy: &Deploy) -> Result<Probe, DeployError> {
     }
 }
 
-/// Whether the last record of the frontend, but for a service that it was, is of this
+/// Asks whether the last record of the frontend, but for a service that it was, is of this
 /// release.
-fn recorded(host: &Host, deploy: &Deploy) -> Result<bool, DeployError> {
+fn is_recorded(host: &Host, deploy: &Deploy) -> Result<bool, DeployError> {
     let layout = Layout::new(host.target(), &deploy.app);
     let records = record::read(host, &layout)?;
     let last = records
@@ -99,7 +100,7 @@ fn recorded(host: &Host, deploy: &Deploy) -> Result<bool, DeployError> {
     Ok(last.is_some_and(|record| record.release == deploy.release.id()))
 }
 
-/// Performs the step; a short sentence says what was done. Idempotent.
+/// Performs the step, and returns a short sentence about what was done. Idempotent.
 ///
 /// # Errors
 /// [`DeployError`]; until the flip, users see the old bundle.
@@ -141,11 +142,11 @@ fn flip(host: &Host, deploy: &Deploy) -> Result<String, DeployError> {
             .silence_timeout(Duration::from_secs(120));
         host.check(&command)?;
     }
-    if !recorded(host, deploy)? {
+    if !is_recorded(host, deploy)? {
         record::append(host, deploy, Part::Frontend, None, Outcome::Confirmed, None)?;
     }
     let keep = deploy.app.bundle(Part::Frontend)?.keep_releases;
-    let removed = retention::apply(host, deploy, Part::Frontend, keep)?;
+    let removed = retention::remove_old_releases(host, deploy, Part::Frontend, keep)?;
     lease::release(host, deploy)?;
     let before = previous.filter(|previous| *previous != release);
     Ok(format!(

@@ -63,7 +63,7 @@ if [ -e "$switch/retired" ]; then sed -n '/^# end$/q; /^# /p' "$switch/retired";
 /// Slots may take systemd's 90 s each until they are killed.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(240);
 
-/// Whether anything of the service is left. Reads only.
+/// Asks whether anything of the service is left. Reads only.
 pub(crate) fn probe(host: &Host, deploy: &Deploy) -> Result<Probe, DeployError> {
     let layout = service(host, deploy);
     let command = Command::script(QUERY_SH)
@@ -79,16 +79,16 @@ pub(crate) fn probe(host: &Host, deploy: &Deploy) -> Result<Probe, DeployError> 
     }
 }
 
-/// Ends the service and gives the lease back; a short sentence says what was done.
-/// Idempotent.
+/// Stops the service for good and releases the lease; returns a short sentence about what was
+/// done. Idempotent.
 pub(crate) fn perform(host: &Host, deploy: &Deploy, why: &str) -> Result<String, DeployError> {
     lease::acquire(host, deploy)?;
-    let done = release_on_failure(host, deploy, end(host, deploy, why))?;
+    let done = release_on_failure(host, deploy, end_service(host, deploy, why))?;
     lease::release(host, deploy)?;
     Ok(done)
 }
 
-fn end(host: &Host, deploy: &Deploy, why: &str) -> Result<String, DeployError> {
+fn end_service(host: &Host, deploy: &Deploy, why: &str) -> Result<String, DeployError> {
     let layout = service(host, deploy);
     let Some(was) = stop(host, &layout)? else {
         remove(host, &layout)?;
@@ -106,10 +106,10 @@ fn service(host: &Host, deploy: &Deploy) -> ServiceLayout {
     Layout::new(host.target(), &deploy.app).service(Part::Frontend)
 }
 
-/// Stops what there is; the switch that users had followed, if there was one.
+/// Stops what there is; returns the switch that was confirmed, if there was one.
 fn stop(host: &Host, layout: &ServiceLayout) -> Result<Option<Switch>, DeployError> {
     let command = Command::script(STOP_SH)
-        .arg(layout.whole().base())
+        .arg(layout.app_layout().base())
         .arg(layout.directory())
         .arg(layout.units())
         .args([layout.unit_prefix(), layout.name()])
@@ -130,7 +130,7 @@ fn stop(host: &Host, layout: &ServiceLayout) -> Result<Option<Switch>, DeployErr
     }
 }
 
-/// Writes it down, unless a run that was lost just after has done so.
+/// Appends a record, unless a run that was lost just after has done so.
 fn record(host: &Host, deploy: &Deploy, was: &Switch, why: &str) -> Result<(), DeployError> {
     let layout = Layout::new(host.target(), &deploy.app);
     let records = record::read(host, &layout)?;
@@ -169,7 +169,7 @@ fn remove(host: &Host, layout: &ServiceLayout) -> Result<(), DeployError> {
         .args(["-rf", "--"])
         .arg(layout.slots())
         .arg(layout.switch())
-        .arg(layout.run())
+        .arg(layout.runtime_directory())
         .privileged();
     host.check(&command)?;
     Ok(())

@@ -104,7 +104,7 @@ pub enum Frontend {
 }
 
 impl Frontend {
-    /// The service, if it is one.
+    /// Returns the service, if it is one.
     pub fn service(&self) -> Option<&Service> {
         match self {
             Frontend::Service(service) => Some(service),
@@ -112,7 +112,7 @@ impl Frontend {
         }
     }
 
-    /// The service, to be changed.
+    /// Returns the service to be changed, if it is one.
     pub fn service_mut(&mut self) -> Option<&mut Service> {
         match self {
             Frontend::Service(service) => Some(service),
@@ -141,7 +141,7 @@ pub struct Release {
 }
 
 impl Release {
-    /// `VERSION-SHA12`: the name of its directory on a host.
+    /// Returns `VERSION-SHA12`: the name of its directory on a host.
     pub fn id(&self) -> String {
         format!(
             "{}-{}",
@@ -150,7 +150,7 @@ impl Release {
         )
     }
 
-    /// Whether a directory's name is one that a deploy gives: `VERSION-HEX`.
+    /// Tells whether a directory's name is one that a deploy gives: `VERSION-HEX`.
     pub(crate) fn is_id(name: &str) -> bool {
         name.rsplit_once('-').is_some_and(|(version, commit)| {
             Version::parse(version).is_ok()

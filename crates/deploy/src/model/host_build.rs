@@ -32,7 +32,7 @@ pub struct HostBuild {
 }
 
 impl HostBuild {
-    /// What is wrong with it: what it is, its value, and what to write instead.
+    /// Returns what is wrong with it: what it is, its value, and what to write instead.
     pub fn problem(&self) -> Option<(&'static str, String, &'static str)> {
         if let Some(remedy) = problem_of_address(&self.git) {
             // What is refused may hold a password, so it is not repeated.
@@ -70,7 +70,7 @@ impl HostBuild {
     }
 }
 
-/// Whether a relative path leads nowhere else.
+/// Tells whether a relative path stays below where it begins.
 fn stays_inside(path: &Utf8Path) -> bool {
     !path.as_str().contains(['\0', '\n'])
         && path
@@ -78,7 +78,7 @@ fn stays_inside(path: &Utf8Path) -> bool {
             .all(|part| matches!(part, Utf8Component::Normal(_) | Utf8Component::CurDir))
 }
 
-/// What is to be written in the place of an address, if it cannot be used.
+/// Returns what to write instead of an address that cannot be used.
 fn problem_of_address(address: &str) -> Option<&'static str> {
     let odd = address.starts_with(['-', ' ']) || address.contains(char::is_control);
     if address.is_empty() || odd {
@@ -100,7 +100,7 @@ fn problem_of_address(address: &str) -> Option<&'static str> {
         .then_some("give an address of https, ssh, file, or a path")
 }
 
-/// What stands before the host in a URL.
+/// Returns what is before the `@` of a URL's host.
 fn user_of(address: &str) -> Option<&str> {
     let (_, rest) = address.split_once("://")?;
     let authority = rest.split('/').next()?;

@@ -41,7 +41,7 @@ impl Slot {
     /// Both, in order of their ports.
     pub const ALL: [Slot; 2] = [Slot::Blue, Slot::Green];
 
-    /// Its name in paths and units.
+    /// Returns its name in paths, units and records.
     pub fn name(self) -> &'static str {
         match self {
             Slot::Blue => "blue",
@@ -49,12 +49,12 @@ impl Slot {
         }
     }
 
-    /// The one of that name.
-    pub fn named(name: &str) -> Option<Slot> {
+    /// Finds the one of that name.
+    pub fn from_name(name: &str) -> Option<Slot> {
         Slot::ALL.into_iter().find(|slot| slot.name() == name)
     }
 
-    /// The one beside it.
+    /// Returns the other one.
     pub fn other(self) -> Slot {
         match self {
             Slot::Blue => Slot::Green,
@@ -62,7 +62,7 @@ impl Slot {
         }
     }
 
-    /// The port it listens on, next to the public one.
+    /// Returns the port it listens on, next to the public one.
     pub fn port(self, public: u16) -> u16 {
         match self {
             Slot::Blue => public + 1,
@@ -91,7 +91,7 @@ impl Part {
     /// Both, in the order in which they are deployed.
     pub const ALL: [Part; 2] = [Part::Backend, Part::Frontend];
 
-    /// The one beside it.
+    /// Returns the other one.
     pub fn other(self) -> Part {
         match self {
             Part::Backend => Part::Frontend,
@@ -99,7 +99,7 @@ impl Part {
         }
     }
 
-    /// Its name in paths and records.
+    /// Returns its name in paths, units and records.
     pub fn name(self) -> &'static str {
         match self {
             Part::Backend => "backend",
@@ -123,12 +123,12 @@ impl Layout {
         }
     }
 
-    /// The app's name.
+    /// Returns the app's name.
     pub(crate) fn app(&self) -> &str {
         &self.app
     }
 
-    /// One of the app's services.
+    /// Returns the layout of one of the app's services.
     pub(crate) fn service(&self, part: Part) -> ServiceLayout {
         ServiceLayout::new(self.clone(), part)
     }
@@ -137,7 +137,7 @@ impl Layout {
         self.prefix.join(path)
     }
 
-    /// An absolute path of the host, e.g. of the environment file.
+    /// Returns where an absolute path of the host is, below the prefix.
     pub(crate) fn host_path(&self, path: &Utf8PathBuf) -> Utf8PathBuf {
         self.prefix.join(path.strip_prefix("/").unwrap_or(path))
     }
@@ -150,8 +150,8 @@ impl Layout {
         self.base().join("releases")
     }
 
-    /// The directory of one part of a release.
-    pub(crate) fn part(&self, release: &str, part: Part) -> Utf8PathBuf {
+    /// Returns the directory of one part of a release.
+    pub(crate) fn part_directory(&self, release: &str, part: Part) -> Utf8PathBuf {
         self.releases().join(release).join(part.name())
     }
 
@@ -159,7 +159,7 @@ impl Layout {
         self.base().join("frontend")
     }
 
-    /// The link to the bundle that users meet.
+    /// Returns the link to the bundle that users are served.
     pub(crate) fn current(&self) -> Utf8PathBuf {
         self.frontend().join("current")
     }
@@ -172,7 +172,8 @@ impl Layout {
         self.at("etc/systemd/system")
     }
 
-    /// The transient unit that watches over a lease, which is the app's, of all its parts.
+    /// Returns the transient unit that watches over the lease, which is the app's, of all its
+    /// parts.
     pub(crate) fn lease_unit(&self) -> String {
         format!("{}-lease.service", self.app)
     }

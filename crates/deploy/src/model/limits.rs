@@ -22,7 +22,7 @@ impl Limits {
     /// What units say of them.
     pub(crate) const SETTINGS: [&str; 3] = ["MemoryMax", "TasksMax", "ReadWritePaths"];
 
-    /// What is wrong with it: what it is, its value, and what to write instead.
+    /// Returns what is wrong with it: what it is, its value, and what to write instead.
     pub fn problem(&self) -> Option<(&'static str, String, &'static str)> {
         if let Some(memory) = &self.memory {
             let digits = memory.trim_end_matches(['K', 'M', 'G']);

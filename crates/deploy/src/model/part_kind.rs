@@ -26,14 +26,14 @@ pub(crate) enum PartKind<'a> {
 }
 
 impl AppService<'_> {
-    /// Where it is on a host, and what it is called there.
+    /// Returns where it is on a host, and what it is called there.
     pub(crate) fn layout(&self, target: &Target) -> ServiceLayout {
         Layout::new(target, self.app).service(self.part)
     }
 }
 
 impl App {
-    /// What the part is, or why there is none to deploy.
+    /// Returns what the part is.
     pub(crate) fn part_kind(&self, part: Part) -> Result<PartKind<'_>, DeployError> {
         let missing = DeployError::NoSuchPart { part: part.name() };
         let service = |settings| {
@@ -53,7 +53,7 @@ impl App {
         .ok_or(missing)
     }
 
-    /// The part as a service, or why there is none to deploy.
+    /// Returns the part as a service.
     pub(crate) fn service(&self, part: Part) -> Result<AppService<'_>, DeployError> {
         match self.part_kind(part)? {
             PartKind::Service(service) => Ok(service),
@@ -61,30 +61,30 @@ impl App {
         }
     }
 
-    /// Its services, in the order in which they are deployed.
+    /// Iterates over its services, in the order in which they are deployed.
     pub(crate) fn services(&self) -> impl Iterator<Item = AppService<'_>> {
         Part::ALL
             .into_iter()
             .filter_map(|part| self.service(part).ok())
     }
 
-    /// How the part is run, if it is a service of the app.
+    /// Returns how the part is run, if it is a service of the app.
     pub fn settings(&self, part: Part) -> Option<&Service> {
         self.service(part).ok().map(|service| service.settings)
     }
 
-    /// The settings of its services, to be changed.
+    /// Iterates over the settings of its services, to be changed.
     pub fn services_mut(&mut self) -> impl Iterator<Item = &mut Service> {
         let frontend = self.frontend.as_mut().and_then(Frontend::service_mut);
         self.backend.as_mut().into_iter().chain(frontend)
     }
 
-    /// Goes by what the hosts have: nothing is built there again.
+    /// Drops every build on a host: what the hosts have is used as it is.
     pub fn disable_host_builds(&mut self) {
         self.services_mut().for_each(|service| service.build = None);
     }
 
-    /// The part as a bundle, or why there is none to deploy.
+    /// Returns the part as a bundle.
     pub(crate) fn bundle(&self, part: Part) -> Result<&Bundle, DeployError> {
         match self.part_kind(part)? {
             PartKind::Bundle(bundle) => Ok(bundle),

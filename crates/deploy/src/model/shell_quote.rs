@@ -1,6 +1,6 @@
 //! Quotes words for a POSIX shell; the only function of the crate that does.
 
-/// One word, so that a POSIX shell reads exactly that word.
+/// Quotes one word, so that a POSIX shell reads exactly that word.
 ///
 /// Plain words stay as they are; all others stand in single quotes, within which only
 /// the single quote itself has a meaning.
@@ -12,7 +12,7 @@ pub fn quote(word: &str) -> String {
     format!("'{}'", word.replace('\'', r"'\''"))
 }
 
-/// Has a real shell run a script. On its standard input: it may be longer than one argument.
+/// Runs a script with a real shell. On its standard input: it may be longer than one argument.
 #[cfg(test)]
 pub(crate) fn real_sh(script: &str) -> std::process::Output {
     use std::io::Write as _;

@@ -101,7 +101,7 @@ pub struct Probed {
 }
 
 impl Progress {
-    /// Makes progress that is not counted.
+    /// Creates progress that is not counted.
     pub(crate) fn text(text: impl Into<String>) -> Progress {
         Progress {
             text: text.into(),
@@ -111,7 +111,7 @@ impl Progress {
         }
     }
 
-    /// Progress that is counted.
+    /// Creates progress that is counted.
     pub(crate) fn counted(text: impl Into<String>, done: u64, total: u64) -> Progress {
         Progress {
             text: text.into(),
@@ -121,7 +121,7 @@ impl Progress {
         }
     }
 
-    /// Progress that a probe of what users get makes.
+    /// Creates the progress of one probe of what users get.
     pub(crate) fn probed(text: impl Into<String>, probed: Probed) -> Progress {
         Progress {
             text: text.into(),

@@ -34,7 +34,7 @@ pub struct Switch {
 }
 
 impl Switch {
-    /// The port on which the slot that users are led to listens.
+    /// Returns the port on which the slot that users are led to listens.
     pub(crate) fn port(&self, public: u16) -> u16 {
         match self.switch_kind {
             SwitchKind::Socket | SwitchKind::Restart => public,
@@ -42,7 +42,7 @@ impl Switch {
         }
     }
 
-    /// Reads the head of a file back; the error names what is missing.
+    /// Parses the head of a file; the error names what is missing.
     pub(crate) fn parse(head: &str) -> Result<Switch, String> {
         let fields: BTreeMap<&str, &str> = head
             .lines()
@@ -56,8 +56,8 @@ impl Switch {
         let method = field("method")?;
         let at = field("at")?;
         Ok(Switch {
-            slot: Slot::named(&slot).ok_or_else(|| format!("there is no slot `{slot}`"))?,
-            switch_kind: SwitchKind::named(&method)
+            slot: Slot::from_name(&slot).ok_or_else(|| format!("there is no slot `{slot}`"))?,
+            switch_kind: SwitchKind::from_name(&method)
                 .ok_or_else(|| format!("there is no switch by `{method}`"))?,
             release: field("release")?,
             version: field("version")?,

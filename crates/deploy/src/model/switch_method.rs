@@ -43,7 +43,7 @@ pub enum SwitchKind {
 }
 
 impl SwitchKind {
-    /// Its name in a head.
+    /// Returns its name in a switch's head.
     pub fn name(self) -> &'static str {
         match self {
             SwitchKind::Nft => "nft",
@@ -53,8 +53,8 @@ impl SwitchKind {
         }
     }
 
-    /// The one of that name.
-    pub fn named(name: &str) -> Option<SwitchKind> {
+    /// Finds the one of that name.
+    pub fn from_name(name: &str) -> Option<SwitchKind> {
         [
             SwitchKind::Nft,
             SwitchKind::Template,
@@ -67,8 +67,8 @@ impl SwitchKind {
 }
 
 impl Method {
-    /// Without its data.
-    pub fn by(&self) -> SwitchKind {
+    /// Returns the method without its data.
+    pub fn kind(&self) -> SwitchKind {
         match self {
             Method::Nft => SwitchKind::Nft,
             Method::Template(_) => SwitchKind::Template,
@@ -77,7 +77,7 @@ impl Method {
         }
     }
 
-    /// The proxy, where there is one.
+    /// Returns the proxy, where there is one.
     pub fn proxy(&self) -> Option<&Proxy> {
         match self {
             Method::Template(proxy) => Some(proxy),
@@ -128,7 +128,7 @@ pub enum Preset {
 }
 
 impl Proxy {
-    /// A proxy that is told by that file.
+    /// Creates a proxy that is told by that file.
     pub fn preset(preset: Preset, file: Utf8PathBuf) -> Proxy {
         let words = |line: &str| line.split(' ').map(str::to_owned).collect();
         let (text, check, unit) = match preset {
@@ -161,7 +161,7 @@ impl Proxy {
         }
     }
 
-    /// The file's text for a slot.
+    /// Renders the file's text for a slot.
     pub(crate) fn render(&self, app: &str, slot: Slot, port: u16) -> String {
         self.text
             .replace("{app}", app)
@@ -169,7 +169,7 @@ impl Proxy {
             .replace("{port}", &port.to_string())
     }
 
-    /// What is wrong with it: what it is, its value, and what to write instead.
+    /// Returns what is wrong with it: what it is, its value, and what to write instead.
     pub fn problem(&self) -> Option<(&'static str, String, &'static str)> {
         let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+@".contains(c);
         if !is_file(&self.file) || !self.file.as_str().chars().all(plain) {

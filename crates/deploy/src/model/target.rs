@@ -58,7 +58,7 @@ pub struct TargetError {
 }
 
 impl Target {
-    /// Reads `USER@HOST` or `USER@HOST:PORT`; an IPv6 address stands in brackets.
+    /// Parses `USER@HOST` or `USER@HOST:PORT`; an IPv6 address stands in brackets.
     ///
     /// # Errors
     /// When the user is missing, or a part has characters no account or host name has.
@@ -91,7 +91,7 @@ impl Target {
         })
     }
 
-    /// The place of an absolute path of the host: below the prefix.
+    /// Returns where an absolute path of the host is: below the prefix.
     pub fn path(&self, absolute: impl AsRef<Utf8Path>) -> Utf8PathBuf {
         let path = absolute.as_ref();
         self.prefix.join(path.strip_prefix("/").unwrap_or(path))
@@ -119,7 +119,7 @@ fn split_port(text: &str) -> Result<(&str, u16), &'static str> {
     }
 }
 
-/// Whether `name` is an account name as `useradd` accepts it.
+/// Tells whether `name` is an account name as `useradd` accepts it.
 pub(crate) fn is_account(name: &str) -> bool {
     let mut characters = name.chars();
     characters

@@ -34,15 +34,15 @@ impl App {
             &self.backend,
             self.frontend.as_ref().and_then(Frontend::service),
         ) {
-            (Some(backend), Some(frontend)) => beside(backend, frontend),
-            (None, Some(frontend)) => migrates_nothing(frontend),
+            (Some(backend), Some(frontend)) => check_no_overlap(backend, frontend),
+            (None, Some(frontend)) => check_migrates_nothing(frontend),
             _ => Ok(()),
         }
     }
 }
 
 /// Refuses two services that would take something from each other.
-fn beside(backend: &Service, frontend: &Service) -> Result<(), DeployError> {
+fn check_no_overlap(backend: &Service, frontend: &Service) -> Result<(), DeployError> {
     refuse_unless(
         backend.port.abs_diff(frontend.port) > 2,
         "frontend port",
@@ -61,11 +61,12 @@ fn beside(backend: &Service, frontend: &Service) -> Result<(), DeployError> {
             "the backend's switch writes it; give the frontend's one of its own",
         )?;
     }
-    migrates_nothing(frontend)
+    check_migrates_nothing(frontend)
 }
 
-/// The data are one part's to change: the first one that is deployed.
-fn migrates_nothing(frontend: &Service) -> Result<(), DeployError> {
+/// Refuses a migration of the frontend: the data are one part's to change, the first one that
+/// is deployed.
+fn check_migrates_nothing(frontend: &Service) -> Result<(), DeployError> {
     let words = frontend
         .migrate
         .as_ref()

@@ -9,7 +9,8 @@ use super::service_deploy::ServiceDeploy;
 
 /// One probe may take as long.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
-/// One probe: 200, and the version that is deployed.
+/// Probes the health path once: well is a 200 that names the deployed version. The inner error
+/// says what came instead.
 pub(crate) fn probe(
     deployment: &ServiceDeploy<'_>,
     port: u16,

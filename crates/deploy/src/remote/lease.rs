@@ -73,7 +73,7 @@ pub(crate) fn acquire(host: &Host, deploy: &Deploy) -> Result<(), DeployError> {
     check_acquired(host, &command, &host.check(&command)?)
 }
 
-/// The command that takes the lease, or renews it; [`check_acquired`] says whether it did.
+/// Returns the command that takes the lease, or renews it; [`check_acquired`] reads its output.
 pub(crate) fn acquire_command(host: &Host, deploy: &Deploy) -> Command {
     let layout = Layout::new(host.target(), &deploy.app);
     Command::script(ACQUIRE_SH)
@@ -86,7 +86,7 @@ pub(crate) fn acquire_command(host: &Host, deploy: &Deploy) -> Command {
         .privileged()
 }
 
-/// Whether that command took it, or who has it.
+/// Fails unless that command took the lease; the error names who has it.
 pub(crate) fn check_acquired(
     host: &Host,
     command: &Command,
@@ -113,7 +113,7 @@ pub(crate) fn check_acquired(
     }
 }
 
-/// Gives the lease back, if it is ours.
+/// Releases the lease, if it is ours.
 pub(crate) fn release(host: &Host, deploy: &Deploy) -> Result<(), DeployError> {
     let layout = Layout::new(host.target(), &deploy.app);
     let command = Command::script(RELEASE_SH)
@@ -123,7 +123,7 @@ pub(crate) fn release(host: &Host, deploy: &Deploy) -> Result<(), DeployError> {
     Ok(())
 }
 
-/// Gives the lease back when nothing was begun that this run would have to finish.
+/// Releases the lease when nothing was begun that this run would have to finish.
 pub(crate) fn release_on_failure<T>(
     host: &Host,
     deploy: &Deploy,

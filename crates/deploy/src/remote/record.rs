@@ -91,7 +91,7 @@ printf '{"at":"%s",%s,"outcome":"%s","reason":%s}\n' "$(date -u +%Y-%m-%dT%H:%M:
 sync "$log"
 "#;
 
-/// The part of a record that is known before its end: JSON members without braces.
+/// Returns the part of a record that is known before its end: JSON members without braces.
 pub(crate) fn members(deploy: &Deploy, part: Part, slot: Option<Slot>) -> String {
     let text = |value: &str| serde_json::Value::from(value).to_string();
     let slot = slot.map_or_else(|| "null".to_owned(), |slot| text(slot.name()));
@@ -137,7 +137,7 @@ pub(crate) fn append(
     Ok(())
 }
 
-/// All records of an app on a host, oldest first; none where there is no file yet.
+/// Reads all records of an app on a host, oldest first; none where there is no file yet.
 pub(crate) fn read(host: &Host, layout: &Layout) -> Result<Vec<DeployRecord>, DeployError> {
     let command = Command::script(r#"[ ! -e "$1" ] || exec cat -- "$1""#).arg(layout.record());
     Ok(parse(&host.check(&command)?.text()))
@@ -149,7 +149,7 @@ fn parse(text: &str) -> Vec<DeployRecord> {
         .collect()
 }
 
-/// The pairs that were known to be good, oldest first; the last is the current one.
+/// Returns the pairs that were known to be good, oldest first; the last is the current one.
 ///
 /// What one run confirmed belongs together. Going back to an earlier pair discards what
 /// lay between: it was rolled back for a reason. So does a rollback of one part, asked for
@@ -189,7 +189,7 @@ pub(crate) fn known_good_pairs(records: &[DeployRecord]) -> Vec<PastDeploy> {
         if let Some(earlier) = pairs.iter().position(same) {
             pairs.truncate(earlier);
         } else if run.iter().any(|record| record.is_rollback)
-            && let Some(earlier) = went_back_to(&pairs, &pair)
+            && let Some(earlier) = rollback_target(&pairs, &pair)
         {
             pairs.truncate(earlier + 1);
         }
@@ -198,8 +198,8 @@ pub(crate) fn known_good_pairs(records: &[DeployRecord]) -> Vec<PastDeploy> {
     pairs
 }
 
-/// The earlier pair that `now` has a part of, which the current one has not.
-fn went_back_to(pairs: &[PastDeploy], now: &PastDeploy) -> Option<usize> {
+/// Finds the earlier pair that `now` has a part of, which the current one has not.
+fn rollback_target(pairs: &[PastDeploy], now: &PastDeploy) -> Option<usize> {
     let part = |of: fn(&PastDeploy) -> Option<&Release>| {
         let comes = of(now)?;
         let (current, earlier) = pairs.split_last()?;

@@ -29,8 +29,8 @@ for id; do
 done
 "#;
 
-/// Removes what need not stay; returns how many.
-pub(crate) fn apply(
+/// Removes the releases that need not stay; returns how many.
+pub(crate) fn remove_old_releases(
     host: &Host,
     deploy: &Deploy,
     part: Part,
@@ -59,18 +59,18 @@ pub(crate) fn apply(
     Ok(gone.len())
 }
 
-/// The releases that a service runs or is switched to, and the bundle's.
+/// Asks for the releases that a service runs or is switched to, and for the bundle's.
 fn used_by(host: &Host, layout: &ServiceLayout) -> Result<Vec<String>, DeployError> {
     let state = State::query(host, layout)?;
     let switches = [state.armed, state.confirmed];
     let switched_to = switches.into_iter().flatten().map(|switch| switch.release);
     let slots = [state.blue, state.green];
-    let running = slots.into_iter().filter(SlotState::runs);
+    let running = slots.into_iter().filter(SlotState::is_running);
     let running = running.filter_map(|slot| slot.release);
     Ok(switched_to.chain(running).chain(state.frontend).collect())
 }
 
-/// The releases that may go.
+/// Decides which releases may be removed.
 fn removable(
     present: &[&str],
     records: &[DeployRecord],

@@ -26,7 +26,7 @@ pub(crate) struct ServiceDeploy<'a> {
 }
 
 impl<'a> ServiceDeploy<'a> {
-    /// The part's, or why it is none that could be deployed so.
+    /// Creates it for a part, if that is a service of the app.
     pub(crate) fn of(
         part: Part,
         host: &'a Host,
@@ -41,45 +41,45 @@ impl<'a> ServiceDeploy<'a> {
         })
     }
 
-    /// How the service is run.
+    /// Returns how the service is run.
     pub(crate) fn settings(&self) -> &'a Service {
         self.service.settings
     }
 
-    /// What is deployed, as its directory is called.
+    /// Returns the id of the release that is deployed.
     pub(crate) fn release(&self) -> String {
         self.deploy.release.id()
     }
 
-    /// The host, as errors name it.
+    /// Returns the host, as errors name it.
     pub(crate) fn target(&self) -> String {
         self.host.target().to_string()
     }
 
-    /// What the host says about the service.
+    /// Asks the host for the state of the service.
     pub(crate) fn state(&self) -> Result<State, DeployError> {
         State::query(self.host, &self.layout)
     }
 
-    /// Where the release stands.
+    /// Asks the host for the state of the release.
     pub(crate) fn release_state(&self) -> Result<ReleaseState, DeployError> {
         Ok(self.state()?.release_state(&self.release()))
     }
 
-    /// The settling script, asked for one change.
+    /// Returns a call of the switch script.
     pub(crate) fn switchctl(&self, verb: &str) -> Command {
-        Command::new(self.layout.settle().as_str())
+        Command::new(self.layout.switch_script().as_str())
             .arg(verb)
             .privileged()
     }
 
-    /// Takes the lease, or renews it, and asks what the host says then.
+    /// Takes the lease, or renews it, and asks for the state of the service.
     pub(crate) fn lock_and_query(&self) -> Result<State, DeployError> {
         let (state, []) = self.lock_and_query_with([])?;
         Ok(state)
     }
 
-    /// The same, and with it more that only reads.
+    /// Does the same, and runs more commands that only read, all in one round trip.
     pub(crate) fn lock_and_query_with<const N: usize>(
         &self,
         more: [&Command; N],
@@ -94,13 +94,13 @@ impl<'a> ServiceDeploy<'a> {
         lease::check_acquired(
             host,
             &commands[0],
-            &host.expect(&commands[0], outputs.next())?,
+            &host.expect_output(&commands[0], outputs.next())?,
         )?;
-        let told = host.expect(&commands[1], outputs.next())?;
+        let told = host.expect_output(&commands[1], outputs.next())?;
         let state = State::from_output(host, &commands[1], &told)?;
         let mut answers = more.map(|_| Output::default());
         for (question, answer) in more.into_iter().zip(&mut answers) {
-            *answer = host.expect(question, outputs.next())?;
+            *answer = host.expect_output(question, outputs.next())?;
         }
         Ok((state, answers))
     }
@@ -118,17 +118,17 @@ impl<'a> ServiceDeploy<'a> {
         lease::acquire(self.host, self.deploy)
     }
 
-    /// Gives the lease back, if it is ours.
+    /// Releases the lease, if it is ours.
     pub(crate) fn release_lease(&self) -> Result<(), DeployError> {
         lease::release(self.host, self.deploy)
     }
 
-    /// The part of a record that is known before its end.
+    /// Returns the part of a record that is known before its end.
     pub(crate) fn members(&self, slot: Slot) -> String {
         record::members(self.deploy, self.service.part, Some(slot))
     }
 
-    /// Writes down that users never met the release, and why.
+    /// Records that users never met the release, and why.
     pub(crate) fn append_unhealthy(
         &self,
         slot: Option<Slot>,
@@ -138,7 +138,7 @@ impl<'a> ServiceDeploy<'a> {
         record::append(self.host, self.deploy, part, slot, outcome, Some(reason))
     }
 
-    /// The error for a step that came before the ones it stands on.
+    /// Creates the error for a step that came before the ones it stands on.
     pub(crate) fn out_of_order(&self, step: &'static str, what: &str) -> DeployError {
         DeployError::OutOfOrder {
             target: self.target(),
@@ -148,10 +148,10 @@ impl<'a> ServiceDeploy<'a> {
         }
     }
 
-    /// The error for a host that has taken this run's switch back, with its own reason.
+    /// Creates the error for a host that has reverted this run's switch, with its own reason.
     pub(crate) fn reverted_meanwhile(&self) -> Result<DeployError, DeployError> {
         let state = self.state()?;
-        let records = record::read(self.host, self.layout.whole())?;
+        let records = record::read(self.host, self.layout.app_layout())?;
         let release = self.release();
         let reason = records
             .iter()

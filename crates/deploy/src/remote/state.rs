@@ -43,15 +43,15 @@ pub(crate) struct SlotState {
 }
 
 impl SlotState {
-    /// Whether the unit runs or is about to.
-    pub(crate) fn runs(&self) -> bool {
+    /// Tells whether the unit runs or is about to.
+    pub(crate) fn is_running(&self) -> bool {
         matches!(self.active.as_str(), "active" | "activating" | "reloading")
     }
 
-    /// Whether nothing of it is left: a unit that was told to end may still answer what it
-    /// has accepted.
+    /// Tells whether nothing of it is left: a unit that was told to end may still answer what
+    /// it has accepted.
     pub(crate) fn has_ended(&self) -> bool {
-        !self.runs() && self.active != "deactivating"
+        !self.is_running() && self.active != "deactivating"
     }
 }
 
@@ -94,16 +94,17 @@ impl State {
         State::from_output(host, &question, &host.check(&question)?)
     }
 
-    /// The question alone, to be asked along with others; [`State::from_output`] reads the answer.
+    /// Returns the question alone, to be sent along with others; [`State::from_output`] reads
+    /// the answer.
     pub(crate) fn query_command(layout: &ServiceLayout) -> Command {
         Command::script(QUERY_SH)
             .arg(layout.directory())
             .args([layout.unit(Slot::Blue), layout.unit(Slot::Green)])
-            .arg(layout.whole().base())
+            .arg(layout.app_layout().base())
             .privileged()
     }
 
-    /// What the host has answered to that question.
+    /// Parses what the host has answered to that question.
     pub(crate) fn from_output(
         host: &Host,
         question: &Command,
@@ -162,7 +163,7 @@ impl State {
         })
     }
 
-    /// One slot.
+    /// Returns the state of one slot.
     pub(crate) fn slot(&self, slot: Slot) -> &SlotState {
         match slot {
             Slot::Blue => &self.blue,
@@ -170,7 +171,7 @@ impl State {
         }
     }
 
-    /// Where `release` stands.
+    /// Returns the state of a release.
     pub(crate) fn release_state(&self, release: &str) -> ReleaseState {
         if let Some(armed) = &self.armed {
             return if armed.release == release {
@@ -187,7 +188,7 @@ impl State {
             .as_ref()
             .map_or(Slot::Blue, |confirmed| confirmed.slot.other());
         let state = self.slot(idle);
-        if state.release.as_deref() == Some(release) && state.runs() {
+        if state.release.as_deref() == Some(release) && state.is_running() {
             ReleaseState::Started(idle)
         } else {
             ReleaseState::NotRunning(idle)
@@ -277,7 +278,7 @@ mod tests {
             ReleaseState::Confirmed(Slot::Blue)
         );
         assert_eq!((state.now, state.blue.restarts), (1_700_000_000, 2));
-        assert!(state.blue.runs() && !state.green.runs());
+        assert!(state.blue.is_running() && !state.green.is_running());
         assert_eq!(state.lease, Some(("run".into(), 1, 2)));
         assert_eq!(state.frontend.as_deref(), Some("1.0.0-a"));
         assert!(State::parse("@now\nx\n").unwrap_err().contains("no number"));

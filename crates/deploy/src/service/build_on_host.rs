@@ -86,8 +86,8 @@ pub(super) fn perform(
     }
     let began = Instant::now();
     let building = Building { deployment, build };
-    let product = building.begin()?;
-    if let Some(why) = building.wait(&product, progress)? {
+    let product = building.start_unit()?;
+    if let Some(why) = building.wait_until_built(&product, progress)? {
         return building.failed(why);
     }
     let sha256 = building.install(&product)?;
@@ -105,8 +105,8 @@ struct Building<'a> {
 }
 
 impl Building<'_> {
-    /// Starts the unit; where its product will be.
-    fn begin(&self) -> Result<Utf8PathBuf, DeployError> {
+    /// Starts the unit; returns where its product will be.
+    fn start_unit(&self) -> Result<Utf8PathBuf, DeployError> {
         let (layout, settings) = (&self.deployment.layout, self.deployment.settings());
         let (script, product) =
             build_script::script(self.build, layout, &self.deployment.deploy.release);
@@ -133,7 +133,7 @@ impl Building<'_> {
         if !self.is_there(&product)? {
             let begin = Command::script(BEGIN)
                 .args([unit.as_str(), product.as_str()])
-                .arg(layout.run().join("build"))
+                .arg(layout.runtime_directory().join("build"))
                 .silence_timeout(Duration::from_secs(120));
             self.deployment.host.check(&begin.privileged())?;
         }
@@ -147,8 +147,8 @@ impl Building<'_> {
         Ok(self.deployment.host.run(&test)?.status == 0)
     }
 
-    /// Waits for the unit's end; says why it did not end well.
-    fn wait(
+    /// Waits for the unit's end; returns why it did not end well.
+    fn wait_until_built(
         &self,
         product: &Utf8Path,
         progress: &mut dyn FnMut(Progress),
@@ -186,7 +186,7 @@ impl Building<'_> {
         })
     }
 
-    /// Makes the product a release; its hash.
+    /// Makes the product a release; returns its hash.
     fn install(&self, product: &Utf8Path) -> Result<String, DeployError> {
         let settings = self.deployment.settings();
         let take = Command::script(TAKE)
@@ -202,7 +202,7 @@ impl Building<'_> {
         let ServiceDeploy { host, deploy, .. } = self.deployment;
         let sha256 = host.sha256_in(&take, sha256)?;
         let incoming = Utf8Path::new(incoming);
-        upload::publish(
+        upload::install_release(
             host,
             deploy,
             self.deployment.service.part,
@@ -212,7 +212,7 @@ impl Building<'_> {
         Ok(sha256)
     }
 
-    /// Writes down what happened; users have met nothing.
+    /// Records the failure; users have met nothing.
     fn failed(&self, why: String) -> Result<String, DeployError> {
         let mut journal =
             unit_status::journal_of(self.deployment.host, &self.deployment.layout.build_unit())?;

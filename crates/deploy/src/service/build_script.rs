@@ -71,8 +71,8 @@ sync "$product.new"
 mv -T "$product.new" "$product"
 "#;
 
-/// The script that builds a release, and where it leaves what it has built: named
-/// after the script's own text, for another command makes another product.
+/// Returns the script that builds a release, and where it leaves what it has built: named after
+/// the script's own text, for another command makes another product.
 pub(crate) fn script(
     build: &HostBuild,
     layout: &ServiceLayout,
@@ -108,8 +108,8 @@ pub(crate) fn script(
     (text, product)
 }
 
-/// The script that says what the account lacks, a word a line, as the build would
-/// meet it.
+/// Returns the script that says what the account lacks, a word a line, as the build would meet
+/// it.
 pub(crate) fn prerequisites_script(build: &HostBuild, layout: &ServiceLayout) -> String {
     let tool = match build.run.first().map(String::as_str) {
         // One of the sources themselves.
@@ -133,7 +133,7 @@ fn environment_script(build: &HostBuild, layout: &ServiceLayout) -> String {
     text
 }
 
-/// What a build says first, so that its lines are told from those of the one before.
+/// Returns what a build says first, so that its lines are told from those of the one before.
 pub(crate) fn first_line(release: &Release) -> String {
     format!("building {}", release.id())
 }

@@ -53,14 +53,15 @@ pub(super) fn perform(
     }
     let drained = drain(deployment, slot.other(), progress)?;
     let keep = deployment.settings().keep_releases;
-    let removed = retention::apply(host, deployment.deploy, deployment.service.part, keep)?;
+    let removed =
+        retention::remove_old_releases(host, deployment.deploy, deployment.service.part, keep)?;
     deployment.release_lease()?;
     Ok(format!(
         "{release} is confirmed in slot {slot}; {drained}; {removed} old releases removed"
     ))
 }
 
-/// Whether users are meant to meet the release.
+/// Tells whether users are meant to meet the release.
 fn is_confirmed(state: &State, release: &str) -> bool {
     matches!(state.release_state(release), ReleaseState::Confirmed(_))
 }
@@ -96,8 +97,8 @@ fn drain(
     })
 }
 
-/// The command that drains the slot, where the host has lost its own drain (a reboot, or
-/// a confirmation that was cut off).
+/// Returns the command that drains the slot, where the host has lost its own drain (a reboot,
+/// or a confirmation that was cut off).
 fn restart_of_drain(
     deployment: &ServiceDeploy<'_>,
     old: Slot,
@@ -110,7 +111,7 @@ fn restart_of_drain(
     if deployment.host.run(&ask)?.status == 0 || !runs(deployment, old)? {
         return Ok(None);
     }
-    let settle = layout.settle();
+    let settle = layout.switch_script();
     let command = Command::new("systemd-run")
         .args([
             "--quiet",

@@ -42,7 +42,8 @@ pub(super) fn perform(
     }
 }
 
-/// The outer error is the connection's, the inner one the slot's.
+/// Waits for enough passes in a row. The outer error is the connection's, the inner one the
+/// slot's.
 fn wait(
     deployment: &ServiceDeploy<'_>,
     slot: Slot,
@@ -83,13 +84,14 @@ fn wait(
     })
 }
 
-/// A unit that systemd had to restart is not healthy, however it answers just now.
+/// Asks whether systemd had to restart the unit: then it is not healthy, however it answers
+/// just now.
 fn restarted(deployment: &ServiceDeploy<'_>, slot: Slot) -> Result<Option<String>, DeployError> {
     let restarts = unit_status::of_slot(deployment.host, &deployment.layout, slot)?.restarts;
     Ok((restarts > 0).then(|| format!("systemd had to restart it {restarts} times")))
 }
 
-/// Stops the slot, writes down what happened, and gives the lease back.
+/// Stops the slot, records why, and releases the lease.
 pub(super) fn unhealthy(
     deployment: &ServiceDeploy<'_>,
     slot: Slot,

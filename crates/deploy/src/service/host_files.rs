@@ -10,12 +10,12 @@ use crate::systemd::host_file::HostFile;
 use crate::systemd::units::{boot_unit, template_unit};
 use crate::traffic::{socket_activation, switchctl};
 
-/// All files of a service on a host.
+/// Returns all files of a service on a host.
 pub(crate) fn files(layout: &ServiceLayout, service: &Service) -> Vec<HostFile> {
     let units = layout.units();
     let mut files = vec![
         HostFile {
-            path: layout.settle().into_string(),
+            path: layout.switch_script().into_string(),
             mode: "0755",
             text: switchctl::script(layout, service),
         },

@@ -50,7 +50,7 @@ case $(systemctl show -p ActiveState "$1") in
 esac
 "#;
 
-/// Whether the data are already as the direction wants them. Reads only.
+/// Asks whether the data are already as the direction wants them. Reads only.
 ///
 /// # Errors
 /// When the host cannot be asked, or the deploy itself is refused.
@@ -63,7 +63,7 @@ pub fn probe_migration(
     probe(direction, &ServiceDeploy::of(Part::Backend, host, deploy)?)
 }
 
-/// Migrates the data, or takes a migration back; a short sentence says what was done.
+/// Migrates the data, or undoes a migration; returns a short sentence about what was done.
 ///
 /// # Errors
 /// [`DeployError::MigrationFailed`] when the command fails: nothing was switched.
@@ -121,7 +121,7 @@ fn is_marked(deployment: &ServiceDeploy<'_>) -> Result<bool, DeployError> {
     Ok(deployment.host.run(&command)?.status == 0)
 }
 
-/// Waits for the unit's end; says why it did not end well.
+/// Waits for the unit's end; returns why it did not end well.
 fn wait(
     direction: Direction,
     deployment: &ServiceDeploy<'_>,
@@ -153,7 +153,7 @@ fn wait(
     })
 }
 
-/// Writes down what happened, and gives the lease back: users have met nothing.
+/// Records the failure, and releases the lease: users have met nothing.
 fn failed(
     direction: Direction,
     deployment: &ServiceDeploy<'_>,
@@ -177,7 +177,7 @@ fn failed(
     })
 }
 
-/// The unit, and the script that it runs.
+/// Returns the unit, and the script that it runs.
 fn files(
     deployment: &ServiceDeploy<'_>,
     migration: &Migration,

@@ -29,7 +29,7 @@ use crate::traffic::switch_step;
 
 pub use migrate::{migrate, probe_migration};
 
-/// Whether the step's effect is already on the host. Reads only.
+/// Asks whether the step's effect is already on the host. Reads only.
 ///
 /// # Errors
 /// When the host cannot be asked, or the deploy itself is refused.
@@ -44,7 +44,7 @@ pub fn probe_service(
     ServiceDeploy::of(part, host, deploy)?.probe(step, job)
 }
 
-/// The probe of any step but Upload, from what the host said.
+/// Decides the probe of any step but Upload, from the state of the host.
 fn probe_in(step: ServiceStep, state: &State, deploy: &Deploy) -> Probe {
     let release = deploy.release.id();
     let place = state.release_state(&release);
@@ -63,14 +63,14 @@ fn probe_in(step: ServiceStep, state: &State, deploy: &Deploy) -> Probe {
             "this run has an unconfirmed switch to another release; revert it before {release}"
         )),
         (ServiceStep::Confirm, ReleaseState::Confirmed(slot)) => {
-            if state.slot(slot.other()).runs() || holds_lease(state, deploy) {
+            if state.slot(slot.other()).is_running() || holds_lease(state, deploy) {
                 Probe::Absent
             } else {
                 done("is confirmed, alone", slot)
             }
         }
         (ServiceStep::Start, ReleaseState::Confirmed(slot) | ReleaseState::Unconfirmed(slot)) => {
-            if state.slot(slot).runs() {
+            if state.slot(slot).is_running() {
                 done("runs", slot)
             } else {
                 Probe::Absent
@@ -93,7 +93,7 @@ fn holds_lease(state: &State, deploy: &Deploy) -> bool {
         .is_some_and(|(holder, ..)| *holder == deploy.owner)
 }
 
-/// Performs the step; a short sentence says what was done. Idempotent.
+/// Performs the step, and returns a short sentence about what was done. Idempotent.
 ///
 /// # Errors
 /// [`DeployError`]; `Unhealthy` and `RolledBack` have left the host on the old release.
@@ -109,7 +109,7 @@ pub fn perform_service(
     ServiceDeploy::of(part, host, deploy)?.perform(step, job, progress)
 }
 
-/// Takes this run's unconfirmed switch of a part back, now; the host writes it to `deploys.jsonl`.
+/// Reverts this run's unconfirmed switch of a part, now; the host writes it to `deploys.jsonl`.
 ///
 /// Does nothing where no switch of this run is armed; a confirmed release is not touched.
 ///
@@ -121,7 +121,7 @@ pub fn revert(part: Part, host: &Host, deploy: &Deploy, reason: &str) -> Result<
 }
 
 impl ServiceDeploy<'_> {
-    /// Whether the step's effect is already on the host. Reads only.
+    /// Asks whether the step's effect is already on the host. Reads only.
     pub(crate) fn probe(
         &self,
         step: ServiceStep,
@@ -133,7 +133,7 @@ impl ServiceDeploy<'_> {
         Ok(probe_in(step, &self.state()?, self.deploy))
     }
 
-    /// Performs the step; a short sentence says what was done. Idempotent.
+    /// Performs the step, and returns a short sentence about what was done. Idempotent.
     pub(crate) fn perform(
         &self,
         step: ServiceStep,
@@ -160,13 +160,14 @@ impl ServiceDeploy<'_> {
         }
     }
 
-    /// Takes this run's unconfirmed switch back.
+    /// Reverts this run's unconfirmed switch of a part, now; the host writes it to
+    /// `deploys.jsonl`.
     pub(crate) fn revert(&self, reason: &str) -> Result<(), DeployError> {
         switch_step::revert(self, reason)
     }
 
     /// Stops a slot that no user has met.
-    pub(crate) fn abandon(&self, slot: Slot) -> Result<(), DeployError> {
+    pub(crate) fn stop_slot(&self, slot: Slot) -> Result<(), DeployError> {
         unit_status::stop(self.host, &self.layout, slot)
     }
 }

@@ -56,7 +56,7 @@ pub(super) fn perform(
     }
 }
 
-/// Gives the whole time again: a resumed run observes from the beginning.
+/// Sets the host's timer anew: a resumed run observes from the beginning.
 fn rearm(deployment: &ServiceDeploy<'_>) -> Result<(), DeployError> {
     let seconds = deployment.settings().revert_after_seconds.to_string();
     let command = deployment
@@ -71,7 +71,8 @@ fn rearm(deployment: &ServiceDeploy<'_>) -> Result<(), DeployError> {
     }
 }
 
-/// The outer error is the connection's; the inner one is the breach.
+/// Probes until the time is over. The outer error is the connection's; the inner one is the
+/// breach.
 fn watch(
     deployment: &ServiceDeploy<'_>,
     slot: Slot,
@@ -113,8 +114,8 @@ fn watch(
     })
 }
 
-/// Where the release is asked as users ask it; on its own port where a proxy speaks
-/// another language to them.
+/// Returns where the release is probed: as users reach it, or on its own port where a proxy
+/// speaks another protocol to them.
 fn watched_port(settings: &Service, slot: Slot) -> u16 {
     match settings.switch.proxy() {
         Some(proxy) if proxy.watch == DrainProbe::Slot => slot.port(settings.port),
@@ -122,7 +123,7 @@ fn watched_port(settings: &Service, slot: Slot) -> u16 {
     }
 }
 
-/// What systemd and the journal hold against the slot.
+/// Asks systemd and the journal for what speaks against the slot.
 fn breach(
     deployment: &ServiceDeploy<'_>,
     slot: Slot,

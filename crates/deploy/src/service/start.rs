@@ -61,7 +61,7 @@ pub(super) fn perform(deployment: &ServiceDeploy<'_>) -> Result<String, DeployEr
     let slot = match place {
         ReleaseState::Started(slot) => return Ok(format!("{release} runs in slot {slot}")),
         ReleaseState::Confirmed(slot) | ReleaseState::Unconfirmed(slot)
-            if state.slot(slot).runs() =>
+            if state.slot(slot).is_running() =>
         {
             return Ok(format!("{release} runs in slot {slot}"));
         }
@@ -96,7 +96,7 @@ pub(super) fn perform(deployment: &ServiceDeploy<'_>) -> Result<String, DeployEr
     ))
 }
 
-/// Takes the lease and asks the host: what it says, and whether every file is there as it
+/// Takes the lease and asks the host for its state, and whether every file is there as it
 /// should be; `None`: the release's program is not.
 fn lock_and_compare(
     deployment: &ServiceDeploy<'_>,
@@ -123,7 +123,7 @@ fn lock_and_compare(
     Ok((state, as_wanted))
 }
 
-/// Has the host watch over what begins, and starts the slot's unit; says why it did not
+/// Lets the host watch over what begins, and starts the slot's unit; returns why it did not
 /// start.
 fn run(
     deployment: &ServiceDeploy<'_>,
@@ -134,12 +134,12 @@ fn run(
     let layout = &deployment.layout;
     let command = Command::script(START_SH)
         .arg(layout.slot(slot))
-        .arg(layout.link_to(release))
+        .arg(layout.slot_link_target(release))
         .args([
             layout.unit(slot),
             layout.drain_unit(slot),
             layout.boot_unit(),
-            layout.listener_drop_in(slot).into_string(),
+            layout.socket_drop_in(slot).into_string(),
         ])
         .arg(if is_idle { "idle" } else { "users" })
         .privileged()
@@ -151,7 +151,9 @@ fn run(
         command,
     ];
     let mut outputs = deployment.host.run_all(&commands)?.into_iter();
-    deployment.host.expect(&commands[0], outputs.next())?;
+    deployment
+        .host
+        .expect_output(&commands[0], outputs.next())?;
     let output = outputs.next().unwrap_or_default();
     let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
     Ok((output.status != 0).then_some(said))

@@ -59,12 +59,12 @@ impl<'a> ChannelWriter<'a> {
         Ok(())
     }
 
-    /// What the command has printed so far.
+    /// Returns what the command has printed so far.
     pub(crate) fn into_printed(self) -> Printed {
         self.printed
     }
 
-    /// Waits until the window is open.
+    /// Waits until the window is open; returns its size in bytes.
     fn open_window(&mut self) -> Result<usize, String> {
         let began = Instant::now();
         loop {
@@ -79,24 +79,25 @@ impl<'a> ChannelWriter<'a> {
             if began.elapsed() > self.limit {
                 return Err(format!("the command took no input for {:?}", self.limit));
             }
-            if self.listen()? == 0 {
+            if self.drain_output()? == 0 {
                 std::thread::sleep(LOOK);
             }
         }
     }
 
-    /// Takes in what the host has sent, without waiting.
-    fn listen(&mut self) -> Result<usize, String> {
+    /// Reads what the host has sent, without waiting; returns how many bytes.
+    fn drain_output(&mut self) -> Result<usize, String> {
         self.session.set_blocking(false);
-        let heard = take(&mut self.channel, &mut self.printed.stdout)
-            .and_then(|n| Ok(n + take(&mut self.channel.stderr(), &mut self.printed.stderr)?));
+        let heard = read_available(&mut self.channel, &mut self.printed.stdout).and_then(|n| {
+            Ok(n + read_available(&mut self.channel.stderr(), &mut self.printed.stderr)?)
+        });
         self.session.set_blocking(true);
         heard.map_err(|error| error.to_string())
     }
 }
 
 /// Reads once, without waiting.
-fn take(from: &mut impl Read, to: &mut Vec<u8>) -> std::io::Result<usize> {
+fn read_available(from: &mut impl Read, to: &mut Vec<u8>) -> std::io::Result<usize> {
     let mut buffer = [0; 4096];
     match from.read(&mut buffer) {
         Ok(length) => {

@@ -36,14 +36,14 @@ pub struct Output {
 }
 
 impl Output {
-    /// Standard output as text; what is not UTF-8 is replaced.
+    /// Returns standard output as text; what is not UTF-8 is replaced.
     pub fn text(&self) -> String {
         String::from_utf8_lossy(&self.stdout).into_owned()
     }
 }
 
 impl Command {
-    /// A program found on the host's `PATH`.
+    /// Creates a command: a program found on the host's `PATH`.
     pub fn new(program: &str) -> Command {
         Command {
             words: vec![program.to_owned()],
@@ -53,7 +53,8 @@ impl Command {
         }
     }
 
-    /// A POSIX shell script; arguments that follow are its `$1`, `$2`, ….
+    /// Creates a command that runs a POSIX shell script; arguments that follow are its `$1`,
+    /// `$2`, ….
     pub fn script(text: &str) -> Command {
         Command::new("sh").args(["-c", text, "stagegate"])
     }
@@ -71,7 +72,7 @@ impl Command {
         self
     }
 
-    /// Bytes for its standard input.
+    /// Sets the bytes for its standard input.
     pub fn input(mut self, bytes: impl Into<Vec<u8>>) -> Command {
         self.input = bytes.into();
         self
@@ -83,38 +84,38 @@ impl Command {
         self
     }
 
-    /// How long one silence of the command is borne; 30 s unless told.
+    /// Sets how long the command may print and read nothing; 30 s unless set.
     pub fn silence_timeout(mut self, limit: Duration) -> Command {
         self.silence_timeout = limit;
         self
     }
 
-    /// The program and its arguments.
+    /// Returns the program and its arguments.
     pub fn words(&self) -> &[String] {
         &self.words
     }
 
-    /// Bytes for its standard input.
+    /// Returns the bytes for its standard input.
     pub(crate) fn input_bytes(&self) -> &[u8] {
         &self.input
     }
 
-    /// How long one silence is borne.
+    /// Returns how long the command may print and read nothing.
     pub(crate) fn silence_limit(&self) -> Duration {
         self.silence_timeout
     }
 
-    /// Whether it runs as root.
+    /// Tells whether it runs as root.
     pub(crate) fn is_privileged(&self) -> bool {
         self.privileged
     }
 
-    /// Whether a word holds a NUL, which cannot reach a program.
+    /// Tells whether a word holds a NUL, which cannot reach a program.
     pub(crate) fn has_nul(&self) -> bool {
         self.words.iter().any(|word| word.contains('\0'))
     }
 
-    /// The shell line; `elevate` says that privileged commands need `sudo`.
+    /// Returns the shell line; `elevate` says that privileged commands need `sudo`.
     pub fn line(&self, elevate: bool) -> String {
         let sudo: &[&str] = if self.privileged && elevate {
             &["sudo", "-n", "--"]
@@ -128,7 +129,7 @@ impl Command {
         words.map(quote).collect::<Vec<_>>().join(" ")
     }
 
-    /// The shell line that also reports its own end.
+    /// Returns the shell line that also reports its own end.
     pub(crate) fn reported_line(&self, elevate: bool) -> String {
         format!(
             "{}; printf '\\n{SENTINEL} %d\\n' \"$?\"",
@@ -136,7 +137,7 @@ impl Command {
         )
     }
 
-    /// A short form for messages: the program and its arguments, script text left out.
+    /// Returns a short form for messages: the program and its arguments, script text left out.
     pub fn summary(&self) -> String {
         let words = match self.words.as_slice() {
             [sh, dash_c, _, rest @ ..] if sh == "sh" && dash_c == "-c" => {

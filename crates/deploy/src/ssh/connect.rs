@@ -41,7 +41,7 @@ pub(crate) fn open(target: &Target) -> Result<Connection, ConnectError> {
         target: target.to_string(),
         why,
     };
-    let route = SshRoute::to(target).map_err(unreachable)?;
+    let route = SshRoute::resolve(target).map_err(unreachable)?;
     let known = known_keys(&route);
     let mut session = Session::new().map_err(|error| unreachable(error.to_string()))?;
     session.set_timeout(HANDSHAKE_LIMIT_MS);
@@ -100,7 +100,7 @@ fn keep_alive(stream: &TcpStream) -> std::io::Result<()> {
     Ok(sockopt::set_tcp_user_timeout(stream, longest)?)
 }
 
-/// The keys that are known for the host.
+/// Reads the keys that are known for the host.
 fn known_keys(route: &SshRoute) -> KnownKeys {
     let mut known = KnownKeys::default();
     for file in &route.known_hosts {

@@ -82,12 +82,12 @@ impl Host {
         Ok(host)
     }
 
-    /// Where this connection goes.
+    /// Returns where this connection goes.
     pub fn target(&self) -> &Target {
         &self.target
     }
 
-    /// Whether privileged commands go through `sudo -n`.
+    /// Tells whether privileged commands go through `sudo -n`.
     pub fn needs_sudo(&self) -> bool {
         self.elevate
     }
@@ -114,7 +114,7 @@ impl Host {
             let lines: Vec<String> = rest
                 .iter()
                 .take_while(|command| self.as_root(command) == self.as_root(first))
-                .map_while(shell::line)
+                .map_while(shell::shell_line)
                 .collect();
             let (now, then) = rest.split_at(lines.len().max(1));
             for command in now {
@@ -134,7 +134,7 @@ impl Host {
         Ok(outputs)
     }
 
-    /// Whether it is root's shell that runs it.
+    /// Tells whether it is root's shell that runs it.
     fn as_root(&self, command: &Command) -> bool {
         self.elevate && command.is_privileged()
     }
@@ -158,7 +158,7 @@ impl Host {
             None => Shell::start(&self.session, as_root).map_err(lost)?,
         };
         let outputs = shell.run(&self.session, lines, silence).map_err(lost)?;
-        *kept = Some(shell).filter(Shell::lives);
+        *kept = Some(shell).filter(Shell::is_alive);
         Ok(outputs)
     }
 
@@ -187,7 +187,7 @@ impl Host {
         self.sha256_in(command, said.trim())
     }
 
-    /// A word that a command has printed, if it is a SHA-256.
+    /// Returns a word that a command has printed, if it is a SHA-256.
     pub(crate) fn sha256_in(&self, command: &Command, word: &str) -> Result<String, RunError> {
         if is_sha256(word) {
             return Ok(word.to_owned());
@@ -342,8 +342,8 @@ impl Host {
         }
     }
 
-    /// The output of a command that had its turn and succeeded.
-    pub(crate) fn expect(
+    /// Returns the output of a command that had its turn and succeeded.
+    pub(crate) fn expect_output(
         &self,
         command: &Command,
         output: Option<Output>,
@@ -363,7 +363,7 @@ impl Host {
         Err(self.failed(command, &output))
     }
 
-    /// The error for a command that ended with a status nobody expects.
+    /// Creates the error for a command that ended with a status nobody expects.
     pub(crate) fn failed(&self, command: &Command, output: &Output) -> RunError {
         let said = if output.stderr.trim_ascii().is_empty() {
             &output.stdout
@@ -383,7 +383,7 @@ impl Host {
         }
     }
 
-    /// The error for output that is not what the command prints.
+    /// Creates the error for output that is not what the command prints.
     pub(crate) fn unreadable(&self, command: &Command, what: impl Into<String>) -> RunError {
         RunError::Unreadable {
             target: self.target.to_string(),
@@ -406,14 +406,14 @@ impl Host {
     }
 }
 
-/// The number libssh2 gave.
+/// Returns libssh2's number of an error.
 pub(crate) fn code(error: &ssh2::Error) -> i32 {
     match error.code() {
         ssh2::ErrorCode::Session(code) | ssh2::ErrorCode::SFTP(code) => code,
     }
 }
 
-/// Whether a call merely waited too long.
+/// Tells whether a call merely waited too long.
 pub(crate) fn timed_out(error: &ssh2::Error) -> bool {
     code(error) == TIMEOUT
 }

@@ -27,14 +27,14 @@ impl fmt::Debug for HttpResponse {
 }
 
 impl HttpResponse {
-    /// The string field of a JSON body, e.g. `version`.
+    /// Returns the string field of a JSON body, e.g. `version`.
     pub(crate) fn json_field(&self, name: &str) -> Option<String> {
         let body: serde_json::Value = serde_json::from_slice(&self.body).ok()?;
         Some(body.get(name)?.as_str()?.to_owned())
     }
 }
 
-/// The bytes of a request that asks for one answer.
+/// Returns the bytes of a request that asks for one answer.
 pub(crate) fn request(port: u16, path: &str) -> String {
     format!(
         "GET {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nUser-Agent: stagegate/{}\r\n\
@@ -43,7 +43,7 @@ pub(crate) fn request(port: u16, path: &str) -> String {
     )
 }
 
-/// Reads a whole answer; the error says what is wrong with it.
+/// Parses a whole response; the error says what is wrong with it.
 pub(crate) fn parse(bytes: &[u8]) -> Result<HttpResponse, String> {
     let blank = bytes.windows(4).position(|window| window == b"\r\n\r\n");
     let Some(end) = blank else {

@@ -69,7 +69,7 @@ impl KnownKeys {
         }
     }
 
-    /// The key types known for the host, in the order listed.
+    /// Iterates over the key types known for the host, in the order listed.
     pub(crate) fn types(&self) -> impl Iterator<Item = &str> {
         self.keys.iter().map(|(kind, _)| kind.as_str())
     }
@@ -93,7 +93,7 @@ impl KnownKeys {
     }
 }
 
-/// The type a public key names in its first field (RFC 4253, section 6.6).
+/// Returns the type a public key names in its first field (RFC 4253, section 6.6).
 pub(crate) fn key_type(key: &[u8]) -> String {
     let name = key.split_first_chunk::<4>().and_then(|(length, rest)| {
         let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
@@ -105,12 +105,12 @@ pub(crate) fn key_type(key: &[u8]) -> String {
     )
 }
 
-/// The fingerprint as `ssh-keygen -l` shows it.
+/// Returns the fingerprint as `ssh-keygen -l` shows it.
 pub(crate) fn fingerprint(key: &[u8]) -> String {
     format!("SHA256:{}", STANDARD_NO_PAD.encode(Sha256::digest(key)))
 }
 
-/// Whether the first field of a line covers `name`.
+/// Tells whether the first field of a line covers `name`.
 fn names_match(field: &str, name: &str) -> bool {
     if let Some(hashed) = field.strip_prefix("|1|") {
         return hashed_name_matches(hashed, name).unwrap_or(false);
@@ -126,7 +126,7 @@ fn names_match(field: &str, name: &str) -> bool {
     covered
 }
 
-/// `|1|SALT|HMAC-SHA1(SALT, NAME)`, both in base64.
+/// Compares with `|1|SALT|HMAC-SHA1(SALT, NAME)`, both in base64.
 fn hashed_name_matches(hashed: &str, name: &str) -> Option<bool> {
     let (salt, digest) = hashed.split_once('|')?;
     let mut hmac = Hmac::<Sha1>::new_from_slice(&STANDARD.decode(salt).ok()?).ok()?;
@@ -134,7 +134,7 @@ fn hashed_name_matches(hashed: &str, name: &str) -> Option<bool> {
     Some(hmac.verify_slice(&STANDARD.decode(digest).ok()?).is_ok())
 }
 
-/// `*` and `?` as OpenSSH's patterns have them; case is ignored.
+/// Matches `*` and `?` as OpenSSH's patterns have them; case is ignored.
 fn wildcard(pattern: &[u8], name: &[u8]) -> bool {
     match (pattern.split_first(), name.split_first()) {
         (None, None) => true,

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::model::target::Target;
-use crate::ssh::ssh_config::{ProxyVia, SshRoute, configuration, file_words};
+use crate::ssh::ssh_config::{ProxyVia, SshRoute, config_args, config_file};
 
 /// How much of what the process says is kept, in lines.
 const MAX_STDERR_LINES: usize = 5;
@@ -28,7 +28,7 @@ pub(crate) struct ProxyProcess {
 }
 
 impl ProxyProcess {
-    /// Starts the process; answers with our end of its streams.
+    /// Starts the process; returns our end of its streams.
     pub(crate) fn start(
         target: &Target,
         route: &SshRoute,
@@ -67,7 +67,7 @@ impl ProxyProcess {
         Ok((ProxyProcess { child, shown, said }, ours))
     }
 
-    /// What the process says about a connection that did not come about.
+    /// Returns what the process says about a connection that did not come about.
     pub(crate) fn error_output(&mut self) -> String {
         // Its last words arrive when it has ended; a moment is enough for both.
         for _ in 0..20 {
@@ -96,7 +96,7 @@ impl Drop for ProxyProcess {
     }
 }
 
-/// `ssh -W` by route of the last hop, through those before it.
+/// Builds `ssh -W` by way of the last hop, through those before it.
 fn jump(target: &Target, route: &SshRoute, hops: &[String]) -> Result<(Command, String), String> {
     let Some((last, before)) = hops.split_last() else {
         return Err("the list of jump hosts is empty".to_owned());
@@ -110,12 +110,12 @@ fn jump(target: &Target, route: &SshRoute, hops: &[String]) -> Result<(Command, 
         }
     }
     let mut command = Command::new("ssh");
-    match configuration(target) {
-        Some(file) => command.args(file_words(file.as_deref())),
+    match config_file(target) {
+        Some(file) => command.args(config_args(file.as_deref())),
         None => command.args(["-F", "none"]),
     };
     command.args(["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]);
-    // A route that is cut is noticed as soon as one without jump hosts.
+    // A connection that is cut is noticed as soon as one without jump hosts.
     command.args([
         "-o",
         "ServerAliveInterval=10",
@@ -137,7 +137,7 @@ fn jump(target: &Target, route: &SshRoute, hops: &[String]) -> Result<(Command, 
     Ok((command, format!("ssh -J {}", hops.join(","))))
 }
 
-/// The user's own command, as OpenSSH runs it: by the shell, with its signs filled in.
+/// Builds the user's own command, as OpenSSH runs it: by the shell, with its tokens expanded.
 fn own(target: &Target, route: &SshRoute, text: &str) -> Result<(Command, String), String> {
     let mut line = String::from("exec ");
     let mut signs = text.chars();
@@ -172,7 +172,7 @@ mod tests {
     fn way() -> (Target, SshRoute) {
         let mut target = Target::parse("deploy@app1:2222").unwrap();
         target.ssh_config = Some("none".into());
-        let route = SshRoute::to(&target).unwrap();
+        let route = SshRoute::resolve(&target).unwrap();
         (target, route)
     }
 

@@ -29,8 +29,9 @@ pub(crate) struct Shell {
     began: bool,
 }
 
-/// The line for a shell that runs this command, unless its input is none for a line.
-pub(crate) fn line(command: &Command) -> Option<String> {
+/// Returns the line for a shell that runs this command; `None` where its input does not fit
+/// into a line.
+pub(crate) fn shell_line(command: &Command) -> Option<String> {
     let input = std::str::from_utf8(command.input_bytes()).ok()?;
     if input.len() > MAX_INPUT_BYTES || input.contains('\0') {
         return None;
@@ -43,7 +44,7 @@ pub(crate) fn line(command: &Command) -> Option<String> {
 }
 
 impl Shell {
-    /// Starts one; `as_root` through `sudo`. The host says only to the first command
+    /// Starts a shell; `as_root` through `sudo`. The host says only to the first command
     /// whether it lets it run.
     pub(crate) fn start(session: &Session, as_root: bool) -> Result<Shell, String> {
         let mut channel = session
@@ -70,7 +71,7 @@ impl Shell {
         lines: &[String],
         silence: Duration,
     ) -> Result<Vec<Output>, String> {
-        let mut text = in_turn(lines, &self.mark);
+        let mut text = script_running(lines, &self.mark);
         if !self.began {
             text.insert_str(0, "exec 3>&1\n");
         }
@@ -82,7 +83,7 @@ impl Shell {
         let mut piece = vec![0; 64 * 1024];
         loop {
             // A command's end is the last that is printed until the next one begins.
-            if stdout.ends_with(end(&self.mark).as_bytes()) {
+            if stdout.ends_with(end_mark(&self.mark).as_bytes()) {
                 self.began = true;
                 outputs.extend(split_marked(&stdout, &self.mark));
                 stdout.clear();
@@ -121,8 +122,8 @@ impl Shell {
         }
     }
 
-    /// Whether it runs commands still.
-    pub(crate) fn lives(&self) -> bool {
+    /// Tells whether it still runs commands.
+    pub(crate) fn is_alive(&self) -> bool {
         self.began && !self.channel.eof()
     }
 }
@@ -132,34 +133,34 @@ fn mark() -> String {
     format!("stagegate-{:016x}{:016x}", random(), random())
 }
 
-/// What a shell reads to run the lines, none after one that failed.
-fn in_turn(lines: &[String], mark: &str) -> String {
+/// Returns what a shell reads to run the lines, none after one that failed.
+fn script_running(lines: &[String], mark: &str) -> String {
     let mut text = "status=0\n".to_owned();
     for line in lines {
         text.push_str("if [ \"$status\" = 0 ]; then\n");
-        text.push_str(&wrapped(line, mark));
+        text.push_str(&wrap(line, mark));
         text.push_str("fi\n");
     }
     text
 }
 
-/// What runs one line. Its errors follow its output, so that all of it comes by one stream
-/// and in order.
-fn wrapped(line: &str, mark: &str) -> String {
+/// Returns what runs one line. Its errors follow its output, so that all of it comes by one
+/// stream and in order.
+fn wrap(line: &str, mark: &str) -> String {
     format!(
         "said=$({{ {line}\n}} </dev/null 2>&1 >&3 3>&-); status=$?\n\
          printf '\\n{mark} %d\\n%s\\n{mark}\\n' \"$status\" \"$said\"\n"
     )
 }
 
-/// What stands behind a command's words.
-fn end(mark: &str) -> String {
+/// Returns what follows a command's words.
+fn end_mark(mark: &str) -> String {
     format!("\n{mark}\n")
 }
 
-/// What commands left behind, each with its own mark.
+/// Splits what commands left behind, each with its own mark.
 fn split_marked(printed: &[u8], mark: &str) -> Vec<Output> {
-    let (begin, end) = (format!("\n{mark} "), end(mark));
+    let (begin, end) = (format!("\n{mark} "), end_mark(mark));
     let mut outputs = Vec::new();
     let mut rest = printed;
     while let Some((stdout, behind)) = split_at(rest, begin.as_bytes())
@@ -179,7 +180,7 @@ fn split_marked(printed: &[u8], mark: &str) -> Vec<Output> {
     outputs
 }
 
-/// What is before the first of those words, and what is behind it.
+/// Returns what is before the first of those words, and what is behind it.
 fn split_at<'a>(text: &'a [u8], words: &[u8]) -> Option<(&'a [u8], &'a [u8])> {
     let at = text
         .windows(words.len())
@@ -196,7 +197,7 @@ mod tests {
     fn through_sh(commands: &[Command]) -> Vec<Output> {
         let mut text = "exec 3>&1\n".to_owned();
         for command in commands {
-            text.push_str(&in_turn(&[line(command).unwrap()], "m"));
+            text.push_str(&script_running(&[shell_line(command).unwrap()], "m"));
         }
         printed_by(&text)
     }
@@ -250,11 +251,14 @@ mod tests {
         let check = |words: &[&str], expected: &[(i32, &str)]| {
             let lines: Vec<String> = words
                 .iter()
-                .map(|word| line(&Command::script(word)).unwrap())
+                .map(|word| shell_line(&Command::script(word)).unwrap())
                 .collect();
-            let text = format!("exec 3>&1\n{}", in_turn(&lines, "m"));
+            let text = format!("exec 3>&1\n{}", script_running(&lines, "m"));
             // What was before has no say, and what comes then is run again.
-            let text = format!("{text}false\n{}", in_turn(&["echo more".into()], "m"));
+            let text = format!(
+                "{text}false\n{}",
+                script_running(&["echo more".into()], "m")
+            );
             let mut got: Vec<_> = printed_by(&text)
                 .into_iter()
                 .map(|output| (output.status, output.text()))
@@ -307,11 +311,11 @@ mod tests {
 
     #[test]
     fn what_is_no_line_has_a_channel_of_its_own() {
-        assert!(line(&Command::new("cat").input(vec![0xff])).is_none());
-        assert!(line(&Command::new("cat").input("a\0b")).is_none());
-        assert!(line(&Command::new("cat").input("x".repeat(MAX_INPUT_BYTES + 1))).is_none());
+        assert!(shell_line(&Command::new("cat").input(vec![0xff])).is_none());
+        assert!(shell_line(&Command::new("cat").input("a\0b")).is_none());
+        assert!(shell_line(&Command::new("cat").input("x".repeat(MAX_INPUT_BYTES + 1))).is_none());
         assert_eq!(
-            line(&Command::new("cat").input("x y")).unwrap(),
+            shell_line(&Command::new("cat").input("x y")).unwrap(),
             "printf %s 'x y' | cat"
         );
     }

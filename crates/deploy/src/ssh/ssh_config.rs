@@ -1,7 +1,7 @@
 //! What `~/.ssh/config` says about a target, in OpenSSH's own words.
 //!
 //! `ssh -G` is asked, so that `Host`, `Match`, `Include` and every default mean what
-//! they mean to the user's own `ssh`. Of its answer only the way to the host is taken:
+//! they mean to the user's own `ssh`. Of its settings only the way to the host is taken:
 //! name, port, keys, lists of known hosts, and what to go through. How strictly a host
 //! key is checked is not for a configuration to say, and the account is always the
 //! target's: it is part of what a plan shows.
@@ -47,37 +47,41 @@ pub(crate) enum ProxyVia {
 }
 
 impl SshRoute {
-    /// Asks for the way to a target. What the target itself says comes first.
+    /// Asks OpenSSH for the route to a target. What the target itself says comes first.
     ///
     /// # Errors
     /// What is wrong, in words, when there is a configuration and it cannot be asked.
-    pub(crate) fn to(target: &Target) -> Result<SshRoute, String> {
-        let answer = match configuration(target) {
-            Some(file) => ask(target, file.as_deref())?,
+    pub(crate) fn resolve(target: &Target) -> Result<SshRoute, String> {
+        let settings = match config_file(target) {
+            Some(file) => query_openssh(target, file.as_deref())?,
             None => BTreeMap::new(),
         };
-        Ok(SshRoute::read(target, &answer, home().as_deref()))
+        Ok(SshRoute::from_settings(
+            target,
+            &settings,
+            home().as_deref(),
+        ))
     }
 
-    fn read(
+    fn from_settings(
         target: &Target,
-        answer: &BTreeMap<String, Vec<String>>,
+        settings: &BTreeMap<String, Vec<String>>,
         home: Option<&Utf8Path>,
     ) -> SshRoute {
-        let one = |name: &str| answer.get(name).and_then(|values| values.first());
+        let one = |name: &str| settings.get(name).and_then(|values| values.first());
         let host = one("hostname").unwrap_or(&target.host).clone();
         let port = one("port").and_then(|port| port.parse().ok());
         let listed = one("hostkeyalias").unwrap_or(&host).clone();
         let files = |name: &str| -> Vec<Utf8PathBuf> {
-            let values = answer.get(name).into_iter().flatten();
+            let values = settings.get(name).into_iter().flatten();
             let words = values.flat_map(|value| value.split_ascii_whitespace());
             words
-                .filter_map(|path| at_home(path, home))
+                .filter_map(|path| expand_home(path, home))
                 .filter(|path| path != "/dev/null")
                 .collect()
         };
         let usual = ["id_ed25519", "id_ecdsa", "id_rsa"].map(|name| format!("~/.ssh/{name}"));
-        let identities = match (&target.identity, answer.get("identityfile")) {
+        let identities = match (&target.identity, settings.get("identityfile")) {
             (Some(file), _) => vec![file.clone()],
             (None, Some(named)) => existing(named, home),
             (None, None) => existing(&usual, home),
@@ -92,7 +96,7 @@ impl SshRoute {
             }
         };
         if known_hosts.is_empty() {
-            known_hosts.extend(at_home("~/.ssh/known_hosts", home));
+            known_hosts.extend(expand_home("~/.ssh/known_hosts", home));
             known_hosts.push(SYSTEM_KNOWN_HOSTS.into());
         }
         let jump = target.jump.as_ref().or_else(|| one("proxyjump"));
@@ -115,8 +119,8 @@ impl SshRoute {
     }
 }
 
-/// Whether a configuration is to be asked, and which if not the user's own.
-pub(crate) fn configuration(target: &Target) -> Option<Option<Utf8PathBuf>> {
+/// Returns whether a configuration is to be asked, and which if not the user's own.
+pub(crate) fn config_file(target: &Target) -> Option<Option<Utf8PathBuf>> {
     match &target.ssh_config {
         Some(none) if none == NONE => None,
         Some(file) => Some(Some(file.clone())),
@@ -127,14 +131,17 @@ pub(crate) fn configuration(target: &Target) -> Option<Option<Utf8PathBuf>> {
     }
 }
 
-/// The words of `ssh` that name a configuration file.
-pub(crate) fn file_words(file: Option<&Utf8Path>) -> Vec<String> {
+/// Returns the arguments of `ssh` that name a configuration file.
+pub(crate) fn config_args(file: Option<&Utf8Path>) -> Vec<String> {
     file.map_or_else(Vec::new, |file| vec!["-F".to_owned(), file.to_string()])
 }
 
-fn ask(target: &Target, file: Option<&Utf8Path>) -> Result<BTreeMap<String, Vec<String>>, String> {
+fn query_openssh(
+    target: &Target,
+    file: Option<&Utf8Path>,
+) -> Result<BTreeMap<String, Vec<String>>, String> {
     let mut command = Command::new("ssh");
-    command.arg("-G").args(file_words(file));
+    command.arg("-G").args(config_args(file));
     command.args(["-l", &target.user]);
     // The usual port is what an address without one has: the configuration may differ.
     if target.port != 22 {
@@ -155,22 +162,22 @@ fn ask(target: &Target, file: Option<&Utf8Path>) -> Result<BTreeMap<String, Vec<
     Ok(parse(&String::from_utf8_lossy(&output.stdout)))
 }
 
-/// One `name value` a line; a name may come again.
+/// Parses one `name value` a line; a name may come again.
 fn parse(text: &str) -> BTreeMap<String, Vec<String>> {
-    let mut answer: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    let mut settings: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, value) in text.lines().filter_map(|line| line.split_once(' ')) {
-        let values = answer.entry(name.to_ascii_lowercase()).or_default();
+        let values = settings.entry(name.to_ascii_lowercase()).or_default();
         values.push(value.trim().to_owned());
     }
-    answer
+    settings
 }
 
 fn existing(names: &[String], home: Option<&Utf8Path>) -> Vec<Utf8PathBuf> {
-    let paths = names.iter().filter_map(|name| at_home(name, home));
+    let paths = names.iter().filter_map(|name| expand_home(name, home));
     paths.filter(|path| path.exists()).collect()
 }
 
-fn at_home(path: &str, home: Option<&Utf8Path>) -> Option<Utf8PathBuf> {
+fn expand_home(path: &str, home: Option<&Utf8Path>) -> Option<Utf8PathBuf> {
     match path.strip_prefix("~/") {
         Some(rest) => Some(home?.join(rest)),
         None => Some(path.into()),
@@ -189,8 +196,8 @@ mod tests {
         Target::parse(address).unwrap()
     }
 
-    fn way(target: &Target, answer: &str) -> SshRoute {
-        SshRoute::read(target, &parse(answer), Some(Utf8Path::new("/home/me")))
+    fn way(target: &Target, settings: &str) -> SshRoute {
+        SshRoute::from_settings(target, &parse(settings), Some(Utf8Path::new("/home/me")))
     }
 
     #[test]
@@ -205,10 +212,10 @@ mod tests {
 
     #[test]
     fn an_alias_leads_to_its_host() {
-        let answer = "hostname 10.0.0.1\nport 2200\nhostkeyalias app\nidentitiesonly yes\n\
+        let settings = "hostname 10.0.0.1\nport 2200\nhostkeyalias app\nidentitiesonly yes\n\
                       userknownhostsfile ~/.ssh/known_hosts ~/.ssh/known_hosts2\n\
                       globalknownhostsfile /etc/ssh/ssh_known_hosts\nproxyjump a@one,b@two:2222\n";
-        let way = way(&target("deploy@app1"), answer);
+        let way = way(&target("deploy@app1"), settings);
         assert_eq!((way.host.as_str(), way.port), ("10.0.0.1", 2200));
         assert_eq!(way.listed, "app");
         assert!(!way.agent);
@@ -220,20 +227,20 @@ mod tests {
 
     #[test]
     fn what_the_target_says_comes_first() {
-        let answer = "hostname 10.0.0.1\nproxycommand nc %h %p\nuserknownhostsfile /else\n";
+        let settings = "hostname 10.0.0.1\nproxycommand nc %h %p\nuserknownhostsfile /else\n";
         let mut own = target("deploy@app1");
         own.identity = Some("/keys/deploy".into());
         own.known_hosts = Some("/keys/known_hosts".into());
-        let read = way(&own, answer);
+        let read = way(&own, settings);
         assert_eq!(read.identities, ["/keys/deploy"]);
         assert!(!read.agent);
         assert_eq!(read.known_hosts, ["/keys/known_hosts"]);
         assert_eq!(read.through, Some(ProxyVia::Command("nc %h %p".to_owned())));
         own.jump = Some("none".to_owned());
-        assert_eq!(way(&own, answer).through, None);
+        assert_eq!(way(&own, settings).through, None);
         own.jump = Some("gate@bastion".to_owned());
         let hops = vec!["gate@bastion".to_owned()];
-        assert_eq!(way(&own, answer).through, Some(ProxyVia::Jump(hops)));
+        assert_eq!(way(&own, settings).through, Some(ProxyVia::Jump(hops)));
     }
 
     #[test]
@@ -254,15 +261,15 @@ mod tests {
         .unwrap();
         let mut own = target("deploy@app1");
         own.ssh_config = Some(file.clone());
-        let way = SshRoute::to(&own).unwrap();
+        let way = SshRoute::resolve(&own).unwrap();
         assert_eq!(way.host, "app1.internal.example.org");
         assert_eq!(way.port, 2201);
         assert!(matches!(way.through, Some(ProxyVia::Jump(_))), "{way:?}");
         own.ssh_config = Some("none".into());
-        assert_eq!(SshRoute::to(&own).unwrap().host, "app1");
+        assert_eq!(SshRoute::resolve(&own).unwrap().host, "app1");
         std::fs::write(&file, "Nonsense yes\n").unwrap();
         own.ssh_config = Some(file);
-        let why = SshRoute::to(&own).unwrap_err();
+        let why = SshRoute::resolve(&own).unwrap_err();
         assert!(
             why.contains("cannot be read") && why.contains("onsense"),
             "{why}"

@@ -170,7 +170,7 @@ pub(crate) fn drift(
     let env_file = settings.env_file.as_ref().map(|f| layout.host_path(f));
     let mut files = host_files::files(&layout, settings);
     files.extend(switch_file::proxy_file(current, &layout, settings));
-    files.extend(socket_activation::handed_on(&layout, settings, current));
+    files.extend(socket_activation::drop_in_file(&layout, settings, current));
     let command = Command::script(QUERY_SH)
         .arg(&place)
         .arg(place.join(&settings.binary))

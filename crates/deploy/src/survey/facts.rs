@@ -119,7 +119,7 @@ pub struct HostFacts {
 
 impl HostFacts {
     /// Adds what the same host offers to another service of the app.
-    pub(crate) fn join(&mut self, other: HostFacts) {
+    pub(crate) fn merge_service(&mut self, other: HostFacts) {
         for tool in other.missing_tools {
             if !self.missing_tools.contains(&tool) {
                 self.missing_tools.push(tool);
@@ -151,8 +151,8 @@ impl HostFacts {
         self.previous_bundle = other.previous_bundle;
     }
 
-    /// Whether systemd is there, and may be asked.
-    pub(crate) fn can_be_asked(&self) -> bool {
+    /// Tells whether systemd is there, and may be asked.
+    pub(crate) fn can_be_queried(&self) -> bool {
         self.sudo != Sudo::Refused && self.systemd.is_some()
     }
 
@@ -269,12 +269,12 @@ impl EnvFileFacts {
     }
 }
 
-/// Whether a file of that mode is its owner's, and perhaps its group's, to read.
+/// Tells whether a file of that mode is its owner's, and perhaps its group's, to read.
 pub(crate) fn private(mode: &str) -> bool {
     matches!(mode, "600" | "640" | "400" | "440")
 }
 
-/// Whether the octal digits let group or others write.
+/// Tells whether the octal digits let group or others write.
 pub(crate) fn writable_by_others(mode: &str) -> bool {
     u32::from_str_radix(mode, 8).is_ok_and(|mode| mode & 0o022 != 0)
 }

@@ -52,8 +52,8 @@ fn backend() -> Part {
     Part::Backend
 }
 
-/// The question for them; [`pending`] reads the answer.
-pub(crate) fn question(target: &Target, service: &AppService<'_>) -> Command {
+/// Returns the question for them; [`file_changes`] reads the answer.
+pub(crate) fn query_command(target: &Target, service: &AppService<'_>) -> Command {
     let layout = service.layout(target);
     let files = files(&layout, service.settings);
     Command::script(QUERY_SH)
@@ -62,8 +62,9 @@ pub(crate) fn question(target: &Target, service: &AppService<'_>) -> Command {
         .privileged()
 }
 
-/// What the host has answered. `current` is the switch that users are meant to follow.
-pub(crate) fn pending(
+/// Compares what the host has answered with what a deploy would write. `current` is the switch
+/// that users are meant to follow.
+pub(crate) fn file_changes(
     target: &Target,
     service: &AppService<'_>,
     current: Option<&Switch>,
@@ -84,7 +85,7 @@ pub(crate) fn pending(
     found.collect()
 }
 
-/// The files that a deploy writes, whatever the switch.
+/// Returns the files that a deploy writes, whatever the switch.
 fn files(layout: &ServiceLayout, settings: &Service) -> Vec<HostFile> {
     let mut wanted = host_files::files(layout, settings);
     let migrates = settings.migrate.as_ref();
@@ -102,7 +103,7 @@ fn files(layout: &ServiceLayout, settings: &Service) -> Vec<HostFile> {
     wanted
 }
 
-/// The kernel's rules as the switch in place would hold them.
+/// Returns the kernel's rules as the switch in place would hold them.
 fn rules(layout: &ServiceLayout, service: &Service, current: &Switch) -> Option<HostFile> {
     let ruled = current.switch_kind == SwitchKind::Nft && service.switch == Method::Nft;
     let port = current.slot.port(service.port);
@@ -113,14 +114,14 @@ fn rules(layout: &ServiceLayout, service: &Service, current: &Switch) -> Option<
     })
 }
 
-/// A line of the answer.
+/// Parses a line of the answer.
 fn read(line: &str) -> Option<(&str, String)> {
     let (contents, path) = line.split_once(' ')?;
     let bytes = STANDARD.decode(contents).ok()?;
     Some((path, String::from_utf8_lossy(&bytes).into_owned()))
 }
 
-/// The file, if a deploy would write it.
+/// Returns the change, if a deploy would write the file.
 fn compare(file: HostFile, there: Option<&str>, layout: &ServiceLayout) -> Option<FileChange> {
     let mut wanted = file.text;
     let there = match there {
@@ -139,7 +140,7 @@ fn compare(file: HostFile, there: Option<&str>, layout: &ServiceLayout) -> Optio
         return None;
     }
     let path: Utf8PathBuf = file.path.into();
-    let there = there.map(|text| told(&path, text, &wanted));
+    let there = there.map(|text| redact(&path, text, &wanted));
     Some(FileChange {
         part: layout.part(),
         path,
@@ -150,10 +151,10 @@ fn compare(file: HostFile, there: Option<&str>, layout: &ServiceLayout) -> Optio
 
 const DESCRIPTION: &str = "Description=";
 
-/// The text of a file that is there, without the values of what is not ours.
-fn told(path: &Utf8PathBuf, text: &str, wanted: &str) -> String {
+/// Redacts the text of a file that is there: values of what is not ours are left out.
+fn redact(path: &Utf8PathBuf, text: &str, wanted: &str) -> String {
     let ours: Vec<&str> = wanted.lines().collect();
-    let settings: Vec<&str> = ours.iter().filter_map(|line| name(line)).collect();
+    let settings: Vec<&str> = ours.iter().filter_map(|line| setting_name(line)).collect();
     let is_known = |name: &str| settings.contains(&name) || Limits::SETTINGS.contains(&name);
     let of_settings = matches!(
         path.extension(),
@@ -161,7 +162,7 @@ fn told(path: &Utf8PathBuf, text: &str, wanted: &str) -> String {
     );
     let mut out = String::new();
     for line in text.lines() {
-        let line = match name(line) {
+        let line = match setting_name(line) {
             _ if !of_settings || ours.contains(&line) || is_heading(line) => line.to_owned(),
             Some(name) if is_known(name) => line.to_owned(),
             Some(name) => format!("{name}={REDACTED}"),
@@ -179,14 +180,14 @@ fn told(path: &Utf8PathBuf, text: &str, wanted: &str) -> String {
     out
 }
 
-/// The name that a line sets.
-fn name(line: &str) -> Option<&str> {
+/// Returns the name that a line sets.
+fn setting_name(line: &str) -> Option<&str> {
     let name = line.split_once('=')?.0.trim();
     let is_name = |c: char| c.is_ascii_alphanumeric() || c == '_';
     (!name.is_empty() && name.chars().all(is_name)).then_some(name)
 }
 
-/// Whether a line is empty or begins a section.
+/// Tells whether a line is empty or begins a section.
 fn is_heading(line: &str) -> bool {
     let line = line.trim();
     line.is_empty() || (line.starts_with('[') && line.ends_with(']'))

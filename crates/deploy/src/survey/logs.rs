@@ -21,7 +21,7 @@ pub struct Logs {
     pub cursor: Option<String>,
 }
 
-/// The last `count` lines of the app's units, or those after a cursor.
+/// Asks for the last `count` lines of the app's units, or for those after a cursor.
 ///
 /// # Errors
 /// When the host cannot be asked, or the app's names are refused.

@@ -67,9 +67,9 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
     // The first question is about the host as well, so it is asked in any case.
     let mut facts = query_service(host, &layout, services.next().as_ref(), sudo)?;
     for service in services {
-        facts.join(query_service(host, &layout, Some(&service), sudo)?);
+        facts.merge_service(query_service(host, &layout, Some(&service), sudo)?);
     }
-    if app.bundle(Part::Frontend).is_ok() && facts.can_be_asked() {
+    if app.bundle(Part::Frontend).is_ok() && facts.can_be_queried() {
         // A service that the frontend was before may still run.
         let state = State::query(host, &layout.service(Part::Frontend))?;
         (facts.running_frontend, facts.armed_frontend) = (state.confirmed, state.armed);
@@ -77,7 +77,7 @@ pub fn survey(host: &Host, app: &App) -> Result<HostFacts, DeployError> {
     Ok(facts)
 }
 
-/// The host, and what it offers to one service.
+/// Asks for what the host offers to one service.
 fn query_service(
     host: &Host,
     layout: &Layout,
@@ -113,7 +113,8 @@ fn query_service(
         command = command.privileged();
     }
     let mut commands = vec![command, State::query_command(&of_service)];
-    commands.extend(service.map(|service| super::file_change::question(host.target(), service)));
+    commands
+        .extend(service.map(|service| super::file_change::query_command(host.target(), service)));
     if sudo == Sudo::Refused {
         // The rest is root's to see.
         commands.truncate(1);
@@ -121,7 +122,7 @@ fn query_service(
     let before = Timestamp::now().as_second();
     let mut outputs = host.run_all(&commands)?.into_iter();
     let command = &commands[0];
-    let answer = KeyValues::read(&host.expect(command, outputs.next())?.text());
+    let answer = KeyValues::read(&host.expect_output(command, outputs.next())?.text());
     let now = (before + Timestamp::now().as_second()) / 2;
     let number = |name: &str| {
         let value = answer.one(name).and_then(|value| value.parse::<i64>().ok());
@@ -131,11 +132,15 @@ fn query_service(
     if let Some(question) = commands.get(1)
         && answer.one("systemd").is_some()
     {
-        state = State::from_output(host, question, &host.expect(question, outputs.next())?)?;
+        state = State::from_output(
+            host,
+            question,
+            &host.expect_output(question, outputs.next())?,
+        )?;
         if let Some((service, question)) = service.zip(commands.get(2)) {
-            let told = host.expect(question, outputs.next())?;
+            let told = host.expect_output(question, outputs.next())?;
             let current = state.confirmed.as_ref();
-            pending = super::file_change::pending(host.target(), service, current, &told);
+            pending = super::file_change::file_changes(host.target(), service, current, &told);
         }
     }
     let free = u64::try_from(number("disk_free_kib")?).unwrap_or(0) * 1024;
@@ -204,7 +209,7 @@ fn lease(state: &State) -> Option<LeaseFacts> {
     })
 }
 
-/// What the steps, the way of switching and a build call.
+/// Returns what the steps, the method of switching and a build call.
 fn tools(settings: &Service) -> String {
     let mut more: Vec<&str> = match &settings.switch {
         Method::Nft => vec!["nft"],
@@ -225,12 +230,13 @@ fn foreign_ports(answer: &KeyValues, state: &State, settings: &Service) -> Vec<u
     let listening = answer.all("listening");
     let mut ports: Vec<u16> = Slot::ALL
         .into_iter()
-        .filter(|slot| !state.slot(*slot).runs())
+        .filter(|slot| !state.slot(*slot).is_running())
         .map(|slot| slot.port(settings.port))
         .collect();
     // A restart needs the public port itself; rules pass by whoever listens there, and a
     // proxy is the one that shall.
-    if settings.switch == Method::Restart && !Slot::ALL.iter().any(|slot| state.slot(*slot).runs())
+    if settings.switch == Method::Restart
+        && !Slot::ALL.iter().any(|slot| state.slot(*slot).is_running())
     {
         ports.push(settings.port);
     }

@@ -79,7 +79,7 @@ impl std::fmt::Display for Provision {
     }
 }
 
-/// The package that brings a program, on Debian.
+/// Returns the package that brings a program, on Debian.
 fn package_of(tool: &str) -> &'static str {
     match tool {
         "nft" => "nftables",
@@ -97,7 +97,7 @@ fn package_of(tool: &str) -> &'static str {
     }
 }
 
-/// What the host lacks, in the order it is to be made. Only questions.
+/// Asks what the host lacks, in the order it is to be made. Reads only.
 ///
 /// # Errors
 /// When the host cannot be asked, or the app's names are refused.
@@ -161,7 +161,7 @@ fn provisions(layout: &Layout, app: &App, facts: &HostFacts) -> Vec<Provision> {
     wanted
 }
 
-/// Makes one thing. May be repeated.
+/// Makes one thing that a host lacks. May be repeated.
 ///
 /// # Errors
 /// When the host cannot be asked, or refuses.

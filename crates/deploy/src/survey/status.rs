@@ -70,7 +70,7 @@ pub struct HostStatus {
     pub drift: Vec<Drift>,
 }
 
-/// Asks what runs.
+/// Asks what runs, how it is, and where it differs from what was deployed.
 ///
 /// # Errors
 /// When the host cannot be asked, or the app's names are refused.
@@ -120,7 +120,7 @@ pub fn status(host: &Host, app: &App) -> Result<HostStatus, DeployError> {
     })
 }
 
-/// How what users are led to answers, and where it differs from what was deployed.
+/// Asks how what users are led to answers, and where it differs from what was deployed.
 fn query_health_and_drift(
     host: &Host,
     service: Option<&AppService<'_>>,
@@ -142,7 +142,7 @@ fn query_health_and_drift(
     Ok((health, drift(host, service, switch)?))
 }
 
-/// All of `deploys.jsonl`, oldest first.
+/// Reads all of `deploys.jsonl`, oldest first.
 ///
 /// # Errors
 /// When the host cannot be asked, or the app's names are refused.
@@ -151,8 +151,8 @@ pub fn history(host: &Host, app: &App) -> Result<Vec<DeployRecord>, DeployError>
     record::read(host, &Layout::new(host.target(), app))
 }
 
-/// What the host is known to have run well: the current pair of releases, and the one before
-/// it, which is what a rollback restores, by the same steps and without an upload.
+/// Asks what the host is known to have run well: the current pair of releases, and the one
+/// before it, which is what a rollback restores, by the same steps and without an upload.
 ///
 /// # Errors
 /// When the host cannot be asked, or the app's names are refused.
@@ -184,7 +184,7 @@ fn is_there(
         return Ok(true);
     };
     release.check()?;
-    let place = layout.part(&release.id(), part);
+    let place = layout.part_directory(&release.id(), part);
     let command = Command::new("test")
         .args(["-d", place.as_str()])
         .privileged();

@@ -36,7 +36,7 @@ pub(crate) fn write_files(host: &Host, files: &[HostFile]) -> Result<usize, Depl
     let mut outputs = host.run_all(&commands)?.into_iter();
     let mut written = 0;
     for command in &commands {
-        if host.expect(command, outputs.next())?.text().trim() == "written" {
+        if host.expect_output(command, outputs.next())?.text().trim() == "written" {
             written += 1;
         }
     }

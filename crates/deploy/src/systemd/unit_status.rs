@@ -52,7 +52,7 @@ pub(crate) fn of_unit(host: &Host, unit: &str) -> Result<UnitState, DeployError>
     })
 }
 
-/// The last lines of a slot's journal.
+/// Reads the last lines of a slot's journal.
 pub(crate) fn journal(
     host: &Host,
     layout: &ServiceLayout,
@@ -61,7 +61,7 @@ pub(crate) fn journal(
     journal_of(host, &layout.unit(slot))
 }
 
-/// The last lines of a unit's journal.
+/// Reads the last lines of a unit's journal.
 pub(crate) fn journal_of(host: &Host, unit: &str) -> Result<Vec<String>, DeployError> {
     let command = Command::new("journalctl")
         .args(["--quiet", "--no-pager", "--output=cat", "-n", LAST_LINES])
@@ -70,7 +70,7 @@ pub(crate) fn journal_of(host: &Host, unit: &str) -> Result<Vec<String>, DeployE
     lines(host, &command)
 }
 
-/// Lines of priority `err` and worse since that second of the host's clock.
+/// Reads lines of priority `err` and worse since that second of the host's clock.
 pub(crate) fn errors_since(
     host: &Host,
     layout: &ServiceLayout,

@@ -10,12 +10,12 @@ use crate::model::host_build::HostBuild;
 use crate::model::layout::ServiceLayout;
 use crate::model::limits::Limits;
 
-/// One word of a unit file: `%` is systemd's own sign.
+/// Escapes one word of a unit file: `%` is systemd's own sign.
 pub(crate) fn unit_word(path: &str) -> String {
     path.replace('%', "%%")
 }
 
-/// The first word of an `ExecStart=`: quoted, since a prefix may hold a space.
+/// Escapes the first word of an `ExecStart=`: quoted, since a prefix may hold a space.
 fn exec_word(path: &str) -> String {
     let escaped = path
         .replace('\\', "\\\\")
@@ -61,7 +61,7 @@ pub(crate) fn template_unit(layout: &ServiceLayout, service: &Service) -> String
          ProtectHome=yes\n\
          PrivateTmp=yes\n\
          {limits}",
-        app = layout.whole().app(),
+        app = layout.app_layout().app(),
         name = layout.name(),
         user = service.service_user,
         limits = limit_lines(layout, &service.limits),
@@ -83,7 +83,7 @@ fn limit_lines(layout: &ServiceLayout, limits: &Limits) -> String {
     memory.chain(tasks).chain(paths).collect()
 }
 
-/// The unit that changes the data for one release, as the service's own account.
+/// Returns the unit that changes the data for one release, as the service's own account.
 pub(crate) fn migrate_unit(
     layout: &ServiceLayout,
     service: &Service,
@@ -114,7 +114,7 @@ pub(crate) fn migrate_unit(
     )
 }
 
-/// The unit that builds a release from its sources, as the service's own account. Users
+/// Returns the unit that builds a release from its sources, as the service's own account. Users
 /// are served from the same machine meanwhile, so it comes after them.
 pub(crate) fn build_unit(
     layout: &ServiceLayout,
@@ -158,7 +158,7 @@ fn env_file(layout: &ServiceLayout, service: &Service) -> String {
 }
 
 pub(crate) fn boot_unit(layout: &ServiceLayout, service: &Service) -> String {
-    let settle = exec_word(layout.settle().as_str());
+    let settle = exec_word(layout.switch_script().as_str());
     // nftables.service flushes every table when it starts or reloads; this unit follows.
     // A proxy that starts after it reads the right file.
     let proxy = service.switch.proxy().and_then(|proxy| proxy.unit.as_ref());

@@ -19,13 +19,13 @@ use crate::remote::service_deploy::ServiceDeploy;
 /// Between two looks at the public port.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// Lets the release be alone with the listener. The inner error says how it does not
-/// answer; then the one of before goes on. Idempotent, and nothing by other methods.
+/// Lets the release be alone with the listener. The inner error says how it does not answer;
+/// then the one of before goes on. Idempotent; does nothing by other methods.
 pub(crate) fn perform(deployment: &ServiceDeploy<'_>) -> Result<Result<(), String>, DeployError> {
     if deployment.settings().switch != Method::Socket {
         return Ok(Ok(()));
     }
-    if let Err(why) = answers(deployment, 1)? {
+    if let Err(why) = wait_for_answers(deployment, 1)? {
         return Ok(Err(why));
     }
     let command = deployment.switchctl("retire").arg(&deployment.deploy.owner);
@@ -37,11 +37,14 @@ pub(crate) fn perform(deployment: &ServiceDeploy<'_>) -> Result<Result<(), Strin
         _ => return Err(deployment.host.failed(&command, &output).into()),
     }
     // Until the other one has heard of it, it may still accept.
-    answers(deployment, deployment.settings().health_passes)
+    wait_for_answers(deployment, deployment.settings().health_passes)
 }
 
-/// Waits until the public port answers as the release does, so often in a row.
-fn answers(deployment: &ServiceDeploy<'_>, passes: u32) -> Result<Result<(), String>, DeployError> {
+/// Waits until the public port answers as the release does, `passes` times in a row.
+fn wait_for_answers(
+    deployment: &ServiceDeploy<'_>,
+    passes: u32,
+) -> Result<Result<(), String>, DeployError> {
     let limit = Duration::from_secs(deployment.settings().health_deadline_seconds);
     let mut passed = 0;
     deployment.poll_until(|elapsed| {

@@ -11,7 +11,7 @@
 /// Matches the packet that begins a connection.
 const FIRST: &str = "tcp flags & (fin | syn | rst | ack) == syn";
 
-/// The rules that lead from the public port to another one of the host.
+/// Returns the rules that lead from the public port to another one of the host.
 pub(crate) fn ruleset(table: &str, public: u16, port: u16) -> String {
     let chain = |hook: &str| {
         format!(

@@ -13,7 +13,7 @@ use crate::model::switch_method::{Method, SwitchKind};
 use crate::systemd::host_file::HostFile;
 use crate::systemd::units::unit_word;
 
-/// The files of an app whose users are led by a listener.
+/// Returns the files of an app whose users are led by a listener.
 pub(crate) fn files(layout: &ServiceLayout, service: &Service) -> [HostFile; 3] {
     let (name, units) = (layout.listener(), layout.units());
     let whose = layout.name();
@@ -25,33 +25,33 @@ pub(crate) fn files(layout: &ServiceLayout, service: &Service) -> [HostFile; 3] 
     [
         file(
             units.join(format!("{name}.socket")),
-            socket(&whose, service),
+            socket_unit(&whose, service),
         ),
         file(
             units.join(format!("{name}.service")),
-            holder(&whose, service),
+            holder_unit(&whose, service),
         ),
-        file(layout.listener_settings(), settings(&name, service)),
+        file(layout.socket_drop_in_source(), drop_in_text(&name, service)),
     ]
 }
 
-/// What the slot that users are led to was handed it by.
-pub(crate) fn handed_on(
+/// Returns the drop-in by which the slot that users are led to was handed the listener.
+pub(crate) fn drop_in_file(
     layout: &ServiceLayout,
     service: &Service,
     current: &Switch,
 ) -> Option<HostFile> {
     let by_listener = current.switch_kind == SwitchKind::Socket && service.switch == Method::Socket;
     by_listener.then(|| HostFile {
-        path: layout.listener_drop_in(current.slot).into_string(),
+        path: layout.socket_drop_in(current.slot).into_string(),
         mode: "0644",
-        text: settings(&layout.listener(), service),
+        text: drop_in_text(&layout.listener(), service),
     })
 }
 
-/// A slot that crashes lets systemd look at the listener again, so such looks are not
-/// counted: they would close it.
-fn socket(whose: &str, service: &Service) -> String {
+/// Returns the socket unit. A slot that crashes lets systemd look at the listener again, so
+/// such looks are not counted: they would close it.
+fn socket_unit(whose: &str, service: &Service) -> String {
     format!(
         "[Unit]\n\
          Description={whose}: the listener on port {port}\n\
@@ -63,8 +63,8 @@ fn socket(whose: &str, service: &Service) -> String {
     )
 }
 
-/// It inherits the listener as well, and leaves it alone.
-fn holder(whose: &str, service: &Service) -> String {
+/// Returns the service that inherits the listener as well, and leaves it alone.
+fn holder_unit(whose: &str, service: &Service) -> String {
     format!(
         "[Unit]\n\
          Description={whose}: holds the listener while no slot does\n\
@@ -83,10 +83,11 @@ fn holder(whose: &str, service: &Service) -> String {
     )
 }
 
-/// A unit that is not started again for its start limit takes the socket with it, so there
-/// is none. That accepting does not block is a property of the listener, and not of who
-/// inherits it: a start that said otherwise would say it for the slot that accepts now.
-fn settings(name: &str, service: &Service) -> String {
+/// Returns the drop-in. A unit that is not started again for its start limit takes the socket
+/// with it, so there is none. That accepting does not block is a property of the listener, and
+/// not of who inherits it: a start that said otherwise would say it for the slot that accepts
+/// now.
+fn drop_in_text(name: &str, service: &Service) -> String {
     format!(
         "[Unit]\n\
          StartLimitIntervalSec=0\n\
@@ -127,7 +128,7 @@ mod tests {
             }
         }
         assert_eq!(
-            layout.listener_drop_in(Slot::Blue),
+            layout.socket_drop_in(Slot::Blue),
             "/etc/systemd/system/guestbook-backend@blue.service.d/listener.conf"
         );
     }

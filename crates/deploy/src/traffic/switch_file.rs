@@ -11,12 +11,12 @@ use crate::traffic::nftables;
 /// Between the head and the body.
 const END: &str = "# end\n";
 
-/// What follows the head of a switch's file.
+/// Returns what follows the head of a switch's file.
 pub(crate) fn body(text: &str) -> &str {
     text.split_once(END).map_or("", |(_, body)| body)
 }
 
-/// The whole file; `record` is the inner text of the JSON record that the host writes
+/// Returns the whole file; `record` is the inner text of the JSON record that the host writes
 /// when this switch is confirmed or reverted.
 pub(crate) fn file(
     switch: &Switch,
@@ -46,7 +46,7 @@ pub(crate) fn file(
     format!("{head}{END}{body}")
 }
 
-/// The file by which a proxy is told of it.
+/// Returns the file by which a proxy is told of the switch.
 pub(crate) fn proxy_file(
     switch: &Switch,
     layout: &ServiceLayout,
@@ -62,7 +62,7 @@ pub(crate) fn proxy_file(
     })
 }
 
-/// A value for one line of a head: line breaks would end the comment.
+/// Returns a value for one line of a head: line breaks would end the comment.
 fn one_line(value: &str) -> String {
     value
         .chars()

@@ -84,8 +84,8 @@ pub(crate) fn perform(
     ))
 }
 
-/// Waits until what was started again on the public port answers there. That it does not
-/// is for the stabilization to find.
+/// Waits until what was started again on the public port answers there. That it does not is for
+/// the stabilization to find.
 fn await_restart(deployment: &ServiceDeploy<'_>) -> Result<(), DeployError> {
     let limit = Duration::from_secs(deployment.settings().health_deadline_seconds);
     deployment.poll_until(|elapsed| {
@@ -101,7 +101,7 @@ fn describe(deployment: &ServiceDeploy<'_>, slot: Slot, at: i64) -> Switch {
     let deploy = deployment.deploy;
     Switch {
         slot,
-        switch_kind: deployment.settings().switch.by(),
+        switch_kind: deployment.settings().switch.kind(),
         release: deploy.release.id(),
         version: deploy.release.version.to_string(),
         commit: deploy.release.commit.clone(),
@@ -111,7 +111,7 @@ fn describe(deployment: &ServiceDeploy<'_>, slot: Slot, at: i64) -> Switch {
     }
 }
 
-/// Takes this run's unconfirmed switch back.
+/// Reverts this run's unconfirmed switch.
 pub(crate) fn revert(deployment: &ServiceDeploy<'_>, reason: &str) -> Result<(), DeployError> {
     // Where no switch of this run is armed, the script changes nothing; where there is no
     // script, nothing was ever armed.
@@ -124,7 +124,7 @@ pub(crate) fn revert(deployment: &ServiceDeploy<'_>, reason: &str) -> Result<(),
     let commands = [question, revert];
     let mut outputs = deployment.host.run_all(&commands)?.into_iter();
     let [question, revert] = &commands;
-    let told = deployment.host.expect(question, outputs.next())?;
+    let told = deployment.host.expect_output(question, outputs.next())?;
     let state = State::from_output(deployment.host, question, &told)?;
     if let ReleaseState::Confirmed(slot) = state.release_state(&deployment.release()) {
         return Err(DeployError::Conflict {
@@ -134,7 +134,7 @@ pub(crate) fn revert(deployment: &ServiceDeploy<'_>, reason: &str) -> Result<(),
         });
     }
     if state.armed.is_some() {
-        deployment.host.expect(revert, outputs.next())?;
+        deployment.host.expect_output(revert, outputs.next())?;
     }
     deployment.release_lease()
 }

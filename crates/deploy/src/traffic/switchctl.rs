@@ -16,20 +16,23 @@ const BODY: &str = concat!(
 /// Returns the script's text for one service.
 pub(crate) fn script(layout: &ServiceLayout, service: &Service) -> String {
     let head = [
-        ("app", layout.whole().app().to_owned()),
+        ("app", layout.app_layout().app().to_owned()),
         ("service", layout.name()),
         ("unit", layout.unit_prefix()),
-        ("base", layout.whole().base().into_string()),
+        ("base", layout.app_layout().base().into_string()),
         ("here", layout.directory().into_string()),
-        ("beside", layout.beside().settle().into_string()),
-        ("run", layout.run().into_string()),
+        (
+            "beside",
+            layout.other_service().switch_script().into_string(),
+        ),
+        ("run", layout.runtime_directory().into_string()),
         ("units", layout.units().into_string()),
         ("table", layout.table()),
         ("blue", Slot::Blue.port(service.port).to_string()),
         ("green", Slot::Green.port(service.port).to_string()),
         ("drain", service.drain_seconds.to_string()),
         ("public", service.port.to_string()),
-        ("method", service.switch.by().name().to_owned()),
+        ("method", service.switch.kind().name().to_owned()),
     ]
     .map(|(name, value)| format!("{name}={}\n", quote(&value)))
     .concat();
@@ -37,7 +40,7 @@ pub(crate) fn script(layout: &ServiceLayout, service: &Service) -> String {
     format!("#!/bin/sh\n{head}{proxy}\n{BODY}")
 }
 
-/// What the script knows of a proxy; of none, so much that it is none.
+/// Returns what the script knows of a proxy; of none, so much that it is none.
 fn proxy_lines(layout: &ServiceLayout, service: &Service) -> String {
     let Some(proxy) = service.switch.proxy() else {
         return "proxy_file=\n".to_owned();

@@ -168,7 +168,10 @@ impl Runner {
             command.env(name, value);
         }
         let here = Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
-        let actions = here.join("../fakes/actions").canonicalize_utf8().unwrap();
+        let actions = here
+            .join("../fakes/actions")
+            .canonicalize_utf8()
+            .unwrap();
         let written = read(&self.world.root().join(".github/workflows/release.yml"))
             + &read(&self.world.root().join(".github/workflows/ci.yml"));
         for name in ACTIONS {

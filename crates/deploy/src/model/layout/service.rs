@@ -20,22 +20,22 @@ impl ServiceLayout {
         ServiceLayout { app, part }
     }
 
-    /// The paths and names that the parts of the app share.
-    pub(crate) fn whole(&self) -> &Layout {
+    /// Returns the paths and names that the parts of the app share.
+    pub(crate) fn app_layout(&self) -> &Layout {
         &self.app
     }
 
-    /// The part that it is.
+    /// Returns the part that it is.
     pub(crate) fn part(&self) -> Part {
         self.part
     }
 
-    /// The app's other service, if it has another one.
-    pub(crate) fn beside(&self) -> ServiceLayout {
+    /// Returns the layout of the app's other service, if it has another one.
+    pub(crate) fn other_service(&self) -> ServiceLayout {
         ServiceLayout::new(self.app.clone(), self.part.other())
     }
 
-    /// What its units, its table and its place in a proxy's file are named after.
+    /// Returns what its units, its table and its place in a proxy's file are named after.
     pub(crate) fn name(&self) -> String {
         match self.part {
             Part::Backend => self.app.app().to_owned(),
@@ -43,7 +43,7 @@ impl ServiceLayout {
         }
     }
 
-    /// An absolute path of the host, e.g. of the environment file.
+    /// Returns where an absolute path of the host is, below the prefix.
     pub(crate) fn host_path(&self, path: &Utf8PathBuf) -> Utf8PathBuf {
         self.app.host_path(path)
     }
@@ -56,20 +56,20 @@ impl ServiceLayout {
         self.app.releases()
     }
 
-    /// The directory of this part of a release.
+    /// Returns the directory of this part of a release.
     pub(crate) fn release(&self, release: &str) -> Utf8PathBuf {
-        self.app.part(release, self.part)
+        self.app.part_directory(release, self.part)
     }
 
-    /// What a slot's link says to lead to a release.
-    pub(crate) fn link_to(&self, release: &str) -> String {
+    /// Returns what a slot's link says to lead to a release.
+    pub(crate) fn slot_link_target(&self, release: &str) -> String {
         match self.part {
             Part::Backend => format!("../releases/{release}"),
             Part::Frontend => format!("../../releases/{release}"),
         }
     }
 
-    /// What the service has to itself.
+    /// Returns the directory that the service has to itself.
     pub(crate) fn directory(&self) -> Utf8PathBuf {
         match self.part {
             Part::Backend => self.app.base(),
@@ -81,12 +81,12 @@ impl ServiceLayout {
         self.directory().join("slots")
     }
 
-    /// The link of a slot to its release.
+    /// Returns the link of a slot to its release.
     pub(crate) fn slot(&self, slot: Slot) -> Utf8PathBuf {
         self.slots().join(slot.name())
     }
 
-    /// The file that gives a slot its port.
+    /// Returns the file that gives a slot its port.
     pub(crate) fn slot_env(&self, slot: Slot) -> Utf8PathBuf {
         self.slots().join(format!("{slot}.env"))
     }
@@ -95,99 +95,99 @@ impl ServiceLayout {
         self.directory().join("switch")
     }
 
-    /// The script that makes every change of the switch.
-    pub(crate) fn settle(&self) -> Utf8PathBuf {
+    /// Returns the script that makes every change of the switch.
+    pub(crate) fn switch_script(&self) -> Utf8PathBuf {
         self.switch().join("settle")
     }
 
-    /// A switch that nobody has confirmed yet.
+    /// Returns the file of a switch that nobody has confirmed yet.
     pub(crate) fn armed(&self) -> Utf8PathBuf {
         self.switch().join("armed")
     }
 
-    /// What users are meant to meet.
+    /// Returns the file of the switch that users are meant to follow.
     pub(crate) fn confirmed(&self) -> Utf8PathBuf {
         self.switch().join("confirmed")
     }
 
-    /// What a slot's unit is told when it is to inherit the listener that systemd holds.
-    pub(crate) fn listener_settings(&self) -> Utf8PathBuf {
+    /// Returns the text of the drop-in by which a slot's unit inherits the listener.
+    pub(crate) fn socket_drop_in_source(&self) -> Utf8PathBuf {
         self.switch().join("listener.conf")
     }
 
-    /// Where the settling script puts that, for one slot.
-    pub(crate) fn listener_drop_in(&self, slot: Slot) -> Utf8PathBuf {
+    /// Returns where the switch script puts that drop-in, for one slot.
+    pub(crate) fn socket_drop_in(&self, slot: Slot) -> Utf8PathBuf {
         self.units()
             .join(format!("{}.d/listener.conf", self.unit(slot)))
     }
 
-    /// The script that a migration runs.
+    /// Returns the script that a migration runs.
     pub(crate) fn migrate_script(&self) -> Utf8PathBuf {
         self.switch().join("migrate")
     }
 
-    /// Marks of migrations, and backups; the service's own.
+    /// Returns the directory of migrations' marks and backups; the service's own.
     pub(crate) fn migrations(&self) -> Utf8PathBuf {
         self.directory().join("migrations")
     }
 
-    /// The script that a build runs.
+    /// Returns the script that a build runs.
     pub(crate) fn build_script(&self) -> Utf8PathBuf {
         self.switch().join("build")
     }
 
-    /// Sources and what is built of them; the service's own.
+    /// Returns the directory of sources and what is built of them; the service's own.
     pub(crate) fn build(&self) -> Utf8PathBuf {
         self.directory().join("build")
     }
 
-    /// What lives as long as the host is up.
-    pub(crate) fn run(&self) -> Utf8PathBuf {
+    /// Returns the directory of what lives as long as the host is up.
+    pub(crate) fn runtime_directory(&self) -> Utf8PathBuf {
         self.app.at(&format!("run/stagegate-{}", self.name()))
     }
 
-    /// The slots' units, without `@` and what follows.
+    /// Returns the name of the slots' units up to the `@`.
     pub(crate) fn unit_prefix(&self) -> String {
         format!("{}-{}", self.app.app(), self.part.name())
     }
 
-    /// The template unit, without the slot.
+    /// Returns the name of the template unit, without the slot.
     pub(crate) fn template_unit(&self) -> String {
         format!("{}@.service", self.unit_prefix())
     }
 
-    /// The unit of one slot.
+    /// Returns the unit of one slot.
     pub(crate) fn unit(&self, slot: Slot) -> String {
         format!("{}@{slot}.service", self.unit_prefix())
     }
 
-    /// The unit that restores the switch after a reboot.
+    /// Returns the unit that restores the switch after a reboot.
     pub(crate) fn boot_unit(&self) -> String {
         format!("{}-switch.service", self.name())
     }
 
-    /// The units of the listener on the public port: its socket, and what holds it while no
-    /// slot does. Without their suffix.
+    /// Returns the name, without suffix, of the units of the listener on the public port: its
+    /// socket, and what holds it while no slot does.
     pub(crate) fn listener(&self) -> String {
         format!("{}-listener", self.name())
     }
 
-    /// The unit that migrates the data.
+    /// Returns the unit that migrates the data.
     pub(crate) fn migrate_unit(&self) -> String {
         format!("{}-migrate.service", self.name())
     }
 
-    /// The unit that builds the program.
+    /// Returns the unit that builds the program.
     pub(crate) fn build_unit(&self) -> String {
         format!("{}-build.service", self.name())
     }
 
-    /// The transient unit that empties and stops a slot.
+    /// Returns the transient unit that drains and stops a slot.
     pub(crate) fn drain_unit(&self, slot: Slot) -> String {
         format!("{}-drain-{slot}.service", self.name())
     }
 
-    /// The nft table; nft's names have no `-`.
+    /// Returns the nft table; nft's names have no `-`.
     pub(crate) fn table(&self) -> String {
         format!("stagegate_{}", self.name().replace('-', "_"))
     }
@@ -216,10 +216,10 @@ mod tests {
             layout.migrate_unit(),
             layout.build_unit(),
             layout.listener(),
-            layout.whole().lease_unit(),
+            layout.app_layout().lease_unit(),
             layout.table(),
-            layout.run().into_string(),
-            layout.settle().into_string(),
+            layout.runtime_directory().into_string(),
+            layout.switch_script().into_string(),
             layout.migrations().into_string(),
             layout.build().into_string(),
         ]);
@@ -253,7 +253,7 @@ mod tests {
         for part in Part::ALL {
             let layout = Layout::new(&Target::parse("root@host").unwrap(), &app()).service(part);
             let mut place = layout.slots();
-            let link = layout.link_to("1.0.0-0123456");
+            let link = layout.slot_link_target("1.0.0-0123456");
             let mut rest = link.as_str();
             while let Some(next) = rest.strip_prefix("../") {
                 place.pop();
