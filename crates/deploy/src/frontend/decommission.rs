@@ -146,7 +146,7 @@ fn record(host: &Host, deploy: &Deploy, was: &Switch, why: &str) -> Result<(), D
         ),
         next: "its slots are stopped; remove `frontend/switch` and `frontend/slots`, then resume",
     })?;
-    let retired = Deploy {
+    let ended = Deploy {
         release: Release {
             version,
             commit: was.commit.clone(),
@@ -156,7 +156,7 @@ fn record(host: &Host, deploy: &Deploy, was: &Switch, why: &str) -> Result<(), D
     let slot = Some(was.slot);
     record::append(
         host,
-        &retired,
+        &ended,
         Part::Frontend,
         slot,
         Outcome::Decommissioned,

@@ -50,7 +50,7 @@ pub enum FrontendStep {
 }
 
 impl FrontendStep {
-    /// The steps of every deploy of a bundle, in order; a service of before is retired when
+    /// The steps of every deploy of a bundle, in order; a service of before is decommissioned when
     /// all hosts have the bundle.
     pub const ALL: [FrontendStep; 2] = [FrontendStep::Upload, FrontendStep::Flip];
 }

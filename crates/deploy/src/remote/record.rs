@@ -126,7 +126,7 @@ pub(crate) fn append(
         Outcome::Confirmed => "confirmed",
         Outcome::Unhealthy => "unhealthy",
         Outcome::Reverted => "reverted",
-        Outcome::Decommissioned => "retired",
+        Outcome::Decommissioned => "decommissioned",
     };
     let reason = serde_json::Value::from(reason.map(str::to_owned)).to_string();
     let members = members(deploy, part, slot);
@@ -332,13 +332,13 @@ mod tests {
             ..record("a", Part::Frontend, "1.0.0", Outcome::Confirmed)
         };
         let bundle = record("b", Part::Frontend, "2.0.0", Outcome::Confirmed);
-        let retired = DeployRecord {
+        let ended = DeployRecord {
             outcome: Outcome::Decommissioned,
             owner: "b".into(),
             ..service.clone()
         };
         let backend = record("c", Part::Backend, "3.0.0", Outcome::Confirmed);
-        let listens: Vec<bool> = known_good_pairs(&[service, bundle, retired, backend])
+        let listens: Vec<bool> = known_good_pairs(&[service, bundle, ended, backend])
             .iter()
             .map(|pair| pair.frontend_is_service)
             .collect();

@@ -124,6 +124,8 @@ fn a_repeated_step_changes_nothing() {
         let probe = probe_service(Part::Backend, step, &host, &deploy, Some(&program)).unwrap();
         assert!(matches!(probe, Probe::Done(_)), "{step:?}: {probe:?}");
     }
+    // Whoever probes and performs, however often: the program is read once for its digest.
+    assert_eq!(program.digests_computed(), 1);
     assert_eq!(bench.outcomes(), ["1 confirmed", "2 confirmed"]);
     let status = status(&host, &bench.app).unwrap();
     assert_eq!(status.commit.as_deref(), Some(SECOND));

@@ -151,7 +151,7 @@ fn a_service_that_replaced_a_bundle_is_taken_back() {
         "frontend 1 confirmed",
         "backend 2 confirmed",
         "frontend 2 confirmed",
-        "frontend 2 retired",
+        "frontend 2 decommissioned",
         "frontend 1 confirmed",
         "backend 1 confirmed",
     ];
