@@ -1,4 +1,4 @@
-//! Taking back what one run did to a host, because another host failed.
+//! Rolling back what one run did to a host, because another host failed.
 //!
 //! An unconfirmed switch is reverted, a slot that no user meets is stopped, and where
 //! the run had confirmed its release, the pair that ran before comes back by the same
@@ -9,7 +9,8 @@ use crate::frontend::bundle::perform_frontend;
 use crate::frontend::decommission;
 use crate::model::app::{Deploy, Release};
 use crate::model::error::DeployError;
-use crate::model::layout::{Layout, Part};
+use crate::model::layout::Layout;
+use crate::model::part::Part;
 use crate::model::part_kind::PartKind;
 use crate::model::step::{FrontendStep, Progress, ServiceStep};
 use crate::remote::lease;
@@ -76,7 +77,7 @@ fn roll_back_part(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<String>, DeployError> {
     match (part, deploy.app.part_kind(part)) {
-        // An app without this part has nothing of it to take back.
+        // An app without this part has nothing of it to roll back.
         (_, Err(_)) => Ok(None),
         (_, Ok(PartKind::Bundle(_))) => roll_back_bundle(host, deploy, before, progress),
         (Part::Backend, Ok(PartKind::Service(_))) => {
@@ -114,7 +115,7 @@ fn roll_back_service(
     Ok(match deployment.release_state()? {
         ReleaseState::Unconfirmed(slot) => {
             deployment.revert("another host failed")?;
-            Some(format!("the switch to slot {slot} is taken back"))
+            Some(format!("the switch to slot {slot} is reverted"))
         }
         ReleaseState::Started(slot) => {
             deployment.stop_slot(slot)?;
@@ -150,7 +151,7 @@ fn end_first_service(
         // Of a switch, or of a slot alone, nothing has to be stopped for good.
         return roll_back_service(Part::Frontend, host, deploy, None, &mut |_| {});
     }
-    let done = decommission::perform(host, deploy, "taken back: another host failed")?;
+    let done = decommission::perform(host, deploy, "rolled back: another host failed")?;
     if let Some(back) = previous_deploy(deploy, before) {
         let confirmed = Outcome::Confirmed;
         record::append(host, &back, Part::Frontend, None, confirmed, None)?;

@@ -3,7 +3,7 @@
 //! With what every host has, and its `zstd` where it has one. Half of something is never
 //! where the whole is looked for: all happens in the incoming directory, or beside it.
 
-use super::upload::TREE_HASH_SH;
+use super::host_digest::TREE_HASH_SH;
 use crate::model::part_kind::PartKind;
 
 /// `contents DIRECTORY` prints the contents of its files, in the order of their names.

@@ -164,7 +164,7 @@ mod tests {
         let output = std::process::Command::new("sh")
             .args([
                 "-c",
-                crate::artifact::upload::TREE_HASH_SH,
+                crate::artifact::host_digest::TREE_HASH_SH,
                 "sh",
                 root.as_str(),
             ])

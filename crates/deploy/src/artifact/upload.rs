@@ -5,34 +5,20 @@
 //! checksum is kept beside it, so that a later run can tell whether it was touched. A
 //! different content under the same name is a conflict, never overwritten.
 
-use std::time::{Duration, Instant};
-
 use camino::Utf8Path;
 
 use super::cache;
+use super::host_digest::query_content_hash;
 use super::job::DeployJob;
 use super::transfer::{Received, Transfer};
+use super::upload_progress::SILENCE_TIMEOUT;
 use crate::model::app::Deploy;
 use crate::model::error::{DeployError, RunError};
-use crate::model::layout::{Layout, Part};
-use crate::model::part_kind::PartKind;
+use crate::model::layout::Layout;
+use crate::model::part::Part;
 use crate::model::step::{Probe, Progress};
-use crate::remote::lease::{self, LEASE_RENEWAL};
 use crate::ssh::command::Command;
 use crate::ssh::host::Host;
-
-/// Checksums of large files take a while on a small host.
-pub(crate) const SILENCE_TIMEOUT: Duration = Duration::from_secs(300);
-
-/// The hash of a directory's listing, as [`Artifact::of_directory`] computes it: `$1`.
-pub(crate) const TREE_HASH_SH: &str = r#"cd -- "$1" || exit 1
-odd=$(find . ! -type d ! -type f -print | head -n 1)
-if [ -n "$odd" ]; then printf '%s is neither file nor directory\n' "$odd" >&2; exit 1; fi
-find . -type f -printf '%P\0' | LC_ALL=C sort -z | xargs -0 -r sha256sum -- | sha256sum | cut -d ' ' -f 1
-"#;
-
-/// `$1` the file: its hash.
-const FILE_HASH_SH: &str = r#"sha256sum -- "$1" | cut -d ' ' -f 1"#;
 
 /// `$1` the directory of the part:
 /// prints `absent`, or the hash that was kept at its upload, or `none`.
@@ -189,65 +175,4 @@ fn remove_partial(host: &Host, incoming: &Utf8Path) {
                 .privileged(),
         ),
     );
-}
-
-fn query_content_hash(host: &Host, kind: PartKind<'_>, place: &str) -> Result<String, DeployError> {
-    match kind {
-        PartKind::Service(service) => {
-            let program = format!("{place}/{}", service.settings.binary);
-            query_hash(host, Command::script(FILE_HASH_SH).arg(program))
-        }
-        PartKind::Bundle(_) => query_hash(host, Command::script(TREE_HASH_SH).arg(place)),
-    }
-}
-
-fn query_hash(host: &Host, command: Command) -> Result<String, DeployError> {
-    Ok(host.sha256(&command.privileged().silence_timeout(SILENCE_TIMEOUT))?)
-}
-
-/// While bytes travel: tells how far they are, and keeps the lease.
-pub(crate) struct UploadProgress<'a> {
-    host: &'a Host,
-    deploy: &'a Deploy,
-    total: u64,
-    progress: &'a mut dyn FnMut(Progress),
-    renewed: Instant,
-    lost_lease: Option<DeployError>,
-}
-
-impl<'a> UploadProgress<'a> {
-    pub(crate) fn new(
-        host: &'a Host,
-        deploy: &'a Deploy,
-        total: u64,
-        progress: &'a mut dyn FnMut(Progress),
-    ) -> UploadProgress<'a> {
-        UploadProgress {
-            host,
-            deploy,
-            total,
-            progress,
-            renewed: Instant::now(),
-            lost_lease: None,
-        }
-    }
-
-    /// Reports that so many bytes are sent, and renews the lease when it is time.
-    pub(crate) fn sent(&mut self, sent: u64) {
-        let text = format!("uploading {}", self.deploy.release.id());
-        (self.progress)(Progress::counted(text, sent, self.total));
-        if self.renewed.elapsed() > LEASE_RENEWAL {
-            self.renewed = Instant::now();
-            let held = lease::acquire(self.host, self.deploy);
-            self.lost_lease = self.lost_lease.take().or(held.err());
-        }
-    }
-
-    /// Fails if the lease was lost meanwhile: such an upload does not count.
-    pub(crate) fn finish(self) -> Result<(), DeployError> {
-        match self.lost_lease {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! The end of a frontend that was a service and is a bundle now, on one host.
 //!
-//! A deploy that finds the other form does not leave it running beside its own: what led
+//! A deploy that finds the other kind of frontend does not leave it running: what led
 //! users to the service leads nowhere, its slots are told to end, its units and its
 //! directories go, and `deploys.jsonl` says so. What is the owner's stays: an environment
 //! file, a proxy's configuration, what the service has stored. Killed at any point it is
@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use crate::model::app::{Deploy, Release};
 use crate::model::error::DeployError;
-use crate::model::layout::{Layout, Part, ServiceLayout};
+use crate::model::layout::{Layout, ServiceLayout};
+use crate::model::part::Part;
 use crate::model::step::Probe;
 use crate::model::switch::Switch;
 use crate::remote::lease::{self, release_on_failure};

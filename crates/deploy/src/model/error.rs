@@ -233,7 +233,7 @@ pub enum DeployError {
     },
     /// The app's data could not be changed; nothing was switched.
     #[error(
-        "the {what} of {release} on {target} failed: {why}; users are where they were. Mend it and \
+        "the {what} of {release} on {target} failed: {why}; users are where they were. Fix it and \
          resume: it is run again. Last journal lines:\n{}", journal.join("\n")
     )]
     MigrationFailed {
@@ -241,7 +241,7 @@ pub enum DeployError {
         target: String,
         /// The release.
         release: String,
-        /// The migration, or its way back.
+        /// The migration, or its undo.
         what: &'static str,
         /// How it ended.
         why: String,
@@ -251,7 +251,7 @@ pub enum DeployError {
     /// The host could not build the release; nothing was started.
     #[error(
         "{release} could not be built on {target}: {why}; nothing was started, and users are where \
-         they were. What is wrong with the host, mend and resume; for what is wrong with the \
+         they were. Fix what is wrong with the host and resume; for what is wrong with the \
          sources, deploy another commit. Last journal lines:\n{}", journal.join("\n")
     )]
     BuildFailed {
@@ -264,7 +264,7 @@ pub enum DeployError {
         /// The unit's last journal lines.
         journal: Vec<String>,
     },
-    /// The switch was taken back.
+    /// The switch was reverted.
     #[error(
         "{release} on {target} was rolled back: {reason}; now running: {}. Last journal lines:\n{}",
         now_running.as_deref().unwrap_or("nothing, this was the first deploy"), journal.join("\n")
@@ -272,7 +272,7 @@ pub enum DeployError {
     RolledBack {
         /// `user@host:port`.
         target: String,
-        /// The release that was taken back.
+        /// The release that was rolled back.
         release: String,
         /// Why.
         reason: String,

@@ -20,93 +20,12 @@
 mod service;
 
 use camino::Utf8PathBuf;
-use serde::{Deserialize, Serialize};
 
 pub(crate) use service::ServiceLayout;
 
 use crate::model::app::App;
+use crate::model::part::Part;
 use crate::model::target::Target;
-
-/// One of the two places where a service runs.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Slot {
-    /// Listens on the public port + 1.
-    Blue,
-    /// Listens on the public port + 2.
-    Green,
-}
-
-impl Slot {
-    /// Both, in order of their ports.
-    pub const ALL: [Slot; 2] = [Slot::Blue, Slot::Green];
-
-    /// Returns its name in paths, units and records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Slot::Blue => "blue",
-            Slot::Green => "green",
-        }
-    }
-
-    /// Finds the one of that name.
-    pub fn from_name(name: &str) -> Option<Slot> {
-        Slot::ALL.into_iter().find(|slot| slot.name() == name)
-    }
-
-    /// Returns the other one.
-    pub fn other(self) -> Slot {
-        match self {
-            Slot::Blue => Slot::Green,
-            Slot::Green => Slot::Blue,
-        }
-    }
-
-    /// Returns the port it listens on, next to the public one.
-    pub fn port(self, public: u16) -> u16 {
-        match self {
-            Slot::Blue => public + 1,
-            Slot::Green => public + 2,
-        }
-    }
-}
-
-impl std::fmt::Display for Slot {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(self.name())
-    }
-}
-
-/// The part of an app that a record or directory is about.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
-#[serde(rename_all = "lowercase")]
-pub enum Part {
-    /// The service behind what users see.
-    Backend,
-    /// What users see: a static bundle, or a service.
-    Frontend,
-}
-
-impl Part {
-    /// Both, in the order in which they are deployed.
-    pub const ALL: [Part; 2] = [Part::Backend, Part::Frontend];
-
-    /// Returns the other one.
-    pub fn other(self) -> Part {
-        match self {
-            Part::Backend => Part::Frontend,
-            Part::Frontend => Part::Backend,
-        }
-    }
-
-    /// Returns its name in paths, units and records.
-    pub fn name(self) -> &'static str {
-        match self {
-            Part::Backend => "backend",
-            Part::Frontend => "frontend",
-        }
-    }
-}
 
 /// The paths and names of one app on one host, as far as its parts share them.
 #[derive(Clone, Debug)]

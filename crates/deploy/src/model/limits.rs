@@ -1,9 +1,9 @@
-//! What a unit is held to, beside the hardening that every unit has.
+//! Limits of a unit, in addition to the hardening that every unit has.
 
 use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
-/// What a unit is held to beside its fixed hardening.
+/// Limits of a unit, in addition to its fixed hardening.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
@@ -13,7 +13,7 @@ pub struct Limits {
     /// The most processes and threads.
     #[serde(default)]
     pub tasks: Option<u32>,
-    /// Absolute paths that it may write to, beside its state directory.
+    /// Absolute paths that it may write to, in addition to its state directory.
     #[serde(default)]
     pub write_paths: Vec<Utf8PathBuf>,
 }

@@ -5,7 +5,8 @@
 
 use crate::model::app::{App, Bundle, Frontend, Service};
 use crate::model::error::DeployError;
-use crate::model::layout::{Layout, Part, ServiceLayout};
+use crate::model::layout::{Layout, ServiceLayout};
+use crate::model::part::Part;
 use crate::model::target::Target;
 
 /// A part of an app that listens.

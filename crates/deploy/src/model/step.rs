@@ -19,7 +19,7 @@ pub enum ServiceStep {
     Health,
     /// Arm the dead man's switch, and let new connections reach it.
     Switch,
-    /// Watch it through the public port; take the switch back at any breach.
+    /// Watch it through the public port; revert the switch at any breach.
     Stabilize,
     /// Make it permanent, drain the old slot, keep the last releases, end the lease.
     Confirm,
@@ -62,7 +62,7 @@ pub enum Direction {
     /// The data become what the release needs.
     Forward,
     /// They become what they were before it, by the command that is declared for it.
-    Back,
+    Undo,
 }
 
 /// Whether a step's effect is already there.

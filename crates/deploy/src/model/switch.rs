@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::layout::Slot;
+use crate::model::slot::Slot;
 use crate::model::switch_method::SwitchKind;
 
 /// One switch of the users to a slot: what is armed, or confirmed.

@@ -1,14 +1,14 @@
 //! SwitchKind what users are led to a slot: rules of the kernel, a proxy's file, a listener that
 //! systemd holds, or a restart.
 //!
-//! A [`Method`] is data; the settling script on the host carries each out, and reads in
+//! A [`Method`] is data; the switch script on the host carries each out, and reads in
 //! a switch's own head which one that switch used. So an app can change from one to
-//! another, and a way back leads over the method of before.
+//! another, and a rollback goes by the method of the switch before.
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
 
-use crate::model::layout::Slot;
+use crate::model::slot::Slot;
 
 /// How new connections come to the slot that is switched to.
 #[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]

@@ -2,7 +2,7 @@
 //!
 //! The file is replaced atomically under `flock`, by the host's own clock, so two clients
 //! with different clocks agree. Each step takes or renews it; a client that is gone
-//! holds it no longer than the app's `lease_seconds`; the settling script then stops what
+//! holds it no longer than the app's `lease_seconds`; the switch script then stops what
 //! it has started and nobody has met. An unconfirmed switch of another run, of any part,
 //! counts as held too, because only its own run may confirm it.
 
@@ -12,7 +12,8 @@ use jiff::Timestamp;
 
 use crate::model::app::Deploy;
 use crate::model::error::DeployError;
-use crate::model::layout::{Layout, Part};
+use crate::model::layout::Layout;
+use crate::model::part::Part;
 use crate::ssh::command::{Command, Output};
 use crate::ssh::host::Host;
 

@@ -9,7 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::app::{Deploy, Release};
 use crate::model::error::DeployError;
-use crate::model::layout::{Layout, Part, Slot};
+use crate::model::layout::Layout;
+use crate::model::part::Part;
+use crate::model::slot::Slot;
 use crate::ssh::command::Command;
 use crate::ssh::host::Host;
 
@@ -21,7 +23,7 @@ pub enum Outcome {
     Confirmed,
     /// It never became healthy; users never met it.
     Unhealthy,
-    /// Users met it, and the switch was taken back.
+    /// Users met it, and the switch was reverted.
     Reverted,
     /// It was a service, and is stopped for good: the frontend is a bundle.
     Decommissioned,

@@ -6,7 +6,8 @@
 
 use crate::model::app::{Deploy, Release};
 use crate::model::error::DeployError;
-use crate::model::layout::{Layout, Part, ServiceLayout};
+use crate::model::layout::{Layout, ServiceLayout};
+use crate::model::part::Part;
 use crate::remote::record::{self, DeployRecord, Outcome, known_good_pairs};
 use crate::remote::state::{SlotState, State};
 use crate::ssh::command::Command;

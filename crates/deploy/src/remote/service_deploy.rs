@@ -5,14 +5,15 @@ use std::time::Duration;
 
 use crate::model::app::{Deploy, Service};
 use crate::model::error::DeployError;
-use crate::model::layout::{Part, ServiceLayout, Slot};
+use crate::model::layout::ServiceLayout;
+use crate::model::part::Part;
 use crate::model::part_kind::AppService;
+use crate::model::slot::Slot;
 use crate::remote::lease;
 use crate::remote::record::{self, Outcome};
 use crate::remote::state::{ReleaseState, State};
 use crate::ssh::command::{Command, Output};
 use crate::ssh::host::Host;
-
 use crate::systemd::unit_status;
 
 use super::poll::poll_until;

@@ -6,7 +6,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::error::DeployError;
-use crate::model::layout::{ServiceLayout, Slot};
+use crate::model::layout::ServiceLayout;
+use crate::model::slot::Slot;
 use crate::model::switch::Switch;
 use crate::ssh::command::{Command, Output};
 use crate::ssh::host::Host;
@@ -79,7 +80,7 @@ pub(crate) enum ReleaseState {
     Confirmed(Slot),
     /// Users meet it, and nobody has confirmed it yet.
     Unconfirmed(Slot),
-    /// It runs beside the one that users meet.
+    /// It runs, and users meet another one.
     Started(Slot),
     /// It does not run; this slot is free for it.
     NotRunning(Slot),

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::artifact::upload::{self, SILENCE_TIMEOUT};
+use crate::artifact::upload;
+use crate::artifact::upload_progress::SILENCE_TIMEOUT;
 use crate::model::error::DeployError;
 use crate::model::host_build::HostBuild;
 use crate::model::step::Progress;

@@ -7,7 +7,7 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::model::error::DeployError;
-use crate::model::layout::Slot;
+use crate::model::slot::Slot;
 use crate::model::step::Progress;
 use crate::remote::state::{ReleaseState, State};
 

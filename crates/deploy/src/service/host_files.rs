@@ -4,7 +4,8 @@
 //! by the Start step.
 
 use crate::model::app::Service;
-use crate::model::layout::{ServiceLayout, Slot};
+use crate::model::layout::ServiceLayout;
+use crate::model::slot::Slot;
 use crate::model::switch_method::Method;
 use crate::systemd::host_file::HostFile;
 use crate::systemd::units::{boot_unit, template_unit};
@@ -47,7 +48,8 @@ pub(crate) fn files(layout: &ServiceLayout, service: &Service) -> Vec<HostFile> 
 mod tests {
     use super::*;
     use crate::model::app::samples::{app, backend};
-    use crate::model::layout::{Layout, Part};
+    use crate::model::layout::Layout;
+    use crate::model::part::Part;
     use crate::model::target::Target;
 
     fn all(prefix: &str) -> Vec<HostFile> {

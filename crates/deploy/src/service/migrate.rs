@@ -14,7 +14,8 @@ use std::time::{Duration, Instant};
 
 use crate::model::app::{Deploy, Migration};
 use crate::model::error::DeployError;
-use crate::model::layout::{Part, ServiceLayout};
+use crate::model::layout::ServiceLayout;
+use crate::model::part::Part;
 use crate::model::shell_quote::quote;
 use crate::model::step::{Direction, Probe, Progress};
 use crate::remote::service_deploy::ServiceDeploy;
@@ -98,7 +99,7 @@ pub fn migrate(
     let took = began.elapsed().as_secs_f64();
     Ok(match direction {
         Direction::Forward => format!("{release} migrated the data in {took:.1} s"),
-        Direction::Back => format!("what {release} migrated is taken back, in {took:.1} s"),
+        Direction::Undo => format!("the migration of {release} is undone, in {took:.1} s"),
     })
 }
 
@@ -106,7 +107,7 @@ fn probe(direction: Direction, deployment: &ServiceDeploy<'_>) -> Result<Probe, 
     let release = deployment.release();
     Ok(match (direction, is_marked(deployment)?) {
         (Direction::Forward, true) => Probe::Done(format!("{release} has migrated the data")),
-        (Direction::Back, false) => Probe::Done(format!("{release} has migrated nothing")),
+        (Direction::Undo, false) => Probe::Done(format!("{release} has migrated nothing")),
         _ => Probe::Absent,
     })
 }
@@ -162,7 +163,7 @@ fn failed(
     let journal = unit_status::journal_of(deployment.host, &deployment.layout.migrate_unit())?;
     let what = match direction {
         Direction::Forward => "migration",
-        Direction::Back => "way back of the migration",
+        Direction::Undo => "undo of the migration",
     };
     if direction == Direction::Forward {
         deployment.append_unhealthy(None, &format!("the migration failed: {why}"))?;
@@ -242,7 +243,7 @@ fn script_of(
             text.push_str(&line(&migration.run, &backup));
             text.push_str("\n: >\"$saved.backed-up\"\n: >\"$saved.migrated\"\nsync\n");
         }
-        Direction::Back => {
+        Direction::Undo => {
             // Without a command, data stay as they are and the mark with them.
             let words = migration.undo.as_deref().unwrap_or_default();
             text.push_str(&line(words, &backup));
@@ -325,7 +326,7 @@ mod tests {
             Some("old")
         );
         assert!(read(&scratch, &format!("{id}.migrated")).is_some());
-        assert!(run(&scratch, &change("true"), Direction::Back));
+        assert!(run(&scratch, &change("true"), Direction::Undo));
         assert_eq!(std::fs::read_to_string(&data).unwrap(), "old");
         assert_eq!(read(&scratch, &format!("{id}.migrated")), None);
     }

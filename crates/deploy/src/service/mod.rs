@@ -18,7 +18,8 @@ use crate::artifact::job::DeployJob;
 use crate::artifact::upload;
 use crate::model::app::Deploy;
 use crate::model::error::DeployError;
-use crate::model::layout::{Part, Slot};
+use crate::model::part::Part;
+use crate::model::slot::Slot;
 use crate::model::step::{Probe, Progress, ServiceStep};
 use crate::remote::lease::release_on_failure;
 use crate::remote::service_deploy::ServiceDeploy;
@@ -47,7 +48,7 @@ pub fn probe_service(
 /// Decides the probe of any step but Upload, from the state of the host.
 fn probe_in(step: ServiceStep, state: &State, deploy: &Deploy) -> Probe {
     let release = deploy.release.id();
-    let place = state.release_state(&release);
+    let release_state = state.release_state(&release);
     if let Some(armed) = &state.armed
         && armed.owner != deploy.owner
     {
@@ -58,7 +59,7 @@ fn probe_in(step: ServiceStep, state: &State, deploy: &Deploy) -> Probe {
         ));
     }
     let done = |what: &str, slot: Slot| Probe::Done(format!("{release} {what} in slot {slot}"));
-    match (step, place) {
+    match (step, release_state) {
         (_, ReleaseState::SlotBusy) => Probe::Conflict(format!(
             "this run has an unconfirmed switch to another release; revert it before {release}"
         )),

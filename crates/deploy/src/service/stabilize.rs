@@ -1,7 +1,7 @@
 //! Stabilize: the new release serves users, and is watched while it does.
 //!
 //! Probes through the public port, restarts of the unit, and journal lines of priority
-//! `err`: any breach takes the switch back at once. A lost connection is no breach; then
+//! `err`: any breach reverts the switch at once. A lost connection is no breach; then
 //! the host's own timer decides, unless a resumed run comes in time.
 
 use std::ops::ControlFlow;
@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use crate::model::app::Service;
 use crate::model::error::DeployError;
-use crate::model::layout::Slot;
+use crate::model::slot::Slot;
 use crate::model::step::{Probed, Progress};
 use crate::model::switch_method::DrainProbe;
 use crate::remote::state::{ReleaseState, State};
@@ -65,7 +65,7 @@ fn rearm(deployment: &ServiceDeploy<'_>) -> Result<(), DeployError> {
     let output = deployment.host.run(&command)?;
     match output.status {
         0 => Ok(()),
-        // The settling script's word for "reverted meanwhile".
+        // The switch script's word for "reverted meanwhile".
         3 => Err(deployment.reverted_meanwhile()?),
         _ => Err(deployment.host.failed(&command, &output).into()),
     }

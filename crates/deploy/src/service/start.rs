@@ -1,6 +1,6 @@
 //! Start: the release runs in the idle slot, and nobody is sent to it.
 //!
-//! Units and the settling script are written where they differ; the slot's link is
+//! Units and the switch script are written where they differ; the slot's link is
 //! replaced by one rename; a drain that is still under way in that slot is ended first.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use camino::Utf8Path;
 
 use crate::model::digest::sha256_hex;
 use crate::model::error::DeployError;
-use crate::model::layout::Slot;
+use crate::model::slot::Slot;
 use crate::remote::service_deploy::ServiceDeploy;
 use crate::remote::state::{ReleaseState, State};
 use crate::ssh::command::Command;
@@ -57,8 +57,8 @@ pub(super) fn perform(deployment: &ServiceDeploy<'_>) -> Result<String, DeployEr
     let files = host_files::files(layout, deployment.settings());
     let binary = layout.release(&release).join(&deployment.settings().binary);
     let (state, as_wanted) = lock_and_compare(deployment, &binary, &files)?;
-    let place = state.release_state(&release);
-    let slot = match place {
+    let release_state = state.release_state(&release);
+    let slot = match release_state {
         ReleaseState::Started(slot) => return Ok(format!("{release} runs in slot {slot}")),
         ReleaseState::Confirmed(slot) | ReleaseState::Unconfirmed(slot)
             if state.slot(slot).is_running() =>
@@ -76,7 +76,7 @@ pub(super) fn perform(deployment: &ServiceDeploy<'_>) -> Result<String, DeployEr
             });
         }
     };
-    let is_idle = matches!(place, ReleaseState::NotRunning(_));
+    let is_idle = matches!(release_state, ReleaseState::NotRunning(_));
     let Some(as_wanted) = as_wanted else {
         let target = deployment.target();
         return Err(DeployError::Missing { target, release });

@@ -13,11 +13,12 @@ use ssh2::{MethodType, Session};
 
 use crate::model::error::ConnectError;
 use crate::model::target::Target;
-use crate::ssh::host::timed_out;
 use crate::ssh::known_hosts::{KnownKeys, Verdict, fingerprint, key_type};
 use crate::ssh::proxy_process::ProxyProcess;
 use crate::ssh::ssh_config::SshRoute;
 
+/// libssh2: a call waited longer than the session's timeout.
+const TIMEOUT: i32 = -9;
 /// How long a connection attempt to one address may take.
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long the SSH handshake and each authentication may take.
@@ -243,4 +244,16 @@ fn try_agent(
         }
     }
     false
+}
+
+/// Returns libssh2's number of an error.
+pub(crate) fn code(error: &ssh2::Error) -> i32 {
+    match error.code() {
+        ssh2::ErrorCode::Session(code) | ssh2::ErrorCode::SFTP(code) => code,
+    }
+}
+
+/// Tells whether a call merely waited too long.
+fn timed_out(error: &ssh2::Error) -> bool {
+    code(error) == TIMEOUT
 }

@@ -18,15 +18,13 @@ use crate::model::error::{ConnectError, RunError};
 use crate::model::target::Target;
 use crate::ssh::channel_writer::{ChannelWriter, Printed};
 use crate::ssh::command::{Command, Output, split_report};
-use crate::ssh::connect::{self, Connection};
+use crate::ssh::connect::{self, Connection, code};
 use crate::ssh::http::{self, HttpResponse};
 use crate::ssh::proxy_process::ProxyProcess;
 use crate::ssh::shell::{self, MAX_OUTPUT_BYTES, Shell};
 
 /// libssh2: the host refused to open the channel, so the connection itself is well.
 const CHANNEL_FAILURE: i32 = -21;
-/// libssh2: a call waited longer than the session's timeout.
-const TIMEOUT: i32 = -9;
 /// Writes of this size keep the window full on a long line.
 const CHUNK_BYTES: usize = 256 * 1024;
 /// No answer of a backend that is probed is larger.
@@ -404,16 +402,4 @@ impl Host {
         self.session
             .set_timeout(u32::try_from(limit.as_millis()).unwrap_or(u32::MAX));
     }
-}
-
-/// Returns libssh2's number of an error.
-pub(crate) fn code(error: &ssh2::Error) -> i32 {
-    match error.code() {
-        ssh2::ErrorCode::Session(code) | ssh2::ErrorCode::SFTP(code) => code,
-    }
-}
-
-/// Tells whether a call merely waited too long.
-pub(crate) fn timed_out(error: &ssh2::Error) -> bool {
-    code(error) == TIMEOUT
 }

@@ -1,4 +1,4 @@
-//! What a deploy of another release would write on a host beside it: files of ours that are
+//! What a deploy of another release would write on a host in addition to it: files of ours that are
 //! not there, or are otherwise.
 //!
 //! Only questions. What is there was perhaps changed by hand, so of a line that we would
@@ -11,8 +11,9 @@ use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::model::app::Service;
-use crate::model::layout::{Part, ServiceLayout};
+use crate::model::layout::ServiceLayout;
 use crate::model::limits::Limits;
+use crate::model::part::Part;
 use crate::model::part_kind::AppService;
 use crate::model::switch::Switch;
 use crate::model::switch_method::{Method, SwitchKind};
@@ -197,7 +198,8 @@ fn is_heading(line: &str) -> bool {
 mod tests {
     use super::*;
     use crate::model::app::samples::{app, backend};
-    use crate::model::layout::{Layout, Slot};
+    use crate::model::layout::Layout;
+    use crate::model::slot::Slot;
     use crate::model::switch::samples::switch;
     use crate::model::target::Target;
 

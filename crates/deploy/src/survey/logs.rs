@@ -5,7 +5,7 @@
 
 use crate::model::app::App;
 use crate::model::error::DeployError;
-use crate::model::layout::Slot;
+use crate::model::slot::Slot;
 use crate::ssh::command::Command;
 use crate::ssh::host::Host;
 

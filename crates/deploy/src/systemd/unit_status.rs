@@ -5,7 +5,8 @@
 use std::collections::BTreeMap;
 
 use crate::model::error::DeployError;
-use crate::model::layout::{ServiceLayout, Slot};
+use crate::model::layout::ServiceLayout;
+use crate::model::slot::Slot;
 use crate::ssh::command::Command;
 use crate::ssh::host::Host;
 

@@ -1,4 +1,4 @@
-//! The files that make a host run an app: two systemd units and the settling script.
+//! The files that make a host run an app: two systemd units and the switch script.
 //!
 //! Texts only, made from the app's description; what differs from the host's is written
 //! by the Start step. A slot is not enabled by itself: one boot unit reads which slot is
@@ -187,7 +187,8 @@ pub(crate) fn boot_unit(layout: &ServiceLayout, service: &Service) -> String {
 mod tests {
     use super::*;
     use crate::model::app::samples::{app, backend};
-    use crate::model::layout::{Layout, Part};
+    use crate::model::layout::Layout;
+    use crate::model::part::Part;
     use crate::model::target::Target;
 
     #[test]

@@ -32,7 +32,7 @@ pub(crate) fn perform(deployment: &ServiceDeploy<'_>) -> Result<Result<(), Strin
     let output = deployment.host.run(&command)?;
     match output.status {
         0 => {}
-        // The settling script's word for "reverted meanwhile".
+        // The switch script's word for "reverted meanwhile".
         3 => return Err(deployment.reverted_meanwhile()?),
         _ => return Err(deployment.host.failed(&command, &output).into()),
     }

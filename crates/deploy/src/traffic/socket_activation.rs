@@ -4,7 +4,7 @@
 //! A socket unit; the service that systemd starts when a connection comes and no slot runs,
 //! which does nothing, so that systemd never accepts or closes by itself; and what a slot's
 //! unit is told when it is to inherit the listener. Texts only: who inherits it, and when,
-//! is the settling script's.
+//! is the switch script's.
 
 use crate::model::app::Service;
 use crate::model::layout::ServiceLayout;
@@ -105,7 +105,9 @@ fn drop_in_text(name: &str, service: &Service) -> String {
 mod tests {
     use super::*;
     use crate::model::app::samples::{app, backend};
-    use crate::model::layout::{Layout, Part, Slot};
+    use crate::model::layout::Layout;
+    use crate::model::part::Part;
+    use crate::model::slot::Slot;
     use crate::model::target::Target;
 
     #[test]

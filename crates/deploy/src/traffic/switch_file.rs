@@ -74,7 +74,9 @@ fn one_line(value: &str) -> String {
 mod tests {
     use super::*;
     use crate::model::app::samples::{app, backend};
-    use crate::model::layout::{Layout, Part, Slot};
+    use crate::model::layout::Layout;
+    use crate::model::part::Part;
+    use crate::model::slot::Slot;
     use crate::model::switch::samples;
     use crate::model::switch_method::{Preset, Proxy};
     use crate::model::target::Target;

@@ -1,14 +1,14 @@
-//! Switch: new connections reach the new slot, and the host itself takes that back unless
-//! somebody confirms it. Revert: the same way back, at once.
+//! Switch: new connections reach the new slot, and the host itself reverts that unless
+//! somebody confirms it. Revert: the same, at once.
 //!
-//! One call of the settling script arms the timer and leads users over, under the
+//! One call of the switch script arms the timer and leads users over, under the
 //! app's lock: there is no moment in which the switch is made and nobody would revert it.
 
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::model::error::DeployError;
-use crate::model::layout::Slot;
+use crate::model::slot::Slot;
 use crate::model::switch::Switch;
 use crate::model::switch_method::Method;
 use crate::remote::state::{ReleaseState, State};

@@ -1,8 +1,9 @@
 //! The script that makes every change of the switch on a host, `switch/settle`.
 
 use crate::model::app::Service;
-use crate::model::layout::{ServiceLayout, Slot};
+use crate::model::layout::ServiceLayout;
 use crate::model::shell_quote::quote;
+use crate::model::slot::Slot;
 
 /// The script's body; its head is made by [`script`].
 const BODY: &str = concat!(

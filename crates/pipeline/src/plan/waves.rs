@@ -366,7 +366,7 @@ pub(super) fn take_data_back(id: String, place: Place) -> Step {
         place.version, place.target
     );
     let action = Action::Migrate {
-        direction: Direction::Back,
+        direction: Direction::Undo,
         place,
     };
     Step::new(id, Stage::Stabilise, title, action)

@@ -6,7 +6,9 @@
 
 use camino::Utf8PathBuf;
 
-use super::{Layout, Part, Slot};
+use super::Layout;
+use crate::model::part::Part;
+use crate::model::slot::Slot;
 
 /// The paths and names of one service of an app on one host.
 #[derive(Clone, Debug)]

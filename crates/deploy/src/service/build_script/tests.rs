@@ -8,8 +8,9 @@ use camino::Utf8Path;
 
 use super::*;
 use crate::model::app::samples::app;
-use crate::model::layout::{Layout, Part};
+use crate::model::layout::Layout;
 use crate::model::limits::Limits;
+use crate::model::part::Part;
 use crate::model::target::Target;
 
 /// A directory that stands for a host's, and a repository beside it.

@@ -239,7 +239,7 @@ fn a_rollback_takes_the_data_back_where_that_is_declared() {
                 panic!("a migration");
             };
             assert_eq!(place.version.to_string(), "2.0.0");
-            assert_eq!(*direction, stagegate_deploy::Direction::Back);
+            assert_eq!(*direction, stagegate_deploy::Direction::Undo);
         }
     };
     let undo = ", undo = [\"tool\", \"back\"]";
