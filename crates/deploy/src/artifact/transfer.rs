@@ -180,17 +180,17 @@ impl<'a> Transfer<'a> {
 
     fn prepare(&self) -> Result<HostInventory, DeployError> {
         let layout = self.layout();
-        let met = match self.kind {
+        let current = match self.kind {
             PartKind::Service(service) => service.layout(self.host.target()).confirmed(),
             PartKind::Bundle(_) => layout.current(),
         };
         let prepare = Command::script(PREPARE_SH)
-            .args([layout.releases(), self.incoming(), met])
+            .args([layout.releases(), self.incoming(), current])
             .arg(self.part.name())
             .privileged()
             .silence_timeout(SILENCE_TIMEOUT);
-        let said = self.host.check(&prepare)?.text();
-        HostInventory::parse(&said).map_err(|what| self.host.unreadable(&prepare, what).into())
+        let printed = self.host.check(&prepare)?.text();
+        HostInventory::parse(&printed).map_err(|what| self.host.unreadable(&prepare, what).into())
     }
 
     /// Returns a delta against the release that users meet, if both sides have that.
@@ -285,8 +285,8 @@ impl<'a> Transfer<'a> {
             Encoding::Plain => Ok(self.payload.path().to_owned()),
             Encoding::Compressed(frame) | Encoding::Delta(frame, _) => {
                 let path = Utf8Path::from_path(frame.file.path());
-                let odd = || self.local(std::io::Error::other("its name is not UTF-8"));
-                path.map(Utf8Path::to_owned).ok_or_else(odd)
+                let not_utf8 = || self.local(std::io::Error::other("its name is not UTF-8"));
+                path.map(Utf8Path::to_owned).ok_or_else(not_utf8)
             }
         }
     }

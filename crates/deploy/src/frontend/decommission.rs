@@ -72,8 +72,8 @@ pub(crate) fn probe(host: &Host, deploy: &Deploy) -> Result<Probe, DeployError> 
         .arg(layout.units())
         .arg(layout.template_unit())
         .privileged();
-    let said = host.check(&command)?.text();
-    match said.trim() {
+    let answer = host.check(&command)?.text();
+    match answer.trim() {
         "there" => Ok(Probe::Absent),
         "gone" => Ok(Probe::Done("no service of the frontend is left".to_owned())),
         other => Err(host.unreadable(&command, other).into()),
@@ -116,8 +116,8 @@ fn stop(host: &Host, layout: &ServiceLayout) -> Result<Option<Switch>, DeployErr
         .args([layout.unit_prefix(), layout.name()])
         .privileged()
         .silence_timeout(SILENCE_TIMEOUT);
-    let said = host.check(&command)?.text();
-    match said.trim() {
+    let answer = host.check(&command)?.text();
+    match answer.trim() {
         "" => Ok(None),
         "armed" => Err(DeployError::Conflict {
             target: host.target().to_string(),

@@ -83,7 +83,7 @@ pub struct PastDeploy {
 }
 
 /// `$1` directory of the app, `$2` inner JSON, `$3` outcome, `$4` reason in JSON.
-const APPEND: &str = r#"set -eu
+const APPEND_SH: &str = r#"set -eu
 umask 022
 log=$1/deploys.jsonl
 exec 9>>"$1/.lock"
@@ -132,7 +132,7 @@ pub(crate) fn append(
     };
     let reason = serde_json::Value::from(reason.map(str::to_owned)).to_string();
     let members = members(deploy, part, slot);
-    let command = Command::script(APPEND)
+    let command = Command::script(APPEND_SH)
         .args([layout.base().as_str(), &members, outcome, &reason])
         .privileged();
     host.check(&command)?;
@@ -367,7 +367,7 @@ mod tests {
         let output = std::process::Command::new("sh")
             .args([
                 "-c",
-                APPEND,
+                APPEND_SH,
                 "stagegate",
                 base,
                 &members,

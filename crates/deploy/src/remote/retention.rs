@@ -14,12 +14,12 @@ use crate::ssh::command::Command;
 use crate::ssh::host::Host;
 
 /// `$1` releases, `$2` part: the releases that have this part.
-const LIST: &str = r#"cd -- "$1" || exit 1
+const LIST_SH: &str = r#"cd -- "$1" || exit 1
 for id in *; do if [ -d "$id/$2" ]; then printf '%s\n' "$id"; fi; done
 "#;
 
 /// `$1` releases, `$2` part, then ids. Renamed first: half a release is never there.
-const REMOVE: &str = r#"set -eu
+const REMOVE_SH: &str = r#"set -eu
 cd -- "$1"
 part=$2
 shift 2
@@ -39,7 +39,7 @@ pub(crate) fn remove_old_releases(
 ) -> Result<usize, DeployError> {
     let layout = Layout::new(host.target(), &deploy.app);
     let releases = layout.releases();
-    let list = Command::script(LIST)
+    let list = Command::script(LIST_SH)
         .args([releases.as_str(), part.name()])
         .privileged();
     let present = host.check(&list)?.text();
@@ -50,14 +50,14 @@ pub(crate) fn remove_old_releases(
     for part in Part::ALL {
         in_use.extend(used_by(host, &layout.service(part))?);
     }
-    let gone = removable(&present, &records, part, &in_use, keep);
-    if !gone.is_empty() {
-        let remove = Command::script(REMOVE)
+    let removed = removable(&present, &records, part, &in_use, keep);
+    if !removed.is_empty() {
+        let remove = Command::script(REMOVE_SH)
             .args([releases.as_str(), part.name()])
-            .args(&gone);
+            .args(&removed);
         host.check(&remove.privileged())?;
     }
-    Ok(gone.len())
+    Ok(removed.len())
 }
 
 /// Asks for the releases that a service runs or is switched to, and for the bundle's.

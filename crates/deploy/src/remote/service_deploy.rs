@@ -97,8 +97,8 @@ impl<'a> ServiceDeploy<'a> {
             &commands[0],
             &host.expect_output(&commands[0], outputs.next())?,
         )?;
-        let told = host.expect_output(&commands[1], outputs.next())?;
-        let state = State::from_output(host, &commands[1], &told)?;
+        let output = host.expect_output(&commands[1], outputs.next())?;
+        let state = State::from_output(host, &commands[1], &output)?;
         let mut answers = more.map(|_| Output::default());
         for (question, answer) in more.into_iter().zip(&mut answers) {
             *answer = host.expect_output(question, outputs.next())?;

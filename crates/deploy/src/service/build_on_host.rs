@@ -29,14 +29,14 @@ const POLL_INTERVAL: Duration = Duration::from_millis(500);
 const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// `$1` directory of the build, `$2` its owner.
-const PREPARE: &str = r#"set -eu
+const PREPARE_SH: &str = r#"set -eu
 install -d -m 0750 -o "$2" "$1"
 systemctl daemon-reload
 "#;
 
 /// `$1` unit, `$2` what it is to build, `$3` the file that says what it was started for.
 /// A build that is under way for a client that was lost goes on, unless it is another.
-const BEGIN: &str = r#"set -eu
+const START_SH: &str = r#"set -eu
 case $(systemctl show -p ActiveState "$1") in
   ActiveState=activating)
     if [ -e "$3" ] && [ "$(cat "$3")" = "$2" ]; then exit 0; fi
@@ -51,7 +51,7 @@ systemctl start --no-block "$1"
 /// `$1` releases, `$2` what was built, `$3` whose it is, `$4` the program's name: takes it
 /// with the rights of whoever built it, so that a link to something else shows nothing.
 /// Prints where it is now, and its hash.
-const TAKE: &str = r#"set -eu
+const INSTALL_SH: &str = r#"set -eu
 umask 022
 PATH=$PATH:/usr/sbin:/sbin
 owner=$3
@@ -126,13 +126,13 @@ impl Building<'_> {
             },
         ];
         write_files(self.deployment.host, &files)?;
-        let prepare = Command::script(PREPARE)
+        let prepare = Command::script(PREPARE_SH)
             .arg(layout.build())
             .arg(&settings.service_user);
         self.deployment.host.check(&prepare.privileged())?;
         // Made for a client that was lost before it could take it.
         if !self.is_there(&product)? {
-            let begin = Command::script(BEGIN)
+            let begin = Command::script(START_SH)
                 .args([unit.as_str(), product.as_str()])
                 .arg(layout.runtime_directory().join("build"))
                 .silence_timeout(Duration::from_secs(120));
@@ -190,15 +190,19 @@ impl Building<'_> {
     /// Makes the product a release; returns its hash.
     fn install(&self, product: &Utf8Path) -> Result<String, DeployError> {
         let settings = self.deployment.settings();
-        let take = Command::script(TAKE)
+        let take = Command::script(INSTALL_SH)
             .arg(self.deployment.layout.releases())
             .args([product.as_str(), &settings.service_user, &settings.binary])
             .privileged()
             .silence_timeout(SILENCE_TIMEOUT);
-        let said = self.deployment.host.check(&take)?.text();
-        let mut lines = said.lines();
+        let printed = self.deployment.host.check(&take)?.text();
+        let mut lines = printed.lines();
         let (Some(incoming), Some(sha256)) = (lines.next(), lines.next()) else {
-            return Err(self.deployment.host.unreadable(&take, said.clone()).into());
+            return Err(self
+                .deployment
+                .host
+                .unreadable(&take, printed.clone())
+                .into());
         };
         let ServiceDeploy { host, deploy, .. } = self.deployment;
         let sha256 = host.sha256_in(&take, sha256)?;

@@ -23,7 +23,7 @@ export HOME PATH GIT_TERMINAL_PROMPT GIT_SSH_COMMAND
 "#;
 
 /// After the head; then, in the checked-out directory, comes the command.
-const LAY: &str = r#"cd "$build"
+const CHECK_OUT_SH: &str = r#"cd "$build"
 mkdir -p "$HOME"
 rm -f built-*
 fresh() {
@@ -62,7 +62,7 @@ rm -f -- "$program"
 "#;
 
 /// After the command: the product gets its name when it is whole.
-const KEEP: &str = r#"if [ ! -f "$program" ]; then
+const INSTALL_SH: &str = r#"if [ ! -f "$program" ]; then
   echo "the command ended well, and left no $program" >&2
   exit 1
 fi
@@ -92,7 +92,7 @@ pub(crate) fn script(
     .map(|(name, value)| format!("{name}={}\n", quote(value)))
     .concat();
     let body = format!(
-        "set -eu\numask 022\necho {}\n{}{head}{LAY}{}\n{KEEP}",
+        "set -eu\numask 022\necho {}\n{}{head}{CHECK_OUT_SH}{}\n{INSTALL_SH}",
         quote(&first_line(release)),
         environment_script(build, layout),
         words.collect::<Vec<_>>().join(" "),

@@ -31,7 +31,7 @@ const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// `$1` directory of marks and backups, `$2` its owner, `$3` releases; what belongs to
 /// releases that are gone goes too.
-const PREPARE: &str = r#"set -eu
+const PREPARE_SH: &str = r#"set -eu
 install -d -m 0700 -o "$2" "$1"
 for mark in "$1"/*.backed-up; do
   [ -e "$mark" ] || continue
@@ -43,7 +43,7 @@ systemctl daemon-reload
 "#;
 
 /// `$1` unit. Starts it, unless it is under way for a client that was lost.
-const BEGIN: &str = r#"set -eu
+const START_SH: &str = r#"set -eu
 case $(systemctl show -p ActiveState "$1") in
   ActiveState=activating) ;;
   *) systemctl reset-failed "$1" 2>/dev/null || true
@@ -85,12 +85,12 @@ pub fn migrate(
     deployment.renew_lease()?;
     let (layout, release) = (&deployment.layout, deployment.release());
     write_files(host, &files(&deployment, migration, direction))?;
-    let prepare = Command::script(PREPARE)
+    let prepare = Command::script(PREPARE_SH)
         .arg(layout.migrations())
         .arg(&deployment.settings().service_user)
         .arg(layout.releases());
     host.check(&prepare.privileged())?;
-    let begin = Command::script(BEGIN).arg(layout.migrate_unit());
+    let begin = Command::script(START_SH).arg(layout.migrate_unit());
     host.check(&begin.privileged())?;
     let began = Instant::now();
     if let Some(why) = wait(direction, &deployment, migration, progress)? {

@@ -113,8 +113,8 @@ fn lock_and_compare(
         .arg(binary)
         .input(sums)
         .privileged();
-    let (state, [said]) = deployment.lock_and_query_with([&command])?;
-    let as_wanted = match said.text().trim() {
+    let (state, [output]) = deployment.lock_and_query_with([&command])?;
+    let as_wanted = match output.text().trim() {
         "absent" => None,
         "same" => Some(true),
         "differ" => Some(false),
@@ -155,6 +155,6 @@ fn run(
         .host
         .expect_output(&commands[0], outputs.next())?;
     let output = outputs.next().unwrap_or_default();
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Ok((output.status != 0).then_some(said))
+    let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Ok((output.status != 0).then_some(stderr))
 }

@@ -107,7 +107,7 @@ fn known_keys(route: &SshRoute) -> KnownKeys {
     for file in &route.known_hosts {
         // A file that cannot be read lists nothing, and then nothing is admitted.
         if let Ok(text) = std::fs::read_to_string(file) {
-            known.read(&text, &route.listed, route.port);
+            known.read(&text, &route.known_hosts_name, route.port);
         }
     }
     known
@@ -150,8 +150,8 @@ fn check_host_key(
         .map(|(key, _)| key.to_vec())
         .unwrap_or_default();
     let host = match route.port {
-        22 => route.listed.clone(),
-        port => format!("[{}]:{port}", route.listed),
+        22 => route.known_hosts_name.clone(),
+        port => format!("[{}]:{port}", route.known_hosts_name),
     };
     let (key_type, fingerprint) = (key_type(&key), fingerprint(&key));
     Err(match known.judge(&key) {

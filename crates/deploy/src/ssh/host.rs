@@ -181,8 +181,8 @@ impl Host {
 
     /// Runs a command that prints a SHA-256 and nothing else.
     pub(crate) fn sha256(&self, command: &Command) -> Result<String, RunError> {
-        let said = self.check(command)?.text();
-        self.sha256_in(command, said.trim())
+        let text = self.check(command)?.text();
+        self.sha256_in(command, text.trim())
     }
 
     /// Returns a word that a command has printed, if it is a SHA-256.
@@ -325,16 +325,16 @@ impl Host {
                 stderr,
             }),
             None => {
-                let spoken = String::from_utf8_lossy(&stderr).trim().to_owned();
+                let message = String::from_utf8_lossy(&stderr).trim().to_owned();
                 let first = fed
                     .err()
                     .or(closed.err().map(|error| error.to_string()))
                     .or(read.err().map(|error| error.to_string()))
                     .unwrap_or_else(|| "it did not report its end".to_owned());
-                Err(lost(if spoken.is_empty() {
+                Err(lost(if message.is_empty() {
                     first
                 } else {
-                    format!("{first} ({spoken})")
+                    format!("{first} ({message})")
                 }))
             }
         }
@@ -363,20 +363,20 @@ impl Host {
 
     /// Creates the error for a command that ended with a status nobody expects.
     pub(crate) fn failed(&self, command: &Command, output: &Output) -> RunError {
-        let said = if output.stderr.trim_ascii().is_empty() {
+        let message = if output.stderr.trim_ascii().is_empty() {
             &output.stdout
         } else {
             &output.stderr
         };
-        let said = String::from_utf8_lossy(said).trim().to_owned();
+        let message = String::from_utf8_lossy(message).trim().to_owned();
         RunError::Failed {
             target: self.target.to_string(),
             command: command.summary(),
             status: output.status,
-            stderr: if said.is_empty() {
+            stderr: if message.is_empty() {
                 "it said nothing".to_owned()
             } else {
-                said
+                message
             },
         }
     }

@@ -23,8 +23,8 @@ const MAX_STDERR_LINES: usize = 5;
 pub(crate) struct ProxyProcess {
     child: Child,
     /// For messages.
-    shown: String,
-    said: Arc<Mutex<VecDeque<String>>>,
+    display: String,
+    stderr_lines: Arc<Mutex<VecDeque<String>>>,
 }
 
 impl ProxyProcess {
@@ -34,7 +34,7 @@ impl ProxyProcess {
         route: &SshRoute,
         through: &ProxyVia,
     ) -> Result<(ProxyProcess, UnixStream), String> {
-        let (mut command, shown) = match through {
+        let (mut command, display) = match through {
             ProxyVia::Jump(hops) => jump(target, route, hops)?,
             ProxyVia::Command(text) => own(target, route, text)?,
         };
@@ -50,21 +50,29 @@ impl ProxyProcess {
             .spawn();
         // The command holds the other end as long as it lives.
         drop(command);
-        let mut child = child.map_err(|e| format!("`{shown}` cannot be started: {e}"))?;
-        let said = Arc::new(Mutex::new(VecDeque::new()));
+        let mut child = child.map_err(|e| format!("`{display}` cannot be started: {e}"))?;
+        let stderr_lines = Arc::new(Mutex::new(VecDeque::new()));
         if let Some(stderr) = child.stderr.take() {
-            let said = Arc::clone(&said);
+            let stderr_lines = Arc::clone(&stderr_lines);
             std::thread::spawn(move || {
                 for line in BufReader::new(stderr).lines().map_while(Result::ok) {
-                    let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-                    if said.len() == MAX_STDERR_LINES {
-                        said.pop_front();
+                    let mut stderr_lines =
+                        stderr_lines.lock().unwrap_or_else(PoisonError::into_inner);
+                    if stderr_lines.len() == MAX_STDERR_LINES {
+                        stderr_lines.pop_front();
                     }
-                    said.push_back(line.trim().to_owned());
+                    stderr_lines.push_back(line.trim().to_owned());
                 }
             });
         }
-        Ok((ProxyProcess { child, shown, said }, ours))
+        Ok((
+            ProxyProcess {
+                child,
+                display,
+                stderr_lines,
+            },
+            ours,
+        ))
     }
 
     /// Returns what the process says about a connection that did not come about.
@@ -77,14 +85,17 @@ impl ProxyProcess {
             std::thread::sleep(Duration::from_millis(25));
         }
         std::thread::sleep(Duration::from_millis(25));
-        let said = self.said.lock().unwrap_or_else(PoisonError::into_inner);
-        let said: Vec<&str> = said.iter().map(String::as_str).collect();
-        let words = if said.is_empty() {
+        let stderr_lines = self
+            .stderr_lines
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let stderr_lines: Vec<&str> = stderr_lines.iter().map(String::as_str).collect();
+        let words = if stderr_lines.is_empty() {
             "it says nothing".to_owned()
         } else {
-            said.join("; ")
+            stderr_lines.join("; ")
         };
-        format!("through `{}`: {words}", self.shown)
+        format!("through `{}`: {words}", self.display)
     }
 }
 
@@ -185,11 +196,11 @@ mod tests {
     fn hops_are_words_of_their_own_or_refused() {
         let (target, route) = way();
         let hops = ["a@one", "b@[::1]:22"].map(str::to_owned);
-        let (command, shown) = jump(&target, &route, &hops).unwrap();
+        let (command, display) = jump(&target, &route, &hops).unwrap();
         let words = words(&command);
         assert!(words.ends_with(&["-J", "a@one", "-W", "[app1]:2222", "--", "ssh://b@[::1]:22"]));
         assert!(words.contains(&"StrictHostKeyChecking=yes"), "{words:?}");
-        assert_eq!(shown, "ssh -J a@one,b@[::1]:22");
+        assert_eq!(display, "ssh -J a@one,b@[::1]:22");
         for hop in ["", "-oProxyCommand=x", "a@b c", "$(id)"] {
             let error = jump(&target, &route, &[hop.to_owned()]).unwrap_err();
             assert!(error.contains("no jump host"), "{error}");

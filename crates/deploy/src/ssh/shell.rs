@@ -110,13 +110,13 @@ impl Shell {
                 stderr,
             }]),
             _ => {
-                let spoken = String::from_utf8_lossy(&stderr).trim().to_owned();
+                let message = String::from_utf8_lossy(&stderr).trim().to_owned();
                 let why = fed
                     .err()
                     .unwrap_or_else(|| "the shell has ended".to_owned());
-                Err(match spoken.as_str() {
+                Err(match message.as_str() {
                     "" => why,
-                    spoken => format!("{why} ({spoken})"),
+                    message => format!("{why} ({message})"),
                 })
             }
         }
@@ -210,7 +210,7 @@ mod tests {
 
     #[test]
     fn each_command_has_its_own_words_input_output_and_status() {
-        let said = through_sh(&[
+        let outputs = through_sh(&[
             Command::script("printf 'a\\n\\n'; echo b >&2; exit 3"),
             Command::new("cat").input("it's\n$(x) `y` \\n\n"),
             Command::new("exit").arg("7"),
@@ -225,23 +225,23 @@ mod tests {
                 status: got,
                 stdout: printed,
                 ..
-            } = &said[at];
+            } = &outputs[at];
             assert_eq!(
                 (*got, &printed[..]),
                 (status, stdout),
                 "{at}: {:?}",
-                said[at]
+                outputs[at]
             );
         };
         check(0, 3, b"a\n\n");
-        assert_eq!(said[0].stderr, b"b");
+        assert_eq!(outputs[0].stderr, b"b");
         check(1, 0, b"it's\n$(x) `y` \\n\n");
         check(2, 7, b"");
         check(3, 0, b"# ${x} 'q'");
         let here = std::env::current_dir().unwrap();
         check(4, 0, format!("{}\nunset", here.display()).as_bytes());
         check(5, 127, b"");
-        assert!(String::from_utf8_lossy(&said[5].stderr).contains("not found"));
+        assert!(String::from_utf8_lossy(&outputs[5].stderr).contains("not found"));
         check(6, 137, b"");
         check(7, 0, b"\xff\0");
     }

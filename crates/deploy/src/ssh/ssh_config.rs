@@ -26,7 +26,7 @@ pub(crate) struct SshRoute {
     /// TCP port.
     pub(crate) port: u16,
     /// What the host is called in lists of known hosts.
-    pub(crate) listed: String,
+    pub(crate) known_hosts_name: String,
     /// Private keys, in the order they are tried.
     pub(crate) identities: Vec<Utf8PathBuf>,
     /// Whether the agent is asked for keys first.
@@ -71,7 +71,7 @@ impl SshRoute {
         let one = |name: &str| settings.get(name).and_then(|values| values.first());
         let host = one("hostname").unwrap_or(&target.host).clone();
         let port = one("port").and_then(|port| port.parse().ok());
-        let listed = one("hostkeyalias").unwrap_or(&host).clone();
+        let known_hosts_name = one("hostkeyalias").unwrap_or(&host).clone();
         let files = |name: &str| -> Vec<Utf8PathBuf> {
             let values = settings.get(name).into_iter().flatten();
             let words = values.flat_map(|value| value.split_ascii_whitespace());
@@ -80,11 +80,12 @@ impl SshRoute {
                 .filter(|path| path != "/dev/null")
                 .collect()
         };
-        let usual = ["id_ed25519", "id_ecdsa", "id_rsa"].map(|name| format!("~/.ssh/{name}"));
+        let default_identities =
+            ["id_ed25519", "id_ecdsa", "id_rsa"].map(|name| format!("~/.ssh/{name}"));
         let identities = match (&target.identity, settings.get("identityfile")) {
             (Some(file), _) => vec![file.clone()],
             (None, Some(named)) => existing(named, home),
-            (None, None) => existing(&usual, home),
+            (None, None) => existing(&default_identities, home),
         };
         let only = one("identitiesonly").is_some_and(|value| value == "yes");
         let mut known_hosts = match &target.known_hosts {
@@ -110,7 +111,7 @@ impl SshRoute {
         SshRoute {
             host,
             port: port.unwrap_or(target.port),
-            listed,
+            known_hosts_name,
             agent: target.identity.is_none() && !only,
             identities,
             known_hosts,
@@ -143,7 +144,7 @@ fn query_openssh(
     let mut command = Command::new("ssh");
     command.arg("-G").args(config_args(file));
     command.args(["-l", &target.user]);
-    // The usual port is what an address without one has: the configuration may differ.
+    // The default_identities port is what an address without one has: the configuration may differ.
     if target.port != 22 {
         command.args(["-p", &target.port.to_string()]);
     }
@@ -156,8 +157,8 @@ fn query_openssh(
         )
     })?;
     if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        return Err(format!("{name} cannot be read: {}", said.trim()));
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{name} cannot be read: {}", stderr.trim()));
     }
     Ok(parse(&String::from_utf8_lossy(&output.stdout)))
 }
@@ -204,7 +205,7 @@ mod tests {
     fn without_a_configuration_the_target_is_the_way() {
         let way = way(&target("deploy@app1:2222"), "");
         assert_eq!((way.host.as_str(), way.port), ("app1", 2222));
-        assert_eq!(way.listed, "app1");
+        assert_eq!(way.known_hosts_name, "app1");
         assert!(way.agent && way.through.is_none());
         let lists = ["/home/me/.ssh/known_hosts", "/etc/ssh/ssh_known_hosts"];
         assert_eq!(way.known_hosts, lists);
@@ -217,7 +218,7 @@ mod tests {
                       globalknownhostsfile /etc/ssh/ssh_known_hosts\nproxyjump a@one,b@two:2222\n";
         let way = way(&target("deploy@app1"), settings);
         assert_eq!((way.host.as_str(), way.port), ("10.0.0.1", 2200));
-        assert_eq!(way.listed, "app");
+        assert_eq!(way.known_hosts_name, "app");
         assert!(!way.agent);
         assert_eq!(way.known_hosts.len(), 3);
         assert_eq!(way.known_hosts[1], "/home/me/.ssh/known_hosts2");

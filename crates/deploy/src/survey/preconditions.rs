@@ -140,9 +140,9 @@ fn query_service(
             &host.expect_output(question, outputs.next())?,
         )?;
         if let Some((service, question)) = service.zip(commands.get(2)) {
-            let told = host.expect_output(question, outputs.next())?;
+            let output = host.expect_output(question, outputs.next())?;
             let current = state.confirmed.as_ref();
-            pending = super::file_change::file_changes(host.target(), service, current, &told);
+            pending = super::file_change::file_changes(host.target(), service, current, &output);
         }
     }
     let free = u64::try_from(number("disk_free_kib")?).unwrap_or(0) * 1024;
@@ -302,8 +302,8 @@ fn build_problems(
     let user = &service.settings.service_user;
     let tool = build.run.first().map_or("", String::as_str);
     let directory = layout.build();
-    let told = answer.all("build_lacks");
-    let told = told.iter().filter_map(|word| match word.as_str() {
+    let lacks = answer.all("build_lacks");
+    let lacks = lacks.iter().filter_map(|word| match word.as_str() {
         // Where it is missing altogether, it is a missing tool.
         "git" if answer.all("missing_tool").iter().any(|tool| tool == "git") => None,
         "git" => Some(Problem::new(
@@ -319,7 +319,7 @@ fn build_problems(
             format!("chown {user} {directory}"),
         )),
     });
-    let mut problems: Vec<Problem> = told.collect();
+    let mut problems: Vec<Problem> = lacks.collect();
     let (free, need) = (free / 1024 / 1024, build.disk_mib);
     if free < need {
         problems.push(Problem::new(

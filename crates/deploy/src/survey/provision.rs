@@ -243,7 +243,7 @@ mod tests {
         }
     }
 
-    fn told(facts: &HostFacts) -> Vec<String> {
+    fn described(facts: &HostFacts) -> Vec<String> {
         let layout = Layout::new(&Target::parse("root@host").unwrap(), &app());
         let wanted = provisions(&layout, &app(), facts);
         wanted.iter().map(ToString::to_string).collect()
@@ -252,7 +252,7 @@ mod tests {
     #[test]
     fn a_bare_host_lacks_everything_and_is_told_of_it_in_order() {
         assert_eq!(
-            told(&bare()),
+            described(&bare()),
             [
                 "install iproute2, nftables with apt-get",
                 "create the system account guestbook, without a shell",
@@ -278,13 +278,13 @@ mod tests {
         let file = &mut facts.env_files[0];
         file.exists = true;
         file.mode = "600".into();
-        assert_eq!(told(&facts), [""; 0]);
+        assert_eq!(described(&facts), [""; 0]);
         facts.env_files[0].mode = "644".into();
         facts.directories = vec![directory("777")];
         let expected = [
             "chmod go-w /opt/guestbook",
             "chmod 0600 /etc/guestbook/.env",
         ];
-        assert_eq!(told(&facts), expected);
+        assert_eq!(described(&facts), expected);
     }
 }

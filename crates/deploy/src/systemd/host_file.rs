@@ -5,7 +5,7 @@ use crate::ssh::command::Command;
 use crate::ssh::host::Host;
 
 /// `$1` path, `$2` mode, the text on standard input; prints whether it differed.
-const WRITE: &str = r#"set -eu
+const WRITE_SH: &str = r#"set -eu
 umask 022
 mkdir -p "$(dirname "$1")"
 cat >"$1.new"
@@ -27,7 +27,7 @@ pub(crate) struct HostFile {
 /// Writes the files where they differ; returns how many did.
 pub(crate) fn write_files(host: &Host, files: &[HostFile]) -> Result<usize, DeployError> {
     let write = |file: &HostFile| {
-        Command::script(WRITE)
+        Command::script(WRITE_SH)
             .args([file.path.as_str(), file.mode])
             .input(file.text.as_bytes())
             .privileged()

@@ -71,7 +71,7 @@ pub(crate) fn perform(
             Ok(()) => format!(
                 "slot {slot} with {release} takes all that comes to port {port} from its listener"
             ),
-            // For the stabilization to find, as with any method; nobody was told to end.
+            // For the stabilization to find, as with any method; nobody was output to end.
             Err(why) => format!("slot {slot} with {release} has the listener, but {why}"),
         },
         Method::Restart => {
@@ -124,8 +124,8 @@ pub(crate) fn revert(deployment: &ServiceDeploy<'_>, reason: &str) -> Result<(),
     let commands = [question, revert];
     let mut outputs = deployment.host.run_all(&commands)?.into_iter();
     let [question, revert] = &commands;
-    let told = deployment.host.expect_output(question, outputs.next())?;
-    let state = State::from_output(deployment.host, question, &told)?;
+    let output = deployment.host.expect_output(question, outputs.next())?;
+    let state = State::from_output(deployment.host, question, &output)?;
     if let ReleaseState::Confirmed(slot) = state.release_state(&deployment.release()) {
         return Err(DeployError::Conflict {
             target: deployment.target(),
