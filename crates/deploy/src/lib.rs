@@ -2,7 +2,7 @@
 //!
 //! One deploy to one host is a transaction. [`probe_service`] and [`perform_service`] go
 //! through the [`ServiceStep`]s of a part that listens, [`probe_frontend`] and
-//! [`perform_frontend`] through the [`FrontendStep`]s of a bundle; [`survey`] asks for every
+//! [`perform_frontend`] through the [`FrontendStep`]s of a bundle; [`survey()`] asks for every
 //! precondition first, [`status`] and [`known_good`] look afterwards. A client that is lost on
 //! the way leaves a host that completes or reverts by itself, and says so in `deploys.jsonl`.
 //!
@@ -12,8 +12,9 @@
 //! does not know whether the host is real. It sends no password, and no value of an
 //! environment file leaves the host.
 //!
-//! Layers, lowest first: model < ssh < systemd < remote < artifact < traffic < service <
-//! frontend < survey < rollback. A folder uses those before it, and none after it.
+//! A folder uses those below it, and none above it:
+//!
+//! Layers, lowest first: model < ssh < systemd < remote < artifact < traffic < service < frontend < survey < rollback
 
 mod artifact;
 mod frontend;

@@ -80,7 +80,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_that_were_of_use_are_kept_and_only_as_they_were() {
+    fn the_last_used_artifacts_are_kept_and_used_only_unchanged() {
         let scratch = tempfile::tempdir().unwrap();
         let root = Utf8PathBuf::from_path_buf(scratch.path().to_owned()).unwrap();
         let directory = root.join("deployed");

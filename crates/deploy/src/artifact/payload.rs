@@ -120,7 +120,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_kept_archive_gives_what_a_host_lays_one_after_another() {
+    fn a_cached_archive_gives_the_contents_that_a_host_concatenates() {
         let scratch = tempfile::tempdir().unwrap();
         let root = Utf8Path::from_path(scratch.path()).unwrap();
         let long = format!("{}/{}", "d".repeat(90), "f".repeat(90));

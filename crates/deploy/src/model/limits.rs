@@ -51,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_systemd_would_read_otherwise_is_named() {
+    fn limits_that_systemd_would_misread_are_refused() {
         let memory = |text: &str| Limits {
             memory: Some(text.into()),
             ..Limits::default()

@@ -2,7 +2,7 @@
 //! body that is the switch itself.
 //!
 //! The file is thereby the state: `switch/armed` while nobody has confirmed it,
-//! `switch/confirmed` afterwards. The body is what its [`Method`] needs to lead users to
+//! `switch/confirmed` afterwards. The body is what its method needs to lead users to
 //! the slot: rules, a proxy's file, or nothing.
 
 use std::collections::BTreeMap;

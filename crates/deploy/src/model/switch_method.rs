@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_not_be_carried_out_is_named() {
+    fn an_invalid_proxy_is_refused_by_name() {
         let check = |spoil: &dyn Fn(&mut Proxy), part: &str| {
             let mut proxy = Proxy::preset(Preset::Nginx, "/etc/x".into());
             spoil(&mut proxy);

@@ -304,7 +304,7 @@ mod tests {
     }
 
     #[test]
-    fn two_services_take_nothing_from_each_other() {
+    fn two_services_do_not_overlap() {
         let check = |spoil: &dyn Fn(&mut Service), expected: Option<&str>| {
             let mut app = two_services();
             spoil(app.frontend.as_mut().unwrap().service_mut().unwrap());

@@ -299,7 +299,7 @@ mod tests {
     }
 
     #[test]
-    fn what_one_part_went_back_from_is_no_way_back() {
+    fn what_one_part_was_rolled_back_from_is_no_rollback_target() {
         let two = [
             ("a", "b", "1.0.0"),
             ("a", "f", "1.0.0"),

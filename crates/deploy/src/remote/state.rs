@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn the_place_of_a_release_follows_from_the_state() {
+    fn the_state_of_a_release_follows_from_that_of_the_service() {
         let fresh = State::default();
         assert_eq!(
             fresh.release_state("2"),

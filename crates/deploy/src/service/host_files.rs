@@ -67,7 +67,8 @@ mod tests {
             assert!(file.path.starts_with("/scratch/50%/"), "{}", file.path);
             let settings = file.text.lines().filter(|line| {
                 line.split_once('=').is_some_and(|(name, _)| {
-                    let in_script = ["base", "here", "beside", "run", "units"].contains(&name);
+                    let in_script =
+                        ["base", "here", "other_switchctl", "run", "units"].contains(&name);
                     in_script || name.starts_with(|c: char| c.is_ascii_uppercase())
                 })
             });

@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resumed_run_finds_its_place() {
+    fn a_resumed_run_continues_at_the_right_step() {
         let id = release("2.0.0").id();
         let mut state = State::default();
         check(&state, "aaaaa");

@@ -193,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn hops_are_words_of_their_own_or_refused() {
+    fn jump_hosts_are_words_of_their_own_or_refused() {
         let (target, route) = way();
         let hops = ["a@one", "b@[::1]:22"].map(str::to_owned);
         let (command, display) = jump(&target, &route, &hops).unwrap();
@@ -208,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn signs_of_a_command_are_filled_in() {
+    fn tokens_of_a_proxy_command_are_expanded() {
         let (target, route) = way();
         let (command, _) = own(&target, &route, "nc %h %p # %r %n %%").unwrap();
         assert_eq!(words(&command)[1], "exec nc app1 2222 # deploy app1 %");

@@ -310,7 +310,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_line_has_a_channel_of_its_own() {
+    fn input_that_is_binary_or_too_long_has_a_channel_of_its_own() {
         assert!(shell_line(&Command::new("cat").input(vec![0xff])).is_none());
         assert!(shell_line(&Command::new("cat").input("a\0b")).is_none());
         assert!(shell_line(&Command::new("cat").input("x".repeat(MAX_INPUT_BYTES + 1))).is_none());

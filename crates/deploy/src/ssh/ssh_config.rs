@@ -202,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_configuration_the_target_is_the_way() {
+    fn without_a_configuration_the_target_is_the_route() {
         let way = way(&target("deploy@app1:2222"), "");
         assert_eq!((way.host.as_str(), way.port), ("app1", 2222));
         assert_eq!(way.known_hosts_name, "app1");

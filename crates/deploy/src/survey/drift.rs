@@ -267,7 +267,7 @@ mod tests {
                         rule=fib daddr type local tcp dport 8080 redirect to :8081\n";
 
     #[test]
-    fn each_difference_is_told() {
+    fn each_difference_is_reported() {
         let check = |from: &str, to: &str, parts: &[&str]| {
             let text = WELL.replace(from, to);
             let current = switch(Slot::Blue, "1.0.0-x", "me");

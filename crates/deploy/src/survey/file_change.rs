@@ -214,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_differs_is_pending() {
+    fn only_a_file_that_differs_is_a_change() {
         let unit = file("backend@");
         assert_eq!(compare(unit.clone(), Some(&unit.text), &layout()), None);
         let new = compare(unit.clone(), None, &layout()).unwrap();
@@ -225,7 +225,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_not_ours_stay_on_the_host() {
+    fn values_that_are_not_ours_are_redacted() {
         let unit = file("backend@");
         let by_hand = "[Service]\nEnvironment=\"A=secret1\" \\\n  B=secret2\n# C=secret3\n\
                        SetCredential=d:secret4\nMemoryMax=1G\nUser=root\nesc\u{1b}[31m";
@@ -243,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn rules_are_compared_for_the_slot_of_now() {
+    fn rules_are_compared_for_the_current_slot() {
         let layout = layout();
         let current = switch(Slot::Green, "1.0.0-x", "me");
         let wanted = rules(&layout, &backend(), &current).unwrap();
@@ -255,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn a_migration_of_another_release_is_no_news() {
+    fn a_migration_unit_of_another_release_is_no_change() {
         let layout = layout();
         let wanted = |seconds| HostFile {
             path: format!("/etc/systemd/system/{}", layout.migrate_unit()),

@@ -250,7 +250,7 @@ mod tests {
     }
 
     #[test]
-    fn a_bare_host_lacks_everything_and_is_told_of_it_in_order() {
+    fn a_bare_host_lacks_everything_in_order() {
         assert_eq!(
             described(&bare()),
             [
@@ -265,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn a_prepared_host_lacks_nothing_but_what_is_too_open() {
+    fn a_prepared_host_lacks_nothing_but_modes_that_are_too_open() {
         let mut facts = bare();
         facts.missing_tools.clear();
         facts.service_users = vec![("guestbook".into(), true)];

@@ -192,7 +192,7 @@ mod tests {
     use crate::model::target::Target;
 
     #[test]
-    fn signs_of_systemd_in_a_path_are_escaped() {
+    fn specifiers_of_systemd_in_a_path_are_escaped() {
         assert_eq!(exec_word("/opt/a/b"), "/opt/a/b");
         assert_eq!(exec_word("/50%/a b/$x\"\\"), "\"/50%%/a b/$$x\\\"\\\\\"");
     }

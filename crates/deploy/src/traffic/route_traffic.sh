@@ -7,19 +7,19 @@ body() {
 }
 
 # Leads users where a switch says; whatever led them before stops doing so.
-lead() {
+route() {
   case $(field method "$1") in
     nft) nft -f "$1" ;;
-    template) lead_proxy "$1" && forget_rules ;;
-    socket) lead_listener "$1" && forget_rules ;;
-    restart) lead_service "$1" && forget_rules ;;
+    template) route_by_proxy "$1" && forget_rules ;;
+    socket) route_by_socket "$1" && forget_rules ;;
+    restart) route_by_restart "$1" && forget_rules ;;
     *) fail 2 "settle does not know the method of $1" ;;
   esac
 }
 
 # The same while the host comes up: the proxy may not be there yet, and the slot's unit is
 # started by whoever calls this.
-lead_at_boot() {
+route_at_boot() {
   case $(field method "$1") in
     template)
       if [ -n "$proxy_file" ] && ! body "$1" | cmp -s - "$proxy_file"; then
@@ -39,12 +39,12 @@ lead_at_boot() {
       rm -f "$here/slots/$(other "$slot").public"
       take_public "$slot"
       ;;
-    *) lead "$1" ;;
+    *) route "$1" ;;
   esac
 }
 
 # Leads users nowhere, as before the first switch.
-lead_nowhere() {
+route_nowhere() {
   case $method in
     nft) drop_rules ;;
     template)
@@ -104,7 +104,7 @@ reload_if_up() {
 }
 
 # The file is what the proxy has taken, or what it was: nothing in between stays.
-lead_proxy() {
+route_by_proxy() {
   # A switch of before, by a method that the app has given up: the file still says it.
   [ -n "$proxy_file" ] || return 0
   before=$here/switch/before
@@ -129,7 +129,7 @@ take_public() {
 }
 
 # What answers on the public port is stopped, then the slot is started on it.
-lead_service() {
+route_by_restart() {
   close_listener || return 1
   slot=$(field slot "$1")
   old=$(other "$slot")

@@ -111,7 +111,7 @@ mod tests {
     use crate::model::target::Target;
 
     #[test]
-    fn whoever_inherits_the_listener_keeps_it_as_it_is() {
+    fn no_unit_that_inherits_the_listener_changes_it() {
         let target = Target::parse("root@host").unwrap();
         let layout = Layout::new(&target, &app()).service(Part::Backend);
         let [socket, holder, settings] = files(&layout, &backend());

@@ -14,7 +14,7 @@ has_listener() {
 }
 
 # Runs, or is about to, and has not been told to end.
-stays() {
+keeps_running() {
   case $(systemctl show -p ActiveState "$unit@$1.service") in
     ActiveState=active | ActiveState=activating | ActiveState=reloading) ;;
     *) return 1 ;;
@@ -76,7 +76,7 @@ close_listener() {
 
 # The slot is started with the listener. The one of before goes on accepting from it
 # beside that, until it is told to end: by retire, or when the switch is confirmed.
-lead_listener() {
+route_by_socket() {
   slot=$(field slot "$1")
   old=$(other "$slot")
   # By a restart of before, a program listens on the public port itself.
@@ -86,12 +86,12 @@ lead_listener() {
       rm -f "$here/slots/$each.public"
     fi
   done
-  if stays "$slot" && inherited "$slot"; then return 0; fi
+  if keeps_running "$slot" && inherited "$slot"; then return 0; fi
   open_listener || return 1
   give_listener "$slot" || return 1
   # On a way back the slot may still answer what it had accepted. Where nobody accepts
   # meanwhile, those who wait are not left to wait for that.
-  if runs "$unit@$slot.service" && ! stays "$slot" && ! stays "$old"; then
+  if runs "$unit@$slot.service" && ! keeps_running "$slot" && ! keeps_running "$old"; then
     systemctl kill --signal=KILL "$unit@$slot.service" || true
   fi
   systemctl reset-failed "$unit@$slot.service" 2>/dev/null || true
@@ -100,10 +100,10 @@ lead_listener() {
 
 # The slot of before is told to end: it accepts nothing more, and answers what it has
 # accepted. By other methods users are led away from it, and it stays warm.
-retire() {
+end_old_slot() {
   [ "$(field method "$armed")" = socket ] || return 0
   old=$(other "$(field slot "$armed")")
-  if has_listener "$old" && stays "$old"; then
+  if has_listener "$old" && keeps_running "$old"; then
     systemctl --no-block stop "$unit@$old.service"
   fi
 }

@@ -23,7 +23,7 @@ pub(crate) fn script(layout: &ServiceLayout, service: &Service) -> String {
         ("base", layout.app_layout().base().into_string()),
         ("here", layout.directory().into_string()),
         (
-            "beside",
+            "other_switchctl",
             layout.other_service().switch_script().into_string(),
         ),
         ("run", layout.runtime_directory().into_string()),

@@ -131,9 +131,9 @@ same_switch() {
 
 restore() {
   if [ -e "$confirmed" ]; then
-    lead "$confirmed"
+    route "$confirmed"
   else
-    lead_nowhere
+    route_nowhere
   fi
 }
 
@@ -163,13 +163,13 @@ do_switch() {
   rm -f "$begun"
   : >"$marker"
   start_timer "$2" "$1"
-  if ! lead "$armed"; then
+  if ! route "$armed"; then
     # What a refused switch has changed is changed back.
     case $(field method "$armed") in
       socket)
         restore
         slot=$(field slot "$armed")
-        if ! stays "$slot"; then withhold_listener "$slot"; fi
+        if ! keeps_running "$slot"; then withhold_listener "$slot"; fi
         ;;
       restart) restore ;;
     esac
@@ -188,7 +188,7 @@ do_rearm() {
 # retire OWNER: the slot that was switched to answers, and takes users over alone.
 do_retire() {
   [ -e "$armed" ] && [ -e "$marker" ] && [ "$(field owner "$armed")" = "$1" ] || fail 3 'no switch of this run is armed'
-  retire
+  end_old_slot
 }
 
 # confirm OWNER
@@ -225,7 +225,7 @@ do_boot() {
   mkdir -p "$run"
   if [ -e "$armed" ]; then
     if [ -e "$marker" ]; then
-      lead_at_boot "$armed"
+      route_at_boot "$armed"
       exit 0
     elif same_switch; then
       finish_confirmed
@@ -234,10 +234,10 @@ do_boot() {
     fi
   fi
   if [ -e "$confirmed" ]; then
-    lead_at_boot "$confirmed"
+    route_at_boot "$confirmed"
     systemctl --no-block start "$unit@$(field slot "$confirmed").service"
   else
-    lead_nowhere
+    route_nowhere
   fi
 }
 
@@ -285,16 +285,16 @@ do_watch() {
   while [ -s "$lease" ]; do
     if lease_has_ended; then
       lock
-      if [ -s "$lease" ] && lease_has_ended; then give_up; fi
+      if [ -s "$lease" ] && lease_has_ended; then give_up_lost_deploy; fi
       exit 0
     fi
     sleep 1
   done
 }
 
-give_up() {
+give_up_lost_deploy() {
   do_abandon
-  if [ -x "$beside" ]; then "$beside" abandon 9>&- || true; fi
+  if [ -x "$other_switchctl" ]; then "$other_switchctl" abandon 9>&- || true; fi
   rm -f "$lease"
 }
 

@@ -229,7 +229,7 @@ mod tests {
     }
 
     #[test]
-    fn no_two_services_of_a_host_meet_under_one_name() {
+    fn no_two_services_of_a_host_share_a_name() {
         let shared = "guestbook-lease.service";
         let backend = names("guestbook", Part::Backend);
         for part in Part::ALL {

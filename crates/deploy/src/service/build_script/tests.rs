@@ -167,7 +167,7 @@ fn words_and_variables_reach_the_command_as_they_are_written() {
 }
 
 #[test]
-fn the_account_is_asked_for_what_the_build_will_call() {
+fn the_prerequisites_are_what_the_build_will_call() {
     let scratch = scratch();
     let asked = |build: &HostBuild| {
         let question = prerequisites_script(build, &scratch.layout);
