@@ -13,7 +13,7 @@ use camino::Utf8Path;
 use super::measure::Artifact;
 use super::payload::{self, Payload};
 
-/// The release before, the one that runs, and the one that comes.
+/// Artifacts kept of a part: the release before, the one that runs, and the one that comes.
 const MAX_ARTIFACTS: usize = 3;
 
 /// Returns what a delta is made against for the artifact of that SHA-256, if that is here; it

@@ -1,4 +1,4 @@
-//! What travels, in few bytes: compressed, or as a patch against what the host has.
+//! Fewer bytes than the payload's: compressed, or as a delta against what the host has.
 //!
 //! Both are frames that the `zstd` of a host restores, `--patch-from` for a patch; a
 //! checksum within lets it notice that it was given something else to patch. A patch that finds
@@ -13,14 +13,14 @@ use super::cache;
 use super::payload::Payload;
 use crate::model::digest::sha256_hex;
 
-/// Fast enough that a good line waits for nothing.
+/// Compression level of the whole: fast enough that a fast network does not wait.
 const LEVEL: i32 = 3;
-/// A patch is small; a little thought makes it smaller by a third.
+/// Compression level of a delta, which is small: slower, and a third smaller.
 const DELTA_LEVEL: i32 = 9;
-/// No larger window is asked of a host, which has to hold it in memory: 256 MiB.
+/// Largest window that a host has to hold in memory, as a power of two: 256 MiB.
 const MAX_WINDOW_LOG: u32 = 28;
 
-/// What travels instead, in a file.
+/// A zstd frame that is sent instead of the payload, in a file.
 pub(crate) struct ZstdFrame {
     pub(crate) file: NamedTempFile,
     /// Of these bytes, not of what they stand for.

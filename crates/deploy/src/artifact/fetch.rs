@@ -20,9 +20,9 @@ use crate::model::step::Progress;
 use crate::ssh::command::Command;
 use crate::ssh::host::Host;
 
-/// Bytes of one answer.
+/// Bytes that are fetched at once.
 const CHUNK_BYTES: u64 = 16 * 1024 * 1024;
-/// How long one piece may be on its way.
+/// Longest silence while one chunk is fetched.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(300);
 
 /// `$1` file, `$2` first byte from 1, `$3` how many.

@@ -1,5 +1,5 @@
-//! What travels of an artifact that travels whole: a program's own bytes, or the files of a
-//! bundle as one archive, for a file each would cost a round trip each.
+//! The file that is sent of an artifact: a program itself, or a bundle as one archive, because
+//! a file each would cost a round trip each.
 //!
 //! An archive is kept here for later patches. A host keeps no archive but files, and its
 //! own `tar` may lay them out otherwise; so a bundle's patch is made against the contents
@@ -16,7 +16,7 @@ use super::measure::{Artifact, file_sha256, files_below};
 use crate::model::digest::{hex, sha256_hex};
 use crate::model::error::ArtifactError;
 
-/// A file that travels.
+/// A file that is sent.
 pub(crate) struct Payload {
     path: Utf8PathBuf,
     sha256: String,

@@ -71,7 +71,7 @@ struct HostInventory {
     sent: BTreeMap<String, u64>,
 }
 
-/// How it travels.
+/// How an artifact is sent.
 enum Encoding {
     Plain,
     Compressed(Arc<ZstdFrame>),
@@ -87,7 +87,7 @@ pub(crate) struct Received {
     pub(crate) how: String,
 }
 
-/// What came of one way.
+/// What came of sending one encoding.
 struct Sent {
     /// Of the artifact that the host made of it.
     sha256: String,
@@ -95,7 +95,7 @@ struct Sent {
     begun: u64,
 }
 
-/// An artifact on its way.
+/// One artifact that is sent to one host.
 pub(crate) struct Transfer<'a> {
     host: &'a Host,
     deploy: &'a Deploy,

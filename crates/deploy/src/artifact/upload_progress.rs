@@ -8,10 +8,10 @@ use crate::model::step::Progress;
 use crate::remote::lease::{self, LEASE_RENEWAL};
 use crate::ssh::host::Host;
 
-/// Checksums of large files take a while on a small host.
+/// Longest silence of a command that reads large files on a small host.
 pub(crate) const SILENCE_TIMEOUT: Duration = Duration::from_secs(300);
 
-/// While bytes travel: tells how far they are, and keeps the lease.
+/// Reports how far an upload is, and keeps the lease.
 pub(crate) struct UploadProgress<'a> {
     host: &'a Host,
     deploy: &'a Deploy,

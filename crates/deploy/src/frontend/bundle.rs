@@ -47,7 +47,7 @@ for old in "$1"/served/*; do
 done
 "#;
 
-/// Why the service that the frontend was is stopped.
+/// Reason recorded for the service that a bundle replaces.
 const REPLACED: &str = "the frontend is a bundle now";
 
 /// Asks whether the step's effect is already on the host. Reads only.

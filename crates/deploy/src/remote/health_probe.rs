@@ -7,7 +7,7 @@ use crate::ssh::host::HttpReply;
 
 use super::service_deploy::ServiceDeploy;
 
-/// One probe may take as long.
+/// Longest time of one probe.
 const PROBE_LIMIT: Duration = Duration::from_secs(5);
 /// Probes the health path once: well is a 200 that names the deployed version. The inner error
 /// says what came instead.

@@ -17,7 +17,7 @@ use crate::model::part::Part;
 use crate::ssh::command::{Command, Output};
 use crate::ssh::host::Host;
 
-/// A lease is renewed this often in a long wait.
+/// Time between two renewals of a lease in a long wait.
 pub(crate) const LEASE_RENEWAL: Duration = Duration::from_secs(30);
 
 /// `$1` directory of the app, `$2` owner, `$3` seconds, then the switches that somebody

@@ -18,7 +18,7 @@ use crate::systemd::unit_status;
 
 use super::poll::poll_until;
 
-/// One service, on its way to one host.
+/// One deploy of one service to one host.
 pub(crate) struct ServiceDeploy<'a> {
     pub(crate) host: &'a Host,
     pub(crate) deploy: &'a Deploy,

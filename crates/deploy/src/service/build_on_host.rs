@@ -23,9 +23,9 @@ use crate::systemd::{unit_status, units};
 
 use super::build_script::{self, first_line};
 
-/// Between two looks at the unit.
+/// Pause between two queries of the unit.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
-/// A job that systemd has accepted has begun by then.
+/// Within this, systemd begins a job that it has accepted.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// `$1` directory of the build, `$2` its owner.

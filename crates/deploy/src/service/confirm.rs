@@ -17,9 +17,9 @@ use crate::ssh::command::Command;
 use crate::remote::service_deploy::ServiceDeploy;
 use crate::systemd::unit_status;
 
-/// Between two looks at the slot that is drained.
+/// Pause between two queries of the slot that is drained.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
-/// A service may take systemd's 90 s until it is killed; then this is a fault.
+/// A service may take systemd's 90 s until it is killed; one that takes longer is a fault.
 const STOP_LIMIT: Duration = Duration::from_secs(100);
 
 /// Confirms the release, and tidies up after it.

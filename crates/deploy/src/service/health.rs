@@ -15,7 +15,7 @@ use crate::remote::health_probe;
 use crate::remote::service_deploy::ServiceDeploy;
 use crate::systemd::unit_status;
 
-/// Between two probes.
+/// Pause between two probes.
 const POLL_INTERVAL: Duration = Duration::from_millis(200);
 /// Waits for the slot to be healthy.
 pub(super) fn perform(

@@ -24,9 +24,9 @@ use crate::ssh::host::Host;
 use crate::systemd::host_file::{HostFile, write_files};
 use crate::systemd::{unit_status, units};
 
-/// Between two looks at the unit.
+/// Pause between two queries of the unit.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
-/// A job that systemd has accepted has begun by then.
+/// Within this, systemd begins a job that it has accepted.
 const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// `$1` directory of marks and backups, `$2` its owner, `$3` releases; what belongs to

@@ -19,7 +19,7 @@ use crate::remote::service_deploy::ServiceDeploy;
 use crate::systemd::unit_status;
 use crate::traffic::{handover, switch_step};
 
-/// Between two observations.
+/// Pause between two observations.
 const POLL_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Watches the release for the time it must hold.

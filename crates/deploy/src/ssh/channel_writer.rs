@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use ssh2::{Channel, Session};
 
-/// Between two looks at a window that is shut; a fraction of any line's round trip.
+/// Pause between two queries of a window that is shut; a fraction of any round trip.
 const LOOK: Duration = Duration::from_millis(2);
 
 /// The input of one command.

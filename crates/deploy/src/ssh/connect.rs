@@ -23,11 +23,11 @@ const TIMEOUT: i32 = -9;
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long the SSH handshake and each authentication may take.
 const HANDSHAKE_LIMIT_MS: u32 = 20_000;
-/// A connection may be quiet as long, then it is asked whether it is there.
+/// Silence after which the kernel probes a connection.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
-/// Between two such questions.
+/// Pause between two such probes.
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
-/// So many may stay without an answer.
+/// Probes that may stay unanswered.
 const KEEPALIVE_PROBES: u32 = 3;
 
 /// An authenticated session, and the process that it goes through, if any.

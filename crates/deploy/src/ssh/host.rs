@@ -25,9 +25,9 @@ use crate::ssh::shell::{self, MAX_OUTPUT_BYTES, Shell};
 
 /// libssh2: the host refused to open the channel, so the connection itself is well.
 const CHANNEL_FAILURE: i32 = -21;
-/// Writes of this size keep the window full on a long line.
+/// Size of a write, in bytes: enough to keep the window full at a long round trip.
 const CHUNK_BYTES: usize = 256 * 1024;
-/// No answer of a backend that is probed is larger.
+/// Longest HTTP response that is read, in bytes.
 const MAX_RESPONSE_BYTES: u64 = 4 * 1024 * 1024;
 
 /// A connection to a host whose key is known and that admitted us.

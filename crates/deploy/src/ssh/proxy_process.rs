@@ -15,7 +15,7 @@ use std::time::Duration;
 use crate::model::target::Target;
 use crate::ssh::ssh_config::{ProxyVia, SshRoute, config_args, config_file};
 
-/// How much of what the process says is kept, in lines.
+/// How many of the process's last lines are kept.
 const MAX_STDERR_LINES: usize = 5;
 
 /// A process between us and a host.

@@ -15,9 +15,9 @@ use crate::model::shell_quote::quote;
 use crate::ssh::channel_writer::ChannelWriter;
 use crate::ssh::command::{Command, Output, split_report};
 
-/// A command with more input has a channel of its own.
+/// Longest input of a command, in bytes; with more it has a channel of its own.
 const MAX_INPUT_BYTES: usize = 16 * 1024;
-/// No output that is read whole is larger.
+/// Longest output that is read whole, in bytes.
 pub(crate) const MAX_OUTPUT_BYTES: usize = 64 * 1024 * 1024;
 
 /// A shell that waits for commands.

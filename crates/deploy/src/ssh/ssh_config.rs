@@ -1,7 +1,7 @@
 //! What `~/.ssh/config` says about a target, in OpenSSH's own words.
 //!
 //! `ssh -G` is asked, so that `Host`, `Match`, `Include` and every default mean what
-//! they mean to the user's own `ssh`. Of its settings only the way to the host is taken:
+//! they mean to the user's own `ssh`. Of its settings only the route to the host is taken:
 //! name, port, keys, lists of known hosts, and what to go through. How strictly a host
 //! key is checked is not for a configuration to say, and the account is always the
 //! target's: it is part of what a plan shows.
@@ -13,12 +13,12 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::model::target::Target;
 
-/// What a configuration file is called that is none, as with `ssh -F none`.
+/// The name that stands for no configuration file, as with `ssh -F none`.
 const NONE: &str = "none";
 /// The system's own lists, asked after the user's.
 const SYSTEM_KNOWN_HOSTS: &str = "/etc/ssh/ssh_known_hosts";
 
-/// The way to a target.
+/// Where a target is reached, by what keys, and through what.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct SshRoute {
     /// Where to connect: a name or an address.

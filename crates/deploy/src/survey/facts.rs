@@ -11,9 +11,9 @@ use super::file_change::FileChange;
 use crate::model::problem::Problem;
 use crate::model::switch::Switch;
 
-/// A release, its program and its predecessor fit into this.
+/// Free space for a release and its predecessor, in bytes.
 const DISK_NEEDED_BYTES: u64 = 64 * 1024 * 1024;
-/// Journal times and leases are compared across this difference at most.
+/// Largest difference of clocks across which journal times and leases are compared.
 const MAX_CLOCK_SKEW_SECONDS: i64 = 30;
 /// Whether privileged commands can run.
 #[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]

@@ -32,7 +32,7 @@ for file; do
 done
 "#;
 
-/// What stands for a value that is not told.
+/// Stands for a value that is left out.
 const REDACTED: &str = "…";
 
 /// A file that a deploy would write on a host.

@@ -22,7 +22,7 @@ use crate::service::build_script;
 use crate::ssh::command::Command;
 use crate::ssh::host::Host;
 
-/// What the steps call.
+/// Programs that the steps call.
 const TOOLS: &str = "systemctl systemd-run journalctl ss flock tar sha256sum mktemp xargs cmp";
 
 /// `$1` app directory, `$2` service user, `$3` env file, `$4` tools, `$5` ports,

@@ -16,7 +16,7 @@ use crate::model::switch_method::Method;
 use crate::remote::health_probe;
 use crate::remote::service_deploy::ServiceDeploy;
 
-/// Between two looks at the public port.
+/// Pause between two probes of the public port.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Lets the release be alone with the listener. The inner error says how it does not answer;

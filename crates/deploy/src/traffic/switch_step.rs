@@ -20,7 +20,7 @@ use super::{handover, switch_file};
 
 /// A proxy checks and reloads, and a service may take systemd's 90 s until it is killed.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(180);
-/// Between two looks at a program that was started again.
+/// Pause between two probes of a program that was started again.
 const RESTART_POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// Leads users to the release's slot.
