@@ -3,8 +3,9 @@
 use camino::Utf8PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use semver::Version;
-use stagegate_pipeline::plan::Wanted;
-use stagegate_pipeline::{Portion, Stage};
+use stagegate_config::stage::Stage;
+use stagegate_plan::model::StepFilter;
+use stagegate_plan::version::GroupVersion;
 
 /// Takes a Cargo workspace from merged to published, released and running.
 #[derive(Debug, Parser)]
@@ -79,7 +80,7 @@ pub(crate) struct Release {
     /// A version such as 1.4.0, or `major`, `minor`, `patch`, `auto`; where
     /// versions differ, NAME=VERSION each
     #[arg(value_name = "VERSION", required_unless_present = "resume")]
-    pub(crate) versions: Vec<Wanted>,
+    pub(crate) versions: Vec<GroupVersion>,
     /// Make a pre-release of it under this label, such as `rc`
     #[arg(long, value_name = "LABEL", conflicts_with = "resume")]
     pub(crate) pre: Option<String>,
@@ -97,7 +98,7 @@ pub(crate) struct Release {
     #[command(flatten)]
     pub(crate) freeze: DespiteFreeze,
     #[command(flatten)]
-    pub(crate) going: Going,
+    pub(crate) going: ResumeArgs,
     #[command(flatten)]
     pub(crate) environment: Environment,
 }
@@ -114,12 +115,12 @@ pub(crate) enum ReleaseTask {
 pub(crate) struct Prepare {
     /// A version, as for a release
     #[arg(value_name = "VERSION", required_unless_present = "resume")]
-    pub(crate) versions: Vec<Wanted>,
+    pub(crate) versions: Vec<GroupVersion>,
     /// Print the plan and stop; nothing can be written
     #[arg(long, conflicts_with = "resume")]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(crate) going: Going,
+    pub(crate) going: ResumeArgs,
 }
 
 #[derive(Debug, Args)]
@@ -127,7 +128,7 @@ pub(crate) struct PartOfPlan {
     /// Stop once this stage is done, or once the `plan` is written down; another
     /// machine can go on (`ci pack`)
     #[arg(long, value_name = "STAGE")]
-    until: Option<Portion>,
+    until: Option<StepFilter>,
     /// Do this one step of a plan that is begun, and no other
     #[arg(
         long,
@@ -140,20 +141,20 @@ pub(crate) struct PartOfPlan {
 
 impl PartOfPlan {
     /// How much of the plan is wanted.
-    pub(crate) fn portion(self) -> Portion {
-        let only = self.only.map(Portion::Only);
+    pub(crate) fn portion(self) -> StepFilter {
+        let only = self.only.map(StepFilter::Only);
         only.or(self.until).unwrap_or_default()
     }
 }
 
 #[derive(Debug, Args)]
-pub(crate) struct Going {
+pub(crate) struct ResumeArgs {
     /// Go on with a run that was stopped, by its own plan
     #[arg(long)]
     pub(crate) resume: bool,
     /// With --resume: begin, if nothing is begun
     #[arg(long, requires = "resume")]
-    pub(crate) or_begin: bool,
+    pub(crate) resume_or_start: bool,
     /// Do not ask before the point of no return
     #[arg(long)]
     pub(crate) yes: bool,
@@ -184,7 +185,7 @@ pub(crate) enum Part {
     Both,
 }
 
-impl From<Part> for stagegate_pipeline::request::Part {
+impl From<Part> for stagegate_plan::request::Part {
     fn from(part: Part) -> Self {
         match part {
             Part::Backend => Self::Backend,
@@ -202,7 +203,7 @@ pub(crate) struct Deploy {
     /// A released version; without it, what is checked out
     #[arg(long, value_name = "V")]
     pub(crate) version: Option<Version>,
-    /// The very artefacts that this environment runs, instead of a build
+    /// The very artifacts that this environment runs, instead of a build
     #[arg(long, value_name = "ENV", conflicts_with_all = ["version", "resume"])]
     pub(crate) from: Option<String>,
     #[command(flatten)]
@@ -211,7 +212,7 @@ pub(crate) struct Deploy {
     #[arg(long, conflicts_with = "resume")]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(crate) going: Going,
+    pub(crate) going: ResumeArgs,
     #[command(flatten)]
     pub(crate) environment: Environment,
 }
@@ -225,7 +226,7 @@ pub(crate) struct Rollback {
     #[arg(long, conflicts_with = "resume")]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(crate) going: Going,
+    pub(crate) going: ResumeArgs,
     #[command(flatten)]
     pub(crate) environment: Environment,
 }
@@ -247,7 +248,7 @@ pub(crate) struct Yank {
     #[arg(long, conflicts_with = "resume")]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(crate) going: Going,
+    pub(crate) going: ResumeArgs,
 }
 
 #[derive(Debug, Args)]
@@ -397,7 +398,7 @@ pub(crate) struct Hotfix {
     #[arg(long, conflicts_with = "resume")]
     pub(crate) dry_run: bool,
     #[command(flatten)]
-    pub(crate) going: Going,
+    pub(crate) going: ResumeArgs,
 }
 
 #[cfg(feature = "rehearsal")]
@@ -405,7 +406,7 @@ pub(crate) struct Hotfix {
 pub(crate) struct Rehearse {
     /// The version to rehearse, as for `release`
     #[arg(value_name = "VERSION", default_value = "minor")]
-    pub(crate) versions: Vec<Wanted>,
+    pub(crate) versions: Vec<GroupVersion>,
     /// Make a pre-release of it under this label, such as `rc`
     #[arg(long, value_name = "LABEL")]
     pub(crate) pre: Option<String>,
@@ -423,7 +424,7 @@ pub(crate) struct Rehearse {
     pub(crate) skip: Vec<Stage>,
     /// How long the new backend is watched, in seconds
     #[arg(long, value_name = "SECONDS", default_value_t = 5)]
-    pub(crate) stabilise: u64,
+    pub(crate) stabilize: u64,
 }
 
 #[cfg(test)]

@@ -2,9 +2,12 @@
 
 use std::process::ExitCode;
 
+use stagegate_config::error::ConfigError;
 use stagegate_deploy::DeployError;
-use stagegate_pipeline::run::GateFailed;
-use stagegate_pipeline::{Blockers, ConfigError, JournalError, RunEnd, Stopped};
+use stagegate_engine::journal::JournalError;
+use stagegate_engine::steps::gates::command::GateFailed;
+use stagegate_engine::tools::process::Stopped;
+use stagegate_plan::model::{Blockers, RunEnd};
 
 /// How the process ends. The table in RELEASE.md is made from these words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

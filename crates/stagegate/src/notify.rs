@@ -9,8 +9,8 @@ use std::sync::mpsc;
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use stagegate_pipeline::config::{NotifyConfig, Occasion};
-use stagegate_pipeline::{Event, RunEnd};
+use stagegate_config::schema::{NotifyConfig, NotifyEvent};
+use stagegate_plan::model::{Event, RunEnd};
 
 /// How long one message may take.
 const LIMIT: Duration = Duration::from_secs(5);
@@ -73,11 +73,12 @@ impl Notifier {
         }
     }
 
-    fn message(&mut self, event: &Event) -> Option<(Occasion, String)> {
+    fn message(&mut self, event: &Event) -> Option<(NotifyEvent, String)> {
         match event {
             Event::RunStarted { plan, done_before } => {
                 self.title.clone_from(&plan.title);
-                (*done_before == 0).then(|| (Occasion::Started, format!("▶ {} begins", self.title)))
+                (*done_before == 0)
+                    .then(|| (NotifyEvent::Started, format!("▶ {} begins", self.title)))
             }
             Event::StepFailed { step, error, .. } => {
                 let first = error.lines().next().unwrap_or_default();
@@ -90,17 +91,21 @@ impl Notifier {
                 let why = why.map_or_else(String::new, |why| format!("\n{why}"));
                 Some(match end {
                     RunEnd::Completed => (
-                        Occasion::Completed,
+                        NotifyEvent::Completed,
                         format!("✅ {title} is done, in {seconds:.0} s"),
                     ),
                     RunEnd::RolledBack => (
-                        Occasion::RolledBack,
+                        NotifyEvent::RolledBack,
                         format!("↩ {title} went back to what ran before{why}\n{next}"),
                     ),
-                    RunEnd::Failed => (Occasion::Failed, format!("❌ {title} failed{why}\n{next}")),
-                    RunEnd::Interrupted | RunEnd::Declined => {
-                        (Occasion::Failed, format!("⏹ {title} was stopped\n{next}"))
-                    }
+                    RunEnd::Failed => (
+                        NotifyEvent::Failed,
+                        format!("❌ {title} failed{why}\n{next}"),
+                    ),
+                    RunEnd::Interrupted | RunEnd::Declined => (
+                        NotifyEvent::Failed,
+                        format!("⏹ {title} was stopped\n{next}"),
+                    ),
                     // Another job goes on with it.
                     RunEnd::Paused => return None,
                 })
@@ -173,7 +178,7 @@ mod tests {
         notifier.title = "deploy both in production: 1.4.0".to_owned();
         notifier.failure = Some("backend.health@app1: it answers 500".to_owned());
         let (occasion, text) = notifier.message(&ended(RunEnd::Failed)).unwrap();
-        assert_eq!(occasion, Occasion::Failed);
+        assert_eq!(occasion, NotifyEvent::Failed);
         assert_eq!(
             text,
             "❌ deploy both in production: 1.4.0 failed\nbackend.health@app1: it answers 500\n\

@@ -9,14 +9,16 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use camino::Utf8PathBuf;
+use stagegate_config::stage::Stage;
 use stagegate_fakes::registry::{FakeRegistry, RegistryOptions};
-use stagegate_pipeline::{Event, Stage};
+use stagegate_plan::model::Event;
 
 use super::measure::{Taken, measure as run};
 use super::scratch::Scratch;
 use super::table::Table;
 use super::tool::{TOKEN, Tool};
-use super::workspace::{self, Shape};
+use super::workspace;
+use super::workspace::Shape;
 
 /// What is measured.
 #[derive(Debug, clap::Args)]

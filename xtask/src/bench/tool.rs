@@ -168,9 +168,9 @@ pub(crate) fn surround(command: &mut Command, root: &Utf8Path, address: &str, ho
 /// What ours needs to know of the workspace: where to publish, and that nothing
 /// else is measured.
 pub(crate) fn configuration(address: &str) -> String {
-    let gates: String = stagegate_pipeline::Stage::ALL
+    let gates: String = stagegate_config::stage::Stage::ALL
         .iter()
-        .filter(|stage| **stage < stagegate_pipeline::Stage::Bump)
+        .filter(|stage| **stage < stagegate_config::stage::Stage::Bump)
         .map(|stage| format!("{} = \"off\"\n", stage.name()))
         .collect();
     format!(

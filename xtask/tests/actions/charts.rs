@@ -35,7 +35,7 @@ fn mermaid_reads_the_charts_of_a_summary() {
         "1 test",
         "2 publish shop-core",
         "3 undraft",
-        "4 stabilise app1.example.org",
+        "4 stabilize app1.example.org",
         "5 section end click",
     ];
     let want = [

@@ -182,7 +182,7 @@ fn a_release_hands_its_plan_from_job_to_job() {
         );
         let plans = texts(job)
             .iter()
-            .filter(|text| text.contains("--or-begin"))
+            .filter(|text| text.contains("--resume-or-start"))
             .count();
         assert_eq!(plans, usize::from(*id == "plan"), "{id}");
     }

@@ -218,7 +218,7 @@ impl Bench {
             }
             perform_service(part, *step, &host, deploy, artifact, &mut |_| {})?;
             // Start and what follows it are seen on the host; a health check leaves no trace
-            // there, and a stabilisation none until it is confirmed.
+            // there, and a stabilization none until it is confirmed.
             if !matches!(step, ServiceStep::Health | ServiceStep::Stabilize) {
                 let probe = probe_service(part, *step, &host, deploy, artifact)?;
                 assert!(matches!(probe, Probe::Done(_)), "{step:?}: {probe:?}");

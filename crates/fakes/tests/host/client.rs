@@ -10,10 +10,13 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
+use stagegate_config::stage::Stage;
 use stagegate_deploy::{Deploy, DeployJob, Part, ServiceStep};
-use stagegate_pipeline::plan::{Action, Place, Step};
-use stagegate_pipeline::run::{Wish, run};
-use stagegate_pipeline::{Event, Interrupt, Journal, Plan, Portion, RunEnd, Stage, World};
+use stagegate_engine::context::Context;
+use stagegate_engine::executor::{RunOptions, run};
+use stagegate_engine::interrupt::Interrupt;
+use stagegate_engine::journal::Journal;
+use stagegate_plan::model::{Action, Event, Place, Plan, RunEnd, Step, StepFilter};
 
 use super::bench::{Bench, VERSION, eventually};
 
@@ -42,13 +45,13 @@ const CANCELLATION: [(Signal, Duration, &str); 3] = [
 pub(crate) fn main(checkout: &str) -> ExitCode {
     let interrupt = Interrupt::from_signals().unwrap();
     let checkout = Utf8Path::new(checkout);
-    let world = World::open(checkout, None, interrupt).unwrap();
+    let world = Context::open(checkout, None, interrupt).unwrap();
     std::fs::create_dir_all(world.output()).unwrap();
     let plan = std::fs::read_to_string(checkout.join("plan.json")).unwrap();
     let plan: Plan = serde_json::from_str(&plan).unwrap();
     let journal = Journal::begin(&world.state, &plan, None).unwrap();
-    let wish = Wish {
-        portion: &Portion::Whole,
+    let wish = RunOptions {
+        portion: &StepFilter::Whole,
         resume: "the test",
     };
     // Whoever listened may have heard enough.
@@ -96,7 +99,7 @@ impl Client {
         std::fs::write(checkout.join("plan.json"), text).unwrap();
         if let Some(artifact) = artifact.into() {
             // What a build of this plan would have kept.
-            let built = checkout.join(".git/stagegate").join(&plan.target);
+            let built = checkout.join(".git/stagegate").join(&plan.run_id);
             let built = built.join("built");
             std::fs::create_dir_all(&built).unwrap();
             let binary = &bench.app.settings(part).unwrap().binary;
@@ -116,7 +119,7 @@ impl Client {
     /// Whose run its deploy is, on the host.
     pub(crate) fn owner(deploy: &Deploy) -> String {
         let plan = plan(Part::Backend, deploy);
-        format!("{}@{}", plan.target, plan.at.as_second())
+        format!("{}@{}", plan.run_id, plan.at.as_second())
     }
 
     /// Waits until it begins that step.
@@ -217,11 +220,11 @@ fn plan(part: Part, deploy: &Deploy) -> Plan {
         id: format!("{step:?}"),
         stage: Stage::DeployBackend,
         title: format!("{step:?}"),
-        beside: false,
-        needs: Vec::new(),
-        after: Vec::new(),
-        bears: 0,
-        no_return: false,
+        parallel_with_previous: false,
+        depends_on: Vec::new(),
+        after_settled: Vec::new(),
+        max_failures: 0,
+        irreversible: false,
         action: Action::Service {
             part,
             step,
@@ -229,18 +232,18 @@ fn plan(part: Part, deploy: &Deploy) -> Plan {
         },
     };
     Plan {
-        target: deploy.owner.clone(),
-        words: String::new(),
+        run_id: deploy.owner.clone(),
+        cli_args: String::new(),
         title: "deploy the guestbook".into(),
         version: VERSION.parse().unwrap(),
         versions: std::collections::BTreeMap::new(),
         from: None,
         at: Timestamp::UNIX_EPOCH,
-        then: None,
+        next_step_hint: None,
         notes: Vec::new(),
         steps: ServiceStep::ALL.map(step).into(),
-        way_back: Vec::new(),
+        rollback_steps: Vec::new(),
         host_files: Vec::new(),
-        despite_freeze: None,
+        freeze_override: None,
     }
 }

@@ -5,14 +5,13 @@
 use std::time::Duration;
 
 use stagegate_deploy::{Method, Part, Service, ServiceStep};
-use stagegate_pipeline::RunEnd;
+use stagegate_plan::model::RunEnd;
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
 use super::client::Client;
-use super::frontends;
 use super::machine::Machine;
 use super::real::RealHost;
-use super::tally;
+use super::{frontends, tally};
 
 /// What happens.
 #[derive(Clone, Copy, Debug, PartialEq)]

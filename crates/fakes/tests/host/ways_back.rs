@@ -14,7 +14,7 @@ use super::bench::{Bench, FIRST, SECOND, eventually};
 use super::faults::{UNTIL_SWITCH, check_settled, rolled_back};
 
 pub(crate) const SCENARIOS: &[super::Scenario] = &[
-    ("a_crash_while_stabilising_rolls_back", || {
+    ("a_crash_while_stabilizing_rolls_back", || {
         crash(&mut Bench::new(Vec::new()))
     }),
     ("a_lost_client_is_reverted_by_the_host", || {

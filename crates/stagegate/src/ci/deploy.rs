@@ -112,7 +112,7 @@ fn deploy(outline: &Outline<'_>, usual: &str, by_push: bool) -> String {
         "TARGET: {target}\nENVIRONMENT: {environment}\nVERSION: ${{{{ inputs.version }}}}\n{FREEZE_ENV}{AGENT}{ACCESS}"
     );
     let lines = format!(
-        "options=(--env \"$ENVIRONMENT\")\nif [ -n \"$VERSION\" ]; then options+=(--version \"$VERSION\"); fi\n{FREEZE_OPTION}exec cargo xtask deploy \"$TARGET\" \"${{options[@]}}\" --resume --or-begin --yes\n"
+        "options=(--env \"$ENVIRONMENT\")\nif [ -n \"$VERSION\" ]; then options+=(--version \"$VERSION\"); fi\n{FREEZE_OPTION}exec cargo xtask deploy \"$TARGET\" \"${{options[@]}}\" --resume --resume-or-start --yes\n"
     );
     let steps = outline.ready("deploy", true)
         + &outline.take()

@@ -13,7 +13,7 @@ use super::{DIRECTORY, FILES, Workflow, parts};
 
 /// How a file stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum FileStatus {
     /// As it is to be.
     Same,
     /// It is not there yet.
@@ -30,7 +30,7 @@ pub(crate) enum Standing {
 pub(crate) struct Entry {
     /// Relative to the checkout's root.
     pub(crate) path: Utf8PathBuf,
-    pub(crate) standing: Standing,
+    pub(crate) standing: FileStatus,
     /// What is there.
     before: String,
     /// What is to be there; empty: nothing.
@@ -91,8 +91,8 @@ fn entry(path: Utf8PathBuf, found: Option<String>, wanted: Option<&str>) -> Opti
         // Somebody else's file of that name is none of our business.
         let before = found.filter(|_| ours)?;
         let standing = match parts::is_untouched(&before) && theirs.is_empty() {
-            true => Standing::Surplus,
-            false => Standing::Refused(
+            true => FileStatus::Surplus,
+            false => FileStatus::Refused(
                 "stagegate.toml has no more use for it, and it holds work of yours: remove it by hand"
                     .to_owned(),
             ),
@@ -121,21 +121,21 @@ fn standing(
     after: &str,
     theirs: &BTreeMap<String, String>,
     homeless: &[String],
-) -> Standing {
+) -> FileStatus {
     let Some(found) = found else {
-        return Standing::Absent;
+        return FileStatus::Absent;
     };
     if found == after {
-        return Standing::Same;
+        return FileStatus::Same;
     }
     if !ours {
-        return Standing::Refused(
+        return FileStatus::Refused(
             "it was not written by `ci write`: rename it to keep it, or overwrite it with --force"
                 .to_owned(),
         );
     }
     if !parts::is_untouched(found) {
-        return Standing::Refused(
+        return FileStatus::Refused(
             "it was changed by hand outside of its parts: put the change into stagegate.toml or between the marks, or overwrite it with --force"
                 .to_owned(),
         );
@@ -145,12 +145,12 @@ fn standing(
             .iter()
             .map(|name| theirs[name].lines().count())
             .sum();
-        return Standing::Refused(format!(
+        return FileStatus::Refused(format!(
             "{lines} lines of yours in the part {} have no place any more: move them, or drop them with --force",
             homeless.join(", ")
         ));
     }
-    Standing::Stale
+    FileStatus::Stale
 }
 
 #[cfg(test)]
@@ -159,7 +159,7 @@ mod tests {
 
     const BODY: &str = "jobs:\n  # stagegate: yours begin jobs\n  # stagegate: yours end jobs\n";
 
-    fn stands(found: Option<&str>, wanted: Option<&str>) -> Option<(Standing, String)> {
+    fn stands(found: Option<&str>, wanted: Option<&str>) -> Option<(FileStatus, String)> {
         let entry = entry("w.yml".into(), found.map(str::to_owned), wanted)?;
         Some((entry.standing, entry.after))
     }
@@ -169,25 +169,28 @@ mod tests {
         let ours = parts::with_head(BODY);
         let newer = BODY.replace("jobs:", "on: push\njobs:");
         let (standing, after) = stands(None, Some(BODY)).unwrap();
-        assert_eq!((standing, &after), (Standing::Absent, &ours));
-        assert_eq!(stands(Some(&ours), Some(BODY)).unwrap().0, Standing::Same);
+        assert_eq!((standing, &after), (FileStatus::Absent, &ours));
+        assert_eq!(stands(Some(&ours), Some(BODY)).unwrap().0, FileStatus::Same);
         assert_eq!(
             stands(Some(&ours), Some(&newer)).unwrap().0,
-            Standing::Stale
+            FileStatus::Stale
         );
 
         let theirs = ours.replace("begin jobs\n", "begin jobs\n  mine:\n");
         let (standing, after) = stands(Some(&theirs), Some(&newer)).unwrap();
-        assert_eq!(standing, Standing::Stale);
+        assert_eq!(standing, FileStatus::Stale);
         assert!(
             after.contains("  mine:\n") && after.contains("on: push"),
             "{after}"
         );
-        assert_eq!(stands(Some(&theirs), Some(BODY)).unwrap().0, Standing::Same);
+        assert_eq!(
+            stands(Some(&theirs), Some(BODY)).unwrap().0,
+            FileStatus::Same
+        );
 
         let check =
             |found: &str, wanted: Option<&str>, want: &str| match stands(Some(found), wanted) {
-                Some((Standing::Refused(why), _)) => assert!(why.contains(want), "{why}"),
+                Some((FileStatus::Refused(why), _)) => assert!(why.contains(want), "{why}"),
                 other => panic!("{found}\nstands {other:?}"),
             };
         check("jobs:\n", Some(BODY), "not written by");
@@ -202,7 +205,7 @@ mod tests {
             "1 lines of yours in the part jobs",
         );
         check(&theirs, None, "no more use");
-        assert_eq!(stands(Some(&ours), None).unwrap().0, Standing::Surplus);
+        assert_eq!(stands(Some(&ours), None).unwrap().0, FileStatus::Surplus);
         assert_eq!(stands(Some("jobs:\n"), None), None);
     }
 

@@ -17,7 +17,10 @@ mod rollback;
 mod steps;
 mod text;
 
-use stagegate_pipeline::{Config, Stage, World, plan};
+use stagegate_config::schema::Config;
+use stagegate_config::stage::Stage;
+use stagegate_engine::context::Context;
+use stagegate_plan::check;
 
 /// Where workflows lie, relative to the checkout's root.
 pub(crate) const DIRECTORY: &str = ".github/workflows";
@@ -50,9 +53,9 @@ pub(crate) const FILES: [&str; 4] = ["ci.yml", "release.yml", "deploy.yml", "rol
 
 impl<'a> Outline<'a> {
     /// The outline of a workspace.
-    pub(crate) fn of(world: &'a World) -> Outline<'a> {
-        let config = &world.config;
-        let packages = &world.workspace.packages;
+    pub(crate) fn of(context: &'a Context) -> Outline<'a> {
+        let config = &context.config;
+        let packages = &context.workspace.packages;
         let stated = packages
             .iter()
             .filter_map(|package| package.metadata.rust_version.as_ref())
@@ -60,13 +63,13 @@ impl<'a> Outline<'a> {
         let file = ["rust-toolchain.toml", "rust-toolchain"];
         let toolchain = match &config.ci.toolchain {
             Some(given) => Some(given.clone()),
-            None if file.iter().any(|name| world.root.join(name).is_file()) => None,
+            None if file.iter().any(|name| context.root.join(name).is_file()) => None,
             None => Some(stated.map_or_else(|| "stable".to_owned(), spoken)),
         };
-        let on = || plan::gates_that_are_on(config, stated.is_some());
+        let on = || check::gates_that_are_on(config, stated.is_some());
         Outline {
             config,
-            subdirectory: world.subdirectory.as_str(),
+            subdirectory: context.subdirectory.as_str(),
             toolchain,
             gates: config.ci.gates.clone().unwrap_or_else(on),
             publishes: packages

@@ -135,7 +135,7 @@ fn plan(outline: &Outline<'_>) -> String {
     );
     steps.push_str(&script("Show the plan", "inputs.dry_run", &env, &show));
     let make = format!(
-        "{words}exec cargo xtask release --resume --or-begin --until plan{option} \"${{options[@]}}\" -- \"${{words[@]}}\"\n"
+        "{words}exec cargo xtask release --resume --resume-or-start --until plan{option} \"${{options[@]}}\" -- \"${{words[@]}}\"\n"
     );
     steps.push_str(&script("Make the plan", NOT_DRY, &env, &make));
     if deploys {

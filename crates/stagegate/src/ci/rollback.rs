@@ -72,8 +72,7 @@ fn rollback(outline: &Outline<'_>) -> String {
     let env = format!(
         "TARGET: ${{{{ inputs.target }}}}\nENVIRONMENT: ${{{{ inputs.environment }}}}\n{AGENT}{ACCESS}"
     );
-    let lines =
-        "exec cargo xtask rollback \"$TARGET\" --env \"$ENVIRONMENT\" --resume --or-begin --yes\n";
+    let lines = "exec cargo xtask rollback \"$TARGET\" --env \"$ENVIRONMENT\" --resume --resume-or-start --yes\n";
     let steps = outline.ready("rollback", true)
         + &outline.take()
         + &agent()
@@ -98,7 +97,7 @@ fn yank(outline: &Outline<'_>, after_rollback: bool) -> String {
     let env = format!(
         "VERSION: ${{{{ inputs.yank }}}}\nREASON: ${{{{ inputs.reason }}}}\n{variable}: ${{{{ secrets.{variable} }}}}\n{COMMITTER}{ACCESS}"
     );
-    let lines = "options=()\nif [ -n \"$REASON\" ]; then options+=(--reason \"$REASON\"); fi\nexec cargo xtask yank \"$VERSION\" \"${options[@]}\" --resume --or-begin --yes\n";
+    let lines = "options=()\nif [ -n \"$REASON\" ]; then options+=(--reason \"$REASON\"); fi\nexec cargo xtask yank \"$VERSION\" \"${options[@]}\" --resume --resume-or-start --yes\n";
     let steps = outline.ready("yank", true)
         + &outline.take()
         + &script("Yank", "", &env, lines)

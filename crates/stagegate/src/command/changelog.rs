@@ -3,24 +3,25 @@
 use anyhow::bail;
 use camino::Utf8PathBuf;
 use stagegate_changelog::Changelog;
-use stagegate_pipeline::World;
-use stagegate_pipeline::facts::ChangelogFacts;
-use stagegate_pipeline::survey::every_changelog;
+use stagegate_engine::context::Context;
+use stagegate_engine::survey::changelogs::every_changelog;
+use stagegate_plan::facts::ChangelogFacts;
 
-use crate::cli::{self, Format, Section};
+use crate::cli;
+use crate::cli::{Format, Section};
 use crate::exit::Exit;
 use crate::render::{Palette, line};
 
 pub(super) fn changelog(
-    world: &World,
+    context: &Context,
     question: &cli::Changelog,
     format: Format,
 ) -> anyhow::Result<Exit> {
-    let found = every_changelog(world);
+    let found = every_changelog(context);
     if found.is_empty() {
         bail!(
             "there is no CHANGELOG.md at {} or beside a member's manifest; write one (https://keepachangelog.com), or name it in `release.changelog` of stagegate.toml",
-            world.root
+            context.root
         );
     }
     match question {

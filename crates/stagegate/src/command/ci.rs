@@ -1,27 +1,29 @@
 //! `ci`: workflows are written and checked, and what they need on a runner.
 
 use camino::{Utf8Path, Utf8PathBuf};
-use stagegate_pipeline::config::PathPattern;
-use stagegate_pipeline::{World, carry};
+use stagegate_config::pattern::PathPattern;
+use stagegate_engine::context::Context;
+use stagegate_engine::run_bundle as carry;
 
-use crate::ci::ledger::{Entry, Standing, compare};
+use crate::ci::ledger::{Entry, FileStatus, compare};
 use crate::ci::{Outline, workflows};
-use crate::cli::{self, Format};
+use crate::cli;
+use crate::cli::Format;
 use crate::exit::Exit;
 use crate::render::{Palette, line};
 
-pub(super) fn ci(world: &World, task: cli::Ci, format: Format) -> anyhow::Result<Exit> {
+pub(super) fn ci(context: &Context, task: cli::Ci, format: Format) -> anyhow::Result<Exit> {
     match task {
-        cli::Ci::Write { force } => write(world, force, format),
-        cli::Ci::Check => check(world, format),
-        cli::Ci::Changed { since } => changed(world, &since, format),
+        cli::Ci::Write { force } => write(context, force, format),
+        cli::Ci::Check => check(context, format),
+        cli::Ci::Changed { since } => changed(context, &since, format),
         cli::Ci::Pack { file } => {
-            let runs = carry::pack(world, &file)?;
+            let runs = carry::pack(context, &file)?;
             tell(format, "packed", &runs, &format!("into {file}"));
             Ok(Exit::Success)
         }
         cli::Ci::Unpack { directory } => {
-            let runs = carry::unpack(world, &directory)?;
+            let runs = carry::unpack(context, &directory)?;
             tell(format, "taken up", &runs, &format!("from {directory}"));
             Ok(Exit::Success)
         }
@@ -39,36 +41,36 @@ fn tell(format: Format, what: &str, runs: &[String], place: &str) {
 }
 
 /// The git checkout's root: where GitHub looks for workflows.
-fn top(world: &World) -> Utf8PathBuf {
-    let depth = world.subdirectory.components().count();
-    let top = world.root.ancestors().nth(depth);
-    top.unwrap_or(&world.root).to_owned()
+fn top(context: &Context) -> Utf8PathBuf {
+    let depth = context.subdirectory.components().count();
+    let top = context.root.ancestors().nth(depth);
+    top.unwrap_or(&context.root).to_owned()
 }
 
-fn entries(world: &World) -> anyhow::Result<(Utf8PathBuf, Vec<Entry>)> {
-    let top = top(world);
-    let entries = compare(&top, &workflows(&Outline::of(world)))?;
+fn entries(context: &Context) -> anyhow::Result<(Utf8PathBuf, Vec<Entry>)> {
+    let top = top(context);
+    let entries = compare(&top, &workflows(&Outline::of(context)))?;
     Ok((top, entries))
 }
 
-pub(super) fn write(world: &World, force: bool, format: Format) -> anyhow::Result<Exit> {
-    let (top, entries) = entries(world)?;
+pub(super) fn write(context: &Context, force: bool, format: Format) -> anyhow::Result<Exit> {
+    let (top, entries) = entries(context)?;
     let mut exit = Exit::Success;
     let mut said = Vec::new();
     // All are looked at before one is written: half a set of workflows is none.
     let refused = entries
         .iter()
-        .any(|e| matches!(e.standing, Standing::Refused(_)));
+        .any(|e| matches!(e.standing, FileStatus::Refused(_)));
     for entry in &entries {
         let held = refused && !force;
         let what = match &entry.standing {
-            Standing::Same => "is as it should be".to_owned(),
-            Standing::Refused(why) if !force => {
+            FileStatus::Same => "is as it should be".to_owned(),
+            FileStatus::Refused(why) if !force => {
                 exit = Exit::Blocked;
                 format!("is left alone: {why}")
             }
             _ if held => "is not written either".to_owned(),
-            Standing::Surplus => {
+            FileStatus::Surplus => {
                 entry.write(&top)?;
                 "is removed".to_owned()
             }
@@ -83,25 +85,25 @@ pub(super) fn write(world: &World, force: bool, format: Format) -> anyhow::Resul
     Ok(exit)
 }
 
-fn check(world: &World, format: Format) -> anyhow::Result<Exit> {
-    let (_, entries) = entries(world)?;
+fn check(context: &Context, format: Format) -> anyhow::Result<Exit> {
+    let (_, entries) = entries(context)?;
     let mut said = Vec::new();
     for entry in &entries {
         let what = match &entry.standing {
-            Standing::Same => "is as it should be".to_owned(),
-            Standing::Absent => "is not there; `cargo xtask ci write` writes it".to_owned(),
-            Standing::Stale => {
+            FileStatus::Same => "is as it should be".to_owned(),
+            FileStatus::Absent => "is not there; `cargo xtask ci write` writes it".to_owned(),
+            FileStatus::Stale => {
                 "is not what stagegate.toml says; `cargo xtask ci write` writes it again".to_owned()
             }
-            Standing::Surplus => {
+            FileStatus::Surplus => {
                 "is of no use any more; `cargo xtask ci write` removes it".to_owned()
             }
-            Standing::Refused(why) => why.clone(),
+            FileStatus::Refused(why) => why.clone(),
         };
         said.push((entry, what));
     }
     show(format, "workflows", &said);
-    let differs = |entry: &&Entry| entry.standing != Standing::Same;
+    let differs = |entry: &&Entry| entry.standing != FileStatus::Same;
     if format != Format::Json {
         for entry in entries.iter().filter(differs) {
             line(&format!("\n{}", entry.diff().trim_end()));
@@ -117,7 +119,7 @@ fn show(format: Format, event: &str, said: &[(&Entry, String)]) {
     if format == Format::Json {
         let files: Vec<_> = said
             .iter()
-            .map(|(entry, what)| serde_json::json!({ "file": entry.path, "same": entry.standing == Standing::Same, "what": what }))
+            .map(|(entry, what)| serde_json::json!({ "file": entry.path, "same": entry.standing == FileStatus::Same, "what": what }))
             .collect();
         line(&serde_json::json!({ "event": event, "files": files }).to_string());
         return;
@@ -125,8 +127,8 @@ fn show(format: Format, event: &str, said: &[(&Entry, String)]) {
     let palette = Palette::for_stdout();
     for (entry, what) in said {
         let mark = match entry.standing {
-            Standing::Refused(_) => palette.bad("✗"),
-            Standing::Same => palette.good("="),
+            FileStatus::Refused(_) => palette.bad("✗"),
+            FileStatus::Same => palette.good("="),
             _ => palette.good("✓"),
         };
         line(&format!("{mark} {}: {what}", entry.path));
@@ -135,8 +137,8 @@ fn show(format: Format, event: &str, said: &[(&Entry, String)]) {
 
 /// Says which part of the app the commits since `since` touch. Where that cannot
 /// be told, for the commit is not here, everything may have changed.
-fn changed(world: &World, since: &str, format: Format) -> anyhow::Result<Exit> {
-    let git = world.git();
+fn changed(context: &Context, since: &str, format: Format) -> anyhow::Result<Exit> {
+    let git = context.git();
     let known = !since.is_empty() && !since.starts_with('-') && git.commit_of(since)?.is_some();
     let files: Option<Vec<Utf8PathBuf>> = match known {
         false => None,
@@ -147,7 +149,7 @@ fn changed(world: &World, since: &str, format: Format) -> anyhow::Result<Exit> {
             Some(names.map(Utf8PathBuf::from).collect())
         }
     };
-    let app = world.config.app.as_ref();
+    let app = context.config.app.as_ref();
     let backend = app.and_then(|app| app.backend.as_ref()).map(|b| &b.paths);
     let frontend = app.and_then(|app| app.frontend.as_ref()).map(|f| &f.paths);
     let touched = |paths: Option<&Vec<PathPattern>>| {
@@ -155,7 +157,7 @@ fn changed(world: &World, since: &str, format: Format) -> anyhow::Result<Exit> {
             return false;
         };
         let fits = |file: &Utf8PathBuf| {
-            let within = file.strip_prefix(&world.subdirectory);
+            let within = file.strip_prefix(&context.subdirectory);
             within.is_ok_and(|file: &Utf8Path| paths.iter().any(|p| p.fits(file)))
         };
         files.as_ref().is_none_or(|files| files.iter().any(fits))

@@ -1,16 +1,17 @@
 //! `doctor`: every precondition with its remedy, all at once.
 
-use stagegate_pipeline::checks::Check;
-use stagegate_pipeline::survey::{Scope, survey};
-use stagegate_pipeline::{World, checks};
+use stagegate_engine::context::Context;
+use stagegate_engine::survey::{Scope, survey};
+use stagegate_plan::preflight::Check;
+use stagegate_plan::preflight::checks;
 
 use crate::cli::Format;
 use crate::exit::Exit;
 use crate::render::{Palette, line};
 
-pub(super) fn doctor(world: &World, environment: &str, format: Format) -> anyhow::Result<Exit> {
-    let facts = survey(world, &Scope::everything(environment))?;
-    let checks = checks::of(&facts, &world.config);
+pub(super) fn doctor(context: &Context, environment: &str, format: Format) -> anyhow::Result<Exit> {
+    let facts = survey(context, &Scope::everything(environment))?;
+    let checks = checks::of(&facts, &context.config);
     let ready = "ready: see what would happen with `cargo xtask release minor --dry-run`";
     Ok(show(&checks, ready, format))
 }

@@ -1,16 +1,16 @@
 //! `history`: what was deployed to each host, by whom, and how it ended.
 
 use stagegate_deploy::{DeployRecord, Outcome};
-use stagegate_pipeline::World;
+use stagegate_engine::context::Context;
 
 use super::hosts;
 use crate::cli::{Format, History};
 use crate::exit::Exit;
 use crate::render::{Palette, line};
 
-pub(super) fn history(world: &World, args: &History, format: Format) -> anyhow::Result<Exit> {
+pub(super) fn history(context: &Context, args: &History, format: Format) -> anyhow::Result<Exit> {
     let environment = &args.environment.name;
-    let there = hosts::needed(world, environment)?;
+    let there = hosts::needed(context, environment)?;
     let asked = hosts::ask(&there, stagegate_deploy::history);
     let exit = if asked.iter().all(|(_, answer)| answer.is_ok()) {
         Exit::Success

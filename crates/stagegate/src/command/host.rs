@@ -1,8 +1,9 @@
 //! `host`: whether hosts are fit for the app, and making them so.
 
 use stagegate_deploy::{DeployError, Provision};
-use stagegate_pipeline::survey::{Scope, survey};
-use stagegate_pipeline::{World, checks};
+use stagegate_engine::context::Context;
+use stagegate_engine::survey::{Scope, survey};
+use stagegate_plan::preflight::checks;
 
 use super::question::agreed;
 use super::{doctor, hosts};
@@ -10,28 +11,28 @@ use crate::cli::{Bootstrap, Format, HostTask};
 use crate::exit::Exit;
 use crate::render::{Palette, line};
 
-pub(super) fn host(world: &World, task: &HostTask, format: Format) -> anyhow::Result<Exit> {
+pub(super) fn host(context: &Context, task: &HostTask, format: Format) -> anyhow::Result<Exit> {
     match task {
-        HostTask::Check(environment) => check(world, &environment.name, format),
-        HostTask::Bootstrap(args) => bootstrap(world, args, format),
+        HostTask::Check(environment) => check(context, &environment.name, format),
+        HostTask::Bootstrap(args) => bootstrap(context, args, format),
     }
 }
 
-fn check(world: &World, environment: &str, format: Format) -> anyhow::Result<Exit> {
-    hosts::needed(world, environment)?;
+fn check(context: &Context, environment: &str, format: Format) -> anyhow::Result<Exit> {
+    hosts::needed(context, environment)?;
     let scope = Scope {
         environment: Some(environment.to_owned()),
         ..Scope::default()
     };
-    let checks = checks::hosts(&survey(world, &scope)?);
+    let checks = checks::hosts(&survey(context, &scope)?);
     let ready = format!("every host of {environment} is ready");
     Ok(doctor::show(&checks, &ready, format))
 }
 
 /// What each host lacks: shown, asked about, made, and looked at again.
-fn bootstrap(world: &World, args: &Bootstrap, format: Format) -> anyhow::Result<Exit> {
+fn bootstrap(context: &Context, args: &Bootstrap, format: Format) -> anyhow::Result<Exit> {
     let environment = &args.environment.name;
-    let there = hosts::needed(world, environment)?;
+    let there = hosts::needed(context, environment)?;
     let palette = Palette::for_stdout();
     let asked = hosts::ask(&there, stagegate_deploy::required_provisions);
     let mut plan: Vec<(usize, Vec<Provision>)> = Vec::new();
@@ -72,5 +73,5 @@ fn bootstrap(world: &World, args: &Bootstrap, format: Format) -> anyhow::Result<
             outcome?;
         }
     }
-    check(world, environment, format)
+    check(context, environment, format)
 }

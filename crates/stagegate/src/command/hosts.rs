@@ -1,8 +1,9 @@
 //! The hosts of an environment, asked side by side.
 
 use anyhow::bail;
+use stagegate_config::resolve;
 use stagegate_deploy::{App, DeployError, Host, Target};
-use stagegate_pipeline::{World, survey};
+use stagegate_engine::context::Context;
 
 /// What one host answered.
 pub(super) type Asked<T> = (Target, Result<T, DeployError>);
@@ -12,9 +13,9 @@ pub(super) type Asked<T> = (Target, Result<T, DeployError>);
 ///
 /// # Errors
 /// An address that is none.
-pub(super) fn of(world: &World, environment: &str) -> anyhow::Result<Vec<(Target, App)>> {
-    match (&world.config.app, world.config.deploy.get(environment)) {
-        (Some(app), Some(there)) => survey::hosts_of(app, there).map_err(anyhow::Error::msg),
+pub(super) fn of(context: &Context, environment: &str) -> anyhow::Result<Vec<(Target, App)>> {
+    match (&context.config.app, context.config.deploy.get(environment)) {
+        (Some(app), Some(there)) => resolve::hosts_of(app, there).map_err(anyhow::Error::from),
         _ => Ok(Vec::new()),
     }
 }
@@ -23,8 +24,8 @@ pub(super) fn of(world: &World, environment: &str) -> anyhow::Result<Vec<(Target
 ///
 /// # Errors
 /// When there are none.
-pub(super) fn needed(world: &World, environment: &str) -> anyhow::Result<Vec<(Target, App)>> {
-    let hosts = of(world, environment)?;
+pub(super) fn needed(context: &Context, environment: &str) -> anyhow::Result<Vec<(Target, App)>> {
+    let hosts = of(context, environment)?;
     if hosts.is_empty() {
         bail!(
             "stagegate.toml has no [app], or no [deploy.{environment}] with hosts; describe them there"

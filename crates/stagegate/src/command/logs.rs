@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use anyhow::bail;
-use stagegate_pipeline::World;
+use stagegate_engine::context::Context;
 
 use super::hosts;
 use crate::cli::{Format, Logs};
@@ -16,8 +16,8 @@ const INTERVAL: Duration = Duration::from_secs(1);
 /// Failures of one host in a row that are borne while following.
 const BORNE: u32 = 30;
 
-pub(super) fn logs(world: &World, args: &Logs, format: Format) -> anyhow::Result<Exit> {
-    let there = hosts::needed(world, &args.environment.name)?;
+pub(super) fn logs(context: &Context, args: &Logs, format: Format) -> anyhow::Result<Exit> {
+    let there = hosts::needed(context, &args.environment.name)?;
     let palette = Palette::for_stdout();
     // One host's lines need no name before them.
     let several = there.len() > 1;
@@ -56,7 +56,7 @@ pub(super) fn logs(world: &World, args: &Logs, format: Format) -> anyhow::Result
         if let Some(error) = failed {
             bail!("{error}");
         }
-        if !args.follow || world.interrupt.asked() {
+        if !args.follow || context.interrupt.asked() {
             return Ok(Exit::Success);
         }
         std::thread::sleep(INTERVAL);

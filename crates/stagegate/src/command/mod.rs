@@ -16,14 +16,16 @@ mod question;
 pub(crate) mod rehearse;
 mod status;
 
-use anyhow::Context;
+use anyhow::Context as _;
 use camino::Utf8PathBuf;
-use stagegate_pipeline::request::{
-    DeployRequest, HotfixRequest, ReleaseRequest, RollbackRequest, YankRequest,
+use stagegate_engine::context::Context;
+use stagegate_engine::interrupt::Interrupt;
+use stagegate_plan::model::StepFilter;
+use stagegate_plan::request::{
+    DeployRequest, HotfixRequest, ReleaseRequest, Request, RollbackRequest, YankRequest,
 };
-use stagegate_pipeline::{Interrupt, Portion, Request, World};
 
-use crate::cli::{Cli, Format, Going, ReleaseTask, Task};
+use crate::cli::{Cli, Format, ReleaseTask, ResumeArgs, Task};
 use crate::exit::Exit;
 
 /// A command line that clap could read and that still cannot be followed.
@@ -32,8 +34,8 @@ use crate::exit::Exit;
 pub(crate) struct Usage(pub(crate) String);
 
 /// A plan that is gone on with is not made anew: what shapes a plan has no say in it.
-fn only_to_begin(going: &Going, option: &str, given: bool) -> Result<(), Usage> {
-    match given && going.resume && !going.or_begin {
+fn only_to_begin(going: &ResumeArgs, option: &str, given: bool) -> Result<(), Usage> {
+    match given && going.resume && !going.resume_or_start {
         true => Err(Usage(format!(
             "{option} is for a plan that is made, and --resume goes on with one that is; leave one of them out"
         ))),
@@ -53,11 +55,11 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
     let interrupt = Interrupt::from_signals().context("following signals")?;
     let format = crate::render::format(cli.format);
     let open = || {
-        let world = World::open(&here, cli.config.as_deref(), interrupt.clone())?;
+        let context = Context::open(&here, cli.config.as_deref(), interrupt.clone())?;
         if format == Format::Github {
-            world.confide(std::sync::Arc::new(crate::render::runner::mask));
+            context.confide(std::sync::Arc::new(crate::render::runner::mask));
         }
-        anyhow::Ok(world)
+        anyhow::Ok(context)
     };
     match cli.task {
         Task::Release(args) => {
@@ -65,7 +67,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 return prepare::prepare(&open()?, wanted, format);
             }
             only_to_begin(&args.going, "--tagged", args.tagged)?;
-            only_to_begin(&args.going, "--despite-freeze", args.freeze.why.is_some())?;
+            only_to_begin(&args.going, "--override-freeze", args.freeze.why.is_some())?;
             let words: Vec<String> = args.versions.iter().map(ToString::to_string).collect();
             let target = obey::release_target(&args.versions, args.pre.as_deref());
             let portion = args.part.portion();
@@ -73,10 +75,10 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 versions: args.versions,
                 pre: args.pre,
                 skip: args.skip,
-                despite_freeze: args.freeze.why,
+                freeze_override: args.freeze.why,
                 environment: args.environment.name,
                 tagged: args.tagged,
-                handed_on: portion != Portion::Whole,
+                handed_on: portion != StepFilter::Whole,
             };
             let named = !request.versions.is_empty();
             let order = obey::Order {
@@ -91,12 +93,12 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
             obey::obey(&open()?, order, format)
         }
         Task::Deploy(args) => {
-            only_to_begin(&args.going, "--despite-freeze", args.freeze.why.is_some())?;
+            only_to_begin(&args.going, "--override-freeze", args.freeze.why.is_some())?;
             let request = DeployRequest {
                 part: args.part.into(),
                 version: args.version.clone(),
                 from: args.from,
-                despite_freeze: args.freeze.why,
+                freeze_override: args.freeze.why,
                 environment: args.environment.name.clone(),
             };
             let words = format!("{} --env {}", request.part.name(), request.environment);
@@ -108,7 +110,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 dry_run: args.dry_run,
                 going: &args.going,
                 target,
-                portion: Portion::Whole,
+                portion: StepFilter::Whole,
             };
             obey::obey(&open()?, order, format)
         }
@@ -126,7 +128,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 dry_run: args.dry_run,
                 going: &args.going,
                 target,
-                portion: Portion::Whole,
+                portion: StepFilter::Whole,
             };
             obey::obey(&open()?, order, format)
         }
@@ -144,7 +146,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 request: Some(Request::Yank(request)),
                 dry_run: args.dry_run,
                 going: &args.going,
-                portion: Portion::Whole,
+                portion: StepFilter::Whole,
             };
             obey::obey(&open()?, order, format)
         }
@@ -160,7 +162,7 @@ pub(crate) fn run(cli: Cli) -> anyhow::Result<Exit> {
                 dry_run: args.dry_run,
                 going: &args.going,
                 target: None,
-                portion: Portion::Whole,
+                portion: StepFilter::Whole,
             };
             obey::obey(&open()?, order, format)
         }

@@ -2,14 +2,18 @@
 
 use std::io::{BufRead, IsTerminal, Write};
 
-use stagegate_pipeline::group::WORKSPACE;
-use stagegate_pipeline::plan::{Action, Step, VersionRequest, Wanted, access, plan};
-use stagegate_pipeline::run::Wish;
-use stagegate_pipeline::survey::{Scope, survey};
-use stagegate_pipeline::{Journal, JournalError, Observer, Plan, Portion, Request, World};
+use stagegate_engine::context::Context;
+use stagegate_engine::executor::RunOptions;
+use stagegate_engine::journal::{Journal, JournalError, Observer};
+use stagegate_engine::survey::{Scope, survey};
+use stagegate_plan::model::{Action, Plan, Step, StepFilter};
+use stagegate_plan::planner::plan;
+use stagegate_plan::preflight::access::access;
+use stagegate_plan::request::Request;
+use stagegate_plan::version::{GroupVersion, VersionRequest, WORKSPACE};
 
 use super::Usage;
-use crate::cli::{Format, Going};
+use crate::cli::{Format, ResumeArgs};
 use crate::exit::Exit;
 use crate::notify::Notifier;
 use crate::render;
@@ -25,16 +29,16 @@ pub(super) struct Order<'a> {
     /// Stop after the plan.
     pub(super) dry_run: bool,
     /// Resume, and whether to ask.
-    pub(super) going: &'a Going,
+    pub(super) going: &'a ResumeArgs,
     /// The journal's name where it is known before the plan is made.
     pub(super) target: Option<String>,
     /// How much of the plan is obeyed now.
-    pub(super) portion: Portion,
+    pub(super) portion: StepFilter,
 }
 
 /// The journal of a release whose versions are given in full.
-pub(super) fn release_target(versions: &[Wanted], pre: Option<&str>) -> Option<String> {
-    let exact = |wanted: &Wanted| match (&wanted.version, wanted.group.as_deref()) {
+pub(super) fn release_target(versions: &[GroupVersion], pre: Option<&str>) -> Option<String> {
+    let exact = |wanted: &GroupVersion| match (&wanted.version, wanted.group.as_deref()) {
         (VersionRequest::Exact(version), None | Some(WORKSPACE)) => Some(version.to_string()),
         (VersionRequest::Exact(_), Some(_)) => Some(wanted.to_string()),
         (VersionRequest::Next(_) | VersionRequest::Auto, _) => None,
@@ -57,14 +61,14 @@ pub(super) fn words_of(target: &str, verb: &str) -> String {
 }
 
 /// Survey, plan, ask, run; or go on with what was begun.
-pub(super) fn obey(world: &World, order: Order<'_>, format: Format) -> anyhow::Result<Exit> {
+pub(super) fn obey(context: &Context, order: Order<'_>, format: Format) -> anyhow::Result<Exit> {
     if order.going.resume {
-        match target_to_resume(world, &order) {
-            Err(JournalError::Nothing { .. }) if order.going.or_begin => {}
+        match target_to_resume(context, &order) {
+            Err(JournalError::Nothing { .. }) if order.going.resume_or_start => {}
             target => {
-                let (plan, journal) = Journal::resume(&world.state, &target?, observer()?)?;
-                may_write(world, &order, &plan, &journal)?;
-                return follow(world, &order, &plan, journal, format);
+                let (plan, journal) = Journal::resume(&context.state, &target?, observer()?)?;
+                may_write(context, &order, &plan, &journal)?;
+                return follow(context, &order, &plan, journal, format);
             }
         }
     }
@@ -73,23 +77,23 @@ pub(super) fn obey(world: &World, order: Order<'_>, format: Format) -> anyhow::R
     };
     if !order.dry_run {
         // What is begun explains most of what a survey would find in the way.
-        refuse_what_is_begun(world, &order)?;
+        refuse_what_is_begun(context, &order)?;
     }
-    let facts = survey(world, &Scope::of(request))?;
-    let plan = plan(&facts, &world.config, request)?;
+    let facts = survey(context, &Scope::of(request))?;
+    let plan = plan(&facts, &context.config, request)?;
     if order.dry_run {
         render::plan(format, &plan);
         return Ok(Exit::Success);
     }
     must_be_able_to_ask(&order, &plan)?;
-    let journal = Journal::begin(&world.state, &plan, observer()?)?;
-    follow(world, &order, &plan, journal, format)
+    let journal = Journal::begin(&context.state, &plan, observer()?)?;
+    follow(context, &order, &plan, journal, format)
 }
 
 /// Who obeys a part of a plan that was made elsewhere has not been asked yet
 /// whether it may.
 fn may_write(
-    world: &World,
+    context: &Context,
     order: &Order<'_>,
     plan: &Plan,
     journal: &Journal,
@@ -99,7 +103,7 @@ fn may_write(
             && order.portion.has(step)
             && !journal.done().contains_key(&step.id)
     };
-    if order.portion == Portion::Whole || !plan.steps.iter().any(uploads) {
+    if order.portion == StepFilter::Whole || !plan.steps.iter().any(uploads) {
         return Ok(());
     }
     let drafts = |step: &Step| matches!(step.action, Action::Draft { .. });
@@ -108,23 +112,23 @@ fn may_write(
         github: plan.steps.iter().any(drafts),
         ..Scope::default()
     };
-    Ok(access(&survey(world, &scope)?, &world.config, plan)?)
+    Ok(access(&survey(context, &scope)?, &context.config, plan)?)
 }
 
 fn follow(
-    world: &World,
+    context: &Context,
     order: &Order<'_>,
     plan: &Plan,
     journal: Journal,
     format: Format,
 ) -> anyhow::Result<Exit> {
     must_be_able_to_ask(order, plan)?;
-    std::fs::create_dir_all(world.output())?;
+    std::fs::create_dir_all(context.output())?;
     // Reports and logs are nobody's commit, wherever the target directory is.
-    std::fs::write(world.output().join(".gitignore"), "*\n")?;
+    std::fs::write(context.output().join(".gitignore"), "*\n")?;
     let resume = resume_line(order, plan);
     let renderer = std::cell::RefCell::new(render::renderer(format));
-    let mut notifier = Notifier::new(&world.config.notify);
+    let mut notifier = Notifier::new(&context.config.notify);
     let yes = order.going.yes;
     let mut confirm = |plan: &Plan, step: &Step| {
         let mut answer = yes;
@@ -135,12 +139,12 @@ fn follow(
         }
         answer
     };
-    let wish = Wish {
+    let wish = RunOptions {
         portion: &order.portion,
         resume: &resume,
     };
     let ended =
-        stagegate_pipeline::run::run(plan, world, journal, wish, &mut confirm, &mut |event| {
+        stagegate_engine::executor::run(plan, context, journal, wish, &mut confirm, &mut |event| {
             renderer.borrow_mut().event(event);
             notifier.event(event);
         })?;
@@ -152,15 +156,15 @@ fn follow(
 
 fn resume_line(order: &Order<'_>, plan: &Plan) -> String {
     let words = match order.verb {
-        "release" | "release prepare" => plan.words.clone(),
+        "release" | "release prepare" => plan.cli_args.clone(),
         _ => order.words.clone().unwrap_or_default(),
     };
     format!("cargo xtask {} {words} --resume", order.verb)
 }
 
 /// Whose journal a `--resume` means.
-fn target_to_resume(world: &World, order: &Order<'_>) -> Result<String, JournalError> {
-    let open = Journal::open_targets(&world.state);
+fn target_to_resume(context: &Context, order: &Order<'_>) -> Result<String, JournalError> {
+    let open = Journal::open_targets(&context.state);
     let prefix = format!("{}-", key(order.verb));
     let mut ours: Vec<&String> = open
         .iter()
@@ -171,7 +175,7 @@ fn target_to_resume(world: &World, order: &Order<'_>) -> Result<String, JournalE
         (Some(wanted), _) if open.contains(wanted) => Ok(wanted.clone()),
         (None, [one]) => Ok((*one).clone()),
         (Some(wanted), [.., other]) => Err(JournalError::AnotherPlan {
-            path: Journal::path_of(&world.state, other),
+            path: Journal::path_of(&context.state, other),
             what: format!("it is of {other}, and you asked for {wanted}"),
             resume: format!(
                 "cargo xtask {} {} --resume",
@@ -182,14 +186,14 @@ fn target_to_resume(world: &World, order: &Order<'_>) -> Result<String, JournalE
         (wanted, []) => {
             let target = wanted.clone().unwrap_or_else(|| order.verb.to_owned());
             Err(JournalError::Nothing {
-                path: Journal::path_of(&world.state, &target),
+                path: Journal::path_of(&context.state, &target),
                 target,
             })
         }
         (None, _) => {
             let last = ours.pop().expect("there are several");
             Err(JournalError::AnotherPlan {
-                path: Journal::path_of(&world.state, last),
+                path: Journal::path_of(&context.state, last),
                 what: "several are open; name the one you mean".to_owned(),
                 resume: format!(
                     "cargo xtask {} {} --resume",
@@ -202,18 +206,18 @@ fn target_to_resume(world: &World, order: &Order<'_>) -> Result<String, JournalE
 }
 
 /// Two half-done releases of one workspace are one too many.
-fn refuse_what_is_begun(world: &World, order: &Order<'_>) -> Result<(), JournalError> {
+fn refuse_what_is_begun(context: &Context, order: &Order<'_>) -> Result<(), JournalError> {
     if let Some(target) = &order.target {
-        Journal::refuse_begun(&world.state, target)?;
+        Journal::refuse_begun(&context.state, target)?;
     }
     let prefix = format!("{}-", key(order.verb));
-    let mut others = Journal::open_targets(&world.state).into_iter();
+    let mut others = Journal::open_targets(&context.state).into_iter();
     let other = others
-        .find(|target| target.starts_with(&prefix) && Journal::left_a_trace(&world.state, target));
+        .find(|target| target.starts_with(&prefix) && Journal::left_a_trace(&context.state, target));
     match other {
         None => Ok(()),
         Some(other) => Err(JournalError::AnotherPlan {
-            path: Journal::path_of(&world.state, &other),
+            path: Journal::path_of(&context.state, &other),
             what: format!(
                 "{other} is begun and not completed, and you asked for `{} {}`",
                 order.verb,
@@ -230,7 +234,7 @@ fn refuse_what_is_begun(world: &World, order: &Order<'_>) -> Result<(), JournalE
 
 /// A question that nobody can answer is asked before anything is done.
 fn must_be_able_to_ask(order: &Order<'_>, plan: &Plan) -> Result<(), Usage> {
-    let asked = |step: &Step| step.no_return && order.portion.has(step);
+    let asked = |step: &Step| step.irreversible && order.portion.has(step);
     let asks = plan.steps.iter().any(asked) && !order.going.yes;
     if asks && !(std::io::stdin().is_terminal() && std::io::stdout().is_terminal()) {
         return Err(Usage(format!(
@@ -258,8 +262,9 @@ fn ask(plan: &Plan, step: &Step) -> bool {
 /// The crash matrix of a rehearsal kills this very process at a record.
 #[cfg(feature = "rehearsal")]
 fn observer() -> anyhow::Result<Option<Observer>> {
-    use stagegate_fakes::kill::{KillAt, When};
-    use stagegate_pipeline::Moment;
+    use stagegate_engine::journal::Moment;
+    use stagegate_fakes::kill::KillAt;
+    use stagegate_fakes::kill::When;
     let Some(kill) = KillAt::from_environment()? else {
         return Ok(None);
     };

@@ -1,16 +1,17 @@
 //! `status`: what is half done, and what runs where.
 
 use stagegate_deploy::{Health, SwitchKind};
-use stagegate_pipeline::{Journal, World};
+use stagegate_engine::context::Context;
+use stagegate_engine::journal::Journal;
 
 use super::hosts;
 use crate::cli::Format;
 use crate::exit::Exit;
 use crate::render::{Palette, line};
 
-pub(super) fn status(world: &World, environment: &str, format: Format) -> anyhow::Result<Exit> {
-    let open = Journal::open_targets(&world.state);
-    let hosts = hosts::ask(&hosts::of(world, environment)?, stagegate_deploy::status);
+pub(super) fn status(context: &Context, environment: &str, format: Format) -> anyhow::Result<Exit> {
+    let open = Journal::open_targets(&context.state);
+    let hosts = hosts::ask(&hosts::of(context, environment)?, stagegate_deploy::status);
     let healthy = hosts
         .iter()
         .all(|(_, status)| status.as_ref().is_ok_and(is_well));

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use stagegate_pipeline::{Event, Plan, RunEnd, StepOutcome};
+use stagegate_plan::model::{Event, Plan, RunEnd, StepOutcome};
 
-use super::colour::{Palette, cut, width};
+use super::color::{Palette, cut, width};
 use super::{Renderer, show_plan};
 
 pub(crate) struct Human {

@@ -1,6 +1,6 @@
 //! One JSON object a line, for programs.
 
-use stagegate_pipeline::Event;
+use stagegate_plan::model::Event;
 
 use super::Renderer;
 

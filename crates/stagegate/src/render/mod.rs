@@ -1,6 +1,6 @@
 //! Renderers of the event stream. Nothing else prints.
 
-mod colour;
+mod color;
 mod human;
 mod json;
 mod output;
@@ -9,14 +9,14 @@ pub(crate) mod runner;
 
 use std::io::Write;
 
-use stagegate_pipeline::{Blockers, Event, Plan};
+use stagegate_plan::model::{Blockers, Event, Plan};
 
 use crate::cli::Format;
 use crate::exit::Exit;
 
 #[cfg(feature = "rehearsal")]
-pub(crate) use colour::wrap;
-pub(crate) use colour::{Palette, width};
+pub(crate) use color::wrap;
+pub(crate) use color::{Palette, width};
 pub(crate) use human::Human;
 pub(crate) use output::output;
 pub(crate) use plan::show as show_plan;

@@ -1,9 +1,9 @@
 //! A plan, for people.
 
-use stagegate_pipeline::Plan;
-use stagegate_pipeline::plan::HostFile;
+use stagegate_plan::model::HostFile;
+use stagegate_plan::model::Plan;
 
-use super::colour::{Palette, cut, wrap};
+use super::color::{Palette, cut, wrap};
 
 /// Before what belongs to the line above.
 const INDENT: &str = "      ";
@@ -28,7 +28,7 @@ pub(crate) fn show(plan: &Plan, palette: &Palette, width: Option<usize>) -> Stri
         .unwrap_or(0);
     let mut last = None;
     for (number, step) in plan.steps.iter().enumerate() {
-        if step.no_return {
+        if step.irreversible {
             lines.push(palette.warn("  ──── point of no return: from here on, forward only ────"));
         }
         let stage = if last == Some(step.stage) {
@@ -37,7 +37,11 @@ pub(crate) fn show(plan: &Plan, palette: &Palette, width: Option<usize>) -> Stri
             step.stage.name()
         };
         last = Some(step.stage);
-        let beside = if step.beside { "∥" } else { " " };
+        let beside = if step.parallel_with_previous {
+            "∥"
+        } else {
+            " "
+        };
         let text = format!(
             "{:>4}  {stage:columns$} {beside} {}",
             number + 1,
@@ -86,8 +90,9 @@ fn host_files(files: &[HostFile], palette: &Palette, width: Option<usize>) -> Ve
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stagegate_pipeline::Stage;
-    use stagegate_pipeline::plan::{Action, Step};
+    use stagegate_config::stage::Stage;
+    use stagegate_plan::model::Action;
+    use stagegate_plan::model::Step;
 
     #[test]
     fn stages_are_named_once_and_the_line_is_drawn() {
@@ -95,11 +100,11 @@ mod tests {
             id: id.to_owned(),
             stage,
             title: format!("do {id}"),
-            beside,
-            needs: Vec::new(),
-            after: Vec::new(),
-            bears: 0,
-            no_return,
+            parallel_with_previous: beside,
+            depends_on: Vec::new(),
+            after_settled: Vec::new(),
+            max_failures: 0,
+            irreversible: no_return,
             action: Action::Command {
                 run: vec![id.to_owned()],
                 probe: None,
@@ -111,16 +116,16 @@ mod tests {
             diff: diff.map(str::to_owned),
         };
         let plan = Plan {
-            words: "1.0.0".to_owned(),
-            target: "release-1.1.0".to_owned(),
+            cli_args: "1.0.0".to_owned(),
+            run_id: "release-1.1.0".to_owned(),
             title: "release 1.1.0".to_owned(),
             version: "1.1.0".parse().unwrap(),
             versions: std::collections::BTreeMap::new(),
             from: Some("1.0.0".parse().unwrap()),
             at: "2026-01-01T00:00:00Z".parse().unwrap(),
-            then: None,
+            next_step_hint: None,
             notes: vec!["mind the gap".to_owned()],
-            way_back: Vec::new(),
+            rollback_steps: Vec::new(),
             host_files: vec![
                 host_file("/opt/a/settle", &["d@a:22", "d@b:22"], None),
                 host_file("/etc/a.service", &["d@a:22", "d@b:22"], None),
@@ -130,7 +135,7 @@ mod tests {
                     Some("@@ -1,2 +1,2 @@\n a\n-MemoryMax=1G\n+MemoryMax=2G\n"),
                 ),
             ],
-            despite_freeze: None,
+            freeze_override: None,
             steps: vec![
                 step("tag", Stage::Tag, false, false),
                 step("a", Stage::Publish, false, true),

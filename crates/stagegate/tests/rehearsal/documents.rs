@@ -138,7 +138,7 @@ fn rehearsals_with_faults_end_as_documented() {
             .args(words(shown))
             .env("CARGO_TARGET_DIR", target_directory("documents-faults"));
         if !shown.ends_with("list") {
-            rehearse.args(NO_GATES).args(["--stabilise", "2"]);
+            rehearse.args(NO_GATES).args(["--stabilize", "2"]);
         }
         rehearse.env("TMPDIR", fixture.place());
         run(rehearse).must_end_with(code);

@@ -77,12 +77,12 @@ fn a_dry_run_shows_the_plan_and_writes_nothing() {
     let ran = unchanged_by(&world, world.command(&json), "dry run").must_end_with(0);
     let plan: Value = serde_json::from_str(&ran.stdout).unwrap();
     let steps = plan["steps"].as_array().unwrap();
-    let mut no_return = steps.iter().filter(|step| step["no_return"] == true);
+    let mut irreversible = steps.iter().filter(|step| step["irreversible"] == true);
     assert_eq!(
-        no_return.next().unwrap()["id"],
+        irreversible.next().unwrap()["id"],
         "publish:stagegate-fixture-core"
     );
-    assert_eq!(no_return.next(), None);
+    assert_eq!(irreversible.next(), None);
 
     // A lockfile that is not there is not written either.
     std::fs::remove_file(world.root().join("Cargo.lock")).unwrap();

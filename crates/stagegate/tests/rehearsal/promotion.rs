@@ -27,7 +27,7 @@ impl Environments {
              undo = [\"sh\", \"-c\", \"echo back from {{version}} >>$STATE_DIRECTORY/schema\"]\n\n\
              [deploy.staging]\nhosts = [\"{user}@127.0.0.1:{}\"]\nidentity = \"{}\"\n\
              known_hosts = \"{}\"\nssh_config = \"none\"\nprefix = \"{}\"\nport = {port}\n\
-             service_user = \"{user}\"\nstabilise = \"1s\"\nurl = \"http://127.0.0.1:{port}/\"\n",
+             service_user = \"{user}\"\nstabilize = \"1s\"\nurl = \"http://127.0.0.1:{port}/\"\n",
             staging.port(),
             staging.identity(),
             staging.known_hosts(),
@@ -92,7 +92,7 @@ fn staging_is_promoted_and_not_built_again() {
     assert_eq!(here.of(world.host()), (release, hash, schema));
     assert_eq!(web::get(&world.url("/version")).text().trim(), "0.1.0");
     assert_eq!(web::get(&world.url("/")).status, 200);
-    // What was changed on staging by hand is nobody's artefact.
+    // What was changed on staging by hand is nobody's artifact.
     let (release, ..) = here.of(&here.staging);
     let program = here.staging.prefix().join(format!(
         "opt/guestbook/releases/{release}/backend/guestbook-backend"

@@ -156,7 +156,7 @@ fn a_deploy_tells_later_steps_and_the_jobs_page_what_came_of_it() {
     assert!(summary.contains("```mermaid\nxychart-beta"), "{summary}");
     let groups = obeyed(&ran);
     assert!(
-        groups.contains(&"::group::stabilise".to_owned()),
+        groups.contains(&"::group::stabilize".to_owned()),
         "{groups:?}"
     );
 }

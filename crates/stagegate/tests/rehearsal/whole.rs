@@ -110,7 +110,7 @@ fn rehearse(name: &str, arguments: &[&str]) -> Value {
     let version = "0.2.0";
     let mut rehearse = command(STAGEGATE, &fixture.root);
     rehearse
-        .args(["rehearse", version, "--keep", "--stabilise", "2"])
+        .args(["rehearse", version, "--keep", "--stabilize", "2"])
         .args(arguments)
         .env("TMPDIR", fixture.place())
         .env("CARGO_TARGET_DIR", target_directory(name));

@@ -168,10 +168,7 @@ impl Runner {
             command.env(name, value);
         }
         let here = Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
-        let actions = here
-            .join("../fakes/actions")
-            .canonicalize_utf8()
-            .unwrap();
+        let actions = here.join("../fakes/actions").canonicalize_utf8().unwrap();
         let written = read(&self.world.root().join(".github/workflows/release.yml"))
             + &read(&self.world.root().join(".github/workflows/ci.yml"));
         for name in ACTIONS {
@@ -282,7 +279,9 @@ fn release(runner: &mut Runner, before: &str) {
         (1, 1),
         "{commands:?}"
     );
-    let plans = commands.iter().filter(|line| line.contains("--or-begin"));
+    let plans = commands
+        .iter()
+        .filter(|line| line.contains("--resume-or-start"));
     assert_eq!(plans.count(), 1);
 
     let again = runner.dispatch("release", inputs).must_end_with(0);

@@ -182,7 +182,7 @@ fn overlay_of(world: &FakeEnvironment) -> String {
         "\n[app.backend]\nhealth_passes = 2\n\n\
          [deploy.production]\nhosts = [\"{}@127.0.0.1:{}\"]\nidentity = \"{}\"\n\
          known_hosts = \"{}\"\nssh_config = \"none\"\nprefix = \"{}\"\nport = {port}\nservice_user = \"{}\"\n\
-         stabilise = \"1s\"\nurl = \"http://127.0.0.1:{port}/\"\n",
+         stabilize = \"1s\"\nurl = \"http://127.0.0.1:{port}/\"\n",
         host.user(),
         host.port(),
         host.identity(),

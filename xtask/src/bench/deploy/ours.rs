@@ -6,11 +6,12 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use camino::Utf8Path;
+use stagegate_config::schema::Config;
 use stagegate_deploy::{
     App, Deploy, DeployJob, Host, Part, Release, ServiceStep, Target, perform_service, revert,
     survey,
 };
-use stagegate_pipeline::{Config, Event};
+use stagegate_plan::model::Event;
 
 use super::Taken;
 use super::site::{PORT, Site};
@@ -72,7 +73,7 @@ fn compressed(file: &Utf8Path) -> anyhow::Result<usize> {
 }
 
 /// Seconds of the way back, from the decision to users on the release of before: what
-/// the stabilisation does at a breach, over the connection that it watches through.
+/// the stabilization does at a breach, over the connection that it watches through.
 pub(super) fn back(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<f64> {
     let old = site.version();
     let (program, version) = site.edit()?;
@@ -141,5 +142,5 @@ fn places(site: &Site) -> anyhow::Result<Vec<(Target, App)>> {
         .as_ref()
         .zip(config.deploy.get("production"))
         .context("the bench's own configuration")?;
-    stagegate_pipeline::survey::hosts_of(app, environment).map_err(anyhow::Error::msg)
+    stagegate_config::resolve::hosts_of(app, environment).map_err(anyhow::Error::msg)
 }

@@ -228,7 +228,7 @@ impl Site {
         let slipway = SLIPWAY.replace("HOSTS", &names.join(", "));
         std::fs::write(self.root.join("slipway.toml"), slipway)?;
         let text = format!(
-            "[deploy.production]\nhosts = [\n{listed}]\nknown_hosts = \"{}\"\nstabilise = \"1s\"\n\
+            "[deploy.production]\nhosts = [\n{listed}]\nknown_hosts = \"{}\"\nstabilize = \"1s\"\n\
              waves = {{ canary = 16 }}\n",
             self.known_hosts
         );

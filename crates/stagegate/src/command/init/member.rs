@@ -2,7 +2,7 @@
 //! stays as it is to the byte.
 
 use camino::Utf8Path;
-use stagegate_pipeline::config::PathPattern;
+use stagegate_config::pattern::PathPattern;
 use toml_edit::{Document, Item};
 
 use super::{Change, end_of_line};

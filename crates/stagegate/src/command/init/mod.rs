@@ -8,9 +8,10 @@ mod alias;
 mod member;
 mod text;
 
-use anyhow::{Context, bail};
+use anyhow::{Context as _, bail};
 use camino::{Utf8Path, Utf8PathBuf};
-use stagegate_pipeline::{Interrupt, World, workspace_around};
+use stagegate_engine::context::{Context, workspace_around};
+use stagegate_engine::interrupt::Interrupt;
 
 use super::ci;
 use super::question::agreed;
@@ -46,13 +47,13 @@ pub(super) fn init(
 ) -> anyhow::Result<Exit> {
     let start = args.workspace.as_deref().unwrap_or(here);
     let root = workspace_around(&here.join(start))?.root;
-    let world = World::open(&root, None, interrupt.clone())?;
-    let plan = plan(&world, args)?;
-    let flows: Vec<Utf8PathBuf> = workflows(&Outline::of(&world))
+    let context = Context::open(&root, None, interrupt.clone())?;
+    let plan = plan(&context, args)?;
+    let flows: Vec<Utf8PathBuf> = workflows(&Outline::of(&context))
         .iter()
         .map(|flow| Utf8Path::new(DIRECTORY).join(flow.file))
         .collect();
-    drop(world);
+    drop(context);
     let palette = Palette::for_stdout();
     line(&palette.strong(&format!("stagegate in {root}")));
     let mut refused = false;
@@ -90,16 +91,16 @@ pub(super) fn init(
         }
     }
     // Read again: cargo and the configuration are to see what was written.
-    let world = World::open(&root, None, interrupt.clone())
+    let context = Context::open(&root, None, interrupt.clone())
         .context("what was written cannot be read; `git status` shows it")?;
-    lock(&world)?;
-    let exit = ci::write(&world, false, format)?;
+    lock(&context)?;
+    let exit = ci::write(&context, false, format)?;
     line("next: commit it, then `cargo xtask doctor` and `cargo xtask rehearse`");
     Ok(exit)
 }
 
-fn plan(world: &World, args: &Init) -> anyhow::Result<Vec<Planned>> {
-    let root = &world.root;
+fn plan(context: &Context, args: &Init) -> anyhow::Result<Vec<Planned>> {
+    let root = &context.root;
     let read = |path: &str| match std::fs::read_to_string(root.join(path)) {
         Ok(text) => Ok(Some(text)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
@@ -113,7 +114,7 @@ fn plan(world: &World, args: &Init) -> anyhow::Result<Vec<Planned>> {
     };
     let manifest = read("Cargo.toml")?.unwrap_or_default();
     let settings = read(alias::FILE)?;
-    let branch = world
+    let branch = context
         .git()
         .ask(["symbolic-ref", "--quiet", "--short", "HEAD"])?;
     let fresh = |path: &str, text: String, found: Option<String>| match found {
@@ -182,8 +183,8 @@ fn write(path: &Utf8Path, text: &str) -> anyhow::Result<()> {
 
 /// Cargo's own way to write what the new member needs; without it the first command
 /// with `--locked` fails.
-fn lock(world: &World) -> anyhow::Result<()> {
-    let output = std::process::Command::new(&world.cargo)
+fn lock(context: &Context) -> anyhow::Result<()> {
+    let output = std::process::Command::new(&context.cargo)
         .args([
             "metadata",
             "--quiet",
@@ -191,7 +192,7 @@ fn lock(world: &World) -> anyhow::Result<()> {
             "1",
             "--manifest-path",
         ])
-        .arg(world.root.join("Cargo.toml"))
+        .arg(context.root.join("Cargo.toml"))
         .output()
         .context("starting cargo")?;
     if !output.status.success() {

@@ -8,14 +8,18 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
+use stagegate_config::schema::Config;
+use stagegate_config::stage::Stage;
+use stagegate_engine::interrupt::Interrupt;
+use stagegate_engine::journal::Journal;
 use stagegate_fakes::fault::Fault;
 use stagegate_fakes::kill;
 use stagegate_fakes::load::{Load, LoadPaths, LoadRate, Post};
 use stagegate_fakes::world::FakeEnvironment;
-use stagegate_pipeline::{Config, Event, Interrupt, Journal, Stage};
+use stagegate_plan::model::Event;
 
 use super::INSIDE;
-use super::story::Story;
+use super::story::RehearsalReport;
 use crate::cli::{Format, Rehearse};
 use crate::render::renderer;
 
@@ -137,7 +141,7 @@ impl<'a> Client<'a> {
     }
 
     /// The deploy that comes before, so that there is something to replace.
-    pub(super) fn deploy(&self, story: &mut Story) -> anyhow::Result<u8> {
+    pub(super) fn deploy(&self, story: &mut RehearsalReport) -> anyhow::Result<u8> {
         let mut shown = renderer(self.format);
         let ended = self.run(&["deploy", "both", "--yes"], None, &mut |event| {
             shown.event(event);
@@ -147,7 +151,7 @@ impl<'a> Client<'a> {
     }
 
     /// What the last process said and ended with.
-    fn settle(&self, ended: Ended, story: &mut Story) -> u8 {
+    fn settle(&self, ended: Ended, story: &mut RehearsalReport) -> u8 {
         if !ended.errors.trim().is_empty() {
             let text = ended.errors.trim().to_owned();
             if self.format != Format::Json {
@@ -170,7 +174,7 @@ impl<'a> Client<'a> {
         faults: &[Fault],
         config: &Config,
         world: &FakeEnvironment,
-        story: &mut Story,
+        story: &mut RehearsalReport,
         interrupt: &Interrupt,
     ) -> anyhow::Result<u8> {
         let mut kills = Kills::new(faults);

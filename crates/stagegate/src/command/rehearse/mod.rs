@@ -19,20 +19,22 @@ use std::time::Instant;
 
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
+use client::Client;
+use scratch::Scratch;
+use stagegate_config::schema::Config;
+use stagegate_engine::context::workspace_around;
+use stagegate_engine::interrupt::Interrupt;
 use stagegate_fakes::checkout::Checkout;
 use stagegate_fakes::fault::{Fault, TABLE};
 use stagegate_fakes::host::FrontEnd;
 use stagegate_fakes::world::{FakeEnvironment, HostedApp, WorldOptions};
 use stagegate_github::Repository;
 use stagegate_manifest::Workspace;
-use stagegate_pipeline::{Config, Interrupt, workspace_around};
+use story::RehearsalReport;
 
 use crate::cli::{Format, Rehearse};
 use crate::exit::Exit;
 use crate::render::line;
-use client::Client;
-use scratch::Scratch;
-use story::Story;
 
 /// The hidden first argument behind the fake host's commands.
 const FRONT_END: &str = "rehearsal-host";
@@ -167,12 +169,12 @@ impl Rehearsal {
         faults: Vec<Fault>,
         format: Format,
         interrupt: &Interrupt,
-    ) -> anyhow::Result<Story> {
+    ) -> anyhow::Result<RehearsalReport> {
         let began = Instant::now();
         let words = words(args);
         let repository = self.repository();
         let name = repository.rsplit('/').next().unwrap_or(&repository);
-        let mut story = Story::new(name, words.join(" "), args.fault.clone());
+        let mut story = RehearsalReport::new(name, words.join(" "), args.fault.clone());
         let checkout = Checkout::of(
             &self.original,
             self.scratch.path(),
@@ -196,7 +198,7 @@ impl Rehearsal {
             checkout,
             self.options(&program, repository.clone(), faults.clone()),
         )?;
-        overlay::write(&overlay_path, &self.config, &world, args.stabilise)?;
+        overlay::write(&overlay_path, &self.config, &world, args.stabilize)?;
         lock_dependencies(&world.checkout)?;
         let client = Client::new(&program, &world, &overlay_path, &self.target, format, began);
         if world.host.is_some() && deploys(args) {
@@ -293,7 +295,7 @@ impl Rehearsal {
 fn deploys(args: &Rehearse) -> bool {
     !args
         .skip
-        .contains(&stagegate_pipeline::Stage::DeployBackend)
+        .contains(&stagegate_config::stage::Stage::DeployBackend)
 }
 
 /// A copy of a directory without a lockfile would get one from the first gate;

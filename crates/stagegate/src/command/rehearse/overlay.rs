@@ -4,16 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use camino::Utf8Path;
+use stagegate_config::schema::{Config, FreshProject, PlainSwitch, ServiceConfig, SwitchConfig};
 use stagegate_fakes::world::FakeEnvironment;
-use stagegate_pipeline::Config;
-use stagegate_pipeline::config::{FreshProject, PlainSwitch, ServiceConfig, SwitchConfig};
 
 /// Writes the file that lies over stagegate.toml.
 pub(super) fn write(
     path: &Utf8Path,
     config: &Config,
     world: &FakeEnvironment,
-    stabilise: u64,
+    stabilize: u64,
 ) -> anyhow::Result<()> {
     let mut value = serde_json::json!({
         "registry": {
@@ -44,7 +43,7 @@ pub(super) fn write(
             "prefix": host.prefix(),
             "port": host.public_port(),
             "service_user": host.user(),
-            "stabilise": format!("{stabilise}s"),
+            "stabilize": format!("{stabilize}s"),
         });
         if config
             .app

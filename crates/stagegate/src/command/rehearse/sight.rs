@@ -6,13 +6,13 @@ use std::process::Command;
 
 use semver::Version;
 use serde::Serialize;
+use stagegate_config::schema::Config;
 use stagegate_fakes::world::FakeEnvironment;
 use stagegate_manifest::Workspace;
-use stagegate_pipeline::Config;
 
 /// What the world looks like.
 #[derive(Debug, Default, Serialize)]
-pub(super) struct WorldSeen {
+pub(super) struct EnvironmentSnapshot {
     /// The released crates in the registry's index.
     pub(super) crates: Vec<CrateSeen>,
     /// Branches and tags at the remote, with their commits.
@@ -57,8 +57,8 @@ pub(super) fn look(
     versions: &BTreeMap<String, Version>,
     workspace: &Workspace,
     config: &Config,
-) -> WorldSeen {
-    let mut seen = WorldSeen::default();
+) -> EnvironmentSnapshot {
+    let mut seen = EnvironmentSnapshot::default();
     if let Ok(registry) = stagegate_registry::Registry::open(&world.registry.index()) {
         for package in workspace
             .packages

@@ -6,14 +6,15 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 use semver::Version;
 use serde::Serialize;
+use stagegate_config::stage::Stage;
 use stagegate_fakes::load::Sample;
-use stagegate_pipeline::{Account, Event, RunEnd, Stage, StepOutcome};
+use stagegate_plan::model::{Event, RunEnd, StepOutcome, TimeBreakdown};
 
-use super::sight::WorldSeen;
+use super::sight::EnvironmentSnapshot;
 
 /// What happened.
 #[derive(Debug, Serialize)]
-pub(super) struct Story {
+pub(super) struct RehearsalReport {
     /// The workspace's directory name.
     pub(super) workspace: String,
     /// What was asked for, then what it came to: `1.4.0`.
@@ -41,7 +42,7 @@ pub(super) struct Story {
     /// The load on the app.
     pub(super) load: Option<LoadStory>,
     /// What the world looks like now.
-    pub(super) world: WorldSeen,
+    pub(super) world: EnvironmentSnapshot,
 }
 
 /// One step that ran.
@@ -64,7 +65,7 @@ pub(super) struct StepStory {
     /// What shows it, or the error.
     pub(super) evidence: String,
     /// Where the time went.
-    pub(super) account: Account,
+    pub(super) account: TimeBreakdown,
 }
 
 /// The load on the app.
@@ -76,9 +77,9 @@ pub(super) struct LoadStory {
     pub(super) samples: Vec<Sample>,
 }
 
-impl Story {
-    pub(super) fn new(workspace: &str, version: String, faults: Vec<String>) -> Story {
-        Story {
+impl RehearsalReport {
+    pub(super) fn new(workspace: &str, version: String, faults: Vec<String>) -> RehearsalReport {
+        RehearsalReport {
             workspace: workspace.to_owned(),
             version,
             versions: BTreeMap::new(),
@@ -92,7 +93,7 @@ impl Story {
             kills: 0,
             steps: Vec::new(),
             load: None,
-            world: WorldSeen::default(),
+            world: EnvironmentSnapshot::default(),
         }
     }
 
@@ -115,14 +116,14 @@ impl Story {
                 seconds: None,
                 outcome: None,
                 evidence: String::new(),
-                account: Account::default(),
+                account: TimeBreakdown::default(),
             }),
             Event::StepDone {
                 step,
                 outcome,
                 evidence,
                 seconds,
-                account,
+                time: account,
                 ..
             } => {
                 if let Some(index) = open(&mut self.steps, step) {
@@ -137,7 +138,7 @@ impl Story {
                 step,
                 error,
                 seconds,
-                account,
+                time: account,
                 ..
             } => {
                 if let Some(index) = open(&mut self.steps, step) {
@@ -155,7 +156,7 @@ impl Story {
                 }
             }
             Event::RunStarted { plan, .. } if run == "release" => {
-                self.version.clone_from(&plan.words);
+                self.version.clone_from(&plan.cli_args);
                 self.versions.clone_from(&plan.versions);
             }
             Event::RunStarted { .. }
@@ -177,7 +178,7 @@ impl Story {
 
     /// Seconds by cause, over the release's processes.
     pub(super) fn time(&self) -> TimeStory {
-        let mut account = Account::default();
+        let mut account = TimeBreakdown::default();
         let mut clusters: Vec<Cluster> = Vec::new();
         for step in self.release_steps() {
             account.add(&step.account);
@@ -233,7 +234,7 @@ pub(super) struct TimeStory {
     /// Wall seconds of the release's processes.
     pub(super) wall: f64,
     /// What others took; steps side by side are added up.
-    pub(super) account: Account,
+    pub(super) account: TimeBreakdown,
     /// stagegate's own: everything else, at most.
     pub(super) own: f64,
 }
@@ -321,11 +322,12 @@ fn summary<'a>(samples: impl Iterator<Item = &'a Sample>) -> LoadSummary {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stagegate_fakes::load::{Kind, LoadOutcome};
+    use stagegate_fakes::load::Kind;
+    use stagegate_fakes::load::LoadOutcome;
 
     #[test]
     fn own_time_is_what_nobody_else_took() {
-        let mut story = Story::new("w", "1.0.0".to_owned(), Vec::new());
+        let mut story = RehearsalReport::new("w", "1.0.0".to_owned(), Vec::new());
         let step = |began, seconds, cargo| StepStory {
             run: "release",
             id: "x".to_owned(),
@@ -335,9 +337,9 @@ mod tests {
             seconds: Some(seconds),
             outcome: None,
             evidence: String::new(),
-            account: Account {
+            account: TimeBreakdown {
                 cargo,
-                ..Account::default()
+                ..TimeBreakdown::default()
             },
         };
         story.client_seconds = 10.0;

@@ -93,7 +93,7 @@ mod tests {
                 latency: (at != 5).then_some(if at == 300 { 99.0 } else { 1.0 }),
             })
             .collect();
-        let chart = latency("stabilise", &answers).unwrap();
+        let chart = latency("stabilize", &answers).unwrap();
         assert!(chart.contains("0 --> 600.0") && chart.contains("0 --> 99.0"));
         let line = chart.lines().last().unwrap();
         assert_eq!(line.matches("99.0").count(), 1);
@@ -102,6 +102,6 @@ mod tests {
             at: 0.0,
             latency: None,
         };
-        assert_eq!(latency("stabilise", &[silent]), None);
+        assert_eq!(latency("stabilize", &[silent]), None);
     }
 }

@@ -14,13 +14,13 @@ mod values;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
+use command::{command, inert};
 use jiff::Timestamp;
-use stagegate_pipeline::config::Level;
-use stagegate_pipeline::{Blockers, Event, Finding, Plan, RunEnd, StepOutcome};
+use record::Record;
+use stagegate_config::schema::Level;
+use stagegate_plan::model::{Blockers, Event, Finding, Plan, RunEnd, StepOutcome};
 
 use super::{Palette, Renderer, output, show_plan};
-use command::{command, inert};
-use record::Record;
 
 /// An annotation is read in a margin.
 const ANNOTATION: usize = 2000;

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
-use stagegate_pipeline::plan::{Action, Step};
-use stagegate_pipeline::{Blocker, Event, Plan, RunEnd, Stage, StepOutcome};
+use stagegate_config::stage::Stage;
+use stagegate_plan::model::{Action, Blocker, Event, Plan, RunEnd, Step, StepOutcome};
 
 /// What a run did.
 #[derive(Debug)]
@@ -132,7 +132,7 @@ impl Record {
     }
 
     fn step(&self, id: &str) -> Option<&Step> {
-        let mut all = self.plan.steps.iter().chain(&self.plan.way_back);
+        let mut all = self.plan.steps.iter().chain(&self.plan.rollback_steps);
         all.find(|step| step.id == id)
     }
 
@@ -159,7 +159,7 @@ impl Record {
             .find(|group| group.iter().any(|step| step.id == id));
         let mut names: Vec<&str> = Vec::new();
         let group = found.copied().unwrap_or_default();
-        let waits = |step: &Step| !step.needs.is_empty() || !step.after.is_empty();
+        let waits = |step: &Step| !step.depends_on.is_empty() || !step.after_settled.is_empty();
         let ordered = group.iter().any(waits);
         for step in group.iter().filter(|step| !ordered || step.id == id) {
             if !names.contains(&step.stage.name()) {

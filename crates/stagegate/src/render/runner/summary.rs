@@ -2,8 +2,7 @@
 
 use std::fmt::Write;
 
-use stagegate_pipeline::plan::Action;
-use stagegate_pipeline::{Blockers, Plan, RunEnd, StepOutcome};
+use stagegate_plan::model::{Action, Blockers, Plan, RunEnd, StepOutcome};
 
 use super::chart;
 use super::record::{Answer, Record, State};
@@ -117,7 +116,7 @@ fn facts(record: &Record, site: &str, seconds: f64, text: &mut String) {
         .collect();
     row("GitHub release", links.join("<br>"));
     let docs = plan.steps.iter().find_map(|step| match &step.action {
-        Action::Resolve { docs, .. } => docs.as_ref(),
+        Action::ConsumerBuild { docs, .. } => docs.as_ref(),
         _ => None,
     });
     let published: Vec<String> = crates(record)

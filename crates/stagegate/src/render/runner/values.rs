@@ -1,6 +1,6 @@
 //! The values that later steps of a workflow can read, by their documented names.
 
-use stagegate_pipeline::plan::Action;
+use stagegate_plan::model::Action;
 
 use super::record::{Record, ended};
 
@@ -46,7 +46,7 @@ pub(super) fn tags(record: &Record) -> Vec<String> {
 /// Where people see the releases that are public. `site`: the server's address.
 pub(super) fn releases(record: &Record, site: &str) -> Vec<String> {
     let public = record.done().filter_map(|action| match action {
-        Action::Undraft { release, .. } => Some(format!(
+        Action::PublishGithubRelease { release, .. } => Some(format!(
             "{}/{}/releases/tag/{}",
             site.trim_end_matches('/'),
             release.repository,
@@ -67,7 +67,8 @@ pub(super) fn crates(record: &Record) -> impl Iterator<Item = &str> {
 
 /// The hosts on which a service is confirmed or a bundle shown.
 pub(super) fn hosts(record: &Record) -> Vec<String> {
-    use stagegate_deploy::{FrontendStep, ServiceStep};
+    use stagegate_deploy::FrontendStep;
+    use stagegate_deploy::ServiceStep;
     let mut hosts = Vec::new();
     for action in record.done() {
         let place = match action {

@@ -1,6 +1,6 @@
 //! The report as one page that needs nothing else: no script, no network.
 
-use super::super::story::Story;
+use super::super::story::RehearsalReport;
 use super::{figures, plot, switches, timeline, verdict};
 use crate::exit::Exit;
 
@@ -27,7 +27,7 @@ code, pre { font: 12.5px/1.45 ui-monospace, monospace; } pre { overflow-x: auto;
 ";
 
 /// The page.
-pub(super) fn page(story: &Story) -> String {
+pub(super) fn page(story: &RehearsalReport) -> String {
     let head = escape(&verdict(story));
     let class = if story.exit == Exit::Success.code() {
         "good"
@@ -58,7 +58,7 @@ pub(super) fn page(story: &Story) -> String {
     )
 }
 
-fn in_short(story: &Story) -> String {
+fn in_short(story: &RehearsalReport) -> String {
     let time = story.time();
     let mut rows = vec![
         ("next", escape(&story.next)),
@@ -107,7 +107,7 @@ fn in_short(story: &Story) -> String {
     format!("<dl>{rows}</dl>\n")
 }
 
-fn steps(story: &Story) -> String {
+fn steps(story: &RehearsalReport) -> String {
     let mut rows = String::new();
     for step in story.release_steps() {
         let seconds = step
@@ -130,7 +130,7 @@ fn steps(story: &Story) -> String {
     )
 }
 
-fn world(story: &Story) -> String {
+fn world(story: &RehearsalReport) -> String {
     let mut rows = Vec::new();
     for seen in &story.world.crates {
         rows.push((

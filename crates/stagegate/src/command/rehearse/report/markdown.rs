@@ -1,10 +1,10 @@
 //! The report as Markdown, for a job summary or a pull request.
 
-use super::super::story::Story;
+use super::super::story::RehearsalReport;
 use super::{figures, switches, verdict};
 
 /// The page.
-pub(super) fn page(story: &Story) -> String {
+pub(super) fn page(story: &RehearsalReport) -> String {
     let mut lines = vec![format!("# Rehearsal: {}", verdict(story)), String::new()];
     let time = story.time();
     lines.push(format!(

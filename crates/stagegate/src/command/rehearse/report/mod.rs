@@ -9,7 +9,7 @@ mod timeline;
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 
-use super::story::{LoadSummary, Story};
+use super::story::{LoadSummary, RehearsalReport};
 use crate::exit::Exit;
 use crate::render::{Palette, line as print, width, wrap};
 
@@ -26,7 +26,7 @@ pub(super) struct Files {
 }
 
 /// Writes all three files.
-pub(super) fn write(output: &Utf8Path, story: &Story) -> anyhow::Result<Files> {
+pub(super) fn write(output: &Utf8Path, story: &RehearsalReport) -> anyhow::Result<Files> {
     let files = Files {
         html: output.join("report.html"),
         markdown: output.join("report.md"),
@@ -44,7 +44,7 @@ pub(super) fn write(output: &Utf8Path, story: &Story) -> anyhow::Result<Files> {
 }
 
 /// The story with its figures, and every sample.
-fn whole(story: &Story) -> serde_json::Value {
+fn whole(story: &RehearsalReport) -> serde_json::Value {
     let mut value = story.brief();
     if let Some(load) = &story.load {
         value["samples"] = serde_json::to_value(&load.samples).unwrap_or_default();
@@ -67,7 +67,7 @@ pub(super) struct Switch {
 }
 
 /// Every switch of the release, with the requests around it.
-pub(super) fn switches(story: &Story) -> Vec<Switch> {
+pub(super) fn switches(story: &RehearsalReport) -> Vec<Switch> {
     let mut switches = Vec::new();
     for step in story.release_steps() {
         let kind = step.id.split('@').next().unwrap_or_default();
@@ -98,7 +98,7 @@ pub(super) fn switches(story: &Story) -> Vec<Switch> {
 }
 
 /// One sentence on how it ended.
-pub(super) fn verdict(story: &Story) -> String {
+pub(super) fn verdict(story: &RehearsalReport) -> String {
     let exit = Exit::ALL
         .into_iter()
         .find(|exit| exit.code() == story.exit)
@@ -129,7 +129,7 @@ pub(super) fn figures(load: &LoadSummary) -> String {
 }
 
 /// Prints the report for people.
-pub(super) fn terminal(story: &Story, files: &Files) {
+pub(super) fn terminal(story: &RehearsalReport, files: &Files) {
     let palette = Palette::for_stdout();
     let good = story.exit == Exit::Success.code();
     let head = verdict(story);

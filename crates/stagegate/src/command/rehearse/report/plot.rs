@@ -1,6 +1,6 @@
 //! Latency and failures around the switches, in SVG.
 
-use super::super::story::{LoadStory, Story, micros};
+use super::super::story::{LoadStory, RehearsalReport, micros};
 use super::html::escape;
 use super::switches;
 use super::timeline::ticks;
@@ -14,7 +14,7 @@ const TOP: f64 = 26.0;
 const DOTS: usize = 4000;
 
 /// The drawing, where there was load.
-pub(super) fn svg(story: &Story) -> Option<String> {
+pub(super) fn svg(story: &RehearsalReport) -> Option<String> {
     let load = story
         .load
         .as_ref()
@@ -60,7 +60,7 @@ pub(super) fn svg(story: &Story) -> Option<String> {
     Some(out)
 }
 
-fn marks(out: &mut String, story: &Story, load: &LoadStory, scale: f64) {
+fn marks(out: &mut String, story: &RehearsalReport, load: &LoadStory, scale: f64) {
     for (index, switch) in switches(story).iter().enumerate() {
         let x = LEFT + (switch.at - load.began).max(0.0) * scale;
         let y = TOP - 10.0 + (index % 2) as f64 * 12.0;

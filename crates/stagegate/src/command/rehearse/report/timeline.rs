@@ -1,6 +1,6 @@
 //! The stages as bars over time, in SVG.
 
-use super::super::story::Story;
+use super::super::story::RehearsalReport;
 use super::html::escape;
 
 const WIDTH: f64 = 960.0;
@@ -8,7 +8,7 @@ const LEFT: f64 = 190.0;
 const ROW: f64 = 20.0;
 
 /// The drawing.
-pub(super) fn svg(story: &Story) -> String {
+pub(super) fn svg(story: &RehearsalReport) -> String {
     let end = story
         .steps
         .iter()

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use stagegate_pipeline::plan::{Action, Step};
-use stagegate_pipeline::{Account, Blocker, Event, Stage};
+use stagegate_config::stage::Stage;
+use stagegate_plan::model::{Action, Blocker, Event, Step, TimeBreakdown};
 
 use super::*;
 
@@ -12,11 +12,11 @@ fn step(id: &str, stage: Stage, action: Action) -> Step {
         id: id.to_owned(),
         stage,
         title: format!("do {id}"),
-        beside: false,
-        needs: Vec::new(),
-        after: Vec::new(),
-        bears: 0,
-        no_return: false,
+        parallel_with_previous: false,
+        depends_on: Vec::new(),
+        after_settled: Vec::new(),
+        max_failures: 0,
+        irreversible: false,
         action,
     }
 }
@@ -32,7 +32,7 @@ fn command() -> Action {
 /// hostile.
 fn plan() -> Plan {
     let release = r#"{"server": {"api": "https://api.github.com/", "uploads": "https://uploads.github.com/"}, "repository": "o/r", "tag": "v1.1.0"}"#;
-    let undraft = Action::Undraft {
+    let undraft = Action::PublishGithubRelease {
         release: serde_json::from_str(release).unwrap(),
         latest: true,
     };
@@ -44,23 +44,23 @@ fn plan() -> Plan {
     let steps = vec![
         step("test", Stage::Test, command()),
         step("publish shop-core", Stage::Publish, publish),
-        step("undraft", Stage::Undraft, undraft),
-        step("stabilise app1.example.org", Stage::Stabilise, command()),
+        step("undraft", Stage::PublishGithubRelease, undraft),
+        step("stabilize app1.example.org", Stage::Stabilize, command()),
         step("section: end\nclick", Stage::Verify, command()),
     ];
     let mut plan = Plan {
-        words: "1.1.0".to_owned(),
-        target: "release-1.1.0".to_owned(),
+        cli_args: "1.1.0".to_owned(),
+        run_id: "release-1.1.0".to_owned(),
         title: "release 1.1.0 | <script> `x` [a](b)".to_owned(),
         version: "1.1.0".parse().unwrap(),
         versions: BTreeMap::new(),
         from: Some("1.0.0".parse().unwrap()),
         at: "2026-01-02T03:04:05Z".parse().unwrap(),
-        then: None,
+        next_step_hint: None,
         notes: Vec::new(),
-        way_back: Vec::new(),
+        rollback_steps: Vec::new(),
         host_files: Vec::new(),
-        despite_freeze: None,
+        freeze_override: None,
         steps,
     };
     let resolve = serde_json::from_str(resolve).unwrap();
@@ -79,10 +79,10 @@ fn record() -> Record {
             title: one.title.clone(),
             at,
         });
-        let (seconds, account) = (1.5, Account::default());
+        let (seconds, account) = (1.5, TimeBreakdown::default());
         let id = one.id.clone();
         at += 1500;
-        if one.stage == Stage::Stabilise {
+        if one.stage == Stage::Stabilize {
             for second in 0..5_u32 {
                 record.hear(&Event::Probed {
                     step: id.clone(),
@@ -97,7 +97,7 @@ fn record() -> Record {
                 error: "it failed:\n```\n</details>\n::error::no\n```".to_owned(),
                 at,
                 seconds,
-                account,
+                time: account,
             },
             _ => Event::StepDone {
                 step: id,
@@ -105,7 +105,7 @@ fn record() -> Record {
                 evidence: "a | b <b>c</b>\nand more".to_owned(),
                 at,
                 seconds,
-                account,
+                time: account,
             },
         });
     }

@@ -1,0 +1,22 @@
+//! `stagegate.toml`: what may be configured, and what follows from it.
+//!
+//! - [`schema`] has one file per table, with a default for everything.
+//! - [`load`] reads the file and lays a second one over it.
+//! - [`resolve`] turns an environment's table into hosts and the app as each of
+//!   them has it. It does no I/O.
+//!
+//! Refuses to hold secrets: it names environment variables and files only.
+//!
+//! Layers, lowest first: `error` < `pattern` < `stage` < `schema` < `load` < `resolve`.
+
+pub mod error;
+pub mod load;
+pub mod pattern;
+pub mod resolve;
+pub mod schema;
+pub mod stage;
+
+pub use error::ConfigError;
+pub use load::FILE_NAME;
+pub use schema::Config;
+pub use stage::Stage;

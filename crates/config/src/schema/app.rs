@@ -1,0 +1,32 @@
+//! `[app]`: what is deployed.
+
+use serde::{Deserialize, Serialize};
+
+use crate::schema::{FrontendConfig, ServiceConfig};
+
+/// `[app]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AppConfig {
+    /// Names directories and units on the host.
+    pub name: String,
+    /// The service behind the public port.
+    pub backend: Option<ServiceConfig>,
+    /// What users see: a static bundle, or a service of its own.
+    pub frontend: Option<FrontendConfig>,
+}
+
+impl AppConfig {
+    /// A frontend that is a service.
+    pub fn frontend_service(&self) -> Option<&ServiceConfig> {
+        self.frontend.as_ref()?.service.as_ref()
+    }
+
+    /// Its services, each with the name of its table.
+    pub(crate) fn services(&self) -> impl Iterator<Item = (&'static str, &ServiceConfig)> {
+        let backend = self.backend.as_ref().map(|it| ("app.backend", it));
+        let frontend = self.frontend_service();
+        let frontend = frontend.map(|it| ("app.frontend.service", it));
+        backend.into_iter().chain(frontend)
+    }
+}

@@ -1,0 +1,18 @@
+//! `[[asset]]`: more files for the GitHub release.
+
+use camino::Utf8PathBuf;
+use serde::{Deserialize, Serialize};
+
+/// `[[asset]]`: a file of the release commit, or one that a command makes there.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct AssetConfig {
+    /// The file, relative to the root; `{version}` stands for the version.
+    pub file: Utf8PathBuf,
+    /// What it is called in the release; absent: the file's own name.
+    pub name: Option<String>,
+    /// The command that makes it, run at the root of the release tree.
+    pub build: Option<Vec<String>>,
+    /// The version group whose release it belongs to; absent: the main one's.
+    pub group: Option<String>,
+}

@@ -1,0 +1,176 @@
+//! `[deploy.NAME]`: an environment, its hosts, and in which order they change.
+
+use std::num::NonZeroUsize;
+
+use camino::Utf8PathBuf;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+use crate::schema::Freeze;
+
+/// `[deploy.NAME]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct EnvironmentConfig {
+    /// Where the app runs.
+    pub hosts: Vec<HostConfig>,
+    /// Which of them change when.
+    #[serde(default)]
+    pub waves: Waves,
+    /// What becomes of hosts that have the new release when another one fails.
+    #[serde(default)]
+    pub on_failure: OnFailure,
+    /// When nothing is deployed here.
+    #[serde(default)]
+    pub freeze: Vec<Freeze>,
+    /// How long a new backend is watched before it is confirmed.
+    #[serde(default = "default_stabilize")]
+    pub stabilize: SignedDuration,
+    /// The private key; absent: the agent, then the usual files.
+    pub identity: Option<Utf8PathBuf>,
+    /// The file of trusted host keys; absent: `~/.ssh/known_hosts`.
+    pub known_hosts: Option<Utf8PathBuf>,
+    /// Hosts to go through, the nearest first, as `user@host:port` with commas between;
+    /// `none` for none. Absent: what OpenSSH's configuration says.
+    pub jump: Option<String>,
+    /// OpenSSH's configuration, or `none`; absent: `~/.ssh/config`, if that is there.
+    pub ssh_config: Option<Utf8PathBuf>,
+    /// Where the host's file system begins for us.
+    #[serde(default = "default_prefix")]
+    pub prefix: Utf8PathBuf,
+    /// The public port here, where it differs from the app's.
+    pub port: Option<u16>,
+    /// The port of a frontend that is a service, where it differs from the app's.
+    pub frontend_port: Option<u16>,
+    /// The service user here, where it differs from the app's.
+    pub service_user: Option<String>,
+    /// What users open here, where it differs from the app's.
+    pub url: Option<Url>,
+}
+
+/// One host: its address, or a table for one that differs from the others.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(
+    untagged,
+    expecting = "a host is written as \"user@host[:port]\", or as a table with `address` and what differs there: `port`, `frontend_port`, `identity`, `jump`, `prefix`"
+)]
+pub enum HostConfig {
+    /// `user@host[:port]`
+    Address(String),
+    /// The same with what is different there.
+    Different(HostOverrides),
+}
+
+/// A host that differs from the others of its environment.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct HostOverrides {
+    /// `user@host[:port]`
+    pub address: String,
+    /// The public port there.
+    pub port: Option<u16>,
+    /// The port of a frontend that is a service.
+    pub frontend_port: Option<u16>,
+    /// The private key for it.
+    pub identity: Option<Utf8PathBuf>,
+    /// Hosts to go through to it, or `none`.
+    pub jump: Option<String>,
+    /// Where its file system begins for us.
+    pub prefix: Option<Utf8PathBuf>,
+}
+
+impl HostConfig {
+    /// `user@host[:port]`
+    pub fn address(&self) -> &str {
+        match self {
+            HostConfig::Address(address) => address,
+            HostConfig::Different(host) => &host.address,
+        }
+    }
+
+    /// What is different there, if anything is.
+    pub fn different(&self) -> Option<&HostOverrides> {
+        match self {
+            HostConfig::Address(_) => None,
+            HostConfig::Different(host) => Some(host),
+        }
+    }
+}
+
+/// `waves`: a few hosts first, then the others, some at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Waves {
+    /// Hosts of the first wave.
+    pub canary: NonZeroUsize,
+    /// Hosts of each wave after it; side by side.
+    pub batch: NonZeroUsize,
+    /// Hosts that may fail before the others are held back.
+    pub max_failures: usize,
+}
+
+impl Default for Waves {
+    fn default() -> Self {
+        Waves {
+            canary: NonZeroUsize::MIN,
+            batch: NonZeroUsize::MIN.saturating_add(3),
+            max_failures: 0,
+        }
+    }
+}
+
+impl Waves {
+    /// The hosts of each wave, of so many.
+    pub fn of(&self, hosts: usize) -> Vec<std::ops::Range<usize>> {
+        let mut waves = Vec::new();
+        let (mut start, mut width) = (0, self.canary.get());
+        while start < hosts {
+            let end = start.saturating_add(width).min(hosts);
+            waves.push(start..end);
+            (start, width) = (end, self.batch.get());
+        }
+        waves
+    }
+}
+
+/// `on_failure`: what becomes of the hosts that have switched.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OnFailure {
+    /// They go back to what ran before: all hosts run the same.
+    #[default]
+    RollBack,
+    /// They keep the new release.
+    Keep,
+}
+
+fn default_stabilize() -> SignedDuration {
+    SignedDuration::from_secs(60)
+}
+
+fn default_prefix() -> Utf8PathBuf {
+    "/".into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_few_go_first_and_the_others_some_at_a_time() {
+        let check = |text: &str, hosts, want: &[(usize, usize)]| {
+            let waves: Waves = toml_edit::de::from_str(text).unwrap();
+            let ends = waves
+                .of(hosts)
+                .into_iter()
+                .map(|wave| (wave.start, wave.end));
+            assert_eq!(ends.collect::<Vec<_>>(), want, "{text}");
+        };
+        check("", 0, &[]);
+        check("", 1, &[(0, 1)]);
+        check("", 7, &[(0, 1), (1, 5), (5, 7)]);
+        check("canary = 2\nbatch = 1", 4, &[(0, 2), (2, 3), (3, 4)]);
+        check("canary = 16", 3, &[(0, 3)]);
+    }
+}

@@ -1,0 +1,255 @@
+//! `[gates]`: each a level, or a table with a level and more.
+
+use std::fmt;
+
+use camino::Utf8PathBuf;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use crate::pattern::PathPattern;
+
+/// What a gate's failure means. A gate that could not run has failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Level {
+    /// Stops the release.
+    #[default]
+    Deny,
+    /// Is said, and the release goes on.
+    Warn,
+    /// The gate is not in the plan.
+    Off,
+}
+
+/// `[gates]`
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Gates {
+    /// `cargo fmt --check`
+    #[serde(deserialize_with = "level_or_table")]
+    pub fmt: CommandGate,
+    /// Known vulnerabilities in `Cargo.lock`.
+    #[serde(deserialize_with = "level_or_table")]
+    pub audit: AuditGate,
+    /// Direct dependencies that do not accept the newest version.
+    #[serde(deserialize_with = "level_or_table")]
+    pub outdated: OutdatedGate,
+    /// Links between documents.
+    #[serde(deserialize_with = "level_or_table")]
+    pub links: LinksGate,
+    /// Credentials in tracked files.
+    #[serde(deserialize_with = "level_or_table")]
+    pub secrets: SecretsGate,
+    /// `cargo clippy`, warnings denied.
+    #[serde(deserialize_with = "level_or_table")]
+    pub clippy: CommandGate,
+    /// `cargo test`
+    #[serde(deserialize_with = "level_or_table")]
+    pub test: CommandGate,
+    /// `cargo doc`, warnings denied.
+    #[serde(deserialize_with = "level_or_table")]
+    pub doc: CommandGate,
+    /// The stated `rust-version` is enough.
+    #[serde(deserialize_with = "level_or_table")]
+    pub msrv: MsrvGate,
+    /// `cargo semver-checks` against the release before.
+    #[serde(deserialize_with = "level_or_table")]
+    pub semver: SemverGate,
+}
+
+/// A gate that is a cargo command.
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct CommandGate {
+    /// What its failure means.
+    pub level: Level,
+    /// In place of the usual arguments after `cargo SUBCOMMAND`.
+    pub args: Option<Vec<String>>,
+}
+
+/// The audit gate.
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct AuditGate {
+    /// What its failure means.
+    pub level: Level,
+    /// A directory in the RustSec layout, relative to the root; absent: the
+    /// RustSec database itself, fetched with git into cargo's home.
+    pub database: Option<Utf8PathBuf>,
+    /// Advisories that do not count, by id.
+    pub ignore: Vec<String>,
+}
+
+/// The outdated gate. It is off unless it is named: how old dependencies are is
+/// a matter of upkeep, and asking costs a request to the index for each.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct OutdatedGate {
+    /// What its failure means; a table without a level means `deny`.
+    #[serde(default)]
+    pub level: Level,
+    /// Packages that may stay behind, by name.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+}
+
+/// The links gate.
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct LinksGate {
+    /// What its failure means.
+    pub level: Level,
+    /// Which tracked Markdown files are read, as patterns relative to the root;
+    /// absent: all of them.
+    pub paths: Option<Vec<PathPattern>>,
+}
+
+/// The secrets gate.
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SecretsGate {
+    /// What its failure means.
+    pub level: Level,
+    /// Files that may hold what looks like a credential, as patterns relative to
+    /// the root.
+    pub allow: Vec<PathPattern>,
+}
+
+/// The msrv gate. It warns unless it is told otherwise: a machine without the
+/// older toolchain can release, and is told what was not proven.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct MsrvGate {
+    /// What its failure means; a table without a level means `deny`.
+    #[serde(default)]
+    pub level: Level,
+}
+
+/// The semver gate. It is off unless it is named, for it needs a tool that not
+/// everybody has.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct SemverGate {
+    /// What its failure means; a table without a level means `deny`.
+    #[serde(default)]
+    pub level: Level,
+    /// Arguments on top of what the gate says itself: packages, baseline and
+    /// kind of release.
+    #[serde(default)]
+    pub args: Vec<String>,
+}
+
+impl Default for OutdatedGate {
+    fn default() -> Self {
+        OutdatedGate::at_level(Level::Off)
+    }
+}
+
+impl Default for MsrvGate {
+    fn default() -> Self {
+        MsrvGate::at_level(Level::Warn)
+    }
+}
+
+impl Default for SemverGate {
+    fn default() -> Self {
+        SemverGate::at_level(Level::Off)
+    }
+}
+
+/// A gate that can be written as its level alone.
+trait AtLevel {
+    fn at_level(level: Level) -> Self;
+}
+
+macro_rules! at_level {
+    ($($gate:ident { $($rest:ident),* })*) => {
+        $(impl AtLevel for $gate {
+            fn at_level(level: Level) -> Self {
+                $gate { level, $($rest: Default::default()),* }
+            }
+        })*
+    };
+}
+
+at_level! {
+    CommandGate { args }
+    AuditGate { database, ignore }
+    OutdatedGate { ignore }
+    LinksGate { paths }
+    SecretsGate { allow }
+    MsrvGate {}
+    SemverGate { args }
+}
+
+/// An untagged enum would say "did not match any variant" where a key is
+/// misspelt; this keeps the precise message and its span.
+fn level_or_table<'de, D, G>(deserializer: D) -> Result<G, D::Error>
+where
+    D: Deserializer<'de>,
+    G: AtLevel + Deserialize<'de>,
+{
+    struct LevelOrTable<G>(std::marker::PhantomData<G>);
+    impl<'de, G: AtLevel + Deserialize<'de>> Visitor<'de> for LevelOrTable<G> {
+        type Value = G;
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("\"deny\", \"warn\", \"off\", or a table such as { level = \"warn\" }")
+        }
+
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<G, E> {
+            match text {
+                "deny" => Ok(G::at_level(Level::Deny)),
+                "warn" => Ok(G::at_level(Level::Warn)),
+                "off" => Ok(G::at_level(Level::Off)),
+                _ => Err(E::invalid_value(de::Unexpected::Str(text), &self)),
+            }
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<G, A::Error> {
+            G::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    deserializer.deserialize_any(LevelOrTable(std::marker::PhantomData))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_gate_has_its_own_default() {
+        let gates: Gates = toml_edit::de::from_str("").unwrap();
+        let on = [
+            gates.fmt.level,
+            gates.audit.level,
+            gates.links.level,
+            gates.secrets.level,
+            gates.clippy.level,
+            gates.test.level,
+            gates.doc.level,
+        ];
+        assert_eq!(on, [Level::Deny; 7]);
+        assert_eq!(gates.msrv.level, Level::Warn);
+        assert_eq!(gates.outdated.level, Level::Off);
+        assert_eq!(gates.semver.level, Level::Off);
+        assert_eq!(gates, Gates::default());
+    }
+
+    #[test]
+    fn a_table_names_a_gate_that_is_wanted() {
+        let text = "outdated = { ignore = [\"old\"] }\nsemver = {}\nmsrv = \"off\"\n\
+                    secrets = { level = \"warn\", allow = [\"keys/*\"] }";
+        let gates: Gates = toml_edit::de::from_str(text).unwrap();
+        assert_eq!(gates.outdated.level, Level::Deny);
+        assert_eq!(gates.outdated.ignore, ["old"]);
+        assert_eq!(gates.semver.level, Level::Deny);
+        assert_eq!(gates.msrv.level, Level::Off);
+        assert_eq!(gates.secrets.level, Level::Warn);
+        assert!(gates.secrets.allow[0].fits("keys/one".into()));
+        let wrong = toml_edit::de::from_str::<Gates>("links = { path = [] }");
+        let said = wrong.unwrap_err().to_string();
+        assert!(said.contains("path") && said.contains("paths"), "{said}");
+    }
+}

@@ -1,0 +1,35 @@
+//! `[github]`: where the GitHub release is made.
+
+use serde::{Deserialize, Serialize};
+use stagegate_github::Repository;
+use url::Url;
+
+/// `[github]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct GitHubConfig {
+    /// `owner/name`; absent: read from the remote's address, then from the
+    /// packages' `repository`.
+    pub repository: Option<Repository>,
+    /// The address of the API (GitHub Enterprise: `https://HOST/api/v3`).
+    pub api: Url,
+    /// The address of uploads (GitHub Enterprise: `https://HOST/api/uploads`).
+    pub uploads: Url,
+    /// Whether there is a GitHub release at all.
+    pub release: bool,
+    /// Whether it gets a list of everything that is in it, in CycloneDX.
+    pub sbom: bool,
+}
+
+impl Default for GitHubConfig {
+    fn default() -> Self {
+        let url = |text| Url::parse(text).expect("a constant address parses");
+        GitHubConfig {
+            repository: None,
+            api: url("https://api.github.com"),
+            uploads: url("https://uploads.github.com"),
+            release: true,
+            sbom: true,
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! `stagegate.toml`: what a team writes, with a default for everything.
+//!
+//! An absent file is an empty file. An unknown key or a wrong type is an error
+//! with file, line and column, never a silent default. A second file can be
+//! laid over the first (`--config FILE`), as cargo lays its own over each other:
+//! the same pipeline then meets another registry, GitHub or host.
+//!
+//! Refuses to hold secrets: it names environment variables and files only.
+
+mod app;
+mod asset;
+mod build;
+mod ci;
+mod custom_step;
+mod deploy;
+mod freeze;
+mod frontend;
+mod gates;
+mod github;
+mod migrate;
+mod notify;
+mod registry;
+mod rehearsal;
+mod release;
+mod service;
+mod switch;
+pub mod targets;
+
+pub use app::AppConfig;
+pub use asset::AssetConfig;
+pub use build::{BuildConfig, BuildOn, Checkout};
+pub use ci::{CiConfig, CiJob};
+pub use custom_step::CustomStep;
+pub use deploy::{EnvironmentConfig, HostConfig, HostOverrides, OnFailure, Waves};
+pub use freeze::Freeze;
+pub use frontend::FrontendConfig;
+pub use gates::{
+    AuditGate, CommandGate, Gates, Level, LinksGate, MsrvGate, OutdatedGate, SecretsGate,
+    SemverGate,
+};
+pub use github::GitHubConfig;
+pub use migrate::MigrateConfig;
+pub use notify::{NotifyConfig, NotifyEvent, WebhookConfig};
+pub use registry::{FreshProject, RegistryConfig};
+pub use rehearsal::{PostConfig, RehearsalConfig};
+pub use release::{GroupConfig, ReleaseConfig, Versioning};
+pub use service::ServiceConfig;
+pub use switch::{PlainSwitch, ProxyConfig, SwitchConfig};
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// The whole of `stagegate.toml`.
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Config {
+    /// Versions, branch, tag and changelog.
+    pub release: ReleaseConfig,
+    /// Where crates go.
+    pub registry: RegistryConfig,
+    /// Where the GitHub release goes.
+    pub github: GitHubConfig,
+    /// What must hold before anything changes.
+    pub gates: Gates,
+    /// More files for the GitHub release.
+    #[serde(rename = "asset")]
+    pub assets: Vec<AssetConfig>,
+    /// A team's own steps.
+    #[serde(rename = "step")]
+    pub steps: Vec<CustomStep>,
+    /// The app that is deployed, if there is one.
+    pub app: Option<AppConfig>,
+    /// Environments by name; `production` is the default one.
+    pub deploy: BTreeMap<String, EnvironmentConfig>,
+    /// Who is told of runs.
+    pub notify: NotifyConfig,
+    /// What a rehearsal needs to know of the app.
+    pub rehearsal: RehearsalConfig,
+    /// What the written workflows are like.
+    pub ci: CiConfig,
+}

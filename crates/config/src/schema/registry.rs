@@ -1,0 +1,50 @@
+//! `[registry]`: where crates are published.
+
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use url::Url;
+
+/// `[registry]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RegistryConfig {
+    /// The registry's name as cargo knows it.
+    pub name: String,
+    /// Its sparse index; absent: the one that cargo knows by that name.
+    pub index: Option<String>,
+    /// How long a new version may take to appear in the index.
+    pub visible_within: SignedDuration,
+    /// Whether a workflow's identity is exchanged for a token, where the
+    /// runner offers one.
+    pub trusted_publishing: bool,
+    /// How far a project of a user's is taken with the new versions at the end.
+    pub fresh_project: FreshProject,
+    /// Who builds the documentation of what is on crates.io.
+    pub docs: Url,
+}
+
+/// How far a fresh project with the published crates is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum FreshProject {
+    /// It is resolved and built.
+    #[default]
+    Build,
+    /// It is resolved, and the checksums are compared.
+    Resolve,
+    /// There is none.
+    Off,
+}
+
+impl Default for RegistryConfig {
+    fn default() -> Self {
+        RegistryConfig {
+            name: "crates-io".to_owned(),
+            index: None,
+            visible_within: SignedDuration::from_mins(5),
+            trusted_publishing: true,
+            fresh_project: FreshProject::Build,
+            docs: Url::parse("https://docs.rs").expect("a constant address parses"),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! `[rehearsal]`: what a rehearsal needs to know of the app.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+/// `[rehearsal]`
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct RehearsalConfig {
+    /// The app's environment on the fake host, no secrets among it;
+    /// `{prefix}` stands for the host's root.
+    pub env: BTreeMap<String, String>,
+    /// The path that load asks for; absent: the health path.
+    pub get: Option<String>,
+    /// What load sends, if the app takes anything.
+    pub post: Option<PostConfig>,
+}
+
+/// `[rehearsal.post]`
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct PostConfig {
+    /// Where to.
+    pub path: String,
+    /// The body.
+    pub body: String,
+}

@@ -1,0 +1,109 @@
+//! `[app.backend]` and `[app.frontend.service]`: a service behind a public port.
+
+use camino::Utf8PathBuf;
+use jiff::SignedDuration;
+use serde::{Deserialize, Serialize};
+use stagegate_deploy::Limits;
+
+use crate::pattern::PathPattern;
+use crate::schema::{BuildConfig, BuildOn, MigrateConfig, SwitchConfig};
+
+/// `[app.backend]`
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceConfig {
+    /// The workspace's package that holds it.
+    pub package: String,
+    /// Its binary; absent: named like the package.
+    pub binary: Option<String>,
+    /// The public port; the slots take the two next to it.
+    pub port: u16,
+    /// The path that answers 200 with the running version.
+    #[serde(default = "default_health")]
+    pub health: String,
+    /// The user it runs as; absent: named like the app.
+    pub service_user: Option<String>,
+    /// The secrets' file on the host; absent: `/etc/APP/.env`.
+    pub env_file: Option<Utf8PathBuf>,
+    /// Names that the file must define.
+    #[serde(default)]
+    pub require_env: Vec<String>,
+    /// Passes in a row before users meet the new version.
+    #[serde(default = "default_passes")]
+    pub health_passes: u32,
+    /// The limit for those passes.
+    #[serde(default = "default_deadline")]
+    pub health_deadline: SignedDuration,
+    /// How long the old version may go on answering open connections.
+    #[serde(default = "default_drain")]
+    pub drain: SignedDuration,
+    /// How many known-good releases stay on a host.
+    #[serde(default = "default_keep")]
+    pub keep_releases: usize,
+    /// What its processes may take, and where they may write.
+    #[serde(default)]
+    pub limits: Limits,
+    /// How users come to the new version.
+    #[serde(default)]
+    pub switch: SwitchConfig,
+    /// The files whose change on the branch deploys it; none: no push does.
+    #[serde(default)]
+    pub paths: Vec<PathPattern>,
+    /// How the data follow a release.
+    pub migrate: Option<MigrateConfig>,
+    /// Where it is built.
+    #[serde(default)]
+    pub build: BuildConfig,
+}
+
+impl ServiceConfig {
+    /// Its binary's name.
+    pub fn binary_name(&self) -> &str {
+        self.binary.as_ref().unwrap_or(&self.package)
+    }
+
+    /// What is wrong with it: the word to look for, and the message.
+    pub(crate) fn problem(&self, table: &str) -> Option<(&'static str, String)> {
+        if let Some(message) = self.switch.problem() {
+            return Some(("switch =", message));
+        }
+        if let Some(message) = self.build.problem() {
+            return Some(("build", message));
+        }
+        if let Some((what, value, remedy)) = self.limits.problem() {
+            return Some(("limits", format!("the {what} is {value:?}: {remedy}")));
+        }
+        let port = self.port;
+        (port > u16::MAX - 2).then(|| {
+            let message = format!(
+                "`{table}.port` is {port}: the two ports next to it are needed for the slots"
+            );
+            ("port", message)
+        })
+    }
+
+    /// Whether the hosts build it themselves.
+    pub fn is_built_on_hosts(&self) -> bool {
+        self.build.on == BuildOn::Host
+    }
+}
+
+fn default_health() -> String {
+    "/health".to_owned()
+}
+
+fn default_passes() -> u32 {
+    3
+}
+
+fn default_deadline() -> SignedDuration {
+    SignedDuration::from_secs(60)
+}
+
+fn default_drain() -> SignedDuration {
+    SignedDuration::from_secs(60)
+}
+
+fn default_keep() -> usize {
+    5
+}

@@ -1,0 +1,292 @@
+//! Where everything is: the workspace, the registry, GitHub, the hosts.
+//!
+//! A world is addresses and places, nothing else. A rehearsal is a world with
+//! other addresses; no code below this knows which one it is in.
+
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use anyhow::{Context as _, anyhow};
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use stagegate_config::schema::{Checkout, Config};
+use stagegate_github::{GitHub, Server};
+use stagegate_manifest::Workspace;
+use stagegate_plan::facts::TokenPlaces;
+use stagegate_registry::{CargoConfig, Registry, TokenUse};
+
+use crate::connections::Connections;
+use crate::deploy_jobs::DeployJobs;
+use crate::executor::rate_limit::Paces;
+use crate::interrupt::Interrupt;
+use crate::tools::git::Git;
+use crate::tools::process::Tool;
+use crate::tools::tokens::{Granted, SecretSink, TokenSource};
+use crate::tools::toolchain::{cargo, cargo_home};
+
+/// Where everything is.
+#[derive(Clone, Debug)]
+pub struct Context {
+    /// The Cargo workspace's root.
+    pub root: Utf8PathBuf,
+    /// The root within the git checkout; empty where they are the same.
+    pub subdirectory: Utf8PathBuf,
+    /// Journals and what a resumed run needs: inside git's own directory, so
+    /// that neither `cargo clean` nor `git clean` loses it.
+    pub state: Utf8PathBuf,
+    /// Cargo's target directory.
+    pub target_directory: Utf8PathBuf,
+    /// The workspace as it stood when this world was opened.
+    pub workspace: Workspace,
+    /// `stagegate.toml`, with what was laid over it.
+    pub config: Config,
+    /// The wish to stop.
+    pub interrupt: Interrupt,
+    /// The cargo that called us, or the one on the path.
+    pub cargo: PathBuf,
+    // Opening reads the trusted roots and the index's own configuration: once is enough.
+    registry: OnceLock<Registry>,
+    cargo_config: OnceLock<Arc<CargoConfig>>,
+    tokens: Arc<TokenSource>,
+    /// The pace that the registry asks for.
+    pub(crate) paces: Arc<Paces>,
+    /// Connections to hosts that wait for their next use.
+    pub(crate) connections: Arc<Connections>,
+    /// What deploys to several hosts have in common.
+    pub(crate) deploy_jobs: Arc<DeployJobs>,
+}
+
+impl Context {
+    /// Opens the workspace around `start`.
+    pub fn open(
+        start: &Utf8Path,
+        overlay: Option<&Utf8Path>,
+        interrupt: Interrupt,
+    ) -> anyhow::Result<Context> {
+        // Neither needs the other, and both take their time.
+        let (workspace, places) = std::thread::scope(|threads| {
+            let places = threads.spawn(|| Places::around(start));
+            let workspace = workspace_around(start);
+            (workspace, places.join().expect("asking does not panic"))
+        });
+        let workspace = workspace?;
+        let root = workspace.root.clone();
+        let mut config = Config::load(&root, overlay)?;
+        let places = match root == start {
+            true => places,
+            // Another checkout may lie between the two.
+            false => Places::around(&root),
+        };
+        let Places { top, directory } = places.with_context(|| {
+            format!("{root} is not in a git checkout; a release is made from a commit: run `git init` and commit")
+        })?;
+        let top = top
+            .canonicalize_utf8()
+            .with_context(|| format!("following {top}"))?;
+        let inside = root
+            .canonicalize_utf8()
+            .with_context(|| format!("following {root}"))?;
+        let subdirectory = inside
+            .strip_prefix(&top)
+            .unwrap_or(Utf8Path::new(""))
+            .to_owned();
+        know_checkout(&mut config, &root, &subdirectory);
+        let tokens = TokenSource::new(
+            &config.registry.name,
+            config.registry.trusted_publishing,
+            root.as_std_path().to_owned(),
+            cargo_home(),
+        );
+        Ok(Context {
+            root,
+            subdirectory,
+            state: directory.join("stagegate"),
+            target_directory: workspace.target_directory.clone(),
+            workspace,
+            config,
+            interrupt,
+            cargo: cargo(),
+            registry: OnceLock::new(),
+            cargo_config: OnceLock::new(),
+            tokens: Arc::new(tokens),
+            paces: Arc::default(),
+            connections: Arc::default(),
+            deploy_jobs: Arc::default(),
+        })
+    }
+
+    /// Names who is told every secret that the run comes to know; those of the
+    /// environment are known to whoever set them.
+    pub fn confide(&self, confidant: SecretSink) {
+        self.tokens.confide(confidant);
+    }
+
+    /// The workspace of `root`, a checkout of ours or a copy of one.
+    pub(crate) fn workspace_at(&self, root: &Utf8Path) -> anyhow::Result<Workspace> {
+        let manifest = root.join("Cargo.toml");
+        let clean = &crate::tools::process::clean;
+        Ok(Workspace::load(&self.cargo, &manifest, clean)?)
+    }
+
+    /// git in the workspace.
+    pub fn git(&self) -> Git {
+        Git::at(&self.root)
+    }
+
+    /// cargo, in `directory`, with a clean environment.
+    pub fn cargo_in(&self, directory: &Utf8Path) -> Tool {
+        Tool::cargo(&self.cargo, directory)
+    }
+
+    /// Reports, logs and the release tree. Below the root, not below cargo's
+    /// target directory, which may lie inside somebody else's workspace.
+    pub fn output(&self) -> Utf8PathBuf {
+        self.root.join("target/stagegate")
+    }
+
+    /// Cargo's configuration around the workspace.
+    fn cargo_config(&self) -> anyhow::Result<&CargoConfig> {
+        if let Some(config) = self.cargo_config.get() {
+            return Ok(config);
+        }
+        let env = |name: &str| std::env::var(name).ok();
+        let loaded = CargoConfig::load(self.root.as_std_path(), &cargo_home(), env)?;
+        Ok(self.cargo_config.get_or_init(|| Arc::new(loaded)))
+    }
+
+    /// The registry's index: as configured, or as cargo knows it by its name.
+    pub(crate) fn registry_index(&self) -> anyhow::Result<String> {
+        match &self.config.registry.index {
+            Some(index) => Ok(index.clone()),
+            None => Ok(self.cargo_config()?.index(&self.config.registry.name)?),
+        }
+    }
+
+    /// The registry's client.
+    pub fn registry(&self) -> anyhow::Result<Registry> {
+        if let Some(registry) = self.registry.get() {
+            return Ok(registry.clone());
+        }
+        let opened = Registry::open(&self.registry_index()?)?;
+        Ok(self.registry.get_or_init(|| opened).clone())
+    }
+
+    /// Where the registry's token would come from; nobody is asked for it.
+    pub fn token_places(&self) -> anyhow::Result<TokenPlaces> {
+        self.tokens.places(self.cargo_config()?)
+    }
+
+    /// A token for uploading one version. `is_new`: the registry does not know
+    /// the crate.
+    pub(crate) fn upload_token(
+        &self,
+        wanted: TokenUse<'_>,
+        is_new: bool,
+    ) -> anyhow::Result<Granted> {
+        let (registry, cargo) = (self.registry()?, self.cargo_config()?);
+        let now = Timestamp::now();
+        self.tokens
+            .for_upload(&registry, cargo, wanted, is_new, now)
+    }
+
+    /// A token for a yank, or for taking one back.
+    pub(crate) fn yank_token(&self, wanted: TokenUse<'_>) -> anyhow::Result<Granted> {
+        let (registry, cargo) = (self.registry()?, self.cargo_config()?);
+        self.tokens.of_a_person(&registry, cargo, wanted)
+    }
+
+    /// The registry refused a token; a renewable one is made anew.
+    pub(crate) fn forget_token(&self, refused: &Granted) {
+        self.tokens.forget(refused);
+    }
+
+    /// Gives back what was taken for this run alone.
+    pub(crate) fn give_token_back(&self) -> anyhow::Result<()> {
+        match self.registry.get() {
+            Some(registry) => self.tokens.give_back(registry),
+            None => Ok(()),
+        }
+    }
+
+    /// GitHub's addresses.
+    pub fn github_server(&self) -> Server {
+        Server {
+            api: self.config.github.api.clone(),
+            uploads: self.config.github.uploads.clone(),
+        }
+    }
+
+    /// Whether there is a token for GitHub.
+    pub fn has_github_token(&self) -> bool {
+        github_token().is_some()
+    }
+
+    /// GitHub's client.
+    pub fn github(&self, server: &Server) -> anyhow::Result<GitHub> {
+        Ok(GitHub::new(server, github_token().as_ref())?)
+    }
+}
+
+/// Hosts that build are told where the sources are, as far as only the checkout knows.
+fn know_checkout(config: &mut Config, root: &Utf8Path, subdirectory: &Utf8Path) {
+    let backend = config.app.as_mut().and_then(|app| app.backend.as_mut());
+    let Some(backend) = backend.filter(|backend| backend.is_built_on_hosts()) else {
+        return;
+    };
+    let remote = Git::at(root).read(["remote", "get-url", &config.release.remote]);
+    backend.build.checkout = Checkout::of(remote.ok().as_deref(), subdirectory.to_owned());
+}
+
+/// Where git has things.
+struct Places {
+    /// The checkout.
+    top: Utf8PathBuf,
+    /// git's own directory, of all checkouts.
+    directory: Utf8PathBuf,
+}
+
+impl Places {
+    fn around(start: &Utf8Path) -> anyhow::Result<Places> {
+        let args = [
+            "rev-parse",
+            "--path-format=absolute",
+            "--show-toplevel",
+            "--git-common-dir",
+        ];
+        let text = Git::at(start).read(args)?;
+        let (top, directory) = text
+            .split_once('\n')
+            .with_context(|| format!("`git rev-parse` said `{text}` in {start}"))?;
+        Ok(Places {
+            top: top.into(),
+            directory: directory.into(),
+        })
+    }
+}
+
+fn github_token() -> Option<stagegate_github::Token> {
+    let found = ["GITHUB_TOKEN", "GH_TOKEN"]
+        .iter()
+        .find_map(|name| std::env::var(name).ok());
+    found
+        .filter(|token| !token.trim().is_empty())
+        .map(stagegate_github::Token::new)
+}
+
+/// The workspace around `start`, as the cargo that called us sees it.
+///
+/// # Errors
+/// When there is none, or cargo cannot read it.
+pub fn workspace_around(start: &Utf8Path) -> anyhow::Result<Workspace> {
+    let mut manifests = start
+        .ancestors()
+        .map(|directory| directory.join("Cargo.toml"));
+    let manifest = manifests.find(|path| path.is_file()).ok_or_else(|| {
+        anyhow!("there is no Cargo.toml in {start} or above it; run this inside a Cargo workspace")
+    })?;
+    Ok(Workspace::load(
+        &cargo(),
+        &manifest,
+        &crate::tools::process::clean,
+    )?)
+}

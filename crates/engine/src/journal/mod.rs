@@ -1,0 +1,473 @@
+//! The journal: intent is written down before the effect, the result after it.
+//!
+//! JSON Lines, each record on the disk before anything follows from it, one
+//! file per target, and one writer per checkout: a lock that the kernel gives
+//! back when its holder dies, however it dies. The first record is the plan
+//! itself with its digest, so that a resumed run obeys the very plan that was
+//! begun. A last line without its newline was cut by a kill; it is dropped,
+//! for what it spoke of had not yet been acted on.
+
+mod error;
+mod lock;
+mod record;
+
+pub use error::JournalError;
+pub use lock::Lock;
+pub use record::Record;
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{Read, Seek, SeekFrom, Write};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use stagegate_config::stage::Stage;
+use stagegate_plan::model::Plan;
+
+/// Told of every record, before and after it reaches the disk. The rehearsal's
+/// crash matrix listens here; nobody else needs to.
+pub type Observer = Box<dyn Fn(Moment, usize, &Record) + Send + Sync>;
+
+/// When an [`Observer`] is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Moment {
+    /// The record is about to be written.
+    Before,
+    /// The record is on the disk.
+    After,
+}
+
+/// An open journal.
+pub struct Journal {
+    path: Utf8PathBuf,
+    file: File,
+    records: usize,
+    done: BTreeMap<String, String>,
+    started: Vec<String>,
+    observer: Option<Observer>,
+    _lock: Lock,
+}
+
+impl Journal {
+    /// Where the journal of a target lies while it is open.
+    pub fn path_of(state: &Utf8Path, target: &str) -> Utf8PathBuf {
+        state.join(format!("{target}.jsonl"))
+    }
+
+    /// Begins the journal of a plan.
+    pub fn begin(
+        state: &Utf8Path,
+        plan: &Plan,
+        observer: Option<Observer>,
+    ) -> Result<Journal, JournalError> {
+        let lock = Lock::take(state)?;
+        let path = Journal::path_of(state, &plan.run_id);
+        Journal::refuse_begun(state, &plan.run_id)?;
+        if read(&path)?.is_some() {
+            set_aside(&path)?;
+        }
+        let file = open(&path)?;
+        let mut journal = Journal {
+            path,
+            file,
+            records: 0,
+            done: BTreeMap::new(),
+            started: Vec::new(),
+            observer,
+            _lock: lock,
+        };
+        journal.append(&Record::Plan {
+            at: plan.at,
+            digest: plan.digest(),
+            plan: Box::new(plan.clone()),
+        })?;
+        sync_directory(state);
+        Ok(journal)
+    }
+
+    /// Goes on with the journal of a target, and gives the plan it is of.
+    pub fn resume(
+        state: &Utf8Path,
+        target: &str,
+        observer: Option<Observer>,
+    ) -> Result<(Plan, Journal), JournalError> {
+        let lock = Lock::take(state)?;
+        let path = Journal::path_of(state, target);
+        let Some((plan, known)) = read(&path)? else {
+            return Err(JournalError::Nothing {
+                target: target.to_owned(),
+                path,
+            });
+        };
+        let mut file = open(&path)?;
+        let io = |source| JournalError::Io {
+            path: path.clone(),
+            verb: "written",
+            source,
+        };
+        file.set_len(known.length).map_err(io)?;
+        file.seek(SeekFrom::End(0)).map_err(io)?;
+        let Known {
+            records,
+            done,
+            started,
+            ..
+        } = known;
+        Ok((
+            plan,
+            Journal {
+                path,
+                file,
+                records,
+                done,
+                started,
+                observer,
+                _lock: lock,
+            },
+        ))
+    }
+
+    /// The targets that are begun and not completed in this checkout.
+    pub fn open_targets(state: &Utf8Path) -> Vec<String> {
+        let Ok(entries) = std::fs::read_dir(state) else {
+            return Vec::new();
+        };
+        let names = entries.filter_map(|e| e.ok()?.file_name().into_string().ok());
+        let mut targets: Vec<_> = names
+            .filter_map(|n| n.strip_suffix(".jsonl").map(str::to_owned))
+            // A kill before the plan was on the disk leaves a file that says nothing.
+            .filter(|target| !matches!(read(&Journal::path_of(state, target)), Ok(None)))
+            .collect();
+        targets.sort();
+        targets
+    }
+
+    /// The plan of a target that is begun, if it is.
+    pub fn plan_of(state: &Utf8Path, target: &str) -> Result<Option<Plan>, JournalError> {
+        let known = read(&Journal::path_of(state, target))?;
+        Ok(known.map(|(plan, _)| plan))
+    }
+
+    /// An error where a target is begun in a way that somebody could see: it can
+    /// only be gone on with.
+    pub fn refuse_begun(state: &Utf8Path, target: &str) -> Result<(), JournalError> {
+        let path = Journal::path_of(state, target);
+        match read(&path)? {
+            Some((plan, known)) if !known.left_no_trace(&plan) => Err(JournalError::Begun {
+                target: target.to_owned(),
+                done: known.done.len(),
+                steps: plan.steps.len(),
+                path,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Whether a target is begun in a way that somebody could see: then it can
+    /// only be gone on with. Otherwise it may just as well be begun anew.
+    pub fn left_a_trace(state: &Utf8Path, target: &str) -> bool {
+        match read(&Journal::path_of(state, target)) {
+            Ok(Some((plan, known))) => !known.left_no_trace(&plan),
+            Ok(None) => false,
+            // Nothing is known of what a damaged journal was about.
+            Err(_) => true,
+        }
+    }
+
+    /// What is known to be done, and by what it shows.
+    pub fn done(&self) -> &BTreeMap<String, String> {
+        &self.done
+    }
+
+    /// Whether the step was begun, in this run or an earlier one.
+    pub fn was_started(&self, step: &str) -> bool {
+        self.started.iter().any(|s| s == step)
+    }
+
+    /// Writes one record, and returns when it is on the disk.
+    pub fn append(&mut self, record: &Record) -> Result<(), JournalError> {
+        if let Some(observer) = &self.observer {
+            observer(Moment::Before, self.records + 1, record);
+        }
+        let mut line = serde_json::to_vec(record).expect("a record is plain data");
+        line.push(b'\n');
+        self.file
+            .write_all(&line)
+            .and_then(|()| self.file.sync_data())
+            .map_err(|source| JournalError::Io {
+                path: self.path.clone(),
+                verb: "written",
+                source,
+            })?;
+        self.records += 1;
+        match record {
+            Record::Started { step, .. } => self.started.push(step.clone()),
+            Record::Done { step, evidence, .. } => {
+                self.done.insert(step.clone(), evidence.clone());
+            }
+            _ => {}
+        }
+        if let Some(observer) = &self.observer {
+            observer(Moment::After, self.records, record);
+        }
+        Ok(())
+    }
+
+    /// Closes the journal of a completed plan: it is kept, and no longer open.
+    pub fn complete(mut self) -> Result<(), JournalError> {
+        self.append(&Record::Completed {
+            at: Timestamp::now(),
+        })?;
+        let kept = self.path.with_extension("done");
+        std::fs::rename(&self.path, &kept).map_err(|source| JournalError::Io {
+            path: self.path.clone(),
+            verb: "put aside",
+            source,
+        })?;
+        Ok(())
+    }
+}
+
+struct Known {
+    records: usize,
+    length: u64,
+    done: BTreeMap<String, String>,
+    started: Vec<String>,
+}
+
+impl Known {
+    /// Gates, and what is prepared apart, leave everything as it was.
+    fn left_no_trace(&self, plan: &Plan) -> bool {
+        let apart = |id: &String| {
+            plan.steps
+                .iter()
+                .any(|step| step.id == *id && step.stage < Stage::Commit)
+        };
+        self.started.iter().all(apart)
+    }
+}
+
+/// A journal that nobody needs is kept all the same, out of the way.
+fn set_aside(path: &Utf8Path) -> Result<(), JournalError> {
+    std::fs::rename(path, path.with_extension("set-aside")).map_err(|source| JournalError::Io {
+        path: path.to_owned(),
+        verb: "put aside",
+        source,
+    })
+}
+
+fn open(path: &Utf8Path) -> Result<File, JournalError> {
+    OpenOptions::new()
+        .create(true)
+        .read(true)
+        .write(true)
+        .truncate(false)
+        .open(path)
+        .map_err(|source| JournalError::Io {
+            path: path.to_owned(),
+            verb: "opened",
+            source,
+        })
+}
+
+/// The new file's name must survive a power cut as well as its content.
+fn sync_directory(state: &Utf8Path) {
+    if let Ok(directory) = File::open(state) {
+        let _ = directory.sync_all();
+    }
+}
+
+/// Reads a journal; `None` where there is none, or only a cut first line.
+fn read(path: &Utf8Path) -> Result<Option<(Plan, Known)>, JournalError> {
+    let mut text = String::new();
+    match File::open(path) {
+        Ok(mut file) => {
+            file.read_to_string(&mut text)
+                .map_err(|source| JournalError::Io {
+                    path: path.to_owned(),
+                    verb: "read",
+                    source,
+                })?;
+        }
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(source) => {
+            return Err(JournalError::Io {
+                path: path.to_owned(),
+                verb: "read",
+                source,
+            });
+        }
+    }
+    let whole = text.rfind('\n').map_or(0, |end| end + 1);
+    let mut known = Known {
+        records: 0,
+        length: whole as u64,
+        done: BTreeMap::new(),
+        started: Vec::new(),
+    };
+    let mut plan = None;
+    for (index, line) in text[..whole].lines().enumerate() {
+        let damaged = |cause: String| JournalError::Damaged {
+            path: path.to_owned(),
+            line: index + 1,
+            cause,
+        };
+        let record: Record = serde_json::from_str(line).map_err(|e| damaged(e.to_string()))?;
+        known.records += 1;
+        match record {
+            Record::Plan {
+                digest,
+                plan: written,
+                ..
+            } => {
+                if written.digest() != digest {
+                    return Err(damaged("the plan does not match its digest".to_owned()));
+                }
+                plan = Some(*written);
+            }
+            Record::Started { step, .. } => known.started.push(step),
+            Record::Done { step, evidence, .. } => drop(known.done.insert(step, evidence)),
+            Record::Failed { .. } | Record::Completed { .. } => {}
+        }
+    }
+    Ok(plan.map(|plan| (plan, known)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use stagegate_plan::model::Action;
+    use stagegate_plan::model::Step;
+
+    fn plan(version: &str) -> Plan {
+        let action = Action::Command {
+            run: vec!["true".to_owned()],
+            probe: None,
+        };
+        Plan {
+            run_id: format!("release-{version}"),
+            cli_args: version.to_owned(),
+            title: format!("release {version}"),
+            version: version.parse().unwrap(),
+            versions: std::collections::BTreeMap::new(),
+            from: None,
+            at: Timestamp::UNIX_EPOCH,
+            next_step_hint: None,
+            notes: Vec::new(),
+            rollback_steps: Vec::new(),
+            host_files: Vec::new(),
+            freeze_override: None,
+            steps: vec![Step::new("tag", Stage::Tag, "tag", action)],
+        }
+    }
+
+    fn directory() -> (tempfile::TempDir, Utf8PathBuf) {
+        let directory = tempfile::tempdir().unwrap();
+        let path = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
+        (directory, path)
+    }
+
+    fn done(step: &str) -> Record {
+        Record::Done {
+            at: Timestamp::UNIX_EPOCH,
+            step: step.to_owned(),
+            evidence: "seen".to_owned(),
+        }
+    }
+
+    #[test]
+    fn what_was_done_is_known_after_a_restart() {
+        let (_keep, state) = directory();
+        let mut journal = Journal::begin(&state, &plan("1.0.0"), None).unwrap();
+        journal.append(&done("tag")).unwrap();
+        drop(journal);
+        let (known, journal) = Journal::resume(&state, "release-1.0.0", None).unwrap();
+        assert_eq!(known, plan("1.0.0"));
+        assert_eq!(journal.done().get("tag").map(String::as_str), Some("seen"));
+        assert_eq!(Journal::open_targets(&state), ["release-1.0.0"]);
+        journal.complete().unwrap();
+        assert!(Journal::open_targets(&state).is_empty());
+    }
+
+    #[test]
+    fn a_record_cut_at_any_byte_is_dropped_and_no_other_is_lost() {
+        let (_keep, state) = directory();
+        let mut journal = Journal::begin(&state, &plan("1.0.0"), None).unwrap();
+        drop(journal.append(&done("tag")));
+        drop(journal);
+        let path = Journal::path_of(&state, "release-1.0.0");
+        let whole = std::fs::read(&path).unwrap();
+        let first = whole.iter().position(|b| *b == b'\n').unwrap() + 1;
+        for cut in first..whole.len() {
+            std::fs::write(&path, &whole[..cut]).unwrap();
+            let (_, mut journal) = Journal::resume(&state, "release-1.0.0", None).unwrap();
+            assert!(journal.done().is_empty(), "cut at {cut}");
+            journal.append(&done("tag")).unwrap();
+            drop(journal);
+            assert_eq!(std::fs::read(&path).unwrap(), whole, "cut at {cut}");
+        }
+    }
+
+    #[test]
+    fn a_journal_without_its_plan_is_not_begun() {
+        let (_keep, state) = directory();
+        for text in ["", "{\"record\":\"pl"] {
+            std::fs::write(Journal::path_of(&state, "release-1.0.0"), text).unwrap();
+            assert!(Journal::open_targets(&state).is_empty(), "{text:?}");
+        }
+        drop(Journal::begin(&state, &plan("1.0.0"), None).unwrap());
+        assert_eq!(Journal::open_targets(&state), ["release-1.0.0"]);
+        std::fs::write(Journal::path_of(&state, "release-2.0.0"), "nonsense\n").unwrap();
+        assert_eq!(
+            Journal::open_targets(&state).len(),
+            2,
+            "a damaged one is not passed over"
+        );
+    }
+
+    #[test]
+    fn only_one_may_write_and_a_begun_plan_is_not_begun_again() {
+        let (_keep, state) = directory();
+        let journal = Journal::begin(&state, &plan("1.0.0"), None).unwrap();
+        assert!(matches!(
+            Journal::begin(&state, &plan("2.0.0"), None),
+            Err(JournalError::Locked { .. })
+        ));
+        drop(journal);
+        let started = Record::Started {
+            at: Timestamp::UNIX_EPOCH,
+            step: "tag".to_owned(),
+        };
+        assert!(!Journal::left_a_trace(&state, "release-1.0.0"));
+        let mut journal = Journal::begin(&state, &plan("1.0.0"), None).unwrap();
+        journal.append(&started).unwrap();
+        drop(journal);
+        assert!(Journal::left_a_trace(&state, "release-1.0.0"));
+        let again = Journal::begin(&state, &plan("1.0.0"), None);
+        assert!(matches!(again, Err(JournalError::Begun { .. })));
+        assert!(matches!(
+            Journal::resume(&state, "release-3.0.0", None),
+            Err(JournalError::Nothing { .. })
+        ));
+    }
+
+    #[test]
+    fn a_changed_plan_or_a_strange_line_is_not_obeyed() {
+        let (_keep, state) = directory();
+        drop(Journal::begin(&state, &plan("1.0.0"), None).unwrap());
+        let path = Journal::path_of(&state, "release-1.0.0");
+        let text = std::fs::read_to_string(&path).unwrap();
+        std::fs::write(&path, text.replace("\"tag\"", "\"rag\"")).unwrap();
+        let error = Journal::resume(&state, "release-1.0.0", None)
+            .map(drop)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("release-1.0.0.jsonl:1"), "{error}");
+        std::fs::write(&path, format!("{text}nonsense\n")).unwrap();
+        let error = Journal::resume(&state, "release-1.0.0", None)
+            .map(drop)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("release-1.0.0.jsonl:2"), "{error}");
+    }
+}

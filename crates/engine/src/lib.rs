@@ -1,0 +1,26 @@
+//! The engine: everything that acts.
+//!
+//! - [`survey`] asks every source and returns facts; it writes nothing.
+//! - [`executor`] performs a plan step by step, with a [`journal`] that survives
+//!   any kill and a stream of events for whoever shows them.
+//! - [`steps`] has one type per step, in the folder of what it touches.
+//! - [`tools`] runs other programs.
+//!
+//! Plan, rehearsal and real run share this one path. There is no mode in here:
+//! which registry, GitHub and host are meant is said by the [`context`].
+//!
+//! Layers, lowest first: `interrupt` < `parallel` < `connections` < `tools` < `context` <
+//! `journal` < `survey` < `release_tree` < `executor` < `steps` < `run_bundle`.
+
+pub mod connections;
+pub mod context;
+mod deploy_jobs;
+pub mod executor;
+pub mod interrupt;
+pub mod journal;
+pub mod parallel;
+pub mod release_tree;
+pub mod run_bundle;
+pub mod steps;
+pub mod survey;
+pub mod tools;

@@ -1,0 +1,224 @@
+//! Runs on their way from one checkout to another, with git and without a network.
+
+use std::collections::BTreeMap;
+
+use stagegate_config::stage::Stage;
+use stagegate_plan::model::{CommitIdentity, Step};
+use tempfile::TempDir;
+
+use crate::interrupt::Interrupt;
+use crate::journal::Record;
+use crate::run_bundle::*;
+
+fn git(directory: &Utf8Path, args: &[&str]) -> String {
+    let who = ["-c", "user.name=T", "-c", "user.email=t@example.org"];
+    Git::at(directory).read(who.iter().chain(args)).unwrap()
+}
+
+struct Checkouts {
+    _place: TempDir,
+    first: Context,
+    second: Context,
+    packed: Utf8PathBuf,
+}
+
+/// A checkout, and a clone of it on another machine.
+fn checkouts() -> Checkouts {
+    let place = tempfile::tempdir().unwrap();
+    let top = Utf8Path::from_path(place.path()).unwrap();
+    let (one, two) = (top.join("one"), top.join("two"));
+    std::fs::create_dir_all(one.join("src")).unwrap();
+    let manifest =
+        "[package]\nname = \"one\"\nversion = \"1.0.0\"\nedition = \"2024\"\n[workspace]\n";
+    std::fs::write(one.join("Cargo.toml"), manifest).unwrap();
+    std::fs::write(one.join("src/lib.rs"), "").unwrap();
+    std::fs::write(one.join(".gitignore"), "Cargo.lock\ntarget\n").unwrap();
+    git(&one, &["init", "--quiet", "--initial-branch=main"]);
+    git(&one, &["add", "--all"]);
+    git(&one, &["commit", "--quiet", "--message", "First"]);
+    git(top, &["clone", "--quiet", "one", "two"]);
+    let open = |path: &Utf8Path| Context::open(path, None, Interrupt::default()).unwrap();
+    Checkouts {
+        first: open(&one),
+        second: open(&two),
+        packed: top.join("packed/state.tar"),
+        _place: place,
+    }
+}
+
+/// A release of what stands there already.
+fn plan(context: &Context) -> Plan {
+    let identity = CommitIdentity {
+        name: "T".to_owned(),
+        email: "t@example.org".to_owned(),
+    };
+    let reference = "refs/stagegate/release-1.0.0".to_owned();
+    let head = git(&context.root, &["rev-parse", "HEAD"]);
+    let seal = Action::CreateCommitObject {
+        parent: head.clone(),
+        message: "Release 1.0.0".to_owned(),
+        identity: identity.clone(),
+        sign: false,
+        reference: reference.clone(),
+        edits: Vec::new(),
+    };
+    let commit = Action::Commit {
+        branch: "main".to_owned(),
+        parent: head,
+        reference: reference.clone(),
+        edits: Vec::new(),
+    };
+    let tag = Action::Tag {
+        name: "v1.0.0".to_owned(),
+        message: "Release 1.0.0".to_owned(),
+        reference,
+        identity,
+        sign: false,
+    };
+    Plan {
+        run_id: "release-1.0.0".to_owned(),
+        cli_args: "1.0.0".to_owned(),
+        title: "release 1.0.0".to_owned(),
+        version: "1.0.0".parse().unwrap(),
+        versions: BTreeMap::new(),
+        from: None,
+        at: "2026-01-02T03:04:05Z".parse().unwrap(),
+        next_step_hint: None,
+        notes: Vec::new(),
+        steps: vec![
+            Step::new("seal", Stage::Package, "seal", seal),
+            Step::new("commit", Stage::Commit, "commit", commit),
+            Step::new("tag", Stage::Tag, "tag", tag),
+        ],
+        rollback_steps: Vec::new(),
+        host_files: Vec::new(),
+        freeze_override: None,
+    }
+}
+
+fn directory(checkouts: &Checkouts) -> &Utf8Path {
+    checkouts.packed.parent().unwrap()
+}
+
+#[test]
+fn where_nothing_is_begun_nothing_arrives() {
+    let there = checkouts();
+    let nowhere = unpack(&there.second, directory(&there)).unwrap();
+    assert_eq!(nowhere, Vec::<String>::new());
+    assert_eq!(
+        pack(&there.first, &there.packed).unwrap(),
+        Vec::<String>::new()
+    );
+    let arrived = unpack(&there.second, directory(&there)).unwrap();
+    assert_eq!(arrived, Vec::<String>::new());
+}
+
+#[test]
+fn a_commit_that_stands_already_and_its_tag_arrive_by_their_names() {
+    let there = checkouts();
+    let plan = plan(&there.first);
+    let mut journal = Journal::begin(&there.first.state, &plan, None).unwrap();
+    journal
+        .append(&Record::Started {
+            at: plan.at,
+            step: "seal".to_owned(),
+        })
+        .unwrap();
+    drop(journal);
+    let root = &there.first.root;
+    git(root, &["update-ref", &plan.reference(), "HEAD"]);
+    git(
+        root,
+        &["tag", "--annotate", "--message", "Release", "v1.0.0"],
+    );
+    let kept = there.first.state.join("release-1.0.0/packages");
+    std::fs::create_dir_all(&kept).unwrap();
+    std::fs::write(kept.join("one-1.0.0.crate"), "bytes").unwrap();
+
+    assert_eq!(
+        pack(&there.first, &there.packed).unwrap(),
+        ["release-1.0.0"]
+    );
+    for _ in 0..2 {
+        let arrived = unpack(&there.second, directory(&there)).unwrap();
+        assert_eq!(arrived, ["release-1.0.0"], "twice is as good as once");
+    }
+    let other = &there.second.root;
+    for name in [&plan.reference(), "refs/tags/v1.0.0", "refs/heads/main"] {
+        let (here, there) = (
+            git(root, &["rev-parse", name]),
+            git(other, &["rev-parse", name]),
+        );
+        assert_eq!(here, there, "{name}");
+    }
+    let file = there
+        .second
+        .state
+        .join("release-1.0.0/packages/one-1.0.0.crate");
+    assert_eq!(std::fs::read_to_string(file).unwrap(), "bytes");
+    let read = Journal::plan_of(&there.second.state, "release-1.0.0").unwrap();
+    assert_eq!(read, Some(plan));
+}
+
+#[test]
+fn a_branch_with_commits_of_its_own_is_refused() {
+    let there = checkouts();
+    let plan = plan(&there.first);
+    drop(Journal::begin(&there.first.state, &plan, None).unwrap());
+    pack(&there.first, &there.packed).unwrap();
+    let root = &there.second.root;
+    git(
+        root,
+        &["commit", "--quiet", "--allow-empty", "--message", "Mine"],
+    );
+    let mine = git(root, &["rev-parse", "HEAD"]);
+    let error = unpack(&there.second, directory(&there)).unwrap_err();
+    assert!(
+        error.to_string().contains("check out a commit"),
+        "{error:#}"
+    );
+    assert_eq!(git(root, &["rev-parse", "HEAD"]), mine);
+}
+
+#[test]
+fn what_is_no_packed_run_is_refused() {
+    let there = checkouts();
+    std::fs::create_dir_all(directory(&there)).unwrap();
+    let file = File::create(&there.packed).unwrap();
+    tar::Builder::new(file).into_inner().unwrap();
+    let error = unpack(&there.second, directory(&there)).unwrap_err();
+    assert!(
+        error.to_string().contains("not what `ci pack` writes"),
+        "{error:#}"
+    );
+}
+
+#[test]
+fn journals_of_one_plan_are_laid_together() {
+    let place = tempfile::tempdir().unwrap();
+    let top = Utf8Path::from_path(place.path()).unwrap();
+    let (here, from) = (top.join("here"), top.join("from"));
+    for directory in [&here, &from] {
+        std::fs::create_dir(directory).unwrap();
+    }
+    let write = |path: Utf8PathBuf, text: &str| std::fs::write(path, text).unwrap();
+    let read = |name: &str| std::fs::read_to_string(here.join(name)).unwrap();
+    write(here.join("r.jsonl"), "plan\na\nb\n");
+    // The last line broke off: its machine was killed while it wrote.
+    write(from.join("r.jsonl"), "plan\nb\nc\nd");
+    take_journal(&from.join("r.jsonl"), &here).unwrap();
+    assert_eq!(read("r.jsonl"), "plan\na\nb\nc\n");
+
+    write(from.join("r.done"), "plan\ne\n");
+    take_journal(&from.join("r.done"), &here).unwrap();
+    assert_eq!(read("r.done"), "plan\na\nb\nc\ne\n");
+    assert!(
+        !here.join("r.jsonl").exists(),
+        "a run that is done is not open"
+    );
+
+    write(from.join("r.jsonl"), "other\n");
+    let error = take_journal(&from.join("r.jsonl"), &here).unwrap_err();
+    assert!(error.to_string().contains("of another plan"), "{error:#}");
+    assert_eq!(read("r.done"), "plan\na\nb\nc\ne\n");
+}

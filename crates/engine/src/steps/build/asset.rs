@@ -1,0 +1,68 @@
+//! Files for the GitHub release that are neither packages nor binaries, kept
+//! with the journal so that a resumed run attaches the same bytes.
+
+use anyhow::{Context, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::executor::step::{Probe, StepContext};
+use crate::release_tree;
+use crate::steps::build::build;
+
+/// Where a plan keeps such a file.
+pub(crate) fn kept(ctx: &StepContext<'_>, name: &str) -> Utf8PathBuf {
+    ctx.kept().join("assets").join(name)
+}
+
+pub(crate) fn probe(ctx: &mut StepContext<'_>, name: &str) -> anyhow::Result<Probe> {
+    let file = kept(ctx, name);
+    Ok(match std::fs::metadata(&file) {
+        // It was written whole or not at all.
+        Ok(there) if is_ours(ctx) => {
+            Probe::Done(format!("{name} is kept, {} bytes", there.len()))
+        }
+        _ => Probe::Absent,
+    })
+}
+
+/// Whether what is kept was made by this plan: one that was given up may have
+/// left files under the same names.
+fn is_ours(ctx: &StepContext<'_>) -> bool {
+    let mark = std::fs::read_to_string(kept(ctx, MADE_BY));
+    mark.is_ok_and(|digest| digest == ctx.plan.digest())
+}
+
+/// Says by which plan the kept files were made.
+const MADE_BY: &str = ".plan";
+
+/// Keeps a file's bytes.
+pub(crate) fn keep(ctx: &StepContext<'_>, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
+    if !is_ours(ctx) {
+        let directory = ctx.kept().join("assets");
+        if directory.exists() {
+            std::fs::remove_dir_all(&directory).with_context(|| format!("removing {directory}"))?;
+        }
+        release_tree::write_whole(&kept(ctx, MADE_BY), ctx.plan.digest().as_bytes())?;
+    }
+    release_tree::write_whole(&kept(ctx, name), bytes)
+}
+
+pub(crate) fn perform(
+    ctx: &mut StepContext<'_>,
+    command: Option<&[String]>,
+    file: &Utf8Path,
+    name: &str,
+) -> anyhow::Result<String> {
+    let root = release_tree::of_release(ctx)?;
+    if let Some([program, args @ ..]) = command {
+        build::own_command(ctx, &root, program, args)?;
+    }
+    let path = root.join(file);
+    if !path.is_file() {
+        bail!(
+            "there is no file {path}; correct `file` or `build` of its [[asset]] in stagegate.toml"
+        );
+    }
+    let bytes = std::fs::read(&path).with_context(|| format!("reading {path}"))?;
+    keep(ctx, name, &bytes)?;
+    Ok(format!("{name}, {} KiB", bytes.len().div_ceil(1024)))
+}

@@ -1,0 +1,4 @@
+//! Steps that build what is released or deployed.
+
+pub mod asset;
+pub mod build;

@@ -1,0 +1,3 @@
+//! Steps on a host, over SSH.
+
+pub mod deploy;

@@ -1,0 +1,109 @@
+//! The release commit, made before any branch moves to it.
+//!
+//! Its dates are the plan's, so that making it again makes the same commit. A
+//! private reference keeps it from being collected, and is what the later
+//! steps go by.
+
+use anyhow::{Context, bail};
+use stagegate_manifest::FileEdit;
+use stagegate_plan::model::{Action, CommitIdentity};
+
+use crate::executor::step::{Probe, StepContext};
+use crate::release_tree;
+use crate::steps::git::edit;
+
+pub(crate) fn probe(
+    ctx: &mut StepContext<'_>,
+    parent: &str,
+    reference: &str,
+) -> anyhow::Result<Probe> {
+    let git = ctx.context.git();
+    let Some(commit) = git.commit_of(reference)? else {
+        return Ok(Probe::Absent);
+    };
+    let prepared =
+        matches!(&ctx.step.action, Action::CreateCommitObject { edits, .. } if edits.is_empty());
+    let known = match prepared {
+        true => commit.clone(),
+        false => git.read(["rev-parse", &format!("{commit}^")])?,
+    };
+    if known == parent {
+        return Ok(Probe::Done(short(&commit)));
+    }
+    // Left by a plan that was given up: nothing but this plan goes by it now.
+    Ok(Probe::Absent)
+}
+
+pub(crate) fn short(commit: &str) -> String {
+    commit.chars().take(12).collect()
+}
+
+pub(crate) fn perform(
+    ctx: &mut StepContext<'_>,
+    parent: &str,
+    message: &str,
+    identity: &CommitIdentity,
+    sign: bool,
+    reference: &str,
+    edits: &[FileEdit],
+) -> anyhow::Result<String> {
+    let root = release_tree::lay(ctx, parent)?;
+    if edits.is_empty() {
+        // Everything stands there already: that commit is the one to release.
+        let args = [
+            "update-ref",
+            "-m",
+            "stagegate: release commit",
+            reference,
+            parent,
+        ];
+        ctx.run(ctx.context.git().tool(args))?;
+        return Ok(format!("{} as it stands", short(parent)));
+    }
+    // A killed run may have left the tree without some of its changes.
+    edit::apply(&root, edits)?;
+    let git = release_tree::git(ctx);
+    let mut add = vec!["add", "--"];
+    add.extend(
+        edits
+            .iter()
+            .map(|e| e.path.as_str())
+            .filter(|path| !ignored(&git, path)),
+    );
+    if add.len() > 2 {
+        ctx.run(git.tool(add))?;
+    }
+    let left = git.read(["diff", "--name-only"])?;
+    if !left.is_empty() {
+        bail!(
+            "the release tree has changes that are not part of the release: {}",
+            left.replace('\n', ", ")
+        );
+    }
+    let content = git.read(["write-tree"])?;
+    let mut args = vec!["commit-tree", &content, "-p", parent, "-m", message];
+    if sign {
+        args.push("-S");
+    }
+    let commit = ctx
+        .run(git.sealed(identity, ctx.plan.at, args))?
+        .trim()
+        .to_owned();
+    ctx.run(git.tool([
+        "update-ref",
+        "-m",
+        "stagegate: release commit",
+        reference,
+        &commit,
+    ]))?;
+    ctx.run(git.tool(["checkout", "--quiet", "--detach", &commit]))?;
+    let made = git
+        .commit_of("HEAD")?
+        .context("the release tree has no commit")?;
+    Ok(format!("{} “{message}”", short(&made)))
+}
+
+/// A lockfile that git ignores is changed here, and is not part of the commit.
+fn ignored(git: &crate::tools::git::Git, path: &str) -> bool {
+    matches!(git.ask(["check-ignore", "--quiet", path]), Ok(Some(_)))
+}

@@ -1,0 +1,8 @@
+//! Steps in the git repository and at its remote.
+
+pub mod branch;
+pub mod commit;
+pub mod create_commit;
+pub mod edit;
+pub mod push;
+pub mod tag;

@@ -1,0 +1,135 @@
+//! Branch and tags reach the remote together or not at all.
+
+use anyhow::bail;
+
+use crate::executor::step::{Probe, StepContext};
+use crate::steps::git::create_commit::short;
+
+/// Where branch and tags stand at the remote, and where they should.
+struct Stand {
+    branch: Option<String>,
+    commit: String,
+    /// Each tag's name, its object at the remote, and ours.
+    tags: Vec<(String, Option<String>, Option<String>)>,
+}
+
+impl Stand {
+    /// Whether the remote has every tag as we have it.
+    fn has_tags(&self) -> bool {
+        self.tags
+            .iter()
+            .all(|(_, there, here)| there.is_some() && there == here)
+    }
+}
+
+fn look(
+    ctx: &mut StepContext<'_>,
+    remote: &str,
+    branch: &str,
+    tags: &[String],
+    reference: &str,
+) -> anyhow::Result<Stand> {
+    let git = ctx.context.git();
+    let commit = git.need_commit(reference)?;
+    let references = ctx
+        .time
+        .during(stagegate_plan::model::TimeCategory::Git, || {
+            git.remote_refs(remote)
+        })?;
+    let find = |name: &str| {
+        references
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, object)| object.clone())
+    };
+    let mut stands = Vec::new();
+    for tag in tags {
+        let name = format!("refs/tags/{tag}");
+        let here = git.ask(["rev-parse", "--verify", "--quiet", &name])?;
+        stands.push((tag.clone(), find(&name), here));
+    }
+    Ok(Stand {
+        branch: find(&format!("refs/heads/{branch}")),
+        commit,
+        tags: stands,
+    })
+}
+
+pub(crate) fn probe(
+    ctx: &mut StepContext<'_>,
+    remote: &str,
+    branch: &str,
+    tags: &[String],
+    reference: &str,
+) -> anyhow::Result<Probe> {
+    let stand = look(ctx, remote, branch, tags, reference)?;
+    let git = ctx.context.git();
+    for (tag, there, here) in &stand.tags {
+        if let Some(there) = there.as_ref().filter(|_| there != here) {
+            return Ok(Probe::Conflict(format!(
+                "{remote} has another tag {tag} ({})",
+                short(there)
+            )));
+        }
+    }
+    // Somebody may have pushed on top in the meantime; the release is in it.
+    let contains = stand
+        .branch
+        .as_ref()
+        .is_some_and(|there| *there == stand.commit || git.is_ancestor(&stand.commit, there));
+    if contains && stand.has_tags() {
+        let tags = tags.join(", ");
+        return Ok(Probe::Done(format!("{remote} has {branch} and {tags}")));
+    }
+    if let Some(there) = &stand.branch
+        && !contains
+        && !git.is_ancestor(there, &stand.commit)
+    {
+        return Ok(Probe::Conflict(format!(
+            "{remote} has commits on {branch} that are not in the release ({}); nothing is published yet, so begin again from there",
+            short(there)
+        )));
+    }
+    Ok(Probe::Absent)
+}
+
+pub(crate) fn perform(
+    ctx: &mut StepContext<'_>,
+    remote: &str,
+    branch: &str,
+    tags: &[String],
+    reference: &str,
+) -> anyhow::Result<String> {
+    let git = ctx.context.git();
+    let commit = git.need_commit(reference)?;
+    let contains = |there: &Option<String>| {
+        there
+            .as_ref()
+            .is_some_and(|there| *there == commit || git.is_ancestor(&commit, there))
+    };
+    // A commit that was merged there may have others on top of it by now.
+    let before = look(ctx, remote, branch, tags, reference)?;
+    let mut args = ["push", "--atomic", "--porcelain", remote]
+        .map(str::to_owned)
+        .to_vec();
+    if !contains(&before.branch) {
+        args.push(format!("{commit}:refs/heads/{branch}"));
+    }
+    args.extend(
+        tags.iter()
+            .map(|tag| format!("refs/tags/{tag}:refs/tags/{tag}")),
+    );
+    ctx.run(git.tool(args))?;
+    let stand = look(ctx, remote, branch, tags, reference)?;
+    let tags = tags.join(", ");
+    if !contains(&stand.branch) || !stand.has_tags() {
+        bail!(
+            "git says it pushed, and {remote} does not have {branch} at {} with {tags}",
+            short(&commit)
+        );
+    }
+    Ok(format!(
+        "{remote} has {branch} at {} and {tags}",
+        short(&commit)
+    ))
+}

@@ -1,0 +1,128 @@
+//! A branch for people to look at, and the pull request that shows it.
+//!
+//! The branch is stagegate's own: what stands there is replaced, but only what the
+//! plan has seen there.
+
+use anyhow::bail;
+use stagegate_github::{GitHub, GitHubError, Pull, PullDraft};
+use stagegate_plan::model::{Proposal, TimeCategory};
+
+use crate::executor::step::{Probe, StepContext};
+use crate::steps::git::create_commit::short;
+use crate::steps::github::release::{ATTEMPTS, pause};
+
+fn at_remote(
+    ctx: &mut StepContext<'_>,
+    remote: &str,
+    branch: &str,
+) -> anyhow::Result<Option<String>> {
+    let git = ctx.context.git();
+    let references = ctx
+        .time
+        .during(TimeCategory::Git, || git.remote_refs(remote))?;
+    let name = format!("refs/heads/{branch}");
+    let found = references.into_iter().find(|(known, _)| *known == name);
+    Ok(found.map(|(_, commit)| commit))
+}
+
+pub(crate) fn probe_branch(
+    ctx: &mut StepContext<'_>,
+    remote: &str,
+    branch: &str,
+    reference: &str,
+    expected: Option<&str>,
+) -> anyhow::Result<Probe> {
+    let commit = ctx.context.git().need_commit(reference)?;
+    let there = at_remote(ctx, remote, branch)?;
+    Ok(match there.as_deref() {
+        Some(there) if there == commit => {
+            Probe::Done(format!("{remote} has {branch} at {}", short(there)))
+        }
+        there if there == expected => Probe::Absent,
+        there => Probe::Conflict(format!(
+            "{remote} has {branch} at {} now, not where the plan saw it; prepare again",
+            there.map_or_else(|| "nothing".to_owned(), short)
+        )),
+    })
+}
+
+pub(crate) fn push_branch(
+    ctx: &mut StepContext<'_>,
+    remote: &str,
+    branch: &str,
+    reference: &str,
+    expected: Option<&str>,
+) -> anyhow::Result<String> {
+    let git = ctx.context.git();
+    let commit = git.need_commit(reference)?;
+    let name = format!("refs/heads/{branch}");
+    let lease = format!("--force-with-lease={name}:{}", expected.unwrap_or_default());
+    let place = format!("{commit}:{name}");
+    ctx.run(git.tool(["push", "--porcelain", &lease, remote, &place]))?;
+    match at_remote(ctx, remote, branch)? {
+        Some(there) if there == commit => {
+            Ok(format!("{remote} has {branch} at {}", short(&commit)))
+        }
+        _ => bail!("git says it pushed, and {remote} does not have {branch} at {commit}"),
+    }
+}
+
+fn shown(pull: &Pull) -> String {
+    format!("pull request {}: {}", pull.number, pull.html_url)
+}
+
+fn says(pull: &Pull, proposal: &Proposal) -> bool {
+    // GitHub keeps line ends as browsers send them.
+    let body = pull
+        .body
+        .as_deref()
+        .unwrap_or_default()
+        .replace("\r\n", "\n");
+    pull.title == proposal.title && body == proposal.body
+}
+
+fn find(ctx: &StepContext<'_>, proposal: &Proposal) -> anyhow::Result<Option<Pull>> {
+    let github = ctx.context.github(&proposal.server)?;
+    let (head, base) = (&proposal.head, &proposal.base);
+    Ok(github.open_pull_of(&proposal.repository, head, base)?)
+}
+
+pub(crate) fn probe(ctx: &mut StepContext<'_>, proposal: &Proposal) -> anyhow::Result<Probe> {
+    let found = find(ctx, proposal)?;
+    let same = found.filter(|pull| says(pull, proposal));
+    Ok(same.map_or(Probe::Absent, |pull| Probe::Done(shown(&pull))))
+}
+
+pub(crate) fn perform(ctx: &mut StepContext<'_>, proposal: &Proposal) -> anyhow::Result<String> {
+    let github = ctx.context.github(&proposal.server)?;
+    for attempt in 1.. {
+        let found = find(ctx, proposal)?;
+        match &found {
+            Some(pull) if says(pull, proposal) => return Ok(shown(pull)),
+            _ => {}
+        }
+        match send(&github, proposal, found.as_ref()) {
+            Ok(pull) => return Ok(shown(&pull)),
+            Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(ctx, &error)?,
+            Err(error) => return Err(error.into()),
+        }
+    }
+    bail!("no attempt was made")
+}
+
+fn send(github: &GitHub, proposal: &Proposal, found: Option<&Pull>) -> Result<Pull, GitHubError> {
+    match found {
+        Some(pull) => {
+            github.rewrite_pull(&proposal.repository, pull, &proposal.title, &proposal.body)
+        }
+        None => github.create_pull(
+            &proposal.repository,
+            &PullDraft {
+                title: proposal.title.clone(),
+                body: proposal.body.clone(),
+                head: proposal.head.clone(),
+                base: proposal.base.clone(),
+            },
+        ),
+    }
+}

@@ -1,0 +1,7 @@
+//! Steps with packages and the registry.
+
+pub mod package;
+pub mod publish;
+pub mod sbom;
+pub mod verify;
+pub mod yank;

@@ -1,0 +1,136 @@
+//! The crates' packages, made once, kept, and uploaded as they are.
+
+use anyhow::{Context, bail};
+use camino::{Utf8Path, Utf8PathBuf};
+use semver::Version;
+
+use crate::executor::step::{Probe, StepContext};
+use crate::release_tree;
+
+/// Where a plan keeps its packages: with the journal, so that a resumed run
+/// uploads the very bytes that were proven.
+pub(crate) fn kept(ctx: &StepContext<'_>) -> Utf8PathBuf {
+    ctx.kept().join("packages")
+}
+
+/// A package's file.
+pub(crate) fn file(ctx: &StepContext<'_>, name: &str) -> Utf8PathBuf {
+    kept(ctx).join(file_name(name, ctx.plan.version_of(name)))
+}
+
+/// As cargo names it.
+pub(crate) fn file_name(name: &str, version: &Version) -> String {
+    format!("{name}-{version}.crate")
+}
+
+/// Says for which commit the kept packages were made.
+const MADE_FOR: &str = "COMMIT";
+
+pub(crate) fn probe(ctx: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<Probe> {
+    let made_for = std::fs::read_to_string(kept(ctx).join(MADE_FOR)).ok();
+    let commit = ctx.context.git().commit_of(&ctx.plan.reference())?;
+    let whole = crates.iter().all(|name| file(ctx, name).is_file());
+    Ok(if whole && made_for.is_some() && made_for == commit {
+        // The commit's name is written last, after every file it speaks of.
+        Probe::Done(format!("{} packages are kept", crates.len()))
+    } else {
+        Probe::Absent
+    })
+}
+
+pub(crate) fn perform(ctx: &mut StepContext<'_>, crates: &[String]) -> anyhow::Result<String> {
+    let reference = ctx.plan.reference();
+    let commit = ctx.context.git().need_commit(&reference)?;
+    let root = release_tree::lay(ctx, &commit)?;
+    // A directory of its own: cargo's `package` directory in the shared one
+    // belongs to whoever else works there.
+    let output = ctx
+        .context
+        .output()
+        .join(&ctx.plan.run_id)
+        .join("package");
+    let mut args = vec![
+        "package".to_owned(),
+        "--no-verify".to_owned(),
+        "--target-dir".to_owned(),
+        output.to_string(),
+    ];
+    if root.join("Cargo.lock").is_file() {
+        args.push("--locked".to_owned());
+    }
+    for name in crates {
+        args.extend(["--package".to_owned(), name.clone()]);
+    }
+    if ctx.context.config.registry.name != "crates-io" {
+        args.extend([
+            "--registry".to_owned(),
+            ctx.context.config.registry.name.clone(),
+        ]);
+    }
+    let tool = ctx.context.cargo_in(&root).args(args);
+    ctx.run(tool)?;
+    let kept = kept(ctx);
+    if kept.exists() {
+        std::fs::remove_dir_all(&kept).with_context(|| format!("removing {kept}"))?;
+    }
+    let mut total = 0;
+    for name in crates {
+        let made = output
+            .join("package")
+            .join(file_name(name, ctx.plan.version_of(name)));
+        let bytes = std::fs::read(&made).with_context(|| format!("cargo was to make {made}"))?;
+        if bytes.len() > LIMIT {
+            bail!(
+                "{name} is {} bytes packed, and crates.io takes {LIMIT}; use `exclude` or `include` in its manifest",
+                bytes.len()
+            );
+        }
+        total += bytes.len();
+        release_tree::write_whole(&file(ctx, name), &bytes)?;
+    }
+    keep_metadata(ctx, &root, crates)?;
+    release_tree::write_whole(&kept.join(MADE_FOR), commit.as_bytes())?;
+    Ok(format!(
+        "{} packages, {} KiB",
+        crates.len(),
+        total.div_ceil(1024)
+    ))
+}
+
+/// What the registry's web API is told beside the bytes, as cargo would.
+fn keep_metadata(
+    ctx: &StepContext<'_>,
+    root: &Utf8Path,
+    crates: &[String],
+) -> anyhow::Result<()> {
+    let workspace = ctx.context.workspace_at(root)?;
+    for name in crates {
+        let package = workspace
+            .package(name)
+            .with_context(|| format!("{name} is gone from {root}"))?;
+        let readme = package.metadata.readme.as_ref().map(|readme| {
+            let path = package.manifest_path.with_file_name("").join(readme);
+            std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))
+        });
+        let metadata = stagegate_registry::new_crate(
+            &package.metadata,
+            readme.transpose()?,
+            &ctx.context.config.registry.name,
+        );
+        release_tree::write_whole(
+            &file(ctx, name).with_extension("json"),
+            metadata.to_string().as_bytes(),
+        )?;
+    }
+    Ok(())
+}
+
+/// What was kept of it.
+pub(crate) fn metadata(ctx: &StepContext<'_>, name: &str) -> anyhow::Result<serde_json::Value> {
+    let path = file(ctx, name).with_extension("json");
+    let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+    serde_json::from_str(&text).with_context(|| format!("{path} is not what was written"))
+}
+
+/// crates.io's limit on a packed crate, bytes.
+const LIMIT: usize = 10 * 1024 * 1024;

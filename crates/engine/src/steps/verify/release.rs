@@ -1,0 +1,109 @@
+//! The last look: what users now see is what was released.
+
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+use stagegate_deploy::Host;
+use stagegate_plan::model::{Place, ReleaseRef};
+use url::Url;
+
+use crate::executor::step::StepContext;
+use crate::steps::github::release;
+use crate::steps::package::package;
+
+pub(crate) fn look(
+    ctx: &mut StepContext<'_>,
+    crates: &[String],
+    releases: &[ReleaseRef],
+    (remote, tags): (&str, &[String]),
+    (hosts, frontends): (&[Place], &[Place]),
+    url: Option<&Url>,
+) -> anyhow::Result<String> {
+    let mut seen = Vec::new();
+    if !crates.is_empty() {
+        downloads(ctx, crates)?;
+        seen.push(format!("{} crates download with our bytes", crates.len()));
+    }
+    let references = match tags {
+        [] => Vec::new(),
+        _ => ctx.context.git().remote_refs(remote)?,
+    };
+    for tag in tags {
+        if !references
+            .iter()
+            .any(|(name, _)| *name == format!("refs/tags/{tag}"))
+        {
+            bail!("{remote} does not have the tag {tag}");
+        }
+        seen.push(format!("{tag} is at {remote}"));
+    }
+    for release in releases {
+        let (_, found) = release::need(ctx, release)?;
+        if found.draft {
+            bail!("the GitHub release {} is still a draft", release.tag);
+        }
+        seen.push(found.html_url);
+    }
+    for place in hosts {
+        let host = Host::connect(&place.target)?;
+        let status = stagegate_deploy::status(&host, &place.app)?;
+        let running = status
+            .version
+            .context("no release is recorded as running")?;
+        if running != place.version.to_string() {
+            bail!("{} runs {running}, not {}", place.target, place.version);
+        }
+        seen.push(format!("{} runs {running}", place.target.host));
+    }
+    for place in frontends {
+        let host = Host::connect(&place.target)?;
+        let status = stagegate_deploy::status(&host, &place.app)?;
+        let shown = status
+            .frontend
+            .context("no release of the frontend is recorded")?;
+        let version = shown.rsplit_once('-').map_or("", |(version, _)| version);
+        if version != place.version.to_string() {
+            bail!(
+                "{} shows the frontend {shown}, not {}",
+                place.target,
+                place.version
+            );
+        }
+        seen.push(format!("{} shows {shown}", place.target.host));
+    }
+    if let Some(url) = url {
+        seen.push(page(url)?);
+    }
+    Ok(seen.join("; "))
+}
+
+fn downloads(ctx: &StepContext<'_>, crates: &[String]) -> anyhow::Result<()> {
+    let registry = ctx.context.registry()?;
+    for (index, name) in crates.iter().enumerate() {
+        ctx.progress(
+            format!("downloading {name}"),
+            Some(index as u64),
+            Some(crates.len() as u64),
+        );
+        let version = ctx.plan.version_of(name);
+        let ours = package::file(ctx, name);
+        let ours = std::fs::read(&ours).with_context(|| format!("reading {ours}"))?;
+        if registry.download(name, version)? != ours {
+            bail!("the registry gives other bytes for {name} {version} than we sent");
+        }
+    }
+    Ok(())
+}
+
+/// What users open answers.
+fn page(url: &Url) -> anyhow::Result<String> {
+    let config = ureq::Agent::config_builder()
+        .timeout_global(Some(Duration::from_secs(30)))
+        .build();
+    let agent: ureq::Agent = config.into();
+    let answer = agent
+        .get(url.as_str())
+        .call()
+        .with_context(|| format!("opening {url} as users do"))?;
+    Ok(format!("{url} answers {}", answer.status()))
+}

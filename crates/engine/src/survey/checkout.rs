@@ -1,0 +1,127 @@
+//! The git checkout and its remote.
+
+use std::collections::BTreeMap;
+
+use stagegate_plan::facts::{BranchDivergence, GitFacts, RemoteFacts, SurveyResult};
+use stagegate_plan::model::{Blocker, CommitIdentity, HOTFIX_BRANCH_PREFIX as HOTFIXES};
+
+use crate::context::Context;
+use crate::tools::git::Git;
+
+/// The settings that say what is signed.
+const SIGNING: &str = "^(commit|tag)\\.gpgsign$";
+
+pub(crate) fn look(context: &Context) -> SurveyResult<GitFacts> {
+    let git = context.git();
+    let Ok(Some(head)) = git.commit_of("HEAD") else {
+        return Err(Blocker::new(
+            format!("{} has no commit yet", context.root),
+            "commit the workspace first; a release is made from a commit",
+        ));
+    };
+    let unread = |e: anyhow::Error| {
+        Blocker::new(format!("git cannot be read: {e:#}"), "repair the checkout")
+    };
+    let branch = git
+        .ask(["symbolic-ref", "--quiet", "--short", "HEAD"])
+        .map_err(unread)?;
+    let hotfix = branch.as_deref().filter(|b| b.starts_with(HOTFIXES));
+    let released_from = hotfix.unwrap_or(&context.config.release.branch);
+    // The slowest two: one looks at every file, the other at another machine.
+    let (remote, dirty, rest) = std::thread::scope(|threads| {
+        let remote = threads.spawn(|| remote(context, &git, &head, released_from));
+        let dirty = threads.spawn(|| git.dirty());
+        let rest = (identity(&git), git.switched_on(SIGNING), tags(&git));
+        (
+            remote.join().expect("asking does not panic"),
+            dirty.join().expect("asking does not panic"),
+            rest,
+        )
+    });
+    let (identity, signing, tags) = rest;
+    let signing = signing.map_err(unread)?;
+    Ok(GitFacts {
+        remote,
+        branch,
+        head,
+        dirty: dirty.map_err(unread)?,
+        identity,
+        sign_commits: signing.contains("commit.gpgsign"),
+        sign_tags: signing.contains("tag.gpgsign"),
+        tags: tags.map_err(unread)?,
+    })
+}
+
+/// git's own rules for who somebody is, environment and all.
+fn identity(git: &Git) -> Option<CommitIdentity> {
+    let text = git.read(["var", "GIT_COMMITTER_IDENT"]).ok()?;
+    let (name, rest) = text.split_once(" <")?;
+    let (email, _) = rest.split_once('>')?;
+    Some(CommitIdentity {
+        name: name.to_owned(),
+        email: email.to_owned(),
+    })
+}
+
+fn tags(git: &Git) -> anyhow::Result<BTreeMap<String, String>> {
+    let format = "--format=%(refname:strip=2)%09%(objectname)%09%(*objectname)";
+    let text = git.read(["for-each-ref", format, "refs/tags"])?;
+    let mut tags = BTreeMap::new();
+    for line in text.lines() {
+        let mut parts = line.split('\t');
+        if let (Some(name), Some(object)) = (parts.next(), parts.next()) {
+            let peeled = parts.next().filter(|p| !p.is_empty()).unwrap_or(object);
+            tags.insert(name.to_owned(), peeled.to_owned());
+        }
+    }
+    Ok(tags)
+}
+
+fn remote(context: &Context, git: &Git, head: &str, branch: &str) -> SurveyResult<RemoteFacts> {
+    let name = &context.config.release.remote;
+    let url = git.read(["remote", "get-url", name]).map_err(|_| {
+        Blocker::new(
+            format!("there is no git remote `{name}`"),
+            format!("add it (`git remote add {name} ADDRESS`), or name another in `release.remote` of stagegate.toml"),
+        )
+    })?;
+    let references = git.remote_refs(name).map_err(|e| {
+        Blocker::new(
+            format!("the git remote `{name}` does not answer: {e:#}"),
+            "check the address, the network and your access",
+        )
+    })?;
+    let branch = format!("refs/heads/{branch}");
+    let there = references
+        .iter()
+        .find(|(name, _)| *name == branch)
+        .map(|(_, commit)| commit);
+    let relation = match there {
+        None => BranchDivergence::Absent,
+        Some(there) if there == head => BranchDivergence::Same,
+        Some(there) if git.is_ancestor(there, head) => BranchDivergence::Ahead,
+        // The remote's commit may not even be here: either way it has more.
+        Some(_) => BranchDivergence::Behind,
+    };
+    let mut tags = BTreeMap::new();
+    for (name, commit) in &references {
+        if let Some(tag) = name.strip_prefix("refs/tags/") {
+            // `tag^{}` is listed after `tag`, and is the commit.
+            tags.insert(tag.trim_end_matches("^{}").to_owned(), commit.clone());
+        }
+    }
+    let prepared = references
+        .iter()
+        .filter_map(|(name, commit)| {
+            let branch = name.strip_prefix("refs/heads/")?;
+            let ours = branch.starts_with(stagegate_plan::model::RELEASE_BRANCH_PREFIX);
+            ours.then(|| (branch.to_owned(), commit.clone()))
+        })
+        .collect();
+    Ok(RemoteFacts {
+        url,
+        relation,
+        tags,
+        prepared,
+    })
+}

@@ -1,0 +1,286 @@
+//! The survey: every read, and nothing but reads.
+//!
+//! What cannot be looked at becomes a blocker in its place, and the survey goes
+//! on: a person hears of everything at once. It writes nothing, in no world:
+//! not even `git fetch` is used where `git ls-remote` tells as much.
+
+pub mod advisories;
+pub mod changelogs;
+pub mod checkout;
+pub mod github;
+pub mod history;
+pub mod hosts;
+pub mod interfaces;
+pub mod registry;
+pub mod released;
+pub mod sizes;
+pub mod targets;
+pub mod tools;
+
+use std::collections::BTreeMap;
+
+use anyhow::Context as _;
+use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+use semver::Version;
+use stagegate_manifest::Workspace;
+use stagegate_plan::facts::{ChangelogFacts, Facts, SurveyResult};
+use stagegate_plan::model::Blocker;
+use stagegate_plan::request::Request;
+use stagegate_plan::version::groups::groups;
+use stagegate_plan::version::{Group, groups};
+
+use crate::context::Context;
+
+/// How far to look.
+#[derive(Clone, Debug, Default)]
+pub struct Scope {
+    /// Gates will run.
+    pub gates: bool,
+    /// What is built for other targets than this machine's.
+    pub targets: bool,
+    /// The registry.
+    pub registry: bool,
+    /// GitHub.
+    pub github: bool,
+    /// The hosts of this environment.
+    pub environment: Option<String>,
+    /// What runs on the hosts of this one, to be promoted.
+    pub from: Option<String>,
+    /// The version whose GitHub release is of interest, and a package of its
+    /// group; absent: the main group's.
+    pub version: Option<(Option<String>, Version)>,
+    /// The version whose files are meant instead of the checked-out ones, and a
+    /// package of its group; absent: the main group's.
+    pub files_of: Option<(Option<String>, Version)>,
+    /// What happened since the last releases.
+    pub history: bool,
+    /// How public interfaces changed since then.
+    pub interfaces: bool,
+}
+
+impl Scope {
+    /// What a request needs to know.
+    pub fn of(request: &Request) -> Scope {
+        match request {
+            Request::Release(wanted) => Scope {
+                gates: true,
+                targets: !wanted.handed_on
+                    && !wanted.skip.contains(&stagegate_config::stage::Stage::Draft),
+                registry: true,
+                github: !wanted.skip.contains(&stagegate_config::stage::Stage::Draft),
+                environment: (!wanted.skips_deploy()).then(|| wanted.environment.clone()),
+                from: None,
+                version: None,
+                files_of: None,
+                history: wanted.asks_for_history(),
+                interfaces: wanted.asks_for_auto(),
+            },
+            Request::Deploy(wanted) => Scope {
+                environment: Some(wanted.environment.clone()),
+                from: wanted.from.clone(),
+                ..Scope::default()
+            },
+            Request::Rollback(wanted) => Scope {
+                environment: Some(wanted.environment.clone()),
+                ..Scope::default()
+            },
+            Request::Yank(wanted) => Scope {
+                registry: true,
+                github: true,
+                version: Some((wanted.crates.first().cloned(), wanted.version.clone())),
+                ..Scope::default()
+            },
+            Request::Hotfix(wanted) => Scope {
+                registry: true,
+                files_of: Some((wanted.package.clone(), wanted.version.clone())),
+                ..Scope::default()
+            },
+            Request::Prepare(wanted) => Scope {
+                github: true,
+                history: wanted.asks_for_history(),
+                interfaces: wanted.asks_for_auto(),
+                ..Scope::default()
+            },
+            Request::Check(_) => Scope {
+                gates: true,
+                ..Scope::default()
+            },
+        }
+    }
+
+    /// Everything, for `doctor`.
+    pub fn everything(environment: &str) -> Scope {
+        Scope {
+            gates: true,
+            targets: true,
+            registry: true,
+            github: true,
+            environment: Some(environment.to_owned()),
+            ..Scope::default()
+        }
+    }
+}
+
+/// Looks at everything in scope.
+pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
+    let at = Timestamp::now();
+    let mut workspace = context.workspace.clone();
+    let mut files = files(&workspace)?;
+    let mut groups = groups(&workspace, &files, &context.config);
+    let wanted = tag_of(context, scope.files_of.as_ref(), &groups);
+    let released = released::files_of(context, wanted.as_deref())?;
+    let root = released.as_ref().map_or(&context.root, |there| &there.root);
+    if released.is_some() {
+        workspace = context.workspace_at(root)?;
+        files = self::files(&workspace)?;
+        groups = groups::groups(&workspace, &files, &context.config);
+    }
+    let publishes = workspace
+        .packages
+        .iter()
+        .any(|p| p.publishable_to(&context.config.registry.name));
+    let main_tag = tag_of(context, scope.version.as_ref(), &groups);
+    // Whatever is asked answers in its own time, registry, GitHub and hosts from afar.
+    let workspace_ref = &workspace;
+    let (registry, github, (hosts, promoted), git, sizes, tools) = std::thread::scope(|threads| {
+        let registry = threads
+            .spawn(|| (scope.registry && publishes).then(|| registry::look(context, workspace_ref)));
+        let wants_release = scope.github && context.config.github.release;
+        let tag = main_tag.as_deref();
+        let github =
+            threads.spawn(move || wants_release.then(|| github::look(context, workspace_ref, tag)));
+        let git = threads.spawn(|| checkout::look(context));
+        let sizes = threads
+            .spawn(|| (scope.registry && publishes).then(|| sizes::look(context, workspace_ref)));
+        let tools = threads.spawn(|| scope.gates.then(|| tools::look(context)));
+        let hosts = (hosts::look(context, scope), hosts::running(context, scope));
+        (
+            registry.join().expect("the survey does not panic"),
+            github.join().expect("the survey does not panic"),
+            hosts,
+            git.join().expect("the survey does not panic"),
+            sizes
+                .join()
+                .expect("the survey does not panic")
+                .unwrap_or_default(),
+            tools
+                .join()
+                .expect("the survey does not panic")
+                .unwrap_or_default(),
+        )
+    });
+    let mut history = BTreeMap::new();
+    let mut interfaces = BTreeMap::new();
+    if let (true, Ok(groups), Ok(git)) = (scope.history, &groups, &git) {
+        history = history::look(context, &workspace, groups, git)?;
+        if scope.interfaces {
+            interfaces = interfaces::look(context, &workspace, groups, &history);
+        }
+    }
+    Ok(Facts {
+        at,
+        date: at
+            .to_zoned(TimeZone::system())
+            .strftime("%Y-%m-%d")
+            .to_string(),
+        changelogs: changelogs(context, root, groups.as_deref().unwrap_or_default()),
+        groups,
+        history,
+        interfaces,
+        git,
+        tools,
+        targets: targets::look(context, scope),
+        advisories: if scope.gates {
+            advisories::look(context)
+        } else {
+            None
+        },
+        registry,
+        github,
+        sizes,
+        hosts,
+        promoted,
+        workspace,
+        files,
+    })
+}
+
+/// The tag of a version, of a package's group or the main one.
+fn tag_of(
+    context: &Context,
+    wanted: Option<&(Option<String>, Version)>,
+    groups: &SurveyResult<Vec<Group>>,
+) -> Option<String> {
+    let (package, version) = wanted?;
+    let groups = groups.as_ref().ok()?;
+    let group = match package {
+        Some(package) => groups.iter().find(|g| g.has(package)),
+        None => stagegate_plan::version::groups::main(groups, &context.config),
+    };
+    Some(group?.tag_of(version))
+}
+
+fn files(workspace: &Workspace) -> anyhow::Result<BTreeMap<Utf8PathBuf, Vec<u8>>> {
+    let manifests = workspace.packages.iter().map(|p| p.manifest_path.clone());
+    let root = ["Cargo.toml", "Cargo.lock"].map(|name| workspace.root.join(name));
+    let mut files = BTreeMap::new();
+    for path in manifests.chain(root) {
+        let Ok(relative) = path.strip_prefix(&workspace.root) else {
+            continue;
+        };
+        match std::fs::read(&path) {
+            Ok(bytes) => drop(files.insert(relative.to_owned(), bytes)),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
+            Err(e) => return Err(e).with_context(|| format!("reading {path}")),
+        }
+    }
+    Ok(files)
+}
+
+/// Every changelog of a group that is there. One that the configuration names
+/// must be.
+fn changelogs(
+    context: &Context,
+    root: &Utf8Path,
+    groups: &[Group],
+) -> BTreeMap<Utf8PathBuf, ChangelogFacts> {
+    let release = &context.config.release;
+    let configured: Vec<&Utf8PathBuf> = release
+        .changelog
+        .iter()
+        .chain(release.groups.values().filter_map(|g| g.changelog.as_ref()))
+        .collect();
+    let mut found = BTreeMap::new();
+    for path in groups.iter().flat_map(|group| &group.changelogs) {
+        let text = match std::fs::read(root.join(path)) {
+            Ok(bytes) => String::from_utf8(bytes).map_err(|e| {
+                let place = e.utf8_error().valid_up_to();
+                Blocker::new(
+                    format!("{path} is not UTF-8 at byte {place}"),
+                    "save it as UTF-8",
+                )
+            }),
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound && !configured.contains(&path) => {
+                continue;
+            }
+            Err(e) => Err(Blocker::new(
+                format!("the changelog {path} cannot be read: {e}"),
+                "correct `changelog` in stagegate.toml, or create the file",
+            )),
+        };
+        let file = behind_links(root, path);
+        found.insert(path.clone(), ChangelogFacts { file, text });
+    }
+    found
+}
+
+/// The file that a path leads to, so that a change of it leaves the link a link.
+fn behind_links(root: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
+    let file = root.join(path).canonicalize_utf8();
+    match (root.canonicalize_utf8(), file) {
+        (Ok(root), Ok(file)) => file.strip_prefix(&root).unwrap_or(path).to_owned(),
+        _ => path.to_owned(),
+    }
+}

@@ -1,0 +1,7 @@
+//! Other programs: how they are run, and what we know of each.
+
+pub mod advisory_db;
+pub mod git;
+pub mod process;
+pub mod tokens;
+pub mod toolchain;

@@ -1,0 +1,276 @@
+//! The plan of a rollback: every host back to the pair that ran there before.
+//!
+//! A deploy goes backend first, then frontend; a way back goes the other way round, so that
+//! no user meets a frontend that is ahead of its backend: the frontends of all hosts are
+//! back before the first backend goes. Only where the pair of before is the newer one (an
+//! older release was deployed by its name) does the frontend follow its backend.
+
+use stagegate_config::schema::{Config, EnvironmentConfig};
+use stagegate_deploy::{App, Part as HostPart, PastDeploy, Release, Target};
+
+use crate::deploy::waves::{Deploy, take_data_back, undo_of};
+use crate::deploy::{empty_plan, hosts_of, look, missing_part, ready};
+use crate::facts::{Facts, HostSurvey};
+use crate::model::{Blocker, Place, Plan};
+use crate::request::{Part, RollbackRequest};
+
+/// A host that goes back.
+struct Back<'a> {
+    host: &'a (Target, App),
+    survey: &'a HostSurvey,
+    to: &'a PastDeploy,
+}
+
+impl Back<'_> {
+    /// What the part goes back to.
+    fn release(&self, part: HostPart) -> Option<&Release> {
+        match part {
+            HostPart::Backend => self.to.backend.as_ref(),
+            HostPart::Frontend => self.to.frontend.as_ref(),
+        }
+    }
+
+    /// Whether the frontend that comes is newer than the backend that runs.
+    fn is_ahead(&self) -> bool {
+        let comes = self.to.frontend.as_ref().map(|release| &release.version);
+        let runs = self.survey.runs();
+        comes.zip(runs).is_some_and(|(comes, runs)| *comes > runs)
+    }
+
+    /// Where the frontend that comes is none that this configuration could run.
+    fn other_form(&self) -> Option<Blocker> {
+        let (target, app) = self.host;
+        let comes = self.to.frontend.as_ref()?;
+        let is_service = app.settings(HostPart::Frontend).is_some();
+        if app.frontend.is_none() || is_service == self.to.frontend_is_service {
+            return None;
+        }
+        let (was, is) = match is_service {
+            true => ("a bundle", "a service"),
+            false => ("a service", "a bundle"),
+        };
+        Some(Blocker::new(
+            format!(
+                "{target}: before, the frontend was {was} ({}), and stagegate.toml says that it is {is}",
+                comes.version
+            ),
+            format!(
+                "check out {}, where it still was, and `deploy both` from there; or roll back the backend alone",
+                comes.commit
+            ),
+        ))
+    }
+
+    /// The part as the host shall have it, where it is a service that goes back.
+    fn place(&self, part: HostPart) -> Option<Place> {
+        let (target, app) = self.host;
+        app.settings(part)?;
+        let release = self.release(part)?;
+        Some(Place {
+            target: target.clone(),
+            app: app.clone(),
+            version: release.version.clone(),
+            revision: release.commit.clone(),
+            built: false,
+        })
+    }
+}
+
+pub(crate) fn plan(
+    facts: &Facts,
+    config: &Config,
+    wanted: &RollbackRequest,
+    blockers: &mut Vec<Blocker>,
+) -> Option<Plan> {
+    let part = wanted.part;
+    let found = ready(facts, config, &wanted.environment, blockers);
+    let (app, environment) = found?;
+    missing_part(app, part, blockers);
+    let hosts = hosts_of(app, environment)
+        .map_err(|blocker| blockers.push(blocker))
+        .ok()?;
+    let mut notes = Vec::new();
+    let backs = backs(facts, &hosts, part, &mut notes, blockers);
+    let parts: Vec<HostPart> = HostPart::ALL
+        .into_iter()
+        .filter(|one| is_meant(part, *one))
+        .collect();
+    let releases = parts
+        .iter()
+        .flat_map(|part| groups(*part, &backs, |_| true));
+    let (first, _) = releases.into_iter().next()?;
+    let mut plan = empty_plan(facts, "rollback", part, &wanted.environment, first.version);
+    plan.notes = notes;
+    steps(part, &backs, environment, &mut plan);
+    if part.backend() {
+        data_back(&hosts, &backs, &mut plan);
+    }
+    let seen = |one: HostPart| match is_meant(part, one) {
+        true => backs.iter().filter_map(|back| back.place(one)).collect(),
+        false => Vec::new(),
+    };
+    let services = (seen(HostPart::Backend), seen(HostPart::Frontend));
+    let look = look(config, part, &wanted.environment, services);
+    plan.steps.push(look);
+    Some(plan)
+}
+
+fn is_meant(wanted: Part, part: HostPart) -> bool {
+    match part {
+        HostPart::Backend => wanted.backend(),
+        HostPart::Frontend => wanted.frontend(),
+    }
+}
+
+/// The steps of all hosts. Those that go back to the same go together, wave after wave.
+fn steps(wanted: Part, backs: &[Back<'_>], environment: &EnvironmentConfig, plan: &mut Plan) {
+    let mut go = |part: HostPart, which: &dyn Fn(&Back<'_>) -> bool| {
+        let wanted = match part {
+            HostPart::Backend => Part::Backend,
+            HostPart::Frontend => Part::Frontend,
+        };
+        for (release, hosts) in groups(part, backs, which) {
+            let deploy = Deploy {
+                hosts: &hosts,
+                environment,
+                version: &release.version,
+                revision: &release.commit,
+                built: false,
+                ahead: &[],
+            };
+            deploy.steps(wanted, plan);
+        }
+    };
+    if wanted.frontend() {
+        go(HostPart::Frontend, &|back| !back.is_ahead());
+    }
+    if wanted.backend() {
+        go(HostPart::Backend, &|_| true);
+    }
+    if wanted.frontend() {
+        go(HostPart::Frontend, &|back| back.is_ahead());
+    }
+}
+
+/// What the release that is left has migrated, once nobody meets it any more.
+fn data_back(hosts: &[(Target, App)], backs: &[Back<'_>], plan: &mut Plan) {
+    let migrates = |(_, app): &&(Target, App)| {
+        let backend = app.backend.as_ref();
+        backend.is_some_and(|backend| backend.migrate.is_some())
+    };
+    // The first host migrates for all.
+    let Some((target, app)) = hosts.iter().find(migrates) else {
+        return;
+    };
+    if !undo_of(app) {
+        plan.notes.push(
+            "the migration has no `undo`: the data stay as they are, and the older release must bear that"
+                .to_owned(),
+        );
+        return;
+    }
+    // It is asked for what it leaves itself, or for what the others leave where it is back.
+    let first = backs.iter().find(|back| back.host.0 == *target);
+    let left = first
+        .or(backs.first())
+        .and_then(|back| back.survey.found.as_ref().ok())
+        .and_then(|found| found.running.as_ref());
+    let Some((version, left)) = left.and_then(|left| Some((left.version.parse().ok()?, left)))
+    else {
+        return;
+    };
+    let place = Place {
+        target: target.clone(),
+        app: app.clone(),
+        version,
+        revision: left.commit.clone(),
+        built: false,
+    };
+    plan.steps
+        .push(take_data_back(format!("data@{}", target.host), place));
+}
+
+/// The hosts that go back, each with what ran there before.
+///
+/// Where a deploy or a rollback ended on some hosts only, there are hosts that are already
+/// where the others go. They stay: every host is to have the same pair in the end, and not
+/// each one what it had before.
+fn backs<'a>(
+    facts: &'a Facts,
+    hosts: &'a [(Target, App)],
+    part: Part,
+    notes: &mut Vec<String>,
+    blockers: &mut Vec<Blocker>,
+) -> Vec<Back<'a>> {
+    let mut backs = Vec::new();
+    for survey in &facts.hosts {
+        let Some(host) = hosts.iter().find(|(target, _)| *target == survey.target) else {
+            continue;
+        };
+        if let Some(other) = is_back_already(survey, &facts.hosts, part) {
+            notes.push(format!(
+                "{} stays as it is: it already runs what {} goes back to",
+                survey.target, other.target
+            ));
+            continue;
+        }
+        let known = survey.known.previous.as_ref().filter(|previous| {
+            (part.backend() && previous.backend.is_some())
+                || (part.frontend() && previous.frontend.is_some())
+        });
+        match known {
+            Some(to) => {
+                let back = Back { host, survey, to };
+                blockers.extend(back.other_form().filter(|_| part.frontend()));
+                backs.push(back);
+            }
+            None => blockers.push(Blocker::new(
+                format!(
+                    "{}: no known-good release is recorded before the one that runs",
+                    survey.target
+                ),
+                "deploy a released version by name: `deploy backend --version V`",
+            )),
+        }
+    }
+    backs
+}
+
+/// The host that goes back to what this one runs, unless each had what the other has.
+fn is_back_already<'a>(
+    survey: &HostSurvey,
+    all: &'a [HostSurvey],
+    part: Part,
+) -> Option<&'a HostSurvey> {
+    let same = |a: &Option<PastDeploy>, b: &Option<PastDeploy>| {
+        let (Some(a), Some(b)) = (a, b) else {
+            return false;
+        };
+        (!part.backend() || a.backend == b.backend)
+            && (!part.frontend() || a.frontend == b.frontend)
+    };
+    all.iter().find(|other| {
+        same(&other.known.previous, &survey.known.current)
+            && !same(&survey.known.previous, &other.known.current)
+            && !same(&survey.known.current, &other.known.current)
+    })
+}
+
+/// The releases of one part, each with those of the hosts that go back to it.
+fn groups(
+    part: HostPart,
+    backs: &[Back<'_>],
+    which: impl Fn(&Back<'_>) -> bool,
+) -> Vec<(Release, Vec<(Target, App)>)> {
+    let mut releases: Vec<(Release, Vec<(Target, App)>)> = Vec::new();
+    for back in backs.iter().filter(|back| which(back)) {
+        let Some(release) = back.release(part) else {
+            continue;
+        };
+        match releases.iter_mut().find(|(known, _)| known == release) {
+            Some((_, there)) => there.push(back.host.clone()),
+            None => releases.push((release.clone(), vec![back.host.clone()])),
+        }
+    }
+    releases
+}

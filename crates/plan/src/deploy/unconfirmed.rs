@@ -1,0 +1,70 @@
+//! Hosts whose users were led to the new release, which nobody has confirmed yet: they go
+//! back by themselves, and whoever stops in between has to know it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::model::{Action, Place, Plan, Step};
+use stagegate_deploy::{Part, ServiceStep};
+
+/// What becomes of them, to follow a sentence; empty where there are none.
+pub fn word(plan: &Plan, done: &BTreeMap<String, String>) -> String {
+    let over = |wanted: ServiceStep| {
+        let steps = plan.steps.iter().filter(|step| done.contains_key(&step.id));
+        steps.filter_map(move |step| place(step, wanted))
+    };
+    let left: Vec<(&Place, Part)> = over(ServiceStep::Switch)
+        .filter(|(place, part)| {
+            let is_it = |(sure, of): (&Place, Part)| sure.target == place.target && of == *part;
+            !over(ServiceStep::Confirm).any(is_it)
+        })
+        .collect();
+    let longest = left.iter().filter_map(|(place, part)| {
+        let service = place.app.settings(*part)?;
+        Some(service.revert_after_seconds)
+    });
+    let Some(longest) = longest.max() else {
+        return String::new();
+    };
+    // A host that runs both parts is one host.
+    let hosts: BTreeSet<String> = left
+        .iter()
+        .map(|(place, _)| place.target.to_string())
+        .collect();
+    let count = hosts.len();
+    let hosts = Vec::from_iter(hosts).join(", ");
+    let back = match count {
+        1 => format!("{hosts} goes back to the release before by itself"),
+        _ => format!("{hosts} go back to the release before by themselves"),
+    };
+    format!("; unless you do within {longest} s of the switch, {back}")
+}
+
+fn place(step: &Step, wanted: ServiceStep) -> Option<(&Place, Part)> {
+    match &step.action {
+        Action::Service { step, place, part } if *step == wanted => Some((place, *part)),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tests::waves::backends;
+
+    #[test]
+    fn only_a_switch_that_nobody_confirmed_is_told() {
+        let plan = backends(&["d@a", "d@b"]);
+        let done = |ids: &[&str]| {
+            let done = ids.iter().map(|id| ((*id).to_owned(), String::new()));
+            word(&plan, &done.collect())
+        };
+        assert_eq!(done(&["backend.start@a"]), "");
+        let one = done(&["backend.switch@a", "backend.switch@b", "backend.confirm@b"]);
+        let says = "s of the switch, d@a:22 goes back to the release before by itself";
+        assert!(one.ends_with(says), "{one}");
+        let both = done(&["backend.switch@a", "backend.switch@b"]);
+        assert!(both.contains(", d@a:22, d@b:22 go back"), "{both}");
+        let neither = ["backend.switch@a", "backend.confirm@a"];
+        assert_eq!(done(&neither), "");
+    }
+}

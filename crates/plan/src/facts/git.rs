@@ -1,0 +1,81 @@
+//! Facts of the git checkout and its remote.
+
+use std::collections::BTreeMap;
+
+use stagegate_config::schema::Config;
+
+use crate::facts::SurveyResult;
+use crate::model::{Blocker, CommitIdentity};
+
+/// The git checkout.
+#[derive(Clone, Debug, PartialEq)]
+pub struct GitFacts {
+    /// The branch; `None` when no branch is checked out.
+    pub branch: Option<String>,
+    /// The commit.
+    pub head: String,
+    /// Paths that differ from it.
+    pub dirty: Vec<String>,
+    /// Who commits.
+    pub identity: Option<CommitIdentity>,
+    /// Commits are to be signed.
+    pub sign_commits: bool,
+    /// Tags are to be signed.
+    pub sign_tags: bool,
+    /// Tags here, and the commits they mean.
+    pub tags: BTreeMap<String, String>,
+    /// The remote.
+    pub remote: SurveyResult<RemoteFacts>,
+}
+
+impl GitFacts {
+    /// The commit of a released version's tag.
+    ///
+    /// # Errors
+    /// The tag is not in this checkout.
+    pub fn tagged(&self, tag: &str, config: &Config) -> SurveyResult<&String> {
+        self.tags.get(tag).ok_or_else(|| {
+            Blocker::new(
+                format!("there is no tag {tag} in this checkout"),
+                format!(
+                    "fetch it (`git fetch {} tag {tag}`), or name a released version",
+                    config.release.remote
+                ),
+            )
+        })
+    }
+
+    /// The branch that a release goes on: a hotfix's own, or the configured one.
+    pub fn release_branch<'a>(&'a self, config: &'a Config) -> &'a str {
+        let current = self.branch.as_deref();
+        let hotfix =
+            current.filter(|branch| branch.starts_with(crate::model::HOTFIX_BRANCH_PREFIX));
+        hotfix.unwrap_or(&config.release.branch)
+    }
+}
+
+/// The remote.
+#[derive(Clone, Debug, PartialEq)]
+pub struct RemoteFacts {
+    /// Its address.
+    pub url: String,
+    /// Where its branch stands, relative to ours.
+    pub relation: BranchDivergence,
+    /// Tags there, and the commits they mean.
+    pub tags: BTreeMap<String, String>,
+    /// Branches of release pull requests there, and their commits.
+    pub prepared: BTreeMap<String, String>,
+}
+
+/// How a remote's branch stands to ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BranchDivergence {
+    /// The same commit.
+    Same,
+    /// Ours has more.
+    Ahead,
+    /// The remote's has commits that ours has not.
+    Behind,
+    /// There is no such branch there yet.
+    Absent,
+}

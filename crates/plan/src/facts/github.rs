@@ -1,0 +1,18 @@
+//! Facts of GitHub.
+
+use stagegate_github::{Release, Repository, RepositoryFacts, Server};
+
+/// GitHub.
+#[derive(Clone, Debug)]
+pub struct GitHubFacts {
+    /// The server.
+    pub server: Server,
+    /// The repository.
+    pub repository: Repository,
+    /// What it says of it.
+    pub facts: RepositoryFacts,
+    /// The release that it calls the latest.
+    pub latest: Option<Release>,
+    /// The release of the version in question, drafts included.
+    pub existing: Option<Release>,
+}

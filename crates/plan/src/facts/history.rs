@@ -1,0 +1,26 @@
+//! Facts of what happened since a release.
+
+/// What happened to a group since its last release.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct History {
+    /// The tag of that release; absent before the first.
+    pub since: Option<String>,
+    /// The commits that touched its packages' directories, newest first.
+    pub commits: Vec<CommitFacts>,
+}
+
+impl History {
+    /// Whether there is anything to release.
+    pub fn has_changed(&self) -> bool {
+        self.since.is_none() || !self.commits.is_empty()
+    }
+}
+
+/// A commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitFacts {
+    /// Its id, hexadecimal.
+    pub id: String,
+    /// Its whole message.
+    pub message: String,
+}

@@ -1,0 +1,111 @@
+//! What the survey found. Plain data; the plan is made from nothing else.
+
+mod changelog;
+mod git;
+mod github;
+mod history;
+mod hosts;
+mod registry;
+mod token_places;
+
+pub use changelog::ChangelogFacts;
+pub use git::{BranchDivergence, GitFacts, RemoteFacts};
+pub use github::GitHubFacts;
+pub use history::{CommitFacts, History};
+pub use hosts::{HostSurvey, RunningHost};
+pub use registry::RegistryFacts;
+pub use token_places::TokenPlaces;
+
+use std::collections::BTreeMap;
+
+use camino::Utf8PathBuf;
+use jiff::Timestamp;
+use stagegate_config::schema::Config;
+use stagegate_manifest::Workspace;
+
+use crate::model::Blocker;
+use crate::version::{ApiChange, Group};
+
+/// Something the survey looked for: found, or the reason why it could not look.
+pub type SurveyResult<T> = Result<T, Blocker>;
+
+/// What the survey found.
+#[derive(Clone, Debug)]
+pub struct Facts {
+    /// When.
+    pub at: Timestamp,
+    /// The same as a local date, `YYYY-MM-DD`.
+    pub date: String,
+    /// The workspace's packages.
+    pub workspace: Workspace,
+    /// Manifests and lockfile, relative to the root.
+    pub files: BTreeMap<Utf8PathBuf, Vec<u8>>,
+    /// The packages that move together.
+    pub groups: SurveyResult<Vec<Group>>,
+    /// Every changelog that there is, by the name its group knows it under.
+    pub changelogs: BTreeMap<Utf8PathBuf, ChangelogFacts>,
+    /// What happened since each group's last release, where that was asked for.
+    pub history: BTreeMap<String, History>,
+    /// How each group's public interface changed since then, where that was asked for.
+    pub interfaces: BTreeMap<String, SurveyResult<ApiChange>>,
+    /// The git checkout.
+    pub git: SurveyResult<GitFacts>,
+    /// Programs and their versions.
+    pub tools: Vec<ToolFacts>,
+    /// Whether the standard libraries of the release's targets are installed, if they are
+    /// built for here.
+    pub targets: BTreeMap<String, SurveyResult<()>>,
+    /// The audit gate's database.
+    pub advisories: Option<SurveyResult<String>>,
+    /// The registry; `None` where nothing is to be published.
+    pub registry: Option<SurveyResult<RegistryFacts>>,
+    /// GitHub; `None` where there is no release to make.
+    pub github: Option<SurveyResult<GitHubFacts>>,
+    /// Bytes of tracked files by package: more than its package will have.
+    pub sizes: BTreeMap<String, u64>,
+    /// The hosts of the environment.
+    pub hosts: Vec<HostSurvey>,
+    /// What runs on the hosts of the environment that is promoted from.
+    pub promoted: Vec<RunningHost>,
+}
+
+/// A program.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ToolFacts {
+    /// Its name.
+    pub name: &'static str,
+    /// What it says of itself, or why it cannot be used.
+    pub version: SurveyResult<String>,
+}
+
+impl Facts {
+    /// The group that a release is about first: the app's own, else the
+    /// workspace's, else the first.
+    pub fn main_group(&self, config: &Config) -> Option<&Group> {
+        crate::version::groups::main(self.groups.as_ref().ok()?, config)
+    }
+
+    /// The group of a package, or the main one where none is named.
+    ///
+    /// # Errors
+    /// What is wrong with the groups, or a package that is in none of them.
+    pub fn group_of(&self, package: Option<&str>, config: &Config) -> SurveyResult<&Group> {
+        let groups = self.groups.as_ref().map_err(Clone::clone)?;
+        let found = match package {
+            Some(package) => groups.iter().find(|group| group.has(package)),
+            None => crate::version::groups::main(groups, config),
+        };
+        found.ok_or_else(|| {
+            let names: Vec<_> = groups.iter().flat_map(|g| &g.members).cloned().collect();
+            Blocker::new(
+                match package {
+                    Some(package) => {
+                        format!("`{package}` is no package of this workspace that has releases")
+                    }
+                    None => "no package of this workspace has releases".to_owned(),
+                },
+                format!("name one of {}", names.join(", ")),
+            )
+        })
+    }
+}

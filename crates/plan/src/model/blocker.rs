@@ -1,0 +1,52 @@
+//! What stands in the way, with its remedy. All of it, at once.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// One thing that stands in the way.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blocker {
+    /// What is wrong, naming file, line, command or host.
+    pub what: String,
+    /// What to do about it.
+    pub remedy: String,
+}
+
+impl Blocker {
+    /// Creates one from what is wrong and what to do about it.
+    pub fn new(what: impl Into<String>, remedy: impl Into<String>) -> Blocker {
+        Blocker {
+            what: what.into(),
+            remedy: remedy.into(),
+        }
+    }
+}
+
+impl From<stagegate_config::resolve::ResolveError> for Blocker {
+    fn from(error: stagegate_config::resolve::ResolveError) -> Blocker {
+        Blocker::new(error.to_string(), error.remedy())
+    }
+}
+
+/// Everything that stands in the way; never empty.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Blockers(pub Vec<Blocker>);
+
+impl fmt::Display for Blockers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let count = self.0.len();
+        let plural = if count == 1 {
+            "thing stands"
+        } else {
+            "things stand"
+        };
+        write!(f, "{count} {plural} in the way; nothing was changed")?;
+        for blocker in &self.0 {
+            write!(f, "\n  {}\n    → {}", blocker.what, blocker.remedy)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for Blockers {}

@@ -1,0 +1,204 @@
+//! The plan: everything that will happen, as data.
+//!
+//! It holds no closure and no secret. The executor performs it and decides nothing.
+
+use std::collections::BTreeMap;
+
+use jiff::Timestamp;
+use semver::Version;
+use serde::{Deserialize, Serialize};
+use stagegate_config::stage::Stage;
+
+use crate::model::{HostFile, Step};
+
+/// What will happen, in order.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// What is being done, and to what: names the journal (`release-1.4.0`).
+    pub run_id: String,
+    /// What is typed after the command to mean this run (`1.4.0`).
+    #[serde(default)]
+    pub cli_args: String,
+    /// One line for people.
+    pub title: String,
+    /// The version it is about.
+    pub version: Version,
+    /// What each released package's version becomes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub versions: BTreeMap<String, Version>,
+    /// The version before, where there is one.
+    pub from: Option<Version>,
+    /// When it was made; also the date of the changelog section, and the time
+    /// in commit and tag, so that a repeated step makes the same objects.
+    pub at: Timestamp,
+    /// What a person does next, once it is done.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub next_step_hint: Option<String>,
+    /// Things worth knowing before saying yes.
+    pub notes: Vec<String>,
+    /// The steps.
+    pub steps: Vec<Step>,
+    /// What is done when a deploy fails on some host, to have all of them run
+    /// what they ran before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub rollback_steps: Vec<Step>,
+    /// Files beside the release that a deploy writes on hosts: what is new there, or
+    /// changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub host_files: Vec<HostFile>,
+    /// Why it is done although deploys are frozen, where they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub freeze_override: Option<String>,
+}
+
+impl Plan {
+    /// The private reference that holds a release commit until the branch does.
+    pub fn reference(&self) -> String {
+        format!("refs/stagegate/{}", self.run_id)
+    }
+
+    /// The version that a package gets.
+    pub fn version_of(&self, package: &str) -> &Version {
+        self.versions.get(package).unwrap_or(&self.version)
+    }
+
+    /// Fingerprint of the whole plan, hexadecimal.
+    pub fn digest(&self) -> String {
+        let text = serde_json::to_vec(self).expect("a plan is plain data");
+        stagegate_manifest::sha256_hex(&text)
+    }
+
+    /// The steps in runs of those that may go side by side.
+    pub fn groups(&self) -> Vec<&[Step]> {
+        let mut groups = Vec::new();
+        let mut start = 0;
+        for end in 1..=self.steps.len() {
+            if self
+                .steps
+                .get(end)
+                .is_none_or(|step| !step.parallel_with_previous)
+            {
+                groups.push(&self.steps[start..end]);
+                start = end;
+            }
+        }
+        groups
+    }
+
+    /// The same plan without some stages.
+    pub fn without(mut self, stages: &[Stage]) -> Plan {
+        let gone: Vec<Stage> = stages
+            .iter()
+            .flat_map(|s| s.takes_along().iter().chain([s]))
+            .copied()
+            .collect();
+        // A step stays beside those of its own round only: what begins a round
+        // now does not join the one before.
+        let groups = self.groups();
+        let kept = groups.iter().flat_map(|group| {
+            let left = group.iter().filter(|step| !gone.contains(&step.stage));
+            left.enumerate().map(|(at, step)| Step {
+                parallel_with_previous: step.parallel_with_previous && at > 0,
+                ..step.clone()
+            })
+        });
+        self.steps = kept.collect();
+        for stage in stages {
+            self.notes
+                .push(format!("stage {stage} is skipped, as asked"));
+        }
+        self
+    }
+}
+
+#[cfg(test)]
+mod shape {
+    use super::*;
+    use crate::model::Action;
+
+    fn step(id: &str, stage: Stage) -> Step {
+        Step::new(
+            id,
+            stage,
+            id,
+            Action::Command {
+                run: vec![id.to_owned()],
+                probe: None,
+            },
+        )
+    }
+
+    fn five() -> Plan {
+        Plan {
+            run_id: "release-1.0.0".to_owned(),
+            cli_args: "1.0.0".to_owned(),
+            title: "release 1.0.0".to_owned(),
+            version: Version::new(1, 0, 0),
+            versions: BTreeMap::new(),
+            from: None,
+            at: Timestamp::UNIX_EPOCH,
+            next_step_hint: None,
+            notes: Vec::new(),
+            rollback_steps: Vec::new(),
+            host_files: Vec::new(),
+            freeze_override: None,
+            steps: vec![
+                step("fmt", Stage::Fmt),
+                step("audit", Stage::Audit).parallel_with_previous(),
+                step("tag", Stage::Tag),
+                step("one", Stage::Draft),
+                step("two", Stage::PublishGithubRelease),
+            ],
+        }
+    }
+
+    #[test]
+    fn steps_that_may_go_beside_each_other_stand_together() {
+        let plan = five();
+        let groups: Vec<Vec<&str>> = plan
+            .groups()
+            .iter()
+            .map(|g| g.iter().map(|s| s.id.as_str()).collect())
+            .collect();
+        assert_eq!(
+            groups,
+            [vec!["fmt", "audit"], vec!["tag"], vec!["one"], vec!["two"]]
+        );
+    }
+
+    #[test]
+    fn a_skipped_stage_takes_along_what_makes_no_sense_without_it() {
+        let left = five().without(&[Stage::Draft]);
+        let ids: Vec<_> = left.steps.iter().map(|s| s.id.as_str()).collect();
+        assert_eq!(ids, ["fmt", "audit", "tag"]);
+    }
+
+    #[test]
+    fn what_ran_beside_a_skipped_step_does_not_join_the_one_before() {
+        let mut plan = five();
+        plan.steps[4].parallel_with_previous = true;
+        let left = plan.without(&[Stage::Fmt]);
+        let beside: Vec<_> = left
+            .steps
+            .iter()
+            .map(|s| (s.id.as_str(), s.parallel_with_previous))
+            .collect();
+        assert_eq!(
+            beside,
+            [
+                ("audit", false),
+                ("tag", false),
+                ("one", false),
+                ("two", true)
+            ]
+        );
+    }
+
+    #[test]
+    fn a_plan_survives_being_written_down() {
+        let text = serde_json::to_string(&five()).unwrap();
+        let back: Plan = serde_json::from_str(&text).unwrap();
+        assert_eq!(back, five());
+        assert_eq!(back.digest(), five().digest());
+    }
+}

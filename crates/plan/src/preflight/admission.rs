@@ -1,0 +1,1 @@
+//! What keeps a version from being released, apart from the preconditions.

@@ -1,0 +1,243 @@
+//! Every precondition, passed or not: `doctor` shows them all, a plan takes
+//! the failed ones as blockers. One list, so that the two never disagree.
+
+use std::collections::BTreeMap;
+
+use stagegate_config::schema::Config;
+
+use crate::facts::{BranchDivergence, Facts, GitFacts, RegistryFacts, SurveyResult};
+use crate::model::{Blocker, HOTFIX_BRANCH_PREFIX as HOTFIXES};
+
+/// A precondition.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Check {
+    /// What it is about, in a word or two.
+    pub about: String,
+    /// How it stands, or what is in the way.
+    pub outcome: SurveyResult<String>,
+}
+
+fn check(about: impl Into<String>, outcome: SurveyResult<String>) -> Check {
+    Check {
+        about: about.into(),
+        outcome,
+    }
+}
+
+/// Whether it is about who may write to the registry and to GitHub: only whoever
+/// writes there can tell.
+pub fn is_access(facts: &Facts, check: &Check) -> bool {
+    let github_answers = matches!(facts.github, Some(Ok(_)));
+    check.about == REGISTRY_TOKEN || (check.about == GITHUB && github_answers)
+}
+
+const REGISTRY_TOKEN: &str = "registry token";
+
+const GITHUB: &str = "GitHub";
+
+/// Every precondition of a release.
+pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
+    let mut checks: Vec<Check> = facts
+        .tools
+        .iter()
+        .map(|tool| check(tool.name, tool.version.clone()))
+        .collect();
+    checks.extend(facts.targets.iter().map(|(name, found)| {
+        let there = found.clone().map(|()| "its standard library is installed");
+        check(format!("target {name}"), there.map(str::to_owned))
+    }));
+    checks.extend(git(facts, config));
+    if let Err(blocker) = &facts.groups {
+        checks.push(check("versions", Err(blocker.clone())));
+    }
+    for (path, found) in &facts.changelogs {
+        checks.push(check("changelog", changelog(path, &found.text)));
+    }
+    if let Some(advisories) = &facts.advisories {
+        checks.push(check("advisories", advisories.clone()));
+    }
+    match &facts.registry {
+        None => {}
+        Some(Err(blocker)) => checks.push(check("registry", Err(blocker.clone()))),
+        Some(Ok(registry)) => {
+            let published = registry.versions.values().filter(|v| !v.is_empty()).count();
+            let text = format!(
+                "{}: {published} of {} crates are known there",
+                registry.name,
+                registry.versions.len()
+            );
+            checks.push(check("registry", Ok(text)));
+            checks.push(check(
+                REGISTRY_TOKEN,
+                registry.token.clone().map(|places| places.to_string()),
+            ));
+            checks.extend(owners(registry));
+        }
+    }
+    match &facts.github {
+        None => {}
+        Some(Err(blocker)) => checks.push(check(GITHUB, Err(blocker.clone()))),
+        Some(Ok(github)) => {
+            let text = format!(
+                "{} answers, and the token may write",
+                github.facts.full_name
+            );
+            checks.push(check(
+                GITHUB,
+                if github.facts.may_write {
+                    Ok(text)
+                } else {
+                    Err(Blocker::new(
+                        format!(
+                            "the GitHub token may not write to {}",
+                            github.facts.full_name
+                        ),
+                        "give it `contents: write`",
+                    ))
+                },
+            ));
+        }
+    }
+    checks.extend(hosts(facts));
+    checks
+}
+
+/// Who may publish. A registry that does not say is no obstacle.
+fn owners(registry: &RegistryFacts) -> Option<Check> {
+    let mut known: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+    for (name, owners) in &registry.owners {
+        let who = match owners {
+            Ok(owners) => owners.join(", "),
+            Err(reason) => format!("not told ({reason})"),
+        };
+        known.entry(who).or_default().push(name);
+    }
+    let text = match known.len() {
+        0 => return None,
+        1 => known.into_keys().next()?,
+        _ => {
+            let each = known
+                .iter()
+                .map(|(who, names)| format!("{}: {who}", names.join(", ")));
+            each.collect::<Vec<_>>().join("; ")
+        }
+    };
+    let published = registry.versions.values().filter(|v| !v.is_empty()).count();
+    let rest = match published.saturating_sub(registry.owners.len()) {
+        0 => String::new(),
+        more => format!("; {more} more crates are not asked for"),
+    };
+    Some(check("registry owners", Ok(format!("{text}{rest}"))))
+}
+
+fn changelog(path: &camino::Utf8Path, text: &SurveyResult<String>) -> SurveyResult<String> {
+    let text = text.as_ref().map_err(Clone::clone)?;
+    let parsed = stagegate_changelog::Changelog::parse(text);
+    let changelog =
+        parsed.map_err(|e| Blocker::new(format!("{path}: {e}"), "correct the changelog"))?;
+    Ok(format!("{path}: {} sections", changelog.sections().len()))
+}
+
+/// The preconditions on the checkout.
+pub fn git(facts: &Facts, config: &Config) -> Vec<Check> {
+    let git = match &facts.git {
+        Ok(git) => git,
+        Err(blocker) => return vec![check("git", Err(blocker.clone()))],
+    };
+    let clean = if git.dirty.is_empty() {
+        Ok("clean".to_owned())
+    } else {
+        Err(dirty(&git.dirty))
+    };
+    let identity = git
+        .identity
+        .as_ref()
+        .map(|who| format!("{} <{}>", who.name, who.email))
+        .ok_or_else(|| {
+            Blocker::new(
+                "git does not know who you are",
+                "set `git config user.name` and `git config user.email`",
+            )
+        });
+    vec![
+        check("branch", branch(git, config)),
+        check("working tree", clean),
+        check("identity", identity),
+        check("remote", remote(git, config)),
+    ]
+}
+
+/// Files that a release would not contain.
+pub fn dirty(paths: &[String]) -> Blocker {
+    let shown: Vec<_> = paths.iter().take(3).map(|p| format!("`{p}`")).collect();
+    let more = if paths.len() > 3 {
+        format!(" and {} more", paths.len() - 3)
+    } else {
+        String::new()
+    };
+    Blocker::new(
+        format!(
+            "the working tree has changes that are not committed: {}{more}",
+            shown.join(", ")
+        ),
+        "commit or stash them; a release is made from a commit",
+    )
+}
+
+fn branch(git: &GitFacts, config: &Config) -> SurveyResult<String> {
+    let wanted = &config.release.branch;
+    match &git.branch {
+        Some(branch) if branch == wanted || branch.starts_with(HOTFIXES) => Ok(branch.clone()),
+        Some(branch) => Err(Blocker::new(
+            format!("the branch is {branch}, and releases are made from {wanted}"),
+            format!("`git switch {wanted}`, or set `release.branch` in stagegate.toml"),
+        )),
+        None => Err(Blocker::new(
+            "no branch is checked out (detached HEAD)",
+            format!("`git switch {wanted}`"),
+        )),
+    }
+}
+
+fn remote(git: &GitFacts, config: &Config) -> SurveyResult<String> {
+    let remote = git.remote.as_ref().map_err(Clone::clone)?;
+    let (name, branch) = (&config.release.remote, git.release_branch(config));
+    match remote.relation {
+        BranchDivergence::Same => Ok(format!("{branch} is where {name} has it")),
+        BranchDivergence::Ahead => Ok(format!("{branch} is ahead of {name}")),
+        BranchDivergence::Absent => Ok(format!("{name} has no {branch} yet")),
+        BranchDivergence::Behind => Err(Blocker::new(
+            format!("{name} has commits on {branch} that are not here"),
+            format!(
+                "`git pull --ff-only {name} {branch}`, see that it is still what you want to release, and try again"
+            ),
+        )),
+    }
+}
+
+/// The preconditions on the hosts.
+pub fn hosts(facts: &Facts) -> Vec<Check> {
+    let mut checks = Vec::new();
+    for host in &facts.hosts {
+        let about = format!("host {}", host.target.host);
+        match &host.found {
+            Err(blocker) => checks.push(check(about, Err(blocker.clone()))),
+            Ok(found) => {
+                // A survey belongs to no run yet, so a lease is always another's.
+                let problems = found.problems("");
+                if problems.is_empty() {
+                    let running = found
+                        .running
+                        .as_ref()
+                        .map_or("nothing yet", |switch| &switch.release);
+                    checks.push(check(about.clone(), Ok(format!("ready, runs {running}"))));
+                }
+                for problem in problems {
+                    let blocker = Blocker::new(problem.what, problem.remedy);
+                    checks.push(check(about.clone(), Err(blocker)));
+                }
+            }
+        }
+    }
+    checks
+}

@@ -1,0 +1,89 @@
+//! Whether what is published can be resolved: siblings that stay, and cycles of dev-dependencies.
+
+use stagegate_config::schema::Config;
+
+use crate::facts::Facts;
+use crate::model::Blocker;
+use crate::version::VersionBump;
+
+/// A sibling that stays must be in the registry as it is, or nobody can resolve
+/// what is published on top of it.
+pub fn siblings(
+    facts: &Facts,
+    config: &Config,
+    moves: &[VersionBump<'_>],
+    blockers: &mut Vec<Blocker>,
+) {
+    let Some(Ok(registry)) = &facts.registry else {
+        return;
+    };
+    let moved = |name: &str| moves.iter().any(|one| one.group.has(name));
+    let published = facts
+        .workspace
+        .packages
+        .iter()
+        .filter(|p| moved(&p.name) && p.publishable_to(&config.registry.name));
+    for package in published {
+        let stay = package
+            .internal
+            .iter()
+            .filter(|d| d.is_published() && d.has_version && !moved(&d.name));
+        for dependency in stay {
+            let there = registry
+                .versions
+                .get(&dependency.name)
+                .is_some_and(|known| {
+                    known
+                        .iter()
+                        .any(|v| !v.yanked && dependency.requirement.matches(&v.vers))
+                });
+            if !there {
+                blockers.push(Blocker::new(
+                    format!(
+                        "{} requires {} {}, and {} has no such version",
+                        package.name, dependency.name, dependency.requirement, registry.name
+                    ),
+                    format!("release it too: add `{}=VERSION`", dependency.name),
+                ));
+            }
+        }
+    }
+}
+
+/// A registry takes a crate only if it knows the names of all that it depends
+/// on; in a circle, a development dependency may be published after it.
+pub fn circles(
+    facts: &Facts,
+    config: &Config,
+    levels: &[Vec<String>],
+    blockers: &mut Vec<Blocker>,
+) {
+    let Some(Ok(registry)) = &facts.registry else {
+        return;
+    };
+    let level = |name: &str| {
+        levels
+            .iter()
+            .position(|level| level.iter().any(|n| n == name))
+    };
+    let new = |name: &str| registry.versions.get(name).is_some_and(Vec::is_empty);
+    for package in facts
+        .workspace
+        .packages
+        .iter()
+        .filter(|p| p.publishable_to(&config.registry.name))
+    {
+        let later = |name: &str| level(name) > level(&package.name);
+        for dependency in package.internal.iter().filter(|d| d.is_published()) {
+            if new(&dependency.name) && later(&dependency.name) {
+                blockers.push(Blocker::new(
+                    format!(
+                        "{}: the development dependency `{}` is new on {} and can only be published after `{}`",
+                        package.manifest_path, dependency.name, registry.name, package.name
+                    ),
+                    "leave out its `version` until it is published: a `path` alone is enough for tests",
+                ));
+            }
+        }
+    }
+}

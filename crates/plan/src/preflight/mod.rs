@@ -1,0 +1,15 @@
+//! Preflight: whether a run may start. Every condition, with its remedy, before anything changes.
+
+pub mod access;
+pub mod admission;
+pub mod assets;
+pub mod checks;
+pub mod freeze;
+pub mod internal_deps;
+pub mod limits;
+pub mod metadata;
+pub mod token;
+pub mod versions;
+
+pub use access::access;
+pub use checks::Check;

@@ -1,0 +1,63 @@
+//! Whether a version can be released: its number, its tag, its place in the registry.
+
+use semver::BuildMetadata;
+use stagegate_registry::IndexVersion;
+
+use crate::facts::Facts;
+use crate::model::Blocker;
+use crate::version::VersionBump;
+
+/// The version itself.
+pub fn version(facts: &Facts, one: &VersionBump<'_>, tagged: bool, blockers: &mut Vec<Blocker>) {
+    let (tag, version, current) = (one.tag(), &one.to, &one.group.version);
+    if version < current {
+        blockers.push(Blocker::new(
+            format!("{version} is not greater than {current}, the version that the workspace has"),
+            "ask for a greater version",
+        ));
+    }
+    if version.build != BuildMetadata::EMPTY {
+        blockers.push(Blocker::new(
+            format!(
+                "{version} has build metadata (`+{}`): registries take two versions that differ in it only as one",
+                version.build
+            ),
+            "leave out the part from `+` on",
+        ));
+    }
+    if let Ok(git) = &facts.git {
+        let here = git
+            .tags
+            .get(&tag)
+            .map(|commit| (commit, "in this checkout"));
+        let there = git.remote.as_ref().ok().and_then(|r| r.tags.get(&tag));
+        // Somebody tagged what is checked out, and wants that released.
+        let meant = |commit: &&String| tagged && **commit == git.head && version == current;
+        let known = here.or(there.map(|commit| (commit, "at the remote")));
+        let known = known.filter(|(commit, _)| !meant(commit));
+        if let Some((commit, place)) = known {
+            blockers.push(Blocker::new(
+                format!(
+                    "{version} is already tagged: {tag} is {} {place}",
+                    &commit[..commit.len().min(12)]
+                ),
+                "ask for the next version; if that release broke off, go on with `--resume`",
+            ));
+        }
+    }
+    if let Some(Ok(registry)) = &facts.registry {
+        let has = |versions: &[IndexVersion]| versions.iter().any(|v| v.vers == *version);
+        let published: Vec<_> = registry
+            .versions
+            .iter()
+            .filter(|(name, v)| one.group.has(name) && has(v))
+            .map(|(name, _)| name.as_str())
+            .collect();
+        if !published.is_empty() {
+            blockers.push(Blocker::new(
+                format!("{version} is already published on {}: {}", registry.name, published.join(", ")),
+                "ask for the next version; a registry never takes a number twice, not even a yanked one",
+            ));
+        }
+    }
+}

@@ -1,0 +1,159 @@
+//! The plan of a release pull request: the same bump and changelog as a release, on
+//! a branch of their own, for people to look at. Merging it makes the branch one that
+//! can be released as it stands.
+
+use stagegate_changelog::Changelog;
+use stagegate_config::schema::Config;
+use stagegate_config::stage::Stage;
+
+use crate::facts::{Facts, GitFacts};
+use crate::model::{Action, Blocker, Plan, Proposal, RELEASE_BRANCH_PREFIX, Step};
+use crate::preflight::{checks, versions};
+use crate::release;
+use crate::release::edits::{Edits, edits};
+use crate::release::version_bumps::moves;
+use crate::release::{local, spoken};
+use crate::request::ReleaseRequest;
+use crate::version::VersionBump;
+
+/// GitHub takes 65,536 characters.
+const LONGEST: usize = 60_000;
+
+pub(crate) fn plan(
+    facts: &Facts,
+    config: &Config,
+    wanted: &ReleaseRequest,
+    blockers: &mut Vec<Blocker>,
+) -> Option<Plan> {
+    blockers.extend(
+        checks::of(facts, config)
+            .into_iter()
+            .filter_map(|check| check.outcome.err()),
+    );
+    let groups = facts.groups.as_deref().ok()?;
+    let moves = moves(facts, config, groups, wanted, blockers);
+    for one in &moves {
+        versions::version(facts, one, false, blockers);
+    }
+    let edits = edits(facts, wanted, &moves, blockers);
+    if edits.bump.is_empty() && edits.changelogs.is_empty() && blockers.is_empty() {
+        blockers.push(Blocker::new(
+            format!("{} is prepared already", spoken(&moves)),
+            "release it as it stands",
+        ));
+    }
+    let mut plan = release::empty(facts, config, &moves)?;
+    plan.run_id = plan.run_id.replacen("release-", "prepare-", 1);
+    plan.title = format!("prepare the release {}", spoken(&moves));
+    plan.next_step_hint =
+        Some("look at the pull request; merging it releases what it says".to_owned());
+    let git = facts.git.as_ref().ok()?;
+    steps(facts, config, git, &moves, edits, &mut plan, blockers)?;
+    Some(plan)
+}
+
+fn steps(
+    facts: &Facts,
+    config: &Config,
+    git: &GitFacts,
+    moves: &[VersionBump<'_>],
+    edits: Edits,
+    plan: &mut Plan,
+    blockers: &mut Vec<Blocker>,
+) -> Option<()> {
+    let Some(Ok(github)) = &facts.github else {
+        if facts.github.is_none() {
+            blockers.push(Blocker::new(
+                "`github.release` is off in stagegate.toml, so there is nowhere to open a pull request",
+                "turn it on, or release without a pull request",
+            ));
+        }
+        return None;
+    };
+    let (reference, versions) = (plan.reference(), spoken(moves));
+    let branch = format!("{RELEASE_BRANCH_PREFIX}{}", plan.cli_args.replace(' ', ","));
+    let body = body(moves, &edits);
+    local::write(&git.head, moves, &edits, plan);
+    let mut all = edits.bump;
+    all.extend(edits.changelogs);
+    let seal = Action::CreateCommitObject {
+        parent: git.head.clone(),
+        message: format!("Prepare the release {versions}"),
+        identity: git.identity.clone()?,
+        sign: git.sign_commits,
+        reference: reference.clone(),
+        edits: all,
+    };
+    let mut step = |id: &str, title: String, action| {
+        plan.steps
+            .push(Step::new(id, Stage::Propose, title, action));
+    };
+    step(
+        "seal",
+        "write them into a commit, on no branch yet".to_owned(),
+        seal,
+    );
+    let remote = config.release.remote.clone();
+    let there = git.remote.as_ref().ok()?.prepared.get(&branch).cloned();
+    let title = match &there {
+        None => format!("push it to {remote} as {branch}"),
+        Some(there) => format!(
+            "push it to {remote} as {branch}, in place of {}",
+            &there[..there.len().min(12)]
+        ),
+    };
+    let push = Action::PushBranch {
+        remote,
+        branch: branch.clone(),
+        reference,
+        there,
+    };
+    step("push", title, push);
+    let proposal = Proposal {
+        server: github.server.clone(),
+        repository: github.repository.clone(),
+        title: format!("Release {versions}"),
+        body,
+        head: branch.clone(),
+        base: config.release.branch.clone(),
+    };
+    let title = format!(
+        "open or update the pull request from {branch} into {} on {}",
+        proposal.base, proposal.repository
+    );
+    step("pull-request", title, Action::Propose(proposal));
+    Some(())
+}
+
+/// What people read before they merge.
+fn body(moves: &[VersionBump<'_>], edits: &Edits) -> String {
+    let mut text = String::new();
+    for one in moves {
+        let from = match one.group.version == one.to {
+            true => String::new(),
+            false => format!(" (from {})", one.group.version),
+        };
+        text.push_str(&format!("## {} {}{from}\n\n", one.group.name, one.to));
+        text.push_str(edits.notes[&one.group.name].trim_end());
+        text.push_str("\n\n");
+    }
+    if text.chars().count() > LONGEST {
+        text = text.chars().take(LONGEST).collect();
+        text.push_str("…\n\nThe rest is in the changelog.\n\n");
+    }
+    text + "Merging this releases it."
+}
+
+/// The notes of a version whose section stands in the changelog already, dated: what
+/// a merged pull request has left.
+pub fn prepared(changelog: &Changelog, one: &VersionBump<'_>) -> Option<String> {
+    if one.group.version != one.to {
+        return None;
+    }
+    let section = changelog.section(&one.to)?;
+    if section.date.is_none() || changelog.coming(&one.to).is_ok() {
+        return None;
+    }
+    let notes = changelog.notes(section);
+    (!notes.trim().is_empty()).then_some(notes)
+}

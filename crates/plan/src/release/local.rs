@@ -1,0 +1,305 @@
+//! The part of a release that happens on this machine, up to the push and the
+//! drafts: all of it can be taken back.
+
+use stagegate_config::schema::AssetConfig;
+use stagegate_config::stage::Stage;
+
+use crate::deploy::build;
+use crate::model::{Action, Binary, CommitIdentity, Plan, Step};
+use crate::release::edits::Edits;
+use crate::release::{Release, spoken};
+use crate::request::Part;
+use crate::version::{VersionBump, WORKSPACE};
+
+impl Release<'_> {
+    pub(crate) fn local(&self, plan: &mut Plan, edits: Edits) -> Option<()> {
+        let identity: CommitIdentity = self.git.identity.clone()?;
+        let branch = self.git.branch.clone()?;
+        let reference = plan.reference();
+        let mut all = edits.bump.clone();
+        all.extend(edits.changelogs.iter().cloned());
+        write(&self.git.head, self.moves, &edits, plan);
+        let seal = Action::CreateCommitObject {
+            parent: self.git.head.clone(),
+            message: format!("Release {}", spoken(self.moves)),
+            identity: identity.clone(),
+            sign: self.git.sign_commits,
+            reference: reference.clone(),
+            edits: all.clone(),
+        };
+        let title = match all.is_empty() {
+            true => "release this commit as it stands: nothing has to be written",
+            false => "make the release commit, on no branch yet",
+        };
+        plan.steps
+            .push(Step::new("seal", Stage::Package, title, seal));
+        self.make(plan, &reference);
+        let action = Action::Commit {
+            branch: branch.clone(),
+            parent: self.git.head.clone(),
+            reference: reference.clone(),
+            edits: all,
+        };
+        let title = format!("move {branch} to the release commit");
+        plan.steps
+            .push(Step::new("commit", Stage::Commit, title, action));
+        for one in self.moves {
+            let notes = &edits.notes[&one.group.name];
+            let action = Action::Tag {
+                name: one.tag(),
+                message: format!("Release {}\n\n{notes}", spoken(std::slice::from_ref(one))),
+                reference: reference.clone(),
+                identity: identity.clone(),
+                sign: self.git.sign_tags,
+            };
+            let title = format!("tag it {}, annotated", one.tag());
+            plan.steps
+                .push(Step::new(self.id("tag", one), Stage::Tag, title, action));
+        }
+        self.push(plan, branch, reference);
+        for one in self.moves {
+            self.draft(plan, one, &edits.notes[&one.group.name]);
+        }
+        Some(())
+    }
+
+    /// Packages and binaries, from the release commit.
+    fn make(&self, plan: &mut Plan, reference: &str) {
+        let crates = self.crates();
+        if !crates.is_empty() {
+            let title = format!("package {} crates from that commit", crates.len());
+            let action = Action::Package {
+                crates: crates.clone(),
+            };
+            plan.steps
+                .push(Step::new("package", Stage::Package, title, action));
+            let title = "build the packages as a user's cargo sees them";
+            let action = Action::VerifyPackages { crates };
+            plan.steps
+                .push(Step::new("prove", Stage::Package, title, action));
+        }
+        if let Some(app) = self.config.app.as_ref().filter(|_| self.app().is_some()) {
+            // The GitHub release holds the binaries, whoever builds what hosts run.
+            let (binaries, frontend) = match self.app().and_then(|one| self.release_ref(one)) {
+                Some(_) => build::built(app, Part::Both),
+                None => build::built_here(app, Part::Both),
+            };
+            if !binaries.is_empty() || frontend.is_some() {
+                let action = Action::Build {
+                    revision: reference.to_owned(),
+                    binaries,
+                    frontend,
+                    target: None,
+                };
+                let title = format!("build {} for production", app.name);
+                plan.steps
+                    .push(Step::new("build", Stage::Build, title, action));
+            }
+        }
+        for one in self.moves {
+            self.builds_for_targets(plan, one, reference);
+            self.other_files(plan, one);
+        }
+    }
+
+    /// One step for each target that is named, so that each can be another machine's.
+    fn builds_for_targets(&self, plan: &mut Plan, one: &VersionBump<'_>, reference: &str) {
+        for target in self.targets_of(one) {
+            let binaries = self.binaries_of(one);
+            let names: Vec<&str> = binaries.iter().map(|b| b.name.as_str()).collect();
+            let title = format!("build {} for {target}", names.join(", "));
+            let action = Action::Build {
+                revision: reference.to_owned(),
+                binaries,
+                frontend: None,
+                target: Some(target.clone()),
+            };
+            let id = format!("build:{target}");
+            plan.steps.push(Step::new(id, Stage::Build, title, action));
+        }
+    }
+
+    /// The targets that a group's release is to hold binaries for.
+    fn targets_of(&self, one: &VersionBump<'_>) -> Vec<String> {
+        if self.release_ref(one).is_none() || self.binaries_of(one).is_empty() {
+            return Vec::new();
+        }
+        self.config.release.targets.keys().cloned().collect()
+    }
+
+    /// What else a group's release is to hold.
+    fn other_files(&self, plan: &mut Plan, one: &VersionBump<'_>) {
+        if self.release_ref(one).is_none() {
+            return;
+        }
+        for asset in self.assets(one) {
+            let file = asset
+                .file
+                .as_str()
+                .replace("{version}", &one.to.to_string());
+            let name = asset_name(asset, one);
+            let title = match &asset.build {
+                Some(build) => format!("make {file} with `{}`", build.join(" ")),
+                None => format!("keep {file} for the release"),
+            };
+            let action = Action::BuildAsset {
+                build: asset.build.clone(),
+                file: file.into(),
+                name: name.clone(),
+            };
+            let id = format!("asset:{name}");
+            plan.steps.push(Step::new(id, Stage::Build, title, action));
+        }
+        if self.config.github.sbom {
+            let mut packages = self.crates();
+            packages.retain(|name| one.group.has(name));
+            for binary in self.binaries_of(one) {
+                if !packages.contains(&binary.package) {
+                    packages.push(binary.package);
+                }
+            }
+            let action = Action::Sbom {
+                name: self.sbom_name(one),
+                subject: self.subject(one),
+                version: one.to.clone(),
+                packages,
+                targets: self.targets_of(one),
+            };
+            let title = "list what it is made of, in CycloneDX";
+            let id = self.id("sbom", one);
+            plan.steps.push(Step::new(id, Stage::Build, title, action));
+        }
+    }
+
+    /// The `[[asset]]`s of a group.
+    fn assets(&self, one: &VersionBump<'_>) -> Vec<&AssetConfig> {
+        let main = self.facts.main_group(self.config).map(|g| g.name.as_str());
+        let ours =
+            |asset: &&AssetConfig| asset.group.as_deref().or(main) == Some(one.group.name.as_str());
+        self.config.assets.iter().filter(ours).collect()
+    }
+
+    /// What is released, where no tag is meant.
+    fn subject(&self, one: &VersionBump<'_>) -> String {
+        match self.release_ref(one) {
+            Some(release) if one.group.name == WORKSPACE => release.repository.name,
+            _ => one.group.name.clone(),
+        }
+    }
+
+    fn sbom_name(&self, one: &VersionBump<'_>) -> String {
+        format!("{}-{}.cdx.json", self.subject(one), one.to)
+    }
+
+    /// The app's binaries, if the app belongs to the group.
+    fn binaries_of(&self, one: &VersionBump<'_>) -> Vec<Binary> {
+        let app = self.app().filter(|app| app.group.name == one.group.name);
+        app.map(|_| self.binaries()).unwrap_or_default()
+    }
+
+    fn push(&self, plan: &mut Plan, branch: String, reference: String) {
+        let remote = self.config.release.remote.clone();
+        let tags: Vec<String> = self.moves.iter().map(VersionBump::tag).collect();
+        let amount = match tags.len() {
+            1 => "both or neither",
+            _ => "all or none",
+        };
+        let title = format!(
+            "push {branch} and {} to {remote}, {amount}",
+            tags.join(", ")
+        );
+        let action = Action::Push {
+            remote,
+            branch,
+            tags,
+            reference,
+        };
+        plan.steps
+            .push(Step::new("push", Stage::Push, title, action));
+    }
+
+    /// One group's draft on GitHub, with what is attached to it.
+    fn draft(&self, plan: &mut Plan, one: &VersionBump<'_>, notes: &str) {
+        let Some(release) = self.release_ref(one) else {
+            return;
+        };
+        let version = spoken(std::slice::from_ref(one));
+        let notes = match notes {
+            "" => format!("Release {version}."),
+            notes => notes.to_owned(),
+        };
+        let title = format!(
+            "draft the release {} on {}",
+            release.tag, release.repository
+        );
+        let action = Action::Draft {
+            release: release.clone(),
+            name: release.tag.clone(),
+            notes,
+            prerelease: !one.to.pre.is_empty(),
+        };
+        plan.steps.push(Step::new(
+            self.id("draft", one),
+            Stage::Draft,
+            title,
+            action,
+        ));
+        let mut crates = self.crates();
+        crates.retain(|name| one.group.has(name));
+        let binaries = self.binaries_of(one).into_iter().map(|b| b.name);
+        let binaries: Vec<String> = binaries.collect();
+        let targets = self.targets_of(one);
+        let assets = self.assets(one).into_iter();
+        let mut files: Vec<String> = assets.map(|asset| asset_name(asset, one)).collect();
+        files.extend(self.config.github.sbom.then(|| self.sbom_name(one)));
+        let title = format!(
+            "attach {} crates, {} binaries, {} other files and SHA256SUMS",
+            crates.len(),
+            binaries.len() * targets.len().max(1),
+            files.len()
+        );
+        let action = Action::Assets {
+            release,
+            crates,
+            binaries,
+            targets,
+            files,
+        };
+        plan.steps.push(Step::new(
+            self.id("assets", one),
+            Stage::Draft,
+            title,
+            action,
+        ));
+    }
+}
+
+/// Bump and changelog, in the tree.
+pub fn write(base: &str, moves: &[VersionBump<'_>], edits: &Edits, plan: &mut Plan) {
+    let mut step = |id: &str, stage, title: String, edits: &[stagegate_manifest::FileEdit]| {
+        let action = Action::Edit {
+            base: base.to_owned(),
+            edits: edits.to_vec(),
+        };
+        if !edits.is_empty() {
+            plan.steps.push(Step::new(id, stage, title, action));
+        }
+    };
+    let versions = spoken(moves);
+    let title = format!("write {versions} into {} files", edits.bump.len());
+    step("bump", Stage::Bump, title, &edits.bump);
+    let files: Vec<&str> = edits.changelogs.iter().map(|e| e.path.as_str()).collect();
+    let title = match moves {
+        [one] => format!("promote the notes to [{}] in {}", one.to, files.join(", ")),
+        _ => format!("promote the notes in {}", files.join(", ")),
+    };
+    step("changelog", Stage::Changelog, title, &edits.changelogs);
+}
+
+/// What an asset is called in its release.
+fn asset_name(asset: &AssetConfig, one: &VersionBump<'_>) -> String {
+    let named = asset.name.as_deref().or(asset.file.file_name());
+    named
+        .unwrap_or(asset.file.as_str())
+        .replace("{version}", &one.to.to_string())
+}

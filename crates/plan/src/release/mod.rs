@@ -1,0 +1,322 @@
+//! The plan of a whole release.
+
+pub mod commits;
+pub mod edits;
+pub mod local;
+pub mod publish;
+pub mod version_bumps;
+
+use std::collections::BTreeMap;
+
+use stagegate_config::schema::Config;
+use stagegate_config::stage::Stage;
+use stagegate_deploy::Part as HostPart;
+
+use crate::deploy::build;
+use crate::facts::{BranchDivergence, Facts, GitFacts};
+use crate::model::{Action, Binary, Blocker, Plan, ReleaseRef, Step};
+use crate::preflight::{Check, assets, checks, internal_deps, metadata, token, versions};
+use crate::release::edits::edits;
+use crate::release::version_bumps::moves;
+use crate::request::{Part, ReleaseRequest};
+use crate::version::VersionBump;
+use crate::{custom_step, deploy, gates};
+
+pub(crate) fn plan(
+    facts: &Facts,
+    config: &Config,
+    wanted: &ReleaseRequest,
+    blockers: &mut Vec<Blocker>,
+) -> Option<Plan> {
+    for stage in wanted.skip.iter().filter(|stage| !stage.may_be_skipped()) {
+        blockers.push(Blocker::new(
+            format!("the stage {stage} cannot be skipped: the release would be left incomplete"),
+            "leave out --skip for it",
+        ));
+    }
+    let preconditions = checks::of(facts, config).into_iter();
+    let here = |check: &Check| !(wanted.handed_on && checks::is_access(facts, check));
+    blockers.extend(preconditions.filter(here).filter_map(|c| c.outcome.err()));
+    let groups = facts.groups.as_deref().ok()?;
+    let moves = moves(facts, config, groups, wanted, blockers);
+    for one in &moves {
+        versions::version(facts, one, wanted.tagged, blockers);
+    }
+    let edits = edits(facts, wanted, &moves, blockers);
+    let levels = levels(facts, config, &moves, blockers);
+    internal_deps::circles(facts, config, &levels, blockers);
+    metadata::metadata(facts, config, blockers);
+    if !wanted.handed_on {
+        token::token(facts, &levels, blockers);
+    }
+    assets::assets(config, groups, blockers);
+    internal_deps::siblings(facts, config, &moves, blockers);
+    let mut plan = empty(facts, config, &moves)?;
+    plan.steps = gates::steps(facts, config, &moves, &mut plan.notes);
+    let git = facts.git.as_ref().ok()?;
+    let release = Release {
+        facts,
+        config,
+        git,
+        moves: &moves,
+        levels: &levels,
+    };
+    release.local(&mut plan, edits)?;
+    release.remote(&mut plan);
+    let environment = release.deploys(wanted, &mut plan, blockers);
+    release.outcome(&mut plan, environment.as_deref());
+    for custom in &config.steps {
+        custom_step::place(&mut plan.steps, custom, &plan.version);
+    }
+    if let Some(step) = plan.steps.iter_mut().find(|s| s.stage == Stage::Publish) {
+        step.irreversible = true;
+    } else if let Some(step) = plan.steps.iter_mut().find(|s| s.stage == Stage::Push) {
+        step.irreversible = true;
+    }
+    release.notes(&mut plan);
+    Some(plan.without(&wanted.skip))
+}
+
+/// What is published, in the order of its dependencies.
+fn levels(
+    facts: &Facts,
+    config: &Config,
+    moves: &[VersionBump<'_>],
+    blockers: &mut Vec<Blocker>,
+) -> Vec<Vec<String>> {
+    let moves_on = |name: &String| moves.iter().any(|one| one.group.has(name));
+    match facts.workspace.publish_order(&config.registry.name) {
+        Ok(levels) => levels
+            .into_iter()
+            .map(|level| level.into_iter().filter(moves_on).collect::<Vec<_>>())
+            .filter(|level| !level.is_empty())
+            .collect(),
+        Err(errors) => {
+            blockers.extend(errors.into_iter().map(|e| {
+                Blocker::new(
+                    e.to_string(),
+                    "correct the manifests so that every published crate can be resolved by others",
+                )
+            }));
+            Vec::new()
+        }
+    }
+}
+
+/// The plan without its steps: names and versions.
+pub fn empty(facts: &Facts, config: &Config, moves: &[VersionBump<'_>]) -> Option<Plan> {
+    let one_of_one = facts.groups.as_ref().is_ok_and(|groups| groups.len() == 1);
+    let asked: Vec<String> = moves
+        .iter()
+        .filter(|one| one.asked)
+        .map(
+            |one| match one_of_one || one.group.name == crate::version::WORKSPACE {
+                true => one.to.to_string(),
+                false => format!("{}={}", one.group.name, one.to),
+            },
+        )
+        .collect();
+    let main = facts.main_group(config)?;
+    let main = moves.iter().find(|one| one.group.name == main.name);
+    let main = main.or_else(|| moves.first())?;
+    let versions = moves.iter().flat_map(|one| {
+        let name = |name: &String| (name.clone(), one.to.clone());
+        one.group.members.iter().map(name)
+    });
+    Some(Plan {
+        run_id: format!("release-{}", asked.join(",")),
+        cli_args: asked.join(" "),
+        title: format!("release {}", spoken(moves)),
+        versions: versions.collect::<BTreeMap<_, _>>(),
+        from: (main.group.version != main.to).then(|| main.group.version.clone()),
+        version: main.to.clone(),
+        at: facts.at,
+        next_step_hint: None,
+        notes: Vec::new(),
+        steps: Vec::new(),
+        rollback_steps: Vec::new(),
+        host_files: Vec::new(),
+        freeze_override: None,
+    })
+}
+
+/// The versions as a sentence has them.
+pub fn spoken(moves: &[VersionBump<'_>]) -> String {
+    match moves {
+        [one] if one.group.name == crate::version::WORKSPACE => one.to.to_string(),
+        _ => {
+            let each = moves
+                .iter()
+                .map(|one| format!("{} {}", one.group.name, one.to));
+            each.collect::<Vec<_>>().join(", ")
+        }
+    }
+}
+
+pub(crate) struct Release<'a> {
+    pub(crate) facts: &'a Facts,
+    pub(crate) config: &'a Config,
+    pub(crate) git: &'a GitFacts,
+    pub(crate) moves: &'a [VersionBump<'a>],
+    levels: &'a [Vec<String>],
+}
+
+impl Release<'_> {
+    pub(crate) fn crates(&self) -> Vec<String> {
+        self.levels.iter().flatten().cloned().collect()
+    }
+
+    /// A step's id where each group has such a step.
+    pub(crate) fn id(&self, word: &str, one: &VersionBump<'_>) -> String {
+        match self.moves {
+            [_] => word.to_owned(),
+            _ => format!("{word}:{}", one.group.name),
+        }
+    }
+
+    pub(crate) fn release_ref(&self, one: &VersionBump<'_>) -> Option<ReleaseRef> {
+        let github = self.facts.github.as_ref()?.as_ref().ok()?;
+        Some(ReleaseRef {
+            server: github.server.clone(),
+            repository: github.repository.clone(),
+            tag: one.tag(),
+        })
+    }
+
+    /// The app's binaries, where its group is released.
+    pub(crate) fn binaries(&self) -> Vec<Binary> {
+        let app = self.config.app.as_ref().filter(|_| self.app().is_some());
+        app.map(|app| build::built(app, Part::Both).0)
+            .unwrap_or_default()
+    }
+
+    /// The move of the group that the app belongs to.
+    pub(crate) fn app(&self) -> Option<&VersionBump<'_>> {
+        self.config.app.as_ref()?;
+        let main = self.facts.main_group(self.config)?;
+        self.moves.iter().find(|one| one.group.name == main.name)
+    }
+
+    /// What cannot be taken back.
+    fn remote(&self, plan: &mut Plan) {
+        publish::steps(self.facts, self.config, self.levels, plan);
+        for one in self.moves {
+            if let Some(release) = self.release_ref(one) {
+                let title = format!("make the GitHub release {} public", release.tag);
+                let latest = self.is_latest(one);
+                plan.steps.push(Step::new(
+                    self.id("undraft", one),
+                    Stage::PublishGithubRelease,
+                    title,
+                    Action::PublishGithubRelease { release, latest },
+                ));
+            }
+        }
+    }
+
+    /// A back-port or a pre-release must not become the latest release, and of
+    /// several groups only the one that is the latest already, or the first.
+    fn is_latest(&self, one: &VersionBump<'_>) -> bool {
+        let found = self.facts.github.as_ref().and_then(|f| f.as_ref().ok());
+        let latest = found.and_then(|found| found.latest.as_ref());
+        let known = latest.and_then(|r| one.group.version_of(&r.tag_name));
+        let ours = match (self.facts.groups.as_deref(), latest, &known) {
+            (Ok([_]), ..) | (_, _, Some(_)) => true,
+            (_, Some(_), None) => false,
+            _ => self.facts.main_group(self.config) == Some(one.group),
+        };
+        one.to.pre.is_empty() && ours && known.is_none_or(|known| known <= one.to)
+    }
+
+    fn deploys(
+        &self,
+        wanted: &ReleaseRequest,
+        plan: &mut Plan,
+        blockers: &mut Vec<Blocker>,
+    ) -> Option<String> {
+        if let (Some(app), None) = (&self.config.app, self.app()) {
+            plan.notes.push(format!(
+                "{} is not part of this release, so nothing is deployed",
+                app.name
+            ));
+            return None;
+        }
+        deploy::steps_of_release(self.facts, self.config, wanted, plan, blockers)
+    }
+
+    fn outcome(&self, plan: &mut Plan, environment: Option<&str>) {
+        let reference = plan.reference();
+        let places = |part| {
+            let wanted = (&plan.version, reference.as_str());
+            deploy::places(self.config, part, wanted, environment)
+        };
+        let (hosts, frontends) = (places(HostPart::Backend), places(HostPart::Frontend));
+        let frontend = self
+            .config
+            .app
+            .as_ref()
+            .and_then(|app| app.frontend.as_ref());
+        let here = environment.and_then(|name| self.config.deploy.get(name));
+        let url = frontend
+            .and(here)
+            .and_then(|e| e.url.clone())
+            .or_else(|| frontend.filter(|_| here.is_some())?.url.clone());
+        let action = Action::VerifyRelease {
+            crates: self.crates(),
+            releases: self
+                .moves
+                .iter()
+                .filter_map(|one| self.release_ref(one))
+                .collect(),
+            remote: self.config.release.remote.clone(),
+            tags: self.moves.iter().map(VersionBump::tag).collect(),
+            hosts,
+            frontends,
+            url,
+        };
+        publish::fresh_project(self.facts, self.config, self.levels, plan);
+        plan.steps.push(Step::new(
+            "verify",
+            Stage::Verify,
+            "see what users now see",
+            action,
+        ));
+    }
+
+    fn notes(&self, plan: &mut Plan) {
+        if self.facts.changelogs.is_empty() {
+            plan.notes.push(
+                "there is no changelog, so the GitHub release says only its version".to_owned(),
+            );
+        }
+        for one in self.moves {
+            let version = &one.group.version;
+            for reason in &one.reasons {
+                plan.notes.push(format!(
+                    "{} {version} -> {}: {reason}",
+                    one.group.name, one.to
+                ));
+            }
+            if !one.to.pre.is_empty() && !self.facts.changelogs.is_empty() {
+                plan.notes.push(format!(
+                    "{} is a pre-release: [Unreleased] goes on gathering until the release",
+                    one.to
+                ));
+            }
+        }
+        if self.config.app.is_none() {
+            plan.notes
+                .push("there is no [app] in stagegate.toml, so nothing is deployed".to_owned());
+        }
+        publish::notes(self.facts, plan);
+        if let Ok(remote) = &self.git.remote
+            && remote.relation == BranchDivergence::Ahead
+        {
+            plan.notes.push(format!(
+                "{} has commits that {} does not have yet; they are pushed along",
+                self.git.release_branch(self.config),
+                self.config.release.remote
+            ));
+        }
+    }
+}

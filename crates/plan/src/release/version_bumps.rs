@@ -1,0 +1,242 @@
+//! Which groups get a new version, which one, and why.
+
+use std::collections::BTreeMap;
+
+use semver::Version;
+use stagegate_config::schema::Config;
+
+use crate::facts::Facts;
+use crate::model::Blocker;
+use crate::request::ReleaseRequest;
+use crate::version::{
+    BumpKind, Group, GroupVersion, VersionBump, VersionRequest, WORKSPACE, pre_release,
+};
+
+/// Everything that moves: what was asked for first, then the groups that cannot
+/// stay because a published package of theirs would not accept a new version.
+pub fn moves<'a>(
+    facts: &Facts,
+    config: &Config,
+    groups: &'a [Group],
+    wanted: &ReleaseRequest,
+    blockers: &mut Vec<Blocker>,
+) -> Vec<VersionBump<'a>> {
+    let mut moves: Vec<VersionBump<'a>> = Vec::new();
+    for one in &wanted.versions {
+        for group in meant(facts, groups, one, blockers) {
+            if moves.iter().any(|m| m.group.name == group.name) {
+                blockers.push(Blocker::new(
+                    format!("{} is asked for twice", group.name),
+                    "name each group once",
+                ));
+                continue;
+            }
+            let (to, reasons) = match &one.version {
+                VersionRequest::Exact(version) => (version.clone(), Vec::new()),
+                VersionRequest::Next(kind) => (kind.after(&group.version), Vec::new()),
+                VersionRequest::Auto => match automatic(facts, group) {
+                    Ok(Some((kind, reasons))) => (kind.after(&group.version), reasons),
+                    // One of several that needs nothing; alone it is said below.
+                    Ok(None) => continue,
+                    Err(blocker) => {
+                        blockers.push(blocker);
+                        continue;
+                    }
+                },
+            };
+            let to = match &wanted.pre {
+                None => Ok(to),
+                Some(label) => pre_release(&to, label, known(facts, group).iter()),
+            };
+            match to {
+                Ok(to) => moves.push(VersionBump {
+                    group,
+                    to,
+                    reasons,
+                    asked: true,
+                }),
+                Err(what) => {
+                    blockers.push(Blocker::new(
+                        what,
+                        "name the release, such as `1.4.0 --pre rc`",
+                    ));
+                }
+            }
+        }
+    }
+    if moves.is_empty() && blockers.is_empty() {
+        blockers.push(Blocker::new(
+            "nothing has changed since the last release",
+            "name a version to release all the same",
+        ));
+    }
+    follow(facts, config, groups, wanted, &mut moves);
+    moves
+}
+
+/// The groups that a word on the command line means.
+fn meant<'a>(
+    facts: &Facts,
+    groups: &'a [Group],
+    wanted: &GroupVersion,
+    blockers: &mut Vec<Blocker>,
+) -> Vec<&'a Group> {
+    let names = || {
+        let names: Vec<_> = groups.iter().map(|g| g.name.as_str()).collect();
+        names.join(", ")
+    };
+    if let Some(name) = &wanted.group {
+        let found = groups.iter().find(|group| group.name == *name);
+        if found.is_none() {
+            blockers.push(Blocker::new(
+                format!("there is no version group `{name}`"),
+                format!("name one of {}", names()),
+            ));
+        }
+        return found.into_iter().collect();
+    }
+    match (groups, &wanted.version) {
+        ([], _) => {
+            blockers.push(Blocker::new(
+                "no package of this workspace has a version that could be released",
+                "publish a package, or name it in [release.group.NAME] of stagegate.toml",
+            ));
+            Vec::new()
+        }
+        ([one], _) => vec![one],
+        (_, VersionRequest::Exact(version)) => {
+            let whole = groups.iter().find(|group| group.name == WORKSPACE);
+            if whole.is_none() {
+                blockers.push(Blocker::new(
+                    format!("there are several versions in this workspace, and {version} does not say whose it is to be"),
+                    format!("write NAME={version} with a name out of {}; `patch`, `minor`, `major` or `auto` move all that changed", names()),
+                ));
+            }
+            whole.into_iter().collect()
+        }
+        _ => groups
+            .iter()
+            .filter(|group| {
+                facts
+                    .history
+                    .get(&group.name)
+                    .is_none_or(|h| h.has_changed())
+            })
+            .collect(),
+    }
+}
+
+/// The kind of version that commits and interfaces call for.
+fn automatic(facts: &Facts, group: &Group) -> Result<Option<(BumpKind, Vec<String>)>, Blocker> {
+    let Some(history) = facts.history.get(&group.name) else {
+        return Ok(None);
+    };
+    let mut kind = None;
+    let mut reasons = Vec::new();
+    if history.since.is_none() {
+        return Err(Blocker::new(
+            format!(
+                "there is no earlier release of {} to compare with",
+                group.name
+            ),
+            "name its first version",
+        ));
+    }
+    let mut take = |found: Option<(BumpKind, String)>| {
+        if let Some((wanted, why)) = found {
+            kind = kind.max(Some(wanted));
+            reasons.push(why);
+        }
+    };
+    take(crate::release::commits::call_for(group, history));
+    if let Some(found) = facts.interfaces.get(&group.name) {
+        let found = found.as_ref().map_err(Clone::clone)?;
+        take(found.call_for(group));
+    }
+    Ok(kind.map(|kind| (kind, reasons)))
+}
+
+/// Every version of a group that is known anywhere.
+fn known(facts: &Facts, group: &Group) -> Vec<Version> {
+    let mut known = vec![group.version.clone()];
+    if let Ok(git) = &facts.git {
+        let remote = git.remote.as_ref().ok().map(|remote| &remote.tags);
+        let tags = git
+            .tags
+            .keys()
+            .chain(remote.into_iter().flat_map(BTreeMap::keys));
+        known.extend(tags.filter_map(|tag| group.version_of(tag)));
+    }
+    if let Some(Ok(registry)) = &facts.registry {
+        let ours = registry.versions.iter().filter(|(name, _)| group.has(name));
+        known.extend(ours.flat_map(|(_, versions)| versions.iter().map(|v| v.vers.clone())));
+    }
+    known
+}
+
+/// A published package whose requirement would refuse a sibling's new version
+/// must be released with a new requirement, and so must those that need it.
+fn follow<'a>(
+    facts: &Facts,
+    config: &Config,
+    groups: &'a [Group],
+    wanted: &ReleaseRequest,
+    moves: &mut Vec<VersionBump<'a>>,
+) {
+    loop {
+        let mut next = None;
+        for group in groups {
+            if moves.iter().any(|m| m.group.name == group.name) {
+                continue;
+            }
+            let reasons = refused(facts, config, group, moves);
+            if !reasons.is_empty() {
+                next = Some((group, reasons));
+                break;
+            }
+        }
+        let Some((group, reasons)) = next else { return };
+        let to = BumpKind::Patch.after(&group.version);
+        let to = match &wanted.pre {
+            Some(label) => pre_release(&to, label, known(facts, group).iter()).unwrap_or(to),
+            None => to,
+        };
+        moves.push(VersionBump {
+            group,
+            to,
+            reasons,
+            asked: false,
+        });
+    }
+}
+
+/// What a group's published packages would no longer resolve.
+fn refused(
+    facts: &Facts,
+    config: &Config,
+    group: &Group,
+    moves: &[VersionBump<'_>],
+) -> Vec<String> {
+    let mut reasons = Vec::new();
+    let published = facts
+        .workspace
+        .packages
+        .iter()
+        .filter(|p| group.has(&p.name) && p.publishable_to(&config.registry.name));
+    for package in published {
+        let needs = package
+            .internal
+            .iter()
+            .filter(|d| d.is_published() && d.has_version);
+        for dependency in needs {
+            let moved = moves.iter().find(|m| m.group.has(&dependency.name));
+            if let Some(moved) = moved.filter(|m| !dependency.requirement.matches(&m.to)) {
+                reasons.push(format!(
+                    "{} requires {} {}, which {} is not",
+                    package.name, dependency.name, dependency.requirement, moved.to
+                ));
+            }
+        }
+    }
+    reasons
+}

@@ -1,0 +1,116 @@
+//! What goes to the registry, in which order, with which token, and what is told before; and what is taken back.
+
+use crate::request::YankRequest;
+use crate::tests::*;
+
+#[test]
+fn a_crate_waits_for_its_own_dependencies_only() {
+    let plan = release(&facts(), "1.1.0", &[]).unwrap();
+    let needs = |id: &str| {
+        let step = plan.steps.iter().find(|s| s.id == id).unwrap();
+        step.depends_on.join(" ")
+    };
+    assert_eq!(needs("publish:core"), "");
+    assert_eq!(needs("publish:left"), "publish:core");
+    assert_eq!(needs("publish:right"), "publish:core");
+    assert_eq!(needs("publish:top"), "publish:left publish:right");
+}
+
+/// The same facts with another source of tokens, and `core` known already.
+fn with_tokens(trusted: bool, plain: Option<&str>, known: &[&str]) -> Facts {
+    let mut facts = facts();
+    let registry = facts.registry.as_mut().unwrap().as_mut().unwrap();
+    registry.token = Ok(TokenPlaces {
+        trusted,
+        plain: plain.map(str::to_owned),
+    });
+    for name in known {
+        let line = serde_json::json!({ "name": name, "vers": "1.0.0", "cksum": "00" });
+        let version = serde_json::from_value(line).unwrap();
+        registry.versions.insert((*name).to_owned(), vec![version]);
+    }
+    facts
+}
+
+#[test]
+fn an_identity_alone_cannot_publish_a_new_crate() {
+    let blockers = |facts: &Facts| release(facts, "1.1.0", &[]).map_err(|b| b.to_string());
+    let some = blockers(&with_tokens(true, None, &["core", "left"])).unwrap_err();
+    assert!(some.contains("right, top"), "{some}");
+    assert!(some.contains("CARGO_REGISTRY_TOKEN"), "{some}");
+    let all = ["core", "left", "right", "top"];
+    assert!(blockers(&with_tokens(true, None, &all)).is_ok());
+    assert!(blockers(&with_tokens(true, Some("X"), &[])).is_ok());
+}
+
+#[test]
+fn what_publishing_takes_is_told_before_the_question() {
+    let notes = |facts: &Facts| release(facts, "1.1.0", &[]).unwrap().notes.join("\n");
+    let told = notes(&with_tokens(true, Some("X"), &["core"]));
+    for want in [
+        "new on crates-io: left, right, top",
+        "comes from the workflow's identity, else from X",
+        "4 crates are published, at most 3 one after the other",
+        "11266 KiB of tracked files before packing; the largest crate is top with 11264 KiB",
+        "top may be more than the 10 MiB packed",
+    ] {
+        assert!(told.contains(want), "{told}");
+    }
+    assert!(!told.contains("of waiting"), "{told}");
+}
+
+#[test]
+fn a_category_that_the_registry_would_leave_out_is_told() {
+    let mut facts = facts();
+    let Some(Ok(registry)) = &mut facts.registry else {
+        panic!("the registry was asked")
+    };
+    registry.categories = Some(["algorithms".to_owned()].into());
+    let core = &mut facts.workspace.packages[0];
+    core.metadata.categories = vec!["algorithms".to_owned(), "algorithm".to_owned()];
+    let notes = release(&facts, "minor", &[]).unwrap().notes;
+    let told: Vec<_> = notes.iter().filter(|n| n.contains("categor")).collect();
+    assert_eq!(told.len(), 1, "{notes:?}");
+    assert!(told[0].contains("`algorithm` of "), "{told:?}");
+}
+
+#[test]
+fn dependents_are_yanked_first_and_given_back_last() {
+    let order = |undo: bool| {
+        let mut facts = facts();
+        if let Some(Ok(registry)) = &mut facts.registry {
+            for (name, versions) in &mut registry.versions {
+                let there = serde_json::json!({ "name": name, "vers": "1.0.0", "deps": [], "cksum": "", "features": {}, "yanked": undo });
+                versions.push(serde_json::from_value(there).unwrap());
+            }
+        }
+        let request = YankRequest {
+            version: Version::new(1, 0, 0),
+            crates: Vec::new(),
+            reason: None,
+            undo,
+        };
+        let facts = grouped(&facts, &Config::default());
+        let plan = plan(&facts, &Config::default(), &Request::Yank(request)).unwrap();
+        plan.steps
+            .iter()
+            .filter_map(|s| s.id.strip_prefix("yank:").map(str::to_owned))
+            .collect::<Vec<_>>()
+    };
+    let back = order(true);
+    assert_eq!(
+        (
+            back.first().unwrap().as_str(),
+            back.last().unwrap().as_str()
+        ),
+        ("core", "top")
+    );
+    let gone = order(false);
+    assert_eq!(
+        (
+            gone.first().unwrap().as_str(),
+            gone.last().unwrap().as_str()
+        ),
+        ("top", "core")
+    );
+}

@@ -1,0 +1,240 @@
+//! Deploys to many hosts: who waits for whom, what is planned for a failure, and
+//! when nothing is deployed at all.
+
+use stagegate_deploy::{FileChange, HostFacts, KnownGood, Part as HostPart, Sudo};
+
+use crate::facts::HostSurvey;
+use crate::tests::*;
+
+const APP: &str = "[app]\nname = \"book\"\n[app.backend]\npackage = \"tool\"\nport = 8080\n\
+                   [app.frontend]\nbuild = [\"make\"]\ndist = \"dist\"\n";
+
+pub(crate) fn config(environment: &str) -> Config {
+    let text = format!("{APP}[deploy.production]\n{environment}");
+    Config::parse("stagegate.toml".into(), &text).unwrap()
+}
+
+fn request(despite: Option<&str>) -> DeployRequest {
+    DeployRequest {
+        part: Part::Both,
+        version: None,
+        from: None,
+        freeze_override: despite.map(str::to_owned),
+        environment: "production".to_owned(),
+    }
+}
+
+fn deploy(config: &Config, despite: Option<&str>) -> Result<Plan, Blockers> {
+    plan(
+        &grouped(&facts(), config),
+        config,
+        &Request::Deploy(request(despite)),
+    )
+}
+
+/// The plan of a deploy to these hosts.
+pub(crate) fn backends(hosts: &[&str]) -> Plan {
+    deploy(&config(&format!("hosts = {hosts:?}\n")), None).unwrap()
+}
+
+fn step<'a>(plan: &'a Plan, id: &str) -> &'a crate::model::Step {
+    let found = plan.steps.iter().find(|step| step.id == id);
+    found.unwrap_or_else(|| panic!("there is no {id} in {:#?}", plan.steps))
+}
+
+#[test]
+fn a_wave_waits_for_the_one_before_and_the_bundle_for_all() {
+    let config = config(
+        "hosts = [\"d@a\", \"d@b\", { address = \"d@b:2222\", port = 9090 }, \"d@c\"]\nwaves = { batch = 2, max_failures = 1 }\n",
+    );
+    let plan = deploy(&config, None).unwrap();
+    let confirm = |hosts: &[&str]| -> Vec<String> {
+        hosts
+            .iter()
+            .map(|h| format!("backend.confirm@{h}"))
+            .collect()
+    };
+    let check = |id: &str, needs: &[&str], after: &[&str]| {
+        let step = step(&plan, id);
+        assert_eq!(step.depends_on, needs, "{id}");
+        assert_eq!(step.after_settled, confirm(after), "{id}");
+        assert_eq!(step.max_failures, 1, "{id}");
+    };
+    check("backend.upload@a", &[], &[]);
+    check("backend.start@a", &["backend.upload@a"], &[]);
+    check("backend.confirm@a", &["backend.stabilize@a"], &[]);
+    // Where a name is not enough, the port tells hosts apart.
+    check("backend.upload@b:22", &[], &["a"]);
+    check("backend.upload@b:2222", &[], &["a"]);
+    check("backend.upload@c", &[], &["a", "b:22", "b:2222"]);
+    let all = ["a", "b:22", "b:2222", "c"];
+    check("frontend.upload@a", &["backend.confirm@a"], &all);
+    check("frontend.flip@a", &["frontend.upload@a"], &[]);
+    let Action::Service { place, .. } = &step(&plan, "backend.start@b:2222").action else {
+        panic!("a backend's step");
+    };
+    assert_eq!(place.app.backend.as_ref().unwrap().port, 9090);
+    // One run of steps: the build before it, the look after it.
+    let groups: Vec<usize> = plan.groups().iter().map(|group| group.len()).collect();
+    assert_eq!(groups, [1, 4 * 6 + 4 * 2, 1]);
+    let back: Vec<_> = plan.rollback_steps.iter().map(|s| s.id.as_str()).collect();
+    assert_eq!(back, ["back@a", "back@b:22", "back@b:2222", "back@c"]);
+}
+
+#[test]
+fn hosts_keep_what_they_have_where_that_is_configured() {
+    let config = config("hosts = [\"d@a\", \"d@b\"]\non_failure = \"keep\"\n");
+    assert!(deploy(&config, None).unwrap().rollback_steps.is_empty());
+}
+
+/// The app with a migration, and what takes it back.
+pub(crate) fn migrating(undo: &str, environment: &str) -> Config {
+    let app = APP.replace(
+        "port = 8080\n",
+        &format!("port = 8080\nmigrate = {{ run = [\"tool\", \"migrate\"]{undo} }}\n"),
+    );
+    let text = format!("{app}[deploy.production]\n{environment}");
+    Config::parse("stagegate.toml".into(), &text).unwrap()
+}
+
+#[test]
+fn one_host_migrates_for_all_and_nothing_starts_before() {
+    let hosts = "hosts = [\"d@a\", \"d@b\", \"d@c\"]\nwaves = { canary = 2 }\n";
+    let plan = deploy(&migrating(", undo = [\"tool\", \"back\"]", hosts), None).unwrap();
+    let migrates: Vec<_> = plan
+        .steps
+        .iter()
+        .filter(|step| matches!(step.action, Action::Migrate { .. }))
+        .collect();
+    assert_eq!(migrates.len(), 1);
+    assert_eq!(migrates[0].id, "backend.migrate@a");
+    assert_eq!(migrates[0].depends_on, ["backend.upload@a"]);
+    for host in ["a", "b", "c"] {
+        let start = step(&plan, &format!("backend.start@{host}"));
+        let own = format!("backend.upload@{host}");
+        assert_eq!(start.depends_on, [own.as_str(), "backend.migrate@a"]);
+    }
+    // The data go back when every host is back.
+    let last = plan.rollback_steps.last().unwrap();
+    assert_eq!(last.id, "back.data@a");
+    assert_eq!(last.depends_on, ["back@a", "back@b", "back@c"]);
+    assert!(plan.notes.is_empty(), "{:?}", plan.notes);
+}
+
+#[test]
+fn data_that_cannot_go_back_are_told_of() {
+    let plan = deploy(&migrating("", "hosts = [\"d@a\"]\n"), None).unwrap();
+    assert_eq!(plan.rollback_steps.len(), 1);
+    assert!(plan.notes[0].contains("has no `undo`"), "{:?}", plan.notes);
+}
+
+#[test]
+fn a_host_is_written_once() {
+    let blockers = deploy(&config("hosts = [\"d@a\", \"e@a:22\"]\n"), None).unwrap_err();
+    assert!(
+        blockers.to_string().contains("e@a:22 is written twice"),
+        "{blockers}"
+    );
+}
+
+#[test]
+fn a_freeze_is_in_the_way_unless_somebody_says_why_not() {
+    // The facts are of the first moment of 1970, a Thursday.
+    let config = config(
+        "hosts = [\"d@a\"]\nfreeze = [\"Wed 20:00 - Thu 06:00 UTC\", \"Mon 00:00 - Mon 01:00 UTC\"]\n",
+    );
+    let blockers = deploy(&config, None).unwrap_err().to_string();
+    assert!(
+        blockers.contains("frozen until Thu 1970-01-01 06:00 UTC (`Wed 20:00 - Thu 06:00 UTC`)"),
+        "{blockers}"
+    );
+    assert!(blockers.contains("--override-freeze WHY"), "{blockers}");
+    let plan = deploy(&config, Some("the shop is down")).unwrap();
+    assert_eq!(plan.freeze_override.as_deref(), Some("the shop is down"));
+    assert!(
+        plan.notes.iter().any(|n| n.contains("the shop is down")),
+        "{:?}",
+        plan.notes
+    );
+}
+
+/// ResumeArgs back is never frozen, and hosts that ran different releases go back to
+/// their own.
+pub(crate) fn a_good_host(target: &str) -> HostFacts {
+    HostFacts {
+        target: target.to_owned(),
+        systemd: Some("systemd 252".to_owned()),
+        nft: Some("nftables v1.0.6".to_owned()),
+        missing_tools: Vec::new(),
+        sudo: Sudo::NotNeeded,
+        service_users: vec![("book".to_owned(), true)],
+        directories: Vec::new(),
+        env_files: Vec::new(),
+        disk_free_bytes: u64::MAX,
+        clock_skew_seconds: 0,
+        lease: None,
+        running: None,
+        armed: None,
+        running_frontend: None,
+        armed_frontend: None,
+        previous_bundle: None,
+        foreign_ports: Vec::new(),
+        proxy_problems: Vec::new(),
+        build_problems: None,
+        pending: Vec::new(),
+    }
+}
+
+#[test]
+fn hosts_whose_files_change_alike_are_told_together() {
+    let config = config("hosts = [\"d@a\", \"d@b\", \"d@c\"]\n");
+    let hosts = stagegate_config::resolve::hosts_of(
+        config.app.as_ref().unwrap(),
+        &config.deploy["production"],
+    );
+    let pending = |there: Option<&str>| FileChange {
+        part: HostPart::Backend,
+        path: "/etc/unit".into(),
+        there: there.map(str::to_owned),
+        wanted: "TasksMax=2\n".to_owned(),
+    };
+    let found = [Some("TasksMax=1\n"), None, Some("TasksMax=1\n")];
+    let hosts = hosts.unwrap().into_iter().zip(found);
+    let facts = Facts {
+        hosts: hosts
+            .map(|((target, _), there)| {
+                let mut found = a_good_host(&target.to_string());
+                found.pending = vec![pending(there)];
+                HostSurvey {
+                    found: Ok(found),
+                    target,
+                    known: KnownGood::default(),
+                }
+            })
+            .collect(),
+        ..facts()
+    };
+    let told = |part| {
+        let request = DeployRequest {
+            part,
+            ..request(None)
+        };
+        let made = plan(
+            &grouped(&facts, &config),
+            &config,
+            &Request::Deploy(request),
+        );
+        let files = made.unwrap().host_files.into_iter();
+        let told: Vec<_> = files.map(|file| (file.hosts, file.diff)).collect();
+        told
+    };
+    let host = |name: &str| format!("d@{name}:22");
+    let diff = "@@ -1 +1 @@\n-TasksMax=1\n+TasksMax=2\n".to_owned();
+    let both = vec![host("a"), host("c")];
+    assert_eq!(
+        told(Part::Both),
+        [(both, Some(diff)), (vec![host("b")], None)]
+    );
+    // A frontend is a bundle and nothing else.
+    assert_eq!(told(Part::Frontend), []);
+}

@@ -1,0 +1,314 @@
+//! The plan of a yank, and of giving a version back.
+
+pub mod advice;
+
+use stagegate_changelog::Changelog;
+use stagegate_config::schema::Config;
+use stagegate_config::stage::Stage;
+use stagegate_manifest::FileEdit;
+use stagegate_registry::Token;
+
+use crate::facts::{Facts, SurveyResult};
+use crate::model::{Action, Blocker, Plan, ReleaseRef, Step};
+use crate::preflight::checks;
+use crate::request::YankRequest;
+use crate::version::Group;
+
+pub(crate) fn plan(
+    facts: &Facts,
+    config: &Config,
+    wanted: &YankRequest,
+    blockers: &mut Vec<Blocker>,
+) -> Option<Plan> {
+    let YankRequest { version, undo, .. } = wanted;
+    let verb = if *undo { "un-yank" } else { "yank" };
+    let group = match group_of(facts, config, wanted) {
+        Ok(group) => group,
+        Err(blocker) => {
+            blockers.push(blocker);
+            return None;
+        }
+    };
+    let words = wanted.words();
+    let mut plan = Plan {
+        run_id: wanted.target(),
+        title: format!("{verb} {}", words.trim_end_matches(" --undo")),
+        cli_args: words,
+        version: version.clone(),
+        versions: std::collections::BTreeMap::new(),
+        from: None,
+        at: facts.at,
+        next_step_hint: None,
+        notes: Vec::new(),
+        steps: Vec::new(),
+        rollback_steps: Vec::new(),
+        host_files: Vec::new(),
+        freeze_override: None,
+    };
+    let yanked = registry_steps(facts, group, wanted, verb, &mut plan, blockers);
+    if let Some(Ok(registry)) = &facts.registry
+        && !undo
+    {
+        advice::advise(registry, wanted, &yanked, &mut plan);
+    }
+    let whole = yanked.len() == published(facts, group, wanted).len();
+    if whole {
+        github_step(facts, group, wanted, &mut plan, blockers);
+        changelog_step(facts, config, group, wanted, verb, &mut plan, blockers);
+    } else {
+        plan.notes.push(format!(
+            "other crates of {version} stay, so GitHub release and changelog are left as they are"
+        ));
+    }
+    if let Some(step) = plan
+        .steps
+        .iter_mut()
+        .find(|s| matches!(s.action, Action::Yank { .. }))
+    {
+        step.irreversible = true;
+    }
+    if !undo {
+        plan.notes.push(
+            "a yank deletes nothing: projects that have the version in their Cargo.lock go on building".to_owned(),
+        );
+    }
+    Some(plan)
+}
+
+/// The group whose version is meant: that of the named crates, else the one
+/// that has released it.
+fn group_of<'a>(
+    facts: &'a Facts,
+    config: &Config,
+    wanted: &YankRequest,
+) -> SurveyResult<&'a Group> {
+    if let Some(first) = wanted.crates.first() {
+        let group = facts.group_of(Some(first), config)?;
+        return match wanted.crates.iter().find(|name| !group.has(name)) {
+            None => Ok(group),
+            Some(other) => Err(Blocker::new(
+                format!("{first} and {other} have versions of their own"),
+                "yank them one after the other, dependents first",
+            )),
+        };
+    }
+    let groups = facts.groups.as_ref().map_err(Clone::clone)?;
+    let have: Vec<&Group> = groups
+        .iter()
+        .filter(|group| !published(facts, group, wanted).is_empty())
+        .collect();
+    match &have[..] {
+        [one] => Ok(one),
+        [] => facts.group_of(None, config),
+        several => {
+            let names: Vec<_> = several.iter().map(|group| group.name.as_str()).collect();
+            Err(Blocker::new(
+                format!(
+                    "{} is a version of {}",
+                    wanted.version,
+                    names.join(" and of ")
+                ),
+                "say whose is meant with `--crate NAME`",
+            ))
+        }
+    }
+}
+
+/// The crates of a group that are in the registry with this version,
+/// dependencies first.
+fn published(facts: &Facts, group: &Group, wanted: &YankRequest) -> Vec<String> {
+    let Some(Ok(registry)) = &facts.registry else {
+        return Vec::new();
+    };
+    let has = |name: &String| {
+        let known = registry
+            .versions
+            .get(name)
+            .map(Vec::as_slice)
+            .unwrap_or_default();
+        group.has(name) && known.iter().any(|v| v.vers == wanted.version)
+    };
+    let order = facts.workspace.publish_order(&registry.name);
+    order
+        .unwrap_or_default()
+        .into_iter()
+        .flatten()
+        .filter(has)
+        .collect()
+}
+
+/// Dependents first, so that at no moment a version that resolves needs one
+/// that does not; giving back goes the other way.
+fn registry_steps(
+    facts: &Facts,
+    group: &Group,
+    wanted: &YankRequest,
+    verb: &str,
+    plan: &mut Plan,
+    blockers: &mut Vec<Blocker>,
+) -> Vec<String> {
+    let registry = match &facts.registry {
+        Some(Ok(registry)) => registry,
+        Some(Err(blocker)) => {
+            blockers.push(blocker.clone());
+            return Vec::new();
+        }
+        None => {
+            blockers.push(Blocker::new(
+                "no package of this workspace is published",
+                "there is nothing to yank",
+            ));
+            return Vec::new();
+        }
+    };
+    match &registry.token {
+        Err(blocker) => blockers.push(blocker.clone()),
+        Ok(places) if places.plain.is_none() => blockers.push(Blocker::new(
+            format!("a workflow's identity cannot {verb} on {}", registry.name),
+            format!(
+                "trusted publishing is for uploads alone; give a token that may yank in {}",
+                Token::variable(&registry.name)
+            ),
+        )),
+        Ok(_) => {}
+    }
+    let mut names = published(facts, group, wanted);
+    for name in wanted.crates.iter().filter(|name| !names.contains(name)) {
+        blockers.push(Blocker::new(
+            format!(
+                "{name} {} is not published on {}",
+                wanted.version, registry.name
+            ),
+            "name a published version",
+        ));
+    }
+    if names.is_empty() && wanted.crates.is_empty() {
+        blockers.push(Blocker::new(
+            format!("{} is not published on {}", wanted.version, registry.name),
+            "name a published version",
+        ));
+    }
+    names.retain(|name| wanted.crates.is_empty() || wanted.crates.contains(name));
+    if !wanted.undo {
+        names.reverse();
+    }
+    for name in &names {
+        let title = format!("{verb} {name} {} on {}", wanted.version, registry.name);
+        let action = Action::Yank {
+            package: name.clone(),
+            version: wanted.version.clone(),
+            undo: wanted.undo,
+        };
+        let id = format!("yank:{name}");
+        plan.steps.push(Step::new(id, Stage::Yank, title, action));
+    }
+    names
+}
+
+fn github_step(
+    facts: &Facts,
+    group: &Group,
+    wanted: &YankRequest,
+    plan: &mut Plan,
+    blockers: &mut Vec<Blocker>,
+) {
+    let github = match &facts.github {
+        None => return,
+        Some(Err(blocker)) => return blockers.push(blocker.clone()),
+        Some(Ok(github)) => github,
+    };
+    let tag = group.tag_of(&wanted.version);
+    if github.existing.is_none() {
+        plan.notes.push(format!(
+            "there is no GitHub release {tag}, so none is marked"
+        ));
+        return;
+    }
+    let good = published(facts, group, wanted).first().and_then(|name| {
+        advice::last_good(
+            facts.registry.as_ref()?.as_ref().ok()?,
+            name,
+            &wanted.version,
+        )
+    });
+    let release = ReleaseRef {
+        server: github.server.clone(),
+        repository: github.repository.clone(),
+        tag,
+    };
+    let title = format!("mark the GitHub release {}", release.tag);
+    let action = Action::MarkRelease {
+        release,
+        note: advice::note(wanted.reason.as_deref(), good.as_ref()),
+        undo: wanted.undo,
+    };
+    plan.steps
+        .push(Step::new("mark-release", Stage::Yank, title, action));
+}
+
+fn changelog_step(
+    facts: &Facts,
+    config: &Config,
+    group: &Group,
+    wanted: &YankRequest,
+    verb: &str,
+    plan: &mut Plan,
+    blockers: &mut Vec<Blocker>,
+) {
+    let mut known = group.changelogs.iter();
+    let Some(found) = known.find_map(|path| facts.changelogs.get(path)) else {
+        return;
+    };
+    let path = &found.file;
+    let text = match &found.text {
+        Ok(text) => text,
+        Err(blocker) => return blockers.push(blocker.clone()),
+    };
+    let marked = Changelog::parse(text).and_then(|changelog| {
+        if wanted.undo {
+            changelog.unmark_yanked(&wanted.version)
+        } else {
+            changelog.mark_yanked(&wanted.version)
+        }
+    });
+    let marked = match marked {
+        Ok(marked) if marked == *text => return,
+        Ok(marked) => marked,
+        Err(e) => {
+            plan.notes.push(format!("{path} is left as it is: {e}"));
+            return;
+        }
+    };
+    blockers.extend(
+        checks::git(facts, config)
+            .into_iter()
+            .filter_map(|c| c.outcome.err()),
+    );
+    let Ok(git) = &facts.git else { return };
+    let (Some(identity), Some(branch)) = (git.identity.clone(), git.branch.clone()) else {
+        return;
+    };
+    let action = Action::MarkChangelog {
+        edit: FileEdit::from_texts(path.clone(), text.as_bytes(), marked.as_bytes()),
+        message: message(wanted),
+        branch,
+        remote: config.release.remote.clone(),
+        parent: git.head.clone(),
+        identity,
+    };
+    plan.steps.push(Step::new(
+        "mark-changelog",
+        Stage::Yank,
+        format!("{verb} {} in {path}, commit and push", wanted.version),
+        action,
+    ));
+}
+
+/// The message of the commit that marks the changelog.
+fn message(wanted: &YankRequest) -> String {
+    let verb = if wanted.undo { "Un-yank" } else { "Yank" };
+    match &wanted.reason {
+        Some(reason) => format!("{verb} {}\n\n{reason}", wanted.version),
+        None => format!("{verb} {}", wanted.version),
+    }
+}

@@ -1,0 +1,160 @@
+//! Color where it is wanted, and the width of the terminal.
+
+use std::io::IsTerminal;
+
+use anstyle::{AnsiColor, Style};
+
+/// Colors, or none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Palette {
+    colored: bool,
+}
+
+impl Palette {
+    /// For standard output.
+    pub(crate) fn for_stdout() -> Palette {
+        Palette {
+            colored: wanted(
+                &|name| std::env::var(name).ok(),
+                std::io::stdout().is_terminal(),
+            ),
+        }
+    }
+
+    /// For standard error.
+    pub(crate) fn for_stderr() -> Palette {
+        Palette {
+            colored: wanted(
+                &|name| std::env::var(name).ok(),
+                std::io::stderr().is_terminal(),
+            ),
+        }
+    }
+
+    /// None at all.
+    pub(crate) fn none() -> Palette {
+        Palette { colored: false }
+    }
+
+    fn paint(self, style: Style, text: &str) -> String {
+        if self.colored {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    pub(crate) fn good(self, text: &str) -> String {
+        self.paint(AnsiColor::Green.on_default(), text)
+    }
+
+    pub(crate) fn bad(self, text: &str) -> String {
+        self.paint(AnsiColor::Red.on_default().bold(), text)
+    }
+
+    pub(crate) fn warn(self, text: &str) -> String {
+        self.paint(AnsiColor::Yellow.on_default(), text)
+    }
+
+    pub(crate) fn faint(self, text: &str) -> String {
+        self.paint(Style::new().dimmed(), text)
+    }
+
+    pub(crate) fn strong(self, text: &str) -> String {
+        self.paint(Style::new().bold(), text)
+    }
+}
+
+/// `NO_COLOR` (no-color.org) turns colors off, `CARGO_TERM_COLOR` has cargo's
+/// meaning, and otherwise a terminal decides.
+fn wanted(variable: &dyn Fn(&str) -> Option<String>, terminal: bool) -> bool {
+    if variable("NO_COLOR").is_some_and(|value| !value.is_empty()) {
+        return false;
+    }
+    match variable("CARGO_TERM_COLOR").as_deref() {
+        Some("always") => true,
+        Some("never") => false,
+        _ => terminal && variable("TERM").as_deref() != Some("dumb"),
+    }
+}
+
+/// Columns of the terminal on standard output; `None` where it is none.
+pub(crate) fn width() -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
+}
+
+/// Cuts text to a number of columns, counting characters.
+pub(super) fn cut(text: &str, columns: usize) -> String {
+    if text.chars().count() <= columns {
+        return text.to_owned();
+    }
+    let kept: String = text.chars().take(columns.saturating_sub(1)).collect();
+    format!("{kept}…")
+}
+
+/// Breaks text between words; the lines after the first are indented.
+pub(crate) fn wrap(text: &str, columns: Option<usize>, indent: &str) -> String {
+    let Some(columns) = columns.filter(|columns| text.chars().count() > *columns) else {
+        return text.to_owned();
+    };
+    let words = text.trim_start();
+    let mut lines: Vec<String> = Vec::new();
+    let mut line = text[..text.len() - words.len()].to_owned();
+    for word in words.split_inclusive(' ') {
+        let fits = line.chars().count() + word.trim_end().chars().count() <= columns;
+        if !fits && !line.trim().is_empty() {
+            lines.push(
+                std::mem::replace(&mut line, indent.to_owned())
+                    .trim_end()
+                    .to_owned(),
+            );
+        }
+        line.push_str(word);
+    }
+    lines.push(line);
+    lines.join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{cut, wanted, wrap};
+
+    #[test]
+    fn text_is_broken_between_words() {
+        assert_eq!(wrap("a bb ccc dddd", Some(6), "  "), "a bb\n  ccc\n  dddd");
+        assert_eq!(wrap("a bb", None, "  "), "a bb");
+        assert_eq!(wrap("unbreakable", Some(4), ""), "unbreakable");
+        assert_eq!(wrap("  kept  as it is", Some(20), ""), "  kept  as it is");
+        assert_eq!(wrap("  a  bb ccc", Some(8), "    "), "  a  bb\n    ccc");
+    }
+
+    #[test]
+    fn color_is_asked_for_in_the_usual_ways() {
+        let check = |no_color: Option<&str>, cargo: Option<&str>, terminal: bool, want: bool| {
+            let variable = |name: &str| match name {
+                "NO_COLOR" => no_color.map(str::to_owned),
+                "CARGO_TERM_COLOR" => cargo.map(str::to_owned),
+                _ => None,
+            };
+            assert_eq!(
+                wanted(&variable, terminal),
+                want,
+                "{no_color:?} {cargo:?} {terminal}"
+            );
+        };
+        check(None, None, true, true);
+        check(None, None, false, false);
+        check(Some("1"), Some("always"), true, false);
+        check(Some(""), None, true, true);
+        check(None, Some("always"), false, true);
+        check(None, Some("never"), true, false);
+        check(None, Some("auto"), false, false);
+    }
+
+    #[test]
+    fn long_text_is_cut_at_a_character() {
+        assert_eq!(cut("héllo", 5), "héllo");
+        assert_eq!(cut("héllo!", 5), "héll…");
+    }
+}
