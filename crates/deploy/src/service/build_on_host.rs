@@ -156,8 +156,12 @@ impl Building<'_> {
     ) -> Result<Option<String>, DeployError> {
         let unit = self.deployment.layout.build_unit();
         let limit = Duration::from_secs(self.build.limit_seconds);
-        self.deployment.poll_until(|elapsed| {
+        let began = Instant::now();
+        self.deployment.poll_until(|_| {
             let state = unit_status::of_unit(self.deployment.host, &unit)?.active;
+            // Since after the answer: a unit that systemd has ended at its limit says only
+            // that it failed.
+            let elapsed = began.elapsed();
             let failed = |why: String| Ok(ControlFlow::Break(Some(why)));
             match state.as_str() {
                 "activating" | "deactivating" => {}
