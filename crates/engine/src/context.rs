@@ -16,6 +16,7 @@ use stagegate_plan::facts::TokenPlaces;
 use stagegate_registry::{CargoConfig, Registry, TokenUse};
 
 use crate::connections::Connections;
+use crate::deploy_jobs::DeployJobs;
 use crate::executor::rate_limit::Paces;
 use crate::interrupt::Interrupt;
 use crate::tools::git::Git;
@@ -51,6 +52,8 @@ pub struct Context {
     pub(crate) paces: Arc<Paces>,
     /// Connections to hosts that wait for their next use.
     pub(crate) connections: Arc<Connections>,
+    /// What deploys to several hosts have in common.
+    pub(crate) deploy_jobs: Arc<DeployJobs>,
 }
 
 impl Context {
@@ -108,6 +111,7 @@ impl Context {
             tokens: Arc::new(tokens),
             paces: Arc::default(),
             connections: Arc::default(),
+            deploy_jobs: Arc::default(),
         })
     }
 

@@ -14,6 +14,7 @@
 
 pub mod connections;
 pub mod context;
+mod deploy_jobs;
 pub mod executor;
 pub mod interrupt;
 pub mod journal;

@@ -9,7 +9,7 @@ use stagegate_config::stage::Stage;
 
 use crate::deploy::{frontend_migration, host_files, rollback};
 use crate::facts::Facts;
-use crate::model::{Blocker, Blockers, Plan, RunId, Verb};
+use crate::model::{Blocker, Blockers, Plan, Verb};
 use crate::request::Request;
 use crate::{check, deploy, hotfix, pull_request, release, yank};
 

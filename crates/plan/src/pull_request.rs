@@ -8,8 +8,8 @@ use stagegate_config::stage::Stage;
 
 use crate::facts::{Facts, GitFacts};
 use crate::model::{
-    Action, Blocker, CreateCommitObject, Plan, Proposal, PushBranch, RELEASE_BRANCH_PREFIX, RunId,
-    Step, Verb,
+    Action, Blocker, CreateCommitObject, Plan, Proposal, PushBranch, RELEASE_BRANCH_PREFIX, Step,
+    Verb,
 };
 use crate::preflight::{checks, versions};
 use crate::release;

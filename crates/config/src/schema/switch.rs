@@ -2,7 +2,7 @@
 
 use camino::{Utf8Path, Utf8PathBuf};
 use serde::{Deserialize, Serialize};
-use stagegate_deploy::{Method, Preset, Proxy, Watch};
+use stagegate_deploy::{DrainProbe, Method, Preset, Proxy};
 
 /// `switch`: a word, or a table for a proxy.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
@@ -51,7 +51,7 @@ pub struct ProxyConfig {
     pub reload: Option<Vec<String>>,
     /// Where the new release is watched.
     #[serde(default)]
-    pub watch: Watch,
+    pub watch: DrainProbe,
     /// The template's text, once it is read.
     #[serde(skip)]
     pub text: Option<String>,
@@ -156,7 +156,7 @@ mod tests {
         let method = parse(nginx).unwrap().method();
         let proxy = method.proxy().unwrap();
         assert_eq!(proxy.reload, ["systemctl", "reload", "nginx.service"]);
-        assert_eq!(proxy.watch, Watch::Slot);
+        assert_eq!(proxy.watch, DrainProbe::Slot);
         let own = "{ template = \"up.conf\", file = \"/etc/up\", check = [\"a\", \"b c\"], reload = [\"d\"] }";
         let mut own = parse(own).unwrap();
         let directory = tempfile::tempdir().unwrap();

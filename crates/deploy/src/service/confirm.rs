@@ -4,77 +4,82 @@
 //! switch comes first and this fails, or this comes first and the timer finds nothing.
 //! Draining is the host's own work; the client only watches, so it may be lost.
 
-use std::time::{Duration, Instant};
+use std::ops::ControlFlow;
+use std::time::Duration;
 
-use crate::command::Command;
-use crate::error::DeployError;
-use crate::layout::Slot;
-use crate::retention;
-use crate::state::{Place, State};
-use crate::step::Progress;
+use crate::model::error::DeployError;
+use crate::model::slot::Slot;
+use crate::model::step::Progress;
+use crate::remote::retention;
+use crate::remote::state::{ReleaseState, State};
+use crate::ssh::command::Command;
 
-use super::{Work, unit};
+use crate::remote::service_deploy::ServiceDeploy;
+use crate::systemd::unit_status;
 
-/// Between two looks at the slot that is drained.
-const INTERVAL: Duration = Duration::from_millis(300);
-/// A service may take systemd's 90 s until it is killed; then this is a fault.
+/// Pause between two queries of the slot that is drained.
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
+/// A service may take systemd's 90 s until it is killed; one that takes longer is a fault.
 const STOP_LIMIT: Duration = Duration::from_secs(100);
 
 /// Confirms the release, and tidies up after it.
 pub(super) fn perform(
-    work: &Work<'_>,
+    deployment: &ServiceDeploy<'_>,
     state: &State,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
-    let (host, release) = (work.host, work.release());
-    let slot = match state.place(&release) {
-        Place::Armed(slot) | Place::Confirmed(slot) => slot,
-        Place::Started(_) | Place::Nowhere(_) => return Err(work.reverted_meanwhile()?),
-        Place::Blocked => {
-            return Err(work.out_of_order("confirm", "another release is switched to"));
+    let (host, release) = (deployment.host, deployment.release());
+    let slot = match state.release_state(&release) {
+        ReleaseState::Unconfirmed(slot) | ReleaseState::Confirmed(slot) => slot,
+        ReleaseState::Started(_) | ReleaseState::NotRunning(_) => {
+            return Err(deployment.reverted_meanwhile()?);
+        }
+        ReleaseState::SlotBusy => {
+            return Err(deployment.out_of_order("confirm", "another release is switched to"));
         }
     };
-    let command = work.settle("confirm").arg(&work.deploy.owner);
+    let command = deployment
+        .switchctl("confirm")
+        .arg(&deployment.deploy.owner);
     let output = host.run(&command)?;
     // 3: this run has no switch. That is well only if the release is confirmed anyway.
     let confirmed = match output.status {
         0 => true,
-        3 => is_confirmed(&work.state()?, &release),
+        3 => is_confirmed(&deployment.state()?, &release),
         _ => return Err(host.failed(&command, &output).into()),
     };
     if !confirmed {
-        return Err(work.reverted_meanwhile()?);
+        return Err(deployment.reverted_meanwhile()?);
     }
-    let drained = drain(work, slot.other(), progress)?;
-    let keep = work.settings().keep_releases;
-    let removed = retention::apply(host, work.deploy, work.service.part, keep)?;
-    work.give_back()?;
+    let drained = drain(deployment, slot.other(), progress)?;
+    let keep = deployment.settings().keep_releases;
+    let removed =
+        retention::remove_old_releases(host, deployment.deploy, deployment.service.part, keep)?;
+    deployment.release_lease()?;
     Ok(format!(
         "{release} is confirmed in slot {slot}; {drained}; {removed} old releases removed"
     ))
 }
 
-/// Whether users are meant to meet the release.
+/// Tells whether users are meant to meet the release.
 fn is_confirmed(state: &State, release: &str) -> bool {
-    matches!(state.place(release), Place::Confirmed(_))
+    matches!(state.release_state(release), ReleaseState::Confirmed(_))
 }
 
 /// Waits until the host has emptied and stopped the old slot.
 fn drain(
-    work: &Work<'_>,
+    deployment: &ServiceDeploy<'_>,
     old: Slot,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
-    let limit = Duration::from_secs(work.settings().drain_seconds);
-    let began = Instant::now();
-    let mut renewed = began;
-    loop {
-        if work.state()?.slot(old).has_ended() {
-            return Ok(format!("slot {old} is empty"));
+    let limit = Duration::from_secs(deployment.settings().drain_seconds);
+    deployment.poll_until(|elapsed| {
+        if deployment.state()?.slot(old).has_ended() {
+            return Ok(ControlFlow::Break(format!("slot {old} is empty")));
         }
-        if began.elapsed() > limit + STOP_LIMIT {
+        if elapsed > limit + STOP_LIMIT {
             return Err(DeployError::Conflict {
-                target: work.target(),
+                target: deployment.target(),
                 what: format!(
                     "slot {old} still runs {:?} after its drain limit",
                     STOP_LIMIT
@@ -82,35 +87,31 @@ fn drain(
                 next: "the new release is confirmed; stop the old unit by hand, then resume",
             });
         }
-        if let Some(restart) = drain_is_gone(work, old)? {
-            work.host.check(&restart)?;
+        if let Some(restart) = restart_of_drain(deployment, old)? {
+            deployment.host.check(&restart)?;
         }
-        let (done, total) = (began.elapsed().min(limit).as_secs(), limit.as_secs());
-        progress(Progress::counted(
-            format!("draining slot {old}"),
-            done,
-            total,
-        ));
-        if renewed.elapsed() > super::health::RENEWAL {
-            renewed = Instant::now();
-            work.hold()?;
-        }
-        std::thread::sleep(INTERVAL);
-    }
+        let (done, total) = (elapsed.min(limit).as_secs(), limit.as_secs());
+        let text = format!("draining slot {old}");
+        progress(Progress::counted(text, done, total));
+        Ok(ControlFlow::Continue(POLL_INTERVAL))
+    })
 }
 
-/// The command that drains the slot, where the host has lost its own drain (a reboot, or
-/// a confirmation that was cut off).
-fn drain_is_gone(work: &Work<'_>, old: Slot) -> Result<Option<Command>, DeployError> {
-    let layout = &work.layout;
+/// Returns the command that drains the slot, where the host has lost its own drain (a reboot,
+/// or a confirmation that was cut off).
+fn restart_of_drain(
+    deployment: &ServiceDeploy<'_>,
+    old: Slot,
+) -> Result<Option<Command>, DeployError> {
+    let layout = &deployment.layout;
     let unit = layout.drain_unit(old);
     let ask = Command::new("systemctl")
         .args(["is-active", "--quiet", &unit])
         .privileged();
-    if work.host.run(&ask)?.status == 0 || !runs(work, old)? {
+    if deployment.host.run(&ask)?.status == 0 || !runs(deployment, old)? {
         return Ok(None);
     }
-    let settle = layout.settle();
+    let settle = layout.switch_script();
     let command = Command::new("systemd-run")
         .args([
             "--quiet",
@@ -121,7 +122,7 @@ fn drain_is_gone(work: &Work<'_>, old: Slot) -> Result<Option<Command>, DeployEr
     Ok(Some(command.privileged()))
 }
 
-fn runs(work: &Work<'_>, slot: Slot) -> Result<bool, DeployError> {
-    let active = unit::state(work.host, &work.layout, slot)?.active;
+fn runs(deployment: &ServiceDeploy<'_>, slot: Slot) -> Result<bool, DeployError> {
+    let active = unit_status::of_slot(deployment.host, &deployment.layout, slot)?.active;
     Ok(!matches!(active.as_str(), "inactive" | "failed"))
 }

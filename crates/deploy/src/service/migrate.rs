@@ -9,27 +9,29 @@
 //! overwritten: a second attempt would save what the first one has half changed.
 //! What goes back is what the configuration declares to go back; nothing is guessed.
 
+use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use crate::app::{Deploy, Migration};
-use crate::command::{Command, quote};
-use crate::error::DeployError;
-use crate::host::Host;
-use crate::layout::{Part, ServiceLayout};
-use crate::step::{Direction, Probe, Progress};
-use crate::units::{self, HostFile};
+use crate::model::app::{Deploy, Migration};
+use crate::model::error::DeployError;
+use crate::model::layout::ServiceLayout;
+use crate::model::part::Part;
+use crate::model::shell_quote::quote;
+use crate::model::step::{Direction, Probe, Progress};
+use crate::remote::service_deploy::ServiceDeploy;
+use crate::ssh::command::Command;
+use crate::ssh::host::Host;
+use crate::systemd::host_file::{HostFile, write_files};
+use crate::systemd::{unit_status, units};
 
-use super::health::RENEWAL;
-use super::{Work, start, unit};
-
-/// Between two looks at the unit.
-const INTERVAL: Duration = Duration::from_millis(300);
-/// A job that systemd has accepted has begun by then.
-const BEGINS_WITHIN: Duration = Duration::from_secs(10);
+/// Pause between two queries of the unit.
+const POLL_INTERVAL: Duration = Duration::from_millis(300);
+/// Within this, systemd begins a job that it has accepted.
+const START_LIMIT: Duration = Duration::from_secs(10);
 
 /// `$1` directory of marks and backups, `$2` its owner, `$3` releases; what belongs to
 /// releases that are gone goes too.
-const PREPARE: &str = r#"set -eu
+const PREPARE_SH: &str = r#"set -eu
 install -d -m 0700 -o "$2" "$1"
 for mark in "$1"/*.backed-up; do
   [ -e "$mark" ] || continue
@@ -41,7 +43,7 @@ systemctl daemon-reload
 "#;
 
 /// `$1` unit. Starts it, unless it is under way for a client that was lost.
-const BEGIN: &str = r#"set -eu
+const START_SH: &str = r#"set -eu
 case $(systemctl show -p ActiveState "$1") in
   ActiveState=activating) ;;
   *) systemctl reset-failed "$1" 2>/dev/null || true
@@ -49,7 +51,7 @@ case $(systemctl show -p ActiveState "$1") in
 esac
 "#;
 
-/// Whether the data are already as the direction wants them. Reads only.
+/// Asks whether the data are already as the direction wants them. Reads only.
 ///
 /// # Errors
 /// When the host cannot be asked, or the deploy itself is refused.
@@ -59,10 +61,10 @@ pub fn probe_migration(
     deploy: &Deploy,
 ) -> Result<Probe, DeployError> {
     deploy.check()?;
-    probe(direction, &Work::of(Part::Backend, host, deploy)?)
+    probe(direction, &ServiceDeploy::of(Part::Backend, host, deploy)?)
 }
 
-/// Migrates the data, or takes a migration back; a short sentence says what was done.
+/// Migrates the data, or undoes a migration; returns a short sentence about what was done.
 ///
 /// # Errors
 /// [`DeployError::MigrationFailed`] when the command fails: nothing was switched.
@@ -73,124 +75,128 @@ pub fn migrate(
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
     deploy.check()?;
-    let work = Work::of(Part::Backend, host, deploy)?;
-    let Some(migration) = &work.settings().migrate else {
+    let deployment = ServiceDeploy::of(Part::Backend, host, deploy)?;
+    let Some(migration) = &deployment.settings().migrate else {
         return Ok("the app has no migration".to_owned());
     };
-    if let Probe::Done(evidence) = probe(direction, &work)? {
+    if let Probe::Done(evidence) = probe(direction, &deployment)? {
         return Ok(evidence);
     }
-    work.hold()?;
-    let (layout, release) = (&work.layout, work.release());
-    start::write_files(host, &files(&work, migration, direction))?;
-    let prepare = Command::script(PREPARE)
+    deployment.renew_lease()?;
+    let (layout, release) = (&deployment.layout, deployment.release());
+    write_files(host, &files(&deployment, migration, direction))?;
+    let prepare = Command::script(PREPARE_SH)
         .arg(layout.migrations())
-        .arg(&work.settings().service_user)
+        .arg(&deployment.settings().service_user)
         .arg(layout.releases());
     host.check(&prepare.privileged())?;
-    let begin = Command::script(BEGIN).arg(layout.migrate_unit());
+    let begin = Command::script(START_SH).arg(layout.migrate_unit());
     host.check(&begin.privileged())?;
     let began = Instant::now();
-    if let Some(why) = wait(direction, &work, migration, progress)? {
-        return failed(direction, &work, why);
+    if let Some(why) = wait(direction, &deployment, migration, progress)? {
+        return failed(direction, &deployment, why);
     }
     let took = began.elapsed().as_secs_f64();
     Ok(match direction {
         Direction::Forward => format!("{release} migrated the data in {took:.1} s"),
-        Direction::Back => format!("what {release} migrated is taken back, in {took:.1} s"),
+        Direction::Undo => format!("the migration of {release} is undone, in {took:.1} s"),
     })
 }
 
-fn probe(direction: Direction, work: &Work<'_>) -> Result<Probe, DeployError> {
-    let release = work.release();
-    Ok(match (direction, is_marked(work)?) {
+fn probe(direction: Direction, deployment: &ServiceDeploy<'_>) -> Result<Probe, DeployError> {
+    let release = deployment.release();
+    Ok(match (direction, is_marked(deployment)?) {
         (Direction::Forward, true) => Probe::Done(format!("{release} has migrated the data")),
-        (Direction::Back, false) => Probe::Done(format!("{release} has migrated nothing")),
+        (Direction::Undo, false) => Probe::Done(format!("{release} has migrated nothing")),
         _ => Probe::Absent,
     })
 }
 
-fn is_marked(work: &Work<'_>) -> Result<bool, DeployError> {
-    let mark = format!("{}/{}.migrated", work.layout.migrations(), work.release());
+fn is_marked(deployment: &ServiceDeploy<'_>) -> Result<bool, DeployError> {
+    let mark = format!(
+        "{}/{}.migrated",
+        deployment.layout.migrations(),
+        deployment.release()
+    );
     let command = Command::new("test").args(["-e", &mark]).privileged();
-    Ok(work.host.run(&command)?.status == 0)
+    Ok(deployment.host.run(&command)?.status == 0)
 }
 
-/// Waits for the unit's end; says why it did not end well.
+/// Waits for the unit's end; returns why it did not end well.
 fn wait(
     direction: Direction,
-    work: &Work<'_>,
+    deployment: &ServiceDeploy<'_>,
     migration: &Migration,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<Option<String>, DeployError> {
     let wanted = direction == Direction::Forward;
     let limit = Duration::from_secs(migration.limit_seconds);
-    let began = Instant::now();
-    let mut renewed = began;
-    loop {
-        let state = unit::state_of(work.host, &work.layout.migrate_unit())?.active;
+    let unit = deployment.layout.migrate_unit();
+    deployment.poll_until(|elapsed| {
+        let state = unit_status::of_unit(deployment.host, &unit)?.active;
+        let failed = |why: String| Ok(ControlFlow::Break(Some(why)));
         match state.as_str() {
             "activating" | "deactivating" => {}
-            "failed" => return Ok(Some("the command failed".to_owned())),
-            _ if is_marked(work)? == wanted => return Ok(None),
-            _ if began.elapsed() > BEGINS_WITHIN => {
-                return Ok(Some(format!("its unit is {state}, and nothing is marked")));
+            "failed" => return failed("the command failed".to_owned()),
+            _ if is_marked(deployment)? == wanted => return Ok(ControlFlow::Break(None)),
+            _ if elapsed > START_LIMIT => {
+                return failed(format!("its unit is {state}, and nothing is marked"));
             }
             _ => {}
         }
         // systemd ends it at its own limit; this is for a host that does not.
-        if began.elapsed() > limit + BEGINS_WITHIN {
-            return Ok(Some(format!("it was not done within {limit:?}")));
+        if elapsed > limit + START_LIMIT {
+            return failed(format!("it was not done within {limit:?}"));
         }
-        if renewed.elapsed() > RENEWAL {
-            renewed = Instant::now();
-            work.hold()?;
-        }
-        progress(Progress {
-            text: format!("the migration runs, {} s", began.elapsed().as_secs()),
-            done: None,
-            total: None,
-            probed: None,
-        });
-        std::thread::sleep(INTERVAL);
-    }
+        let text = format!("the migration runs, {} s", elapsed.as_secs());
+        progress(Progress::text(text));
+        Ok(ControlFlow::Continue(POLL_INTERVAL))
+    })
 }
 
-/// Writes down what happened, and gives the lease back: users have met nothing.
-fn failed(direction: Direction, work: &Work<'_>, why: String) -> Result<String, DeployError> {
-    let journal = unit::journal_of(work.host, &work.layout.migrate_unit())?;
+/// Records the failure, and releases the lease: users have met nothing.
+fn failed(
+    direction: Direction,
+    deployment: &ServiceDeploy<'_>,
+    why: String,
+) -> Result<String, DeployError> {
+    let journal = unit_status::journal_of(deployment.host, &deployment.layout.migrate_unit())?;
     let what = match direction {
         Direction::Forward => "migration",
-        Direction::Back => "way back of the migration",
+        Direction::Undo => "undo of the migration",
     };
     if direction == Direction::Forward {
-        work.append_unhealthy(None, &format!("the migration failed: {why}"))?;
+        deployment.append_unhealthy(None, &format!("the migration failed: {why}"))?;
     }
-    work.give_back()?;
+    deployment.release_lease()?;
     Err(DeployError::MigrationFailed {
-        target: work.target(),
-        release: work.release(),
+        target: deployment.target(),
+        release: deployment.release(),
         what,
         why,
         journal,
     })
 }
 
-/// The unit, and the script that it runs.
-fn files(work: &Work<'_>, migration: &Migration, direction: Direction) -> [HostFile; 2] {
-    let (layout, settings) = (&work.layout, work.settings());
+/// Returns the unit, and the script that it runs.
+fn files(
+    deployment: &ServiceDeploy<'_>,
+    migration: &Migration,
+    direction: Direction,
+) -> [HostFile; 2] {
+    let (layout, settings) = (&deployment.layout, deployment.settings());
     let script = layout.migrate_script();
     let limit = migration.limit_seconds;
     [
         HostFile {
             path: script.to_string(),
             mode: "0755",
-            text: script_of(layout, work.deploy, migration, direction),
+            text: script_of(layout, deployment.deploy, migration, direction),
         },
         HostFile {
             path: layout.units().join(layout.migrate_unit()).into_string(),
             mode: "0644",
-            text: units::migrate_unit(layout, settings, &work.release(), limit),
+            text: units::migrate_unit(layout, settings, &deployment.release(), limit),
         },
     ]
 }
@@ -237,7 +243,7 @@ fn script_of(
             text.push_str(&line(&migration.run, &backup));
             text.push_str("\n: >\"$saved.backed-up\"\n: >\"$saved.migrated\"\nsync\n");
         }
-        Direction::Back => {
+        Direction::Undo => {
             // Without a command, data stay as they are and the mark with them.
             let words = migration.undo.as_deref().unwrap_or_default();
             text.push_str(&line(words, &backup));
@@ -250,9 +256,9 @@ fn script_of(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::samples::{app, release};
-    use crate::layout::Layout;
-    use crate::target::Target;
+    use crate::model::app::samples::{app, release};
+    use crate::model::layout::Layout;
+    use crate::model::target::Target;
 
     struct Scratch {
         _directory: tempfile::TempDir,
@@ -273,7 +279,7 @@ mod tests {
             release: release(version),
             owner: "me".into(),
             by: "someone".into(),
-            goes_back: false,
+            is_rollback: false,
         };
         let layout = Layout::new(&deploy.target, &deploy.app).service(Part::Backend);
         let there = layout.release(&deploy.release.id());
@@ -320,7 +326,7 @@ mod tests {
             Some("old")
         );
         assert!(read(&scratch, &format!("{id}.migrated")).is_some());
-        assert!(run(&scratch, &change("true"), Direction::Back));
+        assert!(run(&scratch, &change("true"), Direction::Undo));
         assert_eq!(std::fs::read_to_string(&data).unwrap(), "old");
         assert_eq!(read(&scratch, &format!("{id}.migrated")), None);
     }

@@ -4,32 +4,33 @@
 //! its place; when the host has reverted an unconfirmed switch meanwhile, Switch is
 //! absent again. Whatever ends a deploy is written to `deploys.jsonl` by the host.
 
-mod build;
+pub(crate) mod host_files;
+
+mod build_on_host;
+pub(crate) mod build_script;
 mod confirm;
-mod handover;
 mod health;
 mod migrate;
 mod stabilize;
 mod start;
-mod switch;
-mod unit;
-mod work;
 
-use crate::app::Deploy;
-use crate::artifact::Artifact;
-use crate::error::DeployError;
-use crate::host::Host;
-use crate::layout::{Part, Slot};
-use crate::lease;
-use crate::state::{Place, State};
-use crate::step::{Probe, Progress, ServiceStep};
-use crate::upload;
-
-pub(crate) use work::Work;
+use crate::artifact::job::DeployJob;
+use crate::artifact::upload;
+use crate::model::app::Deploy;
+use crate::model::error::DeployError;
+use crate::model::part::Part;
+use crate::model::slot::Slot;
+use crate::model::step::{Probe, Progress, ServiceStep};
+use crate::remote::lease::release_on_failure;
+use crate::remote::service_deploy::ServiceDeploy;
+use crate::remote::state::{ReleaseState, State};
+use crate::ssh::host::Host;
+use crate::systemd::unit_status;
+use crate::traffic::switch_step;
 
 pub use migrate::{migrate, probe_migration};
 
-/// Whether the step's effect is already on the host. Reads only.
+/// Asks whether the step's effect is already on the host. Reads only.
 ///
 /// # Errors
 /// When the host cannot be asked, or the deploy itself is refused.
@@ -38,16 +39,16 @@ pub fn probe_service(
     step: ServiceStep,
     host: &Host,
     deploy: &Deploy,
-    artifact: Option<&Artifact>,
+    job: Option<&DeployJob>,
 ) -> Result<Probe, DeployError> {
     deploy.check()?;
-    Work::of(part, host, deploy)?.probe(step, artifact)
+    ServiceDeploy::of(part, host, deploy)?.probe(step, job)
 }
 
-/// The probe of any step but Upload, from what the host said.
+/// Decides the probe of any step but Upload, from the state of the host.
 fn probe_in(step: ServiceStep, state: &State, deploy: &Deploy) -> Probe {
     let release = deploy.release.id();
-    let place = state.place(&release);
+    let release_state = state.release_state(&release);
     if let Some(armed) = &state.armed
         && armed.owner != deploy.owner
     {
@@ -58,28 +59,28 @@ fn probe_in(step: ServiceStep, state: &State, deploy: &Deploy) -> Probe {
         ));
     }
     let done = |what: &str, slot: Slot| Probe::Done(format!("{release} {what} in slot {slot}"));
-    match (step, place) {
-        (_, Place::Blocked) => Probe::Conflict(format!(
+    match (step, release_state) {
+        (_, ReleaseState::SlotBusy) => Probe::Conflict(format!(
             "this run has an unconfirmed switch to another release; revert it before {release}"
         )),
-        (ServiceStep::Confirm, Place::Confirmed(slot)) => {
-            if state.slot(slot.other()).runs() || holds_lease(state, deploy) {
+        (ServiceStep::Confirm, ReleaseState::Confirmed(slot)) => {
+            if state.slot(slot.other()).is_running() || holds_lease(state, deploy) {
                 Probe::Absent
             } else {
                 done("is confirmed, alone", slot)
             }
         }
-        (ServiceStep::Start, Place::Confirmed(slot) | Place::Armed(slot)) => {
-            if state.slot(slot).runs() {
+        (ServiceStep::Start, ReleaseState::Confirmed(slot) | ReleaseState::Unconfirmed(slot)) => {
+            if state.slot(slot).is_running() {
                 done("runs", slot)
             } else {
                 Probe::Absent
             }
         }
-        (ServiceStep::Start, Place::Started(slot)) => done("runs", slot),
+        (ServiceStep::Start, ReleaseState::Started(slot)) => done("runs", slot),
         (ServiceStep::Upload, _) => Probe::Absent,
-        (_, Place::Confirmed(slot)) => done("is confirmed", slot),
-        (ServiceStep::Health | ServiceStep::Switch, Place::Armed(slot)) => {
+        (_, ReleaseState::Confirmed(slot)) => done("is confirmed", slot),
+        (ServiceStep::Health | ServiceStep::Switch, ReleaseState::Unconfirmed(slot)) => {
             done("answers on the public port, unconfirmed,", slot)
         }
         _ => Probe::Absent,
@@ -93,7 +94,7 @@ fn holds_lease(state: &State, deploy: &Deploy) -> bool {
         .is_some_and(|(holder, ..)| *holder == deploy.owner)
 }
 
-/// Performs the step; a short sentence says what was done. Idempotent.
+/// Performs the step, and returns a short sentence about what was done. Idempotent.
 ///
 /// # Errors
 /// [`DeployError`]; `Unhealthy` and `RolledBack` have left the host on the old release.
@@ -102,14 +103,14 @@ pub fn perform_service(
     step: ServiceStep,
     host: &Host,
     deploy: &Deploy,
-    artifact: Option<&Artifact>,
+    job: Option<&DeployJob>,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
     deploy.check()?;
-    Work::of(part, host, deploy)?.perform(step, artifact, progress)
+    ServiceDeploy::of(part, host, deploy)?.perform(step, job, progress)
 }
 
-/// Takes this run's unconfirmed switch of a part back, now; the host writes it to `deploys.jsonl`.
+/// Reverts this run's unconfirmed switch of a part, now; the host writes it to `deploys.jsonl`.
 ///
 /// Does nothing where no switch of this run is armed; a confirmed release is not touched.
 ///
@@ -117,80 +118,68 @@ pub fn perform_service(
 /// When the host cannot be asked, or the release is confirmed: then deploy the previous one.
 pub fn revert(part: Part, host: &Host, deploy: &Deploy, reason: &str) -> Result<(), DeployError> {
     deploy.check()?;
-    Work::of(part, host, deploy)?.revert(reason)
+    ServiceDeploy::of(part, host, deploy)?.revert(reason)
 }
 
-impl Work<'_> {
-    /// Whether the step's effect is already on the host. Reads only.
+impl ServiceDeploy<'_> {
+    /// Asks whether the step's effect is already on the host. Reads only.
     pub(crate) fn probe(
         &self,
         step: ServiceStep,
-        artifact: Option<&Artifact>,
+        job: Option<&DeployJob>,
     ) -> Result<Probe, DeployError> {
         if step == ServiceStep::Upload {
-            return upload::probe(self.host, self.deploy, self.service.part, artifact);
+            return upload::probe(self.host, self.deploy, self.service.part, job);
         }
         Ok(probe_in(step, &self.state()?, self.deploy))
     }
 
-    /// Performs the step; a short sentence says what was done. Idempotent.
+    /// Performs the step, and returns a short sentence about what was done. Idempotent.
     pub(crate) fn perform(
         &self,
         step: ServiceStep,
-        artifact: Option<&Artifact>,
+        job: Option<&DeployJob>,
         progress: &mut dyn FnMut(Progress),
     ) -> Result<String, DeployError> {
         match step {
             ServiceStep::Upload => {
-                self.hold()?;
-                let brought = match (artifact, &self.settings().build) {
-                    (None, Some(build)) => build::perform(self, build, progress),
+                self.renew_lease()?;
+                let brought = match (job, &self.settings().build) {
+                    (None, Some(build)) => build_on_host::perform(self, build, progress),
                     _ => {
                         let part = self.service.part;
-                        upload::perform(self.host, self.deploy, part, artifact, progress)
+                        upload::perform(self.host, self.deploy, part, job, progress)
                     }
                 };
-                released_on_failure(self.host, self.deploy, brought)
+                release_on_failure(self.host, self.deploy, brought)
             }
             ServiceStep::Start => start::perform(self),
-            ServiceStep::Health => health::perform(self, &self.hold_and_ask()?, progress),
-            ServiceStep::Switch => switch::perform(self, &self.hold_and_ask()?),
-            ServiceStep::Stabilize => stabilize::perform(self, &self.hold_and_ask()?, progress),
-            ServiceStep::Confirm => confirm::perform(self, &self.hold_and_ask()?, progress),
+            ServiceStep::Health => health::perform(self, &self.lock_and_query()?, progress),
+            ServiceStep::Switch => switch_step::perform(self, &self.lock_and_query()?),
+            ServiceStep::Stabilize => stabilize::perform(self, &self.lock_and_query()?, progress),
+            ServiceStep::Confirm => confirm::perform(self, &self.lock_and_query()?, progress),
         }
     }
 
-    /// Takes this run's unconfirmed switch back.
+    /// Reverts this run's unconfirmed switch of a part, now; the host writes it to
+    /// `deploys.jsonl`.
     pub(crate) fn revert(&self, reason: &str) -> Result<(), DeployError> {
-        switch::revert(self, reason)
+        switch_step::revert(self, reason)
     }
 
     /// Stops a slot that no user has met.
-    pub(crate) fn abandon(&self, slot: Slot) -> Result<(), DeployError> {
-        unit::stop(self.host, &self.layout, slot)
+    pub(crate) fn stop_slot(&self, slot: Slot) -> Result<(), DeployError> {
+        unit_status::stop(self.host, &self.layout, slot)
     }
-}
-
-/// Gives the lease back when nothing was begun that this run would have to finish.
-pub(crate) fn released_on_failure<T>(
-    host: &Host,
-    deploy: &Deploy,
-    outcome: Result<T, DeployError>,
-) -> Result<T, DeployError> {
-    if outcome.is_err() {
-        // The failure is what the caller must hear; a lease that stays ends by itself.
-        drop(lease::release(host, deploy));
-    }
-    outcome
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::app::samples::{app, release};
-    use crate::state::SlotState;
-    use crate::switch::samples::switch;
-    use crate::target::Target;
+    use crate::model::app::samples::{app, release};
+    use crate::model::switch::samples::switch;
+    use crate::model::target::Target;
+    use crate::remote::state::SlotState;
 
     fn deploy() -> Deploy {
         Deploy {
@@ -199,7 +188,7 @@ mod tests {
             release: release("2.0.0"),
             owner: "me".into(),
             by: "someone".into(),
-            goes_back: false,
+            is_rollback: false,
         }
     }
 
@@ -225,7 +214,7 @@ mod tests {
     }
 
     #[test]
-    fn a_resumed_run_finds_its_place() {
+    fn a_resumed_run_continues_at_the_right_step() {
         let id = release("2.0.0").id();
         let mut state = State::default();
         check(&state, "aaaaa");

@@ -1,45 +1,33 @@
 //! Start: the release runs in the idle slot, and nobody is sent to it.
 //!
-//! Units and the settling script are written where they differ; the slot's link is
+//! Units and the switch script are written where they differ; the slot's link is
 //! replaced by one rename; a drain that is still under way in that slot is ended first.
 
 use std::time::Duration;
 
 use camino::Utf8Path;
 
-use crate::artifact::hash_of_bytes;
-use crate::command::Command;
-use crate::error::DeployError;
-use crate::host::Host;
-use crate::layout::Slot;
-use crate::state::{Place, State};
-use crate::units::{self, HostFile};
+use crate::model::digest::sha256_hex;
+use crate::model::error::DeployError;
+use crate::model::slot::Slot;
+use crate::remote::service_deploy::ServiceDeploy;
+use crate::remote::state::{ReleaseState, State};
+use crate::ssh::command::Command;
+use crate::systemd::host_file::{HostFile, write_files};
 
-use super::{Work, health};
+use super::{health, host_files};
 
 /// `$1` the program, checksums and paths of our files on standard input: prints `absent`
 /// without the program, else whether all files are the `same`, or some `differ`.
-const LOOK: &str = r#"
+const QUERY_SH: &str = r#"
 if ! [ -x "$1" ]; then echo absent; exit 0; fi
 if sha256sum --check --status --strict 2>/dev/null; then echo same; else echo differ; fi
-"#;
-
-/// `$1` path, `$2` mode, the text on standard input; prints whether it differed.
-const WRITE: &str = r#"set -eu
-umask 022
-mkdir -p "$(dirname "$1")"
-cat >"$1.new"
-if [ -e "$1" ] && cmp -s "$1.new" "$1"; then rm -f "$1.new"; echo same; exit 0; fi
-chmod "$2" "$1.new"
-sync "$1.new"
-mv -T "$1.new" "$1"
-echo written
 "#;
 
 /// `$1` slot link, `$2` what it shall name, `$3` unit, `$4` drain unit, `$5` boot unit, `$6`
 /// what gives it the listener, `$7` `idle` where users are not led to this slot: then it
 /// listens on its own port.
-const RUN: &str = r#"set -eu
+const START_SH: &str = r#"set -eu
 systemctl --quiet is-enabled "$5" || systemctl --quiet enable "$5"
 # The drain, the boot unit and the slot, as they are.
 set -- "$@" $(systemctl is-active "$4" "$5" "$3" || true)
@@ -63,30 +51,34 @@ systemctl start "$3"
 "#;
 
 /// Starts the release in the idle slot.
-pub(super) fn perform(work: &Work<'_>) -> Result<String, DeployError> {
-    let (host, layout) = (work.host, &work.layout);
-    let release = work.release();
-    let files = units::files(layout, work.settings());
-    let binary = layout.release(&release).join(&work.settings().binary);
-    let (state, as_wanted) = look(work, &binary, &files)?;
-    let place = state.place(&release);
-    let slot = match place {
-        Place::Started(slot) => return Ok(format!("{release} runs in slot {slot}")),
-        Place::Confirmed(slot) | Place::Armed(slot) if state.slot(slot).runs() => {
+pub(super) fn perform(deployment: &ServiceDeploy<'_>) -> Result<String, DeployError> {
+    let (host, layout) = (deployment.host, &deployment.layout);
+    let release = deployment.release();
+    let files = host_files::files(layout, deployment.settings());
+    let binary = layout.release(&release).join(&deployment.settings().binary);
+    let (state, as_wanted) = lock_and_compare(deployment, &binary, &files)?;
+    let release_state = state.release_state(&release);
+    let slot = match release_state {
+        ReleaseState::Started(slot) => return Ok(format!("{release} runs in slot {slot}")),
+        ReleaseState::Confirmed(slot) | ReleaseState::Unconfirmed(slot)
+            if state.slot(slot).is_running() =>
+        {
             return Ok(format!("{release} runs in slot {slot}"));
         }
-        Place::Nowhere(slot) | Place::Confirmed(slot) | Place::Armed(slot) => slot,
-        Place::Blocked => {
+        ReleaseState::NotRunning(slot)
+        | ReleaseState::Confirmed(slot)
+        | ReleaseState::Unconfirmed(slot) => slot,
+        ReleaseState::SlotBusy => {
             return Err(DeployError::Conflict {
-                target: work.target(),
+                target: deployment.target(),
                 what: "both slots are in use: a switch to another release is unconfirmed".into(),
                 next: "confirm or revert it first, or wait until the host reverts it",
             });
         }
     };
-    let is_idle = matches!(place, Place::Nowhere(_));
+    let is_idle = matches!(release_state, ReleaseState::NotRunning(_));
     let Some(as_wanted) = as_wanted else {
-        let target = work.target();
+        let target = deployment.target();
         return Err(DeployError::Missing { target, release });
     };
     let written = match as_wanted {
@@ -96,30 +88,33 @@ pub(super) fn perform(work: &Work<'_>) -> Result<String, DeployError> {
     if written > 0 {
         host.check(&Command::new("systemctl").arg("daemon-reload").privileged())?;
     }
-    if let Some(why) = run(work, slot, &release, is_idle)? {
-        return health::unhealthy(work, slot, format!("it did not start: {why}"));
+    if let Some(why) = run(deployment, slot, &release, is_idle)? {
+        return health::unhealthy(deployment, slot, format!("it did not start: {why}"));
     }
     Ok(format!(
         "started {release} in slot {slot}, {written} files written"
     ))
 }
 
-/// Takes the lease and asks the host: what it says, and whether every file is there as it
+/// Takes the lease and asks the host for its state, and whether every file is there as it
 /// should be; `None`: the release's program is not.
-fn look(
-    work: &Work<'_>,
+fn lock_and_compare(
+    deployment: &ServiceDeploy<'_>,
     binary: &Utf8Path,
     files: &[HostFile],
 ) -> Result<(State, Option<bool>), DeployError> {
-    let host = work.host;
+    let host = deployment.host;
     let mut sums = String::new();
     for file in files {
-        let sum = hash_of_bytes(file.text.as_bytes());
+        let sum = sha256_hex(file.text.as_bytes());
         sums.push_str(&format!("{sum}  {}\n", file.path));
     }
-    let command = Command::script(LOOK).arg(binary).input(sums).privileged();
-    let (state, [said]) = work.hold_and_ask_also([&command])?;
-    let as_wanted = match said.text().trim() {
+    let command = Command::script(QUERY_SH)
+        .arg(binary)
+        .input(sums)
+        .privileged();
+    let (state, [output]) = deployment.lock_and_query_with([&command])?;
+    let as_wanted = match output.text().trim() {
         "absent" => None,
         "same" => Some(true),
         "differ" => Some(false),
@@ -128,49 +123,38 @@ fn look(
     Ok((state, as_wanted))
 }
 
-pub(super) fn write_files(host: &Host, files: &[HostFile]) -> Result<usize, DeployError> {
-    let write = |file: &HostFile| {
-        Command::script(WRITE)
-            .args([file.path.as_str(), file.mode])
-            .input(file.text.as_bytes())
-            .privileged()
-    };
-    let commands: Vec<Command> = files.iter().map(write).collect();
-    let mut outputs = host.run_in_turn(&commands)?.into_iter();
-    let mut written = 0;
-    for command in &commands {
-        if host.expect(command, outputs.next())?.text().trim() == "written" {
-            written += 1;
-        }
-    }
-    Ok(written)
-}
-
-/// Has the host watch over what begins, and starts the slot's unit; says why it did not
+/// Lets the host watch over what begins, and starts the slot's unit; returns why it did not
 /// start.
 fn run(
-    work: &Work<'_>,
+    deployment: &ServiceDeploy<'_>,
     slot: Slot,
     release: &str,
     is_idle: bool,
 ) -> Result<Option<String>, DeployError> {
-    let layout = &work.layout;
-    let command = Command::script(RUN)
+    let layout = &deployment.layout;
+    let command = Command::script(START_SH)
         .arg(layout.slot(slot))
-        .arg(layout.link_to(release))
+        .arg(layout.slot_link_target(release))
         .args([
             layout.unit(slot),
             layout.drain_unit(slot),
             layout.boot_unit(),
-            layout.listener_drop_in(slot).into_string(),
+            layout.socket_drop_in(slot).into_string(),
         ])
         .arg(if is_idle { "idle" } else { "users" })
         .privileged()
-        .patience(Duration::from_secs(180));
-    let commands = [work.settle("begin").input(work.members(slot)), command];
-    let mut outputs = work.host.run_in_turn(&commands)?.into_iter();
-    work.host.expect(&commands[0], outputs.next())?;
+        .silence_timeout(Duration::from_secs(180));
+    let commands = [
+        deployment
+            .switchctl("begin")
+            .input(deployment.members(slot)),
+        command,
+    ];
+    let mut outputs = deployment.host.run_all(&commands)?.into_iter();
+    deployment
+        .host
+        .expect_output(&commands[0], outputs.next())?;
     let output = outputs.next().unwrap_or_default();
-    let said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
-    Ok((output.status != 0).then_some(said))
+    let stderr = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+    Ok((output.status != 0).then_some(stderr))
 }

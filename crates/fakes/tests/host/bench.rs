@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_deploy::{
-    App, Artifact, Bundle, Deploy, DeployError, DeployRecord, Frontend, FrontendStep, Host,
+    App, Bundle, Deploy, DeployError, DeployJob, DeployRecord, Frontend, FrontendStep, Host,
     LEASE_SECONDS, Limits, Method, Part, Probe, Release, Service, ServiceStep, Target, history,
     perform_frontend, perform_service, probe_frontend, probe_service,
 };
@@ -169,22 +169,22 @@ impl Bench {
             },
             owner: owner.into(),
             by: "a test".into(),
-            goes_back: false,
+            is_rollback: false,
         }
     }
 
     /// The guestbook's own program.
-    pub(crate) fn program(&self) -> Artifact {
-        Artifact::of_file(demo().join("guestbook-backend")).unwrap()
+    pub(crate) fn program(&self) -> DeployJob {
+        DeployJob::of_file(demo().join("guestbook-backend")).unwrap()
     }
 
     /// A program of one's own, as a shell script.
-    pub(crate) fn script(&self, text: &str) -> Artifact {
+    pub(crate) fn script(&self, text: &str) -> DeployJob {
         use std::os::unix::fs::PermissionsExt as _;
         let path = self.file("program");
         std::fs::write(&path, format!("#!/bin/sh\n{text}\n")).unwrap();
         std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o755)).unwrap();
-        Artifact::of_file(&path).unwrap()
+        DeployJob::of_file(&path).unwrap()
     }
 
     /// A path beside the host.
@@ -196,7 +196,7 @@ impl Bench {
     pub(crate) fn run_backend(
         &self,
         deploy: &Deploy,
-        artifact: Option<&Artifact>,
+        artifact: Option<&DeployJob>,
         steps: &[ServiceStep],
     ) -> Result<(), DeployError> {
         self.run_service(Part::Backend, deploy, artifact, steps)
@@ -207,7 +207,7 @@ impl Bench {
         &self,
         part: Part,
         deploy: &Deploy,
-        artifact: Option<&Artifact>,
+        artifact: Option<&DeployJob>,
         steps: &[ServiceStep],
     ) -> Result<(), DeployError> {
         for step in steps {
@@ -238,7 +238,7 @@ impl Bench {
     }
 
     /// A whole deploy of the frontend.
-    pub(crate) fn deploy_frontend(&self, deploy: &Deploy, artifact: Option<&Artifact>) {
+    pub(crate) fn deploy_frontend(&self, deploy: &Deploy, artifact: Option<&DeployJob>) {
         let host = self.connect();
         for step in FrontendStep::ALL {
             if let Probe::Done(_) = probe_frontend(step, &host, deploy, artifact).unwrap() {
@@ -358,4 +358,9 @@ pub(crate) fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
         assert!(began.elapsed() < Duration::from_secs(60), "never: {what}");
         std::thread::sleep(Duration::from_millis(50));
     }
+}
+
+/// What people read of problems or differences.
+pub(crate) fn sentences<T: std::fmt::Display>(items: &[T]) -> Vec<String> {
+    items.iter().map(ToString::to_string).collect()
 }

@@ -11,7 +11,7 @@ use stagegate_deploy::{
     survey,
 };
 
-use super::bench::{Bench, eventually};
+use super::bench::{Bench, eventually, sentences};
 use super::client::Client;
 use super::machine::Machine;
 
@@ -184,7 +184,7 @@ impl Builds {
     /// Which release users meet, as the host itself says, when nothing has drifted.
     fn running(&self) -> Option<String> {
         let status = status(&self.bench.connect(), &self.bench.app).unwrap();
-        assert_eq!(status.drift, [""; 0]);
+        assert_eq!(status.drift, []);
         assert!(self.bench.get("/health").is_some());
         status.release
     }
@@ -205,7 +205,7 @@ fn a_host_builds_what_it_runs() {
     let mut here = builds();
     let (first, second) = (here.commit("1", BUILD), here.commit("22", BUILD));
     let facts = survey(&here.bench.connect(), &here.bench.app).unwrap();
-    assert_eq!(facts.problems("builds"), Vec::<String>::new());
+    assert_eq!(facts.problems("builds"), []);
     here.run(&first).unwrap();
     assert_eq!(here.running(), Some(first.release.id()));
     here.run(&second).unwrap();
@@ -331,7 +331,7 @@ fn what_a_build_lacks_is_known_before() {
     build_of(&mut here).run[0] = "no-such-tool".into();
     let problems = |here: &Builds| {
         let facts = survey(&here.bench.connect(), &here.bench.app).unwrap();
-        facts.problems("builds").join("\n")
+        sentences(&facts.problems("builds")).join("\n")
     };
     let told = problems(&here);
     assert!(told.contains("does not find no-such-tool"), "{told}");

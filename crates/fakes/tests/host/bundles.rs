@@ -1,7 +1,7 @@
 //! How a bundle travels: as a program does, with an archive and the contents of its files in
 //! the places of the program.
 
-use stagegate_deploy::{Artifact, Deploy, Part};
+use stagegate_deploy::{Artifact, Deploy, DeployJob, Part};
 
 use super::bench::{Bench, FIRST, SECOND};
 use super::transfers::{break_off, check_nothing_is_left, has_zstd, noise, spoil, upload_part};
@@ -44,15 +44,15 @@ fn next(mut files: Files) -> Files {
     files
 }
 
-fn bundle(bench: &Bench, name: &str, files: &Files) -> Artifact {
+fn bundle(bench: &Bench, name: &str, files: &Files) -> DeployJob {
     let root = bench.file(name);
     for (file, bytes) in files {
         let place = root.join(file);
         std::fs::create_dir_all(place.parent().unwrap()).unwrap();
         std::fs::write(place, bytes).unwrap();
     }
-    let artifact = Artifact::of_directory(root).unwrap();
-    artifact.with_earlier(bench.file("deployed"))
+    let artifact = DeployJob::of_directory(root).unwrap();
+    artifact.with_cache(bench.file("deployed"))
 }
 
 /// The release has arrived, with these files and no others.

@@ -11,7 +11,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use rustix::process::{Pid, Signal, kill_process};
 use stagegate_config::stage::Stage;
-use stagegate_deploy::{Artifact, Deploy, Part, ServiceStep};
+use stagegate_deploy::{Deploy, DeployJob, Part, ServiceStep};
 use stagegate_engine::context::Context;
 use stagegate_engine::executor::RunOptions;
 use stagegate_engine::interrupt::Interrupt;
@@ -93,7 +93,7 @@ impl Client {
         bench: &Bench,
         part: Part,
         deploy: &Deploy,
-        artifact: impl Into<Option<&'a Artifact>>,
+        artifact: impl Into<Option<&'a DeployJob>>,
     ) -> Client {
         let checkout = checkout(bench, &deploy.owner);
         let plan = plan(part, deploy);
@@ -107,7 +107,7 @@ impl Client {
             let built = built.join("built");
             std::fs::create_dir_all(&built).unwrap();
             let binary = &bench.app.settings(part).unwrap().binary;
-            std::fs::copy(&artifact.path, built.join(binary)).unwrap();
+            std::fs::copy(artifact.path(), built.join(binary)).unwrap();
         }
         let mut process = Command::new(std::env::current_exe().unwrap())
             .args([CLIENT, checkout.as_str()])

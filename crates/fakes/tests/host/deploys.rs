@@ -1,11 +1,11 @@
 //! Deploys that go well: under load, twice, back again, resumed, and the frontend's.
 
 use stagegate_deploy::{
-    Artifact, Deploy, Health, Outcome, Part, Probe, ServiceStep, known_good, perform_service,
+    Deploy, DeployJob, Health, Outcome, Part, Probe, ServiceStep, known_good, perform_service,
     probe_service, status, survey,
 };
 
-use super::bench::{Bench, FIRST, SECOND, THIRD, demo, eventually};
+use super::bench::{Bench, FIRST, SECOND, THIRD, demo, eventually, sentences};
 
 pub(crate) const SCENARIOS: &[super::Scenario] = &[
     (
@@ -34,7 +34,7 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
 fn a_survey_finds_a_prepared_host() {
     let mut bench = Bench::new(Vec::new());
     let facts = survey(&bench.connect(), &bench.app).unwrap();
-    assert_eq!(facts.problems("me"), Vec::<String>::new(), "{facts:?}");
+    assert_eq!(facts.problems("me"), [], "{facts:?}");
     let text = serde_json::to_string(&facts).unwrap();
     assert!(!text.contains("hunter2"), "{text}");
     let fake = facts.systemd.unwrap().contains("fake");
@@ -44,10 +44,8 @@ fn a_survey_finds_a_prepared_host() {
     let path = bench.on_host("etc/guestbook/.env");
     let mode = std::os::unix::fs::PermissionsExt::from_mode(0o644);
     std::fs::set_permissions(path, mode).unwrap();
-    let problems = survey(&bench.connect(), &bench.app)
-        .unwrap()
-        .problems("me")
-        .join("\n");
+    let facts = survey(&bench.connect(), &bench.app).unwrap();
+    let problems = sentences(&facts.problems("me")).join("\n");
     for part in ["API_KEY no value", "no account nobody-of", "mode 644"] {
         assert!(problems.contains(part), "{problems}");
     }
@@ -126,6 +124,8 @@ fn a_repeated_step_changes_nothing() {
         let probe = probe_service(Part::Backend, step, &host, &deploy, Some(&program)).unwrap();
         assert!(matches!(probe, Probe::Done(_)), "{step:?}: {probe:?}");
     }
+    // Whoever probes and performs, however often: the program is read once for its digest.
+    assert_eq!(program.digests_computed(), 1);
     assert_eq!(bench.outcomes(), ["1 confirmed", "2 confirmed"]);
     let status = status(&host, &bench.app).unwrap();
     assert_eq!(status.commit.as_deref(), Some(SECOND));
@@ -139,7 +139,7 @@ fn a_repeated_step_changes_nothing() {
 }
 
 /// Builds a bundle with the demo's own program.
-fn bundle(bench: &Bench, name: &str, spoil: &str) -> Artifact {
+fn bundle(bench: &Bench, name: &str, spoil: &str) -> DeployJob {
     let source = bench.file(&format!("source-{name}"));
     let dist = bench.file(&format!("dist-{name}"));
     let original = concat!(env!("CARGO_MANIFEST_DIR"), "/../demo/frontend/src/.");
@@ -155,7 +155,7 @@ fn bundle(bench: &Bench, name: &str, spoil: &str) -> Artifact {
         .output()
         .unwrap();
     assert!(built.status.success(), "{built:?}");
-    Artifact::of_directory(&dist).unwrap()
+    DeployJob::of_directory(&dist).unwrap()
 }
 
 fn asset_of(page: &str) -> String {
@@ -217,7 +217,7 @@ fn a_large_upload_arrives_whole() {
     let bench = Bench::new(Vec::new());
     let path = bench.file("large");
     std::fs::write(&path, super::transfers::noise(16_000_000)).unwrap();
-    let artifact = Artifact::of_file(&path).unwrap();
+    let artifact = DeployJob::of_file(&path).unwrap();
     let deploy = bench.deploy(FIRST);
     let (mut last, mut total) = (0, 0);
     let mut hear = |progress: stagegate_deploy::Progress| {

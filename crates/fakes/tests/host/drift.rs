@@ -2,9 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt as _;
 
-use stagegate_deploy::{Command, ServiceStep, status, survey};
+use stagegate_deploy::{Command, Drift, ServiceStep, status, survey};
 
-use super::bench::{Bench, FIRST, SECOND};
+use super::bench::{Bench, FIRST, SECOND, sentences};
 
 pub(crate) const SCENARIOS: &[super::Scenario] = &[
     ("what_is_changed_by_hand_is_drift", what_is_changed_by_hand),
@@ -30,12 +30,12 @@ fn another_release_writes_what_differs() {
         .unwrap();
     let found = drift();
     assert_eq!(found.len(), 2, "{found:?}");
-    for found in found {
+    for found in sentences(&found) {
         let remedy = "; a deploy of another release writes it";
         assert!(found.ends_with(remedy), "{found}");
     }
     bench.deploy_backend(SECOND);
-    assert_eq!(drift(), Vec::<String>::new());
+    assert_eq!(drift(), []);
     assert_eq!(std::fs::read_to_string(&unit).unwrap(), text);
 }
 
@@ -43,13 +43,13 @@ fn what_is_changed_by_hand() {
     let bench = Bench::new(Vec::new());
     bench.deploy_backend(FIRST);
     let drift = || status(&bench.connect(), &bench.app).unwrap().drift;
-    assert_eq!(drift(), Vec::<String>::new());
+    assert_eq!(drift(), []);
     let pending = || survey(&bench.connect(), &bench.app).unwrap().pending;
     assert_eq!(pending(), []);
     let mut parts = Vec::new();
     let mut expect = |part: &'static str| {
         parts.push(part);
-        let found = drift();
+        let found = sentences(&drift());
         assert_eq!(found.len(), parts.len(), "{found:?}");
         for part in &parts {
             assert!(found.iter().any(|found| found.contains(part)), "{found:?}");
@@ -89,7 +89,13 @@ fn what_is_changed_by_hand() {
     bytes.push(0);
     std::fs::write(&aside, bytes).unwrap();
     std::fs::rename(&aside, &program).unwrap();
-    let found = drift();
+    let differences = drift();
+    assert!(
+        differences
+            .iter()
+            .any(|it| matches!(it, Drift::ProgramChanged { .. }))
+    );
+    let found = sentences(&differences);
     assert_eq!(found.len(), 5, "{found:?}");
     assert!(found.iter().any(|f| f.contains("runs another program")));
     assert!(

@@ -2,8 +2,8 @@
 //! replaces a bundle. Neither leaves the other running, whatever becomes of the deploy.
 
 use stagegate_deploy::{
-    Artifact, Bundle, Deploy, Frontend, FrontendStep, Part, Probe, perform_frontend,
-    probe_frontend, status, survey, take_back,
+    Bundle, Deploy, DeployJob, Frontend, FrontendStep, Part, Probe, perform_frontend,
+    probe_frontend, roll_back, status, survey,
 };
 
 use super::bench::{Bench, FIRST, SECOND, THIRD, eventually};
@@ -28,11 +28,11 @@ fn with_a_bundle(bench: &mut Bench) {
     }));
 }
 
-fn bundle(bench: &Bench) -> Artifact {
+fn bundle(bench: &Bench) -> DeployJob {
     let files = bench.file("bundle");
     std::fs::create_dir_all(&files).unwrap();
     std::fs::write(files.join("index.html"), "a bundle").unwrap();
-    Artifact::of_directory(files).unwrap()
+    DeployJob::of_directory(files).unwrap()
 }
 
 fn records(bench: &Bench) -> Vec<String> {
@@ -67,7 +67,7 @@ fn no_service_is_left(bench: &Bench) {
 }
 
 fn probed(bench: &Bench, deploy: &Deploy) -> Probe {
-    probe_frontend(FrontendStep::Retire, &bench.connect(), deploy, None).unwrap()
+    probe_frontend(FrontendStep::Decommission, &bench.connect(), deploy, None).unwrap()
 }
 
 fn a_bundle_replaces_a_service() {
@@ -79,7 +79,10 @@ fn a_bundle_replaces_a_service() {
     let facts = survey(&bench.connect(), &bench.app).unwrap();
     assert_eq!(facts.running_frontend.unwrap().commit, FIRST);
     let told = status(&bench.connect(), &bench.app).unwrap().drift;
-    assert!(told[0].contains("still runs as one"), "{told:?}");
+    assert!(
+        told[0].to_string().contains("still runs as one"),
+        "{told:?}"
+    );
     let deploy = bench.deploy(SECOND);
     bench.deploy_frontend(&deploy, Some(&bundle(&bench)));
     // Until it is retired, users of the service are answered as before.
@@ -90,7 +93,7 @@ fn a_bundle_replaces_a_service() {
     let switch = bench.on_host("opt/guestbook/frontend/switch");
     std::fs::rename(switch.join("confirmed"), switch.join("retired")).unwrap();
     let retire = |deploy: &Deploy| {
-        let step = FrontendStep::Retire;
+        let step = FrontendStep::Decommission;
         perform_frontend(step, &bench.connect(), deploy, None, &mut |_| {}).unwrap()
     };
     let done = retire(&deploy);
@@ -101,14 +104,14 @@ fn a_bundle_replaces_a_service() {
         "backend 1 confirmed",
         "frontend 1 confirmed",
         "frontend 2 confirmed",
-        "frontend 1 retired",
+        "frontend 1 decommissioned",
     ];
     assert_eq!(records(&bench), expected);
     // The bundle is not flipped again for that, and nothing else differs.
     let flip = probe_frontend(FrontendStep::Flip, &bench.connect(), &deploy, None);
     assert!(matches!(flip.unwrap(), Probe::Done(_)));
     let after = status(&bench.connect(), &bench.app).unwrap();
-    assert_eq!(after.drift, [""; 0]);
+    assert_eq!(after.drift, []);
     assert!(after.frontend.unwrap().ends_with(&SECOND[..12]));
     bench.host.reboot().unwrap();
     eventually("the backend answers again", || {
@@ -118,8 +121,8 @@ fn a_bundle_replaces_a_service() {
     // And back: the bundle's files are told of, and stay.
     bench.app.frontend = as_service;
     let facts = survey(&bench.connect(), &bench.app).unwrap();
-    assert_eq!(facts.problems("run-3"), [""; 0]);
-    let files = facts.former_bundle.unwrap();
+    assert_eq!(facts.problems("run-3"), []);
+    let files = facts.previous_bundle.unwrap();
     assert!(files.ends_with("opt/guestbook/frontend"), "{files}");
     frontends::deploy(&bench, Part::Frontend, THIRD);
     assert_eq!(frontends::serving(&bench).1.as_deref(), Some("3"));
@@ -137,7 +140,7 @@ fn a_service_that_replaced_a_bundle_is_taken_back() {
     frontends::deploy(&bench, Part::Backend, SECOND);
     frontends::deploy(&bench, Part::Frontend, SECOND);
     let second = bench.deploy(SECOND);
-    let done = take_back(&bench.connect(), &second, &mut |_| {}).unwrap();
+    let done = roll_back(&bench.connect(), &second, &mut |_| {}).unwrap();
     assert!(
         done.contains("is stopped") && done.contains("runs again"),
         "{done}"
@@ -148,20 +151,20 @@ fn a_service_that_replaced_a_bundle_is_taken_back() {
         "frontend 1 confirmed",
         "backend 2 confirmed",
         "frontend 2 confirmed",
-        "frontend 2 retired",
+        "frontend 2 decommissioned",
         "frontend 1 confirmed",
         "backend 1 confirmed",
     ];
     assert_eq!(records(&bench), expected);
     assert_eq!(bench.serving().as_deref(), Some("1"));
-    let again = take_back(&bench.connect(), &second, &mut |_| {}).unwrap();
+    let again = roll_back(&bench.connect(), &second, &mut |_| {}).unwrap();
     assert_eq!(again, "nothing of this run is there");
     // The other way round: a bundle that is taken back leaves the service as it was.
     frontends::deploy(&bench, Part::Frontend, THIRD);
     with_a_bundle(&mut bench);
     let fourth = bench.deploy_by(SECOND, "run-4");
     bench.deploy_frontend(&fourth, Some(&bundle(&bench)));
-    let done = take_back(&bench.connect(), &fourth, &mut |_| {}).unwrap();
+    let done = roll_back(&bench.connect(), &fourth, &mut |_| {}).unwrap();
     assert!(done.contains("a service, which still runs"), "{done}");
     assert!(
         bench

@@ -3,7 +3,7 @@
 
 use stagegate_deploy::{
     Deploy, DeployError, Frontend, Health, Limits, Part, PastDeploy, Service, ServiceStep,
-    known_good, revert, status, survey, take_back,
+    known_good, revert, roll_back, status, survey,
 };
 
 use super::bench::{Bench, FIRST, SECOND, eventually};
@@ -89,7 +89,7 @@ fn check_settled(bench: &Bench, backend: &str, frontend: &str, records: &[&str])
 fn a_pair_is_deployed() {
     let bench = bench();
     let problems = survey(&bench.connect(), &bench.app).unwrap().problems("me");
-    assert_eq!(problems, [""; 0]);
+    assert_eq!(problems, []);
     for commit in [FIRST, SECOND] {
         deploy(&bench, Part::Backend, commit);
         let before = bench.host.processes();
@@ -110,14 +110,14 @@ fn a_pair_is_deployed() {
     ];
     check_settled(&bench, SECOND, SECOND, &records);
     let status = status(&bench.connect(), &bench.app).unwrap();
-    assert_eq!(status.drift, [""; 0]);
+    assert_eq!(status.drift, []);
     assert!(
         matches!(status.frontend_health, Health::Passing(Some(_))),
         "{:?}",
         status.frontend_health
     );
     let facts = survey(&bench.connect(), &bench.app).unwrap();
-    assert_eq!(facts.problems("me"), [""; 0]);
+    assert_eq!(facts.problems("me"), []);
     assert_eq!(facts.pending, []);
     assert_eq!(facts.running_frontend.unwrap().commit, SECOND);
     let before = known_good(&bench.connect(), &bench.app).unwrap().previous;
@@ -175,7 +175,10 @@ fn an_unconfirmed_frontend_keeps_other_runs_out() {
     let problems = survey(&bench.connect(), &bench.app)
         .unwrap()
         .problems("run-2");
-    assert!(problems[0].contains("has not confirmed"), "{problems:?}");
+    assert!(
+        problems[0].what.contains("has not confirmed"),
+        "{problems:?}"
+    );
     revert(Part::Frontend, &bench.connect(), &first, "not wanted").unwrap();
     bench
         .run_backend(&other, Some(&bench.program()), &ServiceStep::ALL)
@@ -245,7 +248,7 @@ fn a_pair_is_taken_back() {
             UNTIL_SWITCH,
         )
         .unwrap();
-    let done = take_back(&bench.connect(), &second, &mut |_| {}).unwrap();
+    let done = roll_back(&bench.connect(), &second, &mut |_| {}).unwrap();
     assert!(
         done.contains("the switch to slot") && done.contains("runs again"),
         "{done}"
@@ -258,7 +261,7 @@ fn a_pair_is_taken_back() {
         "backend 1 confirmed",
     ];
     check_settled(&bench, FIRST, FIRST, &records);
-    let again = take_back(&bench.connect(), &second, &mut |_| {}).unwrap();
+    let again = roll_back(&bench.connect(), &second, &mut |_| {}).unwrap();
     assert_eq!(again, "nothing of this run is there");
 }
 

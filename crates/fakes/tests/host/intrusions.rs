@@ -1,9 +1,11 @@
 //! What comes between a client and its host: another client, a spoiled upload, a password,
 //! another time.
 
-use stagegate_deploy::{Command, DeployError, Host, Part, ServiceStep, perform_service, survey};
+use stagegate_deploy::{
+    Command, DeployError, DeployJob, Host, Part, ServiceStep, perform_service, survey,
+};
 
-use super::bench::{Bench, FIRST, SECOND, THIRD};
+use super::bench::{Bench, FIRST, SECOND, THIRD, sentences};
 use super::client::Client;
 use super::faults::check_settled;
 use super::machine::Machine;
@@ -61,9 +63,15 @@ fn of_two_deploys_at_once_one_waits() {
 fn a_tampered_upload_is_not_kept() {
     let bench = Bench::new(Vec::new());
     bench.deploy_backend(FIRST);
-    let mut artifact = bench.program();
+    let program = bench.file("tampered");
+    std::fs::copy(bench.program().path(), &program).unwrap();
+    let job = DeployJob::of_file(&program).unwrap();
     // Other bytes arrive than those that were proven.
-    artifact.sha256.replace_range(..4, "0000");
+    let proven = job.sha256().unwrap().to_owned();
+    let mut bytes = std::fs::read(&program).unwrap();
+    bytes[0] ^= 1;
+    std::fs::write(&program, bytes).unwrap();
+    assert_eq!(job.sha256().unwrap(), proven);
     let host = bench.connect();
     let deploy = bench.deploy(SECOND);
     let upload = ServiceStep::Upload;
@@ -72,7 +80,7 @@ fn a_tampered_upload_is_not_kept() {
         upload,
         &host,
         &deploy,
-        Some(&artifact),
+        Some(&job),
         &mut |_| {},
     )
     .unwrap_err();
@@ -90,7 +98,7 @@ fn a_sudo_that_wants_a_password_is_named() {
     let mut target = bench.target();
     target.user = "limited".into();
     let host = Host::connect(&target).unwrap();
-    let problems = survey(&host, &bench.app).unwrap().problems("me").join("\n");
+    let problems = sentences(&survey(&host, &bench.app).unwrap().problems("me")).join("\n");
     assert!(problems.contains("passwordless sudo"), "{problems}");
     // Who deploys all the same is refused at the first step, and has changed nothing.
     let mut deploy = bench.deploy(SECOND);
@@ -124,13 +132,13 @@ fn another_time_on_the_host_is_named() {
          chmod 755 /usr/local/bin/date",
     );
     let facts = survey(&bench.connect(), &bench.app).unwrap();
-    let problems = facts.problems("me").join("\n");
+    let problems = sentences(&facts.problems("me")).join("\n");
     assert!((295..=305).contains(&facts.clock_skew_seconds), "{facts:?}");
     assert!(problems.contains("time server"), "{problems}");
     host.inside("rm /usr/local/bin/date");
     let told = bench.connect().check(&Command::new("date")).unwrap();
     assert!(!told.stdout.is_empty());
     let facts = survey(&bench.connect(), &bench.app).unwrap();
-    assert_eq!(facts.problems("me"), Vec::<String>::new());
+    assert_eq!(facts.problems("me"), []);
     tally::ended("named before anything is changed");
 }

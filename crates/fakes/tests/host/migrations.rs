@@ -60,7 +60,7 @@ fn data_follow_and_go_back() {
         "test \"$SECRET\" = hunter2 && test -x ./guestbook-backend && command -v guestbook-backend \
          && id -un >\"$STATE_DIRECTORY/schema\" && echo {version} >>\"$STATE_DIRECTORY/schema\"",
     );
-    assert!(!probe(&bench, Direction::Forward) && probe(&bench, Direction::Back));
+    assert!(!probe(&bench, Direction::Forward) && probe(&bench, Direction::Undo));
     let (deploy, program) = (bench.deploy(SECOND), bench.program());
     let go = |direction| migrate(direction, &bench.connect(), &deploy, &mut |_| {}).unwrap();
     let told = go(Direction::Forward);
@@ -81,11 +81,11 @@ fn data_follow_and_go_back() {
     assert_eq!(facts.pending, []);
     std::fs::write(bench.on_host("var/lib/guestbook/schema"), "2").unwrap();
     std::fs::write(entries(&bench), "changed").unwrap();
-    let told = go(Direction::Back);
-    assert!(told.contains("is taken back"), "{told}");
+    let told = go(Direction::Undo);
+    assert!(told.contains("is undone"), "{told}");
     assert_eq!(schema(&bench), None);
     assert_eq!(std::fs::read_to_string(entries(&bench)).unwrap(), "");
-    assert!(probe(&bench, Direction::Back));
+    assert!(probe(&bench, Direction::Undo));
 }
 
 fn a_failure_leaves_users_where_they_were() {

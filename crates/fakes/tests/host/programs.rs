@@ -1,6 +1,6 @@
 //! New releases that are well at first: one crashes later, one leaks memory.
 
-use stagegate_deploy::{Artifact, DeployError, ServiceStep};
+use stagegate_deploy::{DeployError, DeployJob, ServiceStep};
 
 use super::bench::{Bench, FIRST, SECOND};
 use super::faults::check_settled;
@@ -24,7 +24,7 @@ pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[
 ];
 
 /// A guestbook, and a shell beside it that does something else.
-fn guestbook_and(bench: &Bench, what: &str) -> Artifact {
+fn guestbook_and(bench: &Bench, what: &str) -> DeployJob {
     let guestbook = bench.host.installed_guestbook();
     bench.script(&format!("{guestbook} &\n{what}"))
 }

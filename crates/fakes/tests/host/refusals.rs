@@ -100,7 +100,10 @@ fn a_foreign_key_is_not_admitted() {
     let mut target = bench.target();
     target.identity = Some(other.host.identity().to_owned());
     let error = Host::connect(&target).unwrap_err();
-    assert!(matches!(error, ConnectError::NotAdmitted { .. }), "{error}");
+    assert!(
+        matches!(error, ConnectError::AuthenticationFailed { .. }),
+        "{error}"
+    );
     assert!(error.to_string().contains("client_key"), "{error}");
 }
 
@@ -139,10 +142,12 @@ fn a_held_lease_is_respected() {
     }
     let facts = survey(&host, &bench.app).unwrap();
     assert!(
-        facts.problems("other")[0].contains("mine deploys to it"),
+        facts.problems("other")[0]
+            .what
+            .contains("mine deploys to it"),
         "{facts:?}"
     );
-    assert_eq!(facts.problems("mine"), Vec::<String>::new());
+    assert_eq!(facts.problems("mine"), []);
     // Its holder goes on, and gives it back at the end.
     bench
         .run_backend(&mine, Some(&program), &ServiceStep::ALL)
@@ -199,7 +204,7 @@ fn a_killed_command_is_no_success() {
     let output = host.run(&Command::script("kill -9 $$")).unwrap();
     assert_eq!(output.status, 137);
     let patience = std::time::Duration::from_millis(300);
-    let slow = Command::script("exec sleep 20").patience(patience);
+    let slow = Command::script("exec sleep 20").silence_timeout(patience);
     assert!(matches!(
         host.run(&slow).unwrap_err(),
         RunError::Lost { .. }
@@ -211,7 +216,7 @@ fn a_command_is_silent_for_as_long_as_that_is_borne() {
     let bench = Bench::new(Vec::new());
     let host = bench.connect();
     let patience = std::time::Duration::from_secs(60);
-    let slow = Command::script("cat; sleep 17; echo done").patience(patience);
+    let slow = Command::script("cat; sleep 17; echo done").silence_timeout(patience);
     assert_eq!(host.check(&slow).unwrap().text(), "done\n");
     // What is no line for a shell has a channel of its own.
     let slow = slow.input(vec![0xff]);

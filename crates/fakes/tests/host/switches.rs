@@ -1,10 +1,10 @@
 //! The ways of switching beside the kernel's: a restart, and proxies. Every way back that
 //! holds for one holds for all; what a proxy refuses changes nothing.
 
-use stagegate_deploy::{By, Method, Preset, ServiceStep, Watch, status, survey};
+use stagegate_deploy::{DrainProbe, Method, Preset, ServiceStep, SwitchKind, status, survey};
 use stagegate_fakes::load::{Load, Sample};
 
-use super::bench::{Bench, FIRST, SECOND, eventually};
+use super::bench::{Bench, FIRST, SECOND, eventually, sentences};
 use super::faults::{UNTIL_SWITCH, check_settled, rolled_back};
 use super::ways_back;
 
@@ -190,13 +190,16 @@ fn a_listener_is_announced_and_then_watched() {
     );
     bench.deploy_backend(FIRST);
     let told = || status(&bench.connect(), &bench.app).unwrap();
-    assert_eq!(told().by_what, Some(By::Socket));
-    assert_eq!(told().drift, Vec::<String>::new());
+    assert_eq!(told().switch_kind, Some(SwitchKind::Socket));
+    assert_eq!(told().drift, []);
     assert_eq!(survey(&bench.connect(), &bench.app).unwrap().pending, []);
     let drop_in = "etc/systemd/system/guestbook-backend@blue.service.d/listener.conf";
     std::fs::remove_file(bench.on_host(drop_in)).unwrap();
     let drift = told().drift;
-    assert!(drift.len() == 1 && drift[0].contains(drop_in), "{drift:?}");
+    assert!(
+        drift.len() == 1 && drift[0].to_string().contains(drop_in),
+        "{drift:?}"
+    );
 }
 
 /// It is well on its own port, and listens there still when it is given a listener: the old
@@ -270,10 +273,13 @@ fn a_proxy_that_is_not_there_is_named() {
     let mut bench = behind(Preset::Nginx);
     assert_eq!(
         survey(&bench.connect(), &bench.app).unwrap().problems("me"),
-        Vec::<String>::new()
+        []
     );
     bench.stop_proxies();
-    let problems = |bench: &Bench| survey(&bench.connect(), &bench.app).unwrap().problems("me");
+    let problems = |bench: &Bench| {
+        let facts = survey(&bench.connect(), &bench.app).unwrap();
+        sentences(&facts.problems("me"))
+    };
     let said = problems(&bench).join("\n");
     for part in [
         "systemctl start nginx.service",
@@ -284,7 +290,7 @@ fn a_proxy_that_is_not_there_is_named() {
     let Method::Template(proxy) = &mut bench.backend().switch else {
         panic!("it is behind nginx");
     };
-    proxy.watch = Watch::Slot;
+    proxy.watch = DrainProbe::Slot;
     proxy.unit = None;
     proxy.check = vec!["no-such-program".into()];
     proxy.file = "/etc/nowhere/guestbook.conf".into();

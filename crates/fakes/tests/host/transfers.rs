@@ -1,7 +1,7 @@
 //! How a program travels: as a patch, compressed, as it is, and on from where it broke off.
 
 use stagegate_deploy::{
-    Artifact, Command, Deploy, DeployError, FrontendStep, Part, Progress, ServiceStep,
+    Command, Deploy, DeployError, DeployJob, FrontendStep, Part, Progress, ServiceStep,
     perform_frontend, perform_service,
 };
 
@@ -43,20 +43,20 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
 }
 
 /// The guestbook, with a place that remembers what was deployed.
-fn program(bench: &Bench) -> Artifact {
-    bench.program().with_earlier(bench.file("deployed"))
+fn program(bench: &Bench) -> DeployJob {
+    bench.program().with_cache(bench.file("deployed"))
 }
 
 /// The guestbook with one byte changed, one that it does not need to run.
-fn changed(bench: &Bench) -> Artifact {
-    let mut bytes = std::fs::read(bench.program().path).unwrap();
+fn changed(bench: &Bench) -> DeployJob {
+    let mut bytes = std::fs::read(bench.program().path()).unwrap();
     let note = b"rustc version ";
     let at = bytes.windows(note.len()).rposition(|part| part == note);
     bytes[at.expect("the compiler signs its work")] = b'R';
     let path = bench.file("changed");
     std::fs::write(&path, bytes).unwrap();
-    let artifact = Artifact::of_file(path).unwrap();
-    artifact.with_earlier(bench.file("deployed"))
+    let artifact = DeployJob::of_file(path).unwrap();
+    artifact.with_cache(bench.file("deployed"))
 }
 
 /// The backend's program, or the frontend's bundle.
@@ -64,7 +64,7 @@ fn perform(
     bench: &Bench,
     deploy: &Deploy,
     part: Part,
-    artifact: &Artifact,
+    artifact: &DeployJob,
     hear: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
     let host = bench.connect();
@@ -79,7 +79,7 @@ fn perform(
 fn upload(
     bench: &Bench,
     deploy: &Deploy,
-    artifact: &Artifact,
+    artifact: &DeployJob,
 ) -> Result<(String, u64), DeployError> {
     upload_part(bench, deploy, Part::Backend, artifact)
 }
@@ -89,7 +89,7 @@ pub(crate) fn upload_part(
     bench: &Bench,
     deploy: &Deploy,
     part: Part,
-    artifact: &Artifact,
+    artifact: &DeployJob,
 ) -> Result<(String, u64), DeployError> {
     let mut total = 0;
     let mut hear = |progress: Progress| total = progress.total.unwrap();
@@ -103,7 +103,7 @@ pub(crate) fn break_off(
     bench: &Bench,
     deploy: &Deploy,
     part: Part,
-    artifact: &Artifact,
+    artifact: &DeployJob,
 ) -> std::path::PathBuf {
     let mut give_up = |progress: Progress| {
         if progress.done > Some(8_000_000) {
@@ -114,7 +114,10 @@ pub(crate) fn break_off(
         perform(bench, deploy, part, artifact, &mut give_up)
     }));
     assert!(lost.is_err(), "{lost:?}");
-    let incoming = format!("opt/guestbook/releases/.incoming-{}", artifact.sha256);
+    let incoming = format!(
+        "opt/guestbook/releases/.incoming-{}",
+        artifact.sha256().unwrap()
+    );
     let begun = std::fs::read_dir(bench.on_host(&incoming)).unwrap();
     let begun = begun.last().unwrap().unwrap().path();
     super::bench::eventually("some has arrived", || {
@@ -137,7 +140,7 @@ pub(crate) fn has_zstd(bench: &Bench) -> bool {
 }
 
 /// The release has arrived, with that content.
-fn check_arrived(bench: &Bench, deploy: &Deploy, artifact: &Artifact) {
+fn check_arrived(bench: &Bench, deploy: &Deploy, artifact: &DeployJob) {
     let id = deploy.release.id();
     let place = bench.on_host(&format!("opt/guestbook/releases/{id}/backend"));
     let names: Vec<_> = std::fs::read_dir(&place)
@@ -146,7 +149,7 @@ fn check_arrived(bench: &Bench, deploy: &Deploy, artifact: &Artifact) {
         .collect();
     assert_eq!(names, ["guestbook-backend"]);
     let arrived = std::fs::read(place.join("guestbook-backend")).unwrap();
-    assert!(arrived == std::fs::read(&artifact.path).unwrap());
+    assert!(arrived == std::fs::read(artifact.path()).unwrap());
     check_nothing_is_left(bench);
 }
 
@@ -223,9 +226,13 @@ fn without_zstd_the_whole_program_travels() {
     instead_of_zstd(&bench, "exit 127");
     let (first, program) = (bench.deploy(FIRST), program(&bench));
     let (said, sent) = upload(&bench, &first, &program).unwrap();
-    let whole = program.path.metadata().unwrap().len();
+    let whole = program.path().metadata().unwrap().len();
     assert_eq!(sent, whole);
-    let how = format!("{} KiB, SHA-256 {}", whole.div_ceil(1024), program.sha256);
+    let how = format!(
+        "{} KiB, SHA-256 {}",
+        whole.div_ceil(1024),
+        program.sha256().unwrap()
+    );
     assert!(said.ends_with(&how), "{said}");
     check_arrived(&bench, &first, &program);
 }
@@ -235,7 +242,7 @@ fn a_zstd_that_fails_is_done_without() {
     instead_of_zstd(&bench, "[ \"$1\" = --version ]");
     let (first, program) = (bench.deploy(FIRST), program(&bench));
     let (said, sent) = upload(&bench, &first, &program).unwrap();
-    assert_eq!(sent, program.path.metadata().unwrap().len());
+    assert_eq!(sent, program.path().metadata().unwrap().len());
     let why = "KiB, after the host's zstd did not restore it, SHA-256";
     assert!(said.contains(why), "{said}");
     check_arrived(&bench, &first, &program);
@@ -245,7 +252,7 @@ fn an_upload_that_broke_off_goes_on() {
     let bench = Bench::new(Vec::new());
     let path = bench.file("large");
     std::fs::write(&path, noise(16_000_000)).unwrap();
-    let artifact = Artifact::of_file(&path).unwrap();
+    let artifact = DeployJob::of_file(&path).unwrap();
     for (commit, spoiled) in [(FIRST, false), (SECOND, true)] {
         let deploy = bench.deploy_by(commit, "one-run");
         let begun = break_off(&bench, &deploy, Part::Backend, &artifact);

@@ -56,7 +56,7 @@ fn retire(facts: &Facts, step: &Step) -> Option<Step> {
         was.release
     );
     let action = Action::DeployBundle(DeployBundle {
-        step: FrontendStep::Retire,
+        step: FrontendStep::Decommission,
         place: place.clone(),
     });
     let id = format!("frontend.retire@{label}");
@@ -73,7 +73,7 @@ fn stays(facts: &Facts, step: &Step) -> Option<String> {
     else {
         return None;
     };
-    let files = found(facts, &place.target)?.former_bundle.as_ref()?;
+    let files = found(facts, &place.target)?.previous_bundle.as_deref()?;
     let target = &place.target;
     Some(format!(
         "{target}: the frontend was a bundle, and its files stay; when nothing serves them any more, `rm -r {files}/current {files}/served`"

@@ -5,7 +5,7 @@
 //! to expect stand together.
 
 use similar::TextDiff;
-use stagegate_deploy::{HostFacts, Part, PendingFile, ServiceStep, Target};
+use stagegate_deploy::{FileChange, HostFacts, Part, ServiceStep, Target};
 
 use crate::facts::Facts;
 use crate::model::{Action, DeployService, HostFile, Place, Step};
@@ -61,7 +61,7 @@ fn runs(part: Part, place: &Place, found: &HostFacts) -> bool {
     })
 }
 
-fn diff(pending: &PendingFile) -> Option<String> {
+fn diff(pending: &FileChange) -> Option<String> {
     let there = pending.there.as_ref()?;
     let diff = TextDiff::from_lines(there, &pending.wanted);
     Some(diff.unified_diff().to_string())
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn exactly_what_changes_is_shown() {
         let check = |there: Option<&str>, wanted: &str, expected: Option<&str>| {
-            let pending = PendingFile {
+            let pending = FileChange {
                 part: Part::Backend,
                 path: "/etc/unit".into(),
                 there: there.map(str::to_owned),

@@ -245,7 +245,9 @@ pub(crate) fn plan(
         .ok()?;
     if promoted {
         // They are sent what another environment runs, whoever built it there.
-        hosts.iter_mut().for_each(|(_, app)| app.builds_nothing());
+        hosts
+            .iter_mut()
+            .for_each(|(_, app)| app.disable_host_builds());
     }
     let ahead = ahead(facts, app, (&version, wanted.part), &mut plan);
     let deploy = Deploy {

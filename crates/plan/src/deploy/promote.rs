@@ -4,6 +4,7 @@ use semver::Version;
 use stagegate_config::resolve;
 use stagegate_config::schema::Config;
 use stagegate_config::stage::Stage;
+use stagegate_deploy::Drift;
 
 use crate::facts::{Facts, RunningHost};
 use crate::model::{Action, Blocker, FetchArtifacts, Place, Step};
@@ -87,11 +88,8 @@ fn release_of(host: &RunningHost, part: Part) -> Result<(Version, String), Block
             "deploy both there, or promote the backend alone",
         ));
     }
-    if let Some(drift) = found
-        .drift
-        .iter()
-        .find(|d| d.contains("changed since its upload"))
-    {
+    let tampered = |drift: &&Drift| matches!(drift, Drift::ProgramChanged { .. });
+    if let Some(drift) = found.drift.iter().find(tampered) {
         return Err(Blocker::new(format!("{target}: {drift}"), remedy));
     }
     let version = version
@@ -109,4 +107,50 @@ pub fn step(place: Place, part: Part) -> Step {
         place,
     });
     Step::new("fetch", Stage::Build, title, action)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn running(drift: Vec<Drift>) -> RunningHost {
+        let mut found = serde_json::json!({
+            "target": "deploy@app1:22",
+            "release": "1.4.0-0123456789ab", "version": "1.4.0", "commit": "0123456789ab",
+            "slot": "blue", "since": null, "unit": "active", "health": {"passing": "1.4.0"},
+            "last": null, "frontend": null, "armed": null,
+        });
+        found["drift"] = serde_json::to_value(drift).unwrap();
+        RunningHost {
+            target: "deploy@app1".parse().unwrap(),
+            app: serde_json::from_value(serde_json::json!({"name": "guestbook"})).unwrap(),
+            found: Ok(serde_json::from_value(found).unwrap()),
+        }
+    }
+
+    #[test]
+    fn a_tampered_artifact_is_refused_whatever_the_wording_of_its_drift() {
+        let tampered = Drift::ProgramChanged {
+            release: "1.4.0-0123456789ab".into(),
+            found: "bb".into(),
+            uploaded: "aa".into(),
+        };
+        let words = tampered.to_string();
+        let other = Drift::FileDiffers {
+            path: words.clone(),
+        };
+        // Another difference that reads the same is none of the artifact.
+        assert!(other.to_string().contains(&words));
+        let release = |drift| release_of(&running(drift), Part::Backend);
+        assert!(release(vec![other.clone()]).is_ok());
+        assert!(release(Vec::new()).is_ok());
+        let refused = release(vec![other, tampered]).unwrap_err();
+        assert!(refused.what.contains(&words), "{}", refused.what);
+        // Nor does it hang on how facts were written: the kind alone is read back.
+        let kind = serde_json::json!({
+            "kind": "program-changed", "release": "", "found": "", "uploaded": "",
+        });
+        let read: Drift = serde_json::from_value(kind).unwrap();
+        assert!(release(vec![read]).is_err());
+    }
 }

@@ -42,7 +42,7 @@ impl Back<'_> {
         let (target, app) = self.host;
         let comes = self.to.frontend.as_ref()?;
         let is_service = app.settings(HostPart::Frontend).is_some();
-        if app.frontend.is_none() || is_service == self.to.frontend_listens {
+        if app.frontend.is_none() || is_service == self.to.frontend_is_service {
             return None;
         }
         let (was, is) = match is_service {

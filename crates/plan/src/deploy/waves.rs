@@ -376,7 +376,7 @@ pub fn take_data_back(id: String, place: Place) -> Step {
         place.version, place.target
     );
     let action = Action::MigrateData(MigrateData {
-        direction: Direction::Back,
+        direction: Direction::Undo,
         place,
     });
     Step::new(id, Stage::Stabilize, title, action)

@@ -233,11 +233,8 @@ pub fn hosts(facts: &Facts) -> Vec<Check> {
                     checks.push(check(about.clone(), Ok(format!("ready, runs {running}"))));
                 }
                 for problem in problems {
-                    // The deploy crate says what is wrong, a semicolon, and the remedy.
-                    let (what, remedy) = problem
-                        .rsplit_once("; ")
-                        .unwrap_or((&problem, "repair the host"));
-                    checks.push(check(about.clone(), Err(Blocker::new(what, remedy))));
+                    let blocker = Blocker::new(problem.what, problem.remedy);
+                    checks.push(check(about.clone(), Err(blocker)));
                 }
             }
         }

@@ -80,7 +80,7 @@ fn a_service_is_stopped_when_every_host_has_the_bundle() {
     assert!(matches!(
         retire.action,
         Action::DeployBundle(DeployBundle {
-            step: FrontendStep::Retire,
+            step: FrontendStep::Decommission,
             ..
         })
     ));
@@ -94,7 +94,7 @@ fn a_service_is_stopped_when_every_host_has_the_bundle() {
 fn files_of_a_bundle_stay_and_the_plan_says_so() {
     let config = config(SERVICE);
     let found = |target: &Target| HostFacts {
-        former_bundle: (target.host == "c").then(|| "/opt/book/frontend".into()),
+        previous_bundle: (target.host == "c").then(|| "/opt/book/frontend".into()),
         ..a_good_host(&target.to_string())
     };
     let facts = facts_of(&config, &found, None);
@@ -118,7 +118,7 @@ fn what_was_of_another_form_is_not_rolled_back_to() {
             at: Timestamp::UNIX_EPOCH,
             backend: Some(release("1.0.0")),
             frontend: Some(release("1.0.0")),
-            frontend_listens: was_service,
+            frontend_is_service: was_service,
         };
         let found = |target: &Target| a_good_host(&target.to_string());
         let facts = facts_of(&config, &found, Some(&previous));

@@ -1,6 +1,8 @@
 //! A frontend that is a service: what of it waits for what, and what is built for it.
 
-use stagegate_deploy::{By, KnownGood, Part as HostPart, PastDeploy, Release, Slot, Switch};
+use stagegate_deploy::{
+    KnownGood, Part as HostPart, PastDeploy, Release, Slot, Switch, SwitchKind,
+};
 
 use crate::facts::HostSurvey;
 use crate::model::{Build, DeployService};
@@ -98,7 +100,7 @@ pub(crate) fn release(version: &str) -> Release {
 pub(crate) fn running(version: &str) -> Switch {
     Switch {
         slot: Slot::Blue,
-        by_what: By::Restart,
+        switch_kind: SwitchKind::Restart,
         release: release(version).id(),
         version: version.to_owned(),
         commit: release(version).commit,
@@ -113,7 +115,7 @@ fn pair(version: &str) -> PastDeploy {
         at: Timestamp::UNIX_EPOCH,
         backend: Some(release(version)),
         frontend: Some(release(version)),
-        frontend_listens: true,
+        frontend_is_service: true,
     }
 }
 

@@ -155,7 +155,7 @@ fn a_rollback_brings_each_host_its_own_pair() {
         at: Timestamp::UNIX_EPOCH,
         backend: Some(release(backend)),
         frontend: Some(release("1.0.0")),
-        frontend_listens: false,
+        frontend_is_service: false,
     };
     let surveys = hosts.unwrap().into_iter().zip(["1.1.0", "1.0.0", "1.1.0"]);
     let facts = Facts {
@@ -250,7 +250,7 @@ fn a_rollback_takes_the_data_back_where_that_is_declared() {
                 panic!("a migration");
             };
             assert_eq!(place.version.to_string(), "2.0.0");
-            assert_eq!(*direction, stagegate_deploy::Direction::Back);
+            assert_eq!(*direction, stagegate_deploy::Direction::Undo);
         }
     };
     let undo = ", undo = [\"tool\", \"back\"]";

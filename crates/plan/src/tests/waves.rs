@@ -1,7 +1,7 @@
 //! Deploys to many hosts: who waits for whom, what is planned for a failure, and
 //! when nothing is deployed at all.
 
-use stagegate_deploy::{HostFacts, KnownGood, Part as HostPart, PendingFile, Sudo};
+use stagegate_deploy::{FileChange, HostFacts, KnownGood, Part as HostPart, Sudo};
 
 use crate::facts::HostSurvey;
 use crate::model::DeployService;
@@ -180,7 +180,7 @@ pub(crate) fn a_good_host(target: &str) -> HostFacts {
         armed: None,
         running_frontend: None,
         armed_frontend: None,
-        former_bundle: None,
+        previous_bundle: None,
         foreign_ports: Vec::new(),
         proxy_problems: Vec::new(),
         build_problems: None,
@@ -195,7 +195,7 @@ fn hosts_whose_files_change_alike_are_told_together() {
         config.app.as_ref().unwrap(),
         &config.deploy["production"],
     );
-    let pending = |there: Option<&str>| PendingFile {
+    let pending = |there: Option<&str>| FileChange {
         part: HostPart::Backend,
         path: "/etc/unit".into(),
         there: there.map(str::to_owned),

@@ -9,9 +9,7 @@ use stagegate_manifest::FileEdit;
 use stagegate_registry::Token;
 
 use crate::facts::{Facts, SurveyResult};
-use crate::model::{
-    Action, Blocker, MarkChangelog, MarkRelease, Plan, ReleaseRef, RunId, Step, Verb, Yank,
-};
+use crate::model::{Action, Blocker, MarkChangelog, MarkRelease, Plan, ReleaseRef, Step, Yank};
 use crate::preflight::checks;
 use crate::request::YankRequest;
 use crate::version::Group;

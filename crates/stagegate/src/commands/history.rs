@@ -72,7 +72,7 @@ fn words(record: &DeployRecord, palette: Palette) -> String {
         Outcome::Confirmed => (palette.good("✓"), "confirmed"),
         Outcome::Unhealthy => (palette.bad("✗"), "never healthy"),
         Outcome::Reverted => (palette.warn("↩"), "taken back"),
-        Outcome::Retired => (palette.good("✓"), "stopped for good"),
+        Outcome::Decommissioned => (palette.good("✓"), "stopped for good"),
     };
     let reason = record.reason.as_deref();
     let reason = reason.map_or_else(String::new, |reason| format!(": {reason}"));

@@ -60,7 +60,7 @@ fn bootstrap(context: &Context, args: &BootstrapArgs, format: Format) -> anyhow:
     let environment = &args.environment.name;
     let there = hosts::needed(context, environment)?;
     let palette = Palette::for_stdout();
-    let asked = hosts::ask(&there, stagegate_deploy::missing);
+    let asked = hosts::ask(&there, stagegate_deploy::required_provisions);
     let mut plan: Vec<(usize, Vec<Provision>)> = Vec::new();
     for (at, (target, answer)) in asked.into_iter().enumerate() {
         let provisions = answer?;
@@ -86,7 +86,7 @@ fn bootstrap(context: &Context, args: &BootstrapArgs, format: Format) -> anyhow:
         let one = std::slice::from_ref(&there[at]);
         let made = hosts::ask(one, |host, _| {
             for provision in &provisions {
-                stagegate_deploy::provide(host, provision)?;
+                stagegate_deploy::apply_provision(host, provision)?;
                 line(&format!(
                     "{} {}: {provision}",
                     palette.good("✓"),

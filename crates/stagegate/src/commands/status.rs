@@ -1,6 +1,6 @@
 //! `status`: what is half done, and what runs where.
 
-use stagegate_deploy::{By, Health};
+use stagegate_deploy::{Health, SwitchKind};
 use stagegate_engine::journal::Journal;
 
 use crate::cli::{Format, Session};
@@ -89,11 +89,11 @@ fn words(status: &stagegate_deploy::HostStatus) -> String {
     let slot = status
         .slot
         .map_or_else(String::new, |slot| format!(" in slot {}", slot.name()));
-    let led = match status.by_what {
-        Some(By::Nft) | None => "",
-        Some(By::Template) => ", users led by a proxy",
-        Some(By::Socket) => ", users led by the listener that systemd holds",
-        Some(By::Restart) => ", on the public port itself",
+    let led = match status.switch_kind {
+        Some(SwitchKind::Nft) | None => "",
+        Some(SwitchKind::Template) => ", users led by a proxy",
+        Some(SwitchKind::Socket) => ", users led by the listener that systemd holds",
+        Some(SwitchKind::Restart) => ", on the public port itself",
     };
     let since = status
         .since

@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use camino::Utf8Path;
 use stagegate_config::schema::Config;
 use stagegate_deploy::{
-    App, Artifact, Deploy, Host, Part, Release, ServiceStep, Target, perform_service, revert,
+    App, Deploy, DeployJob, Host, Part, Release, ServiceStep, Target, perform_service, revert,
     survey,
 };
 use stagegate_plan::model::Event;
@@ -77,7 +77,7 @@ fn compressed(file: &Utf8Path) -> anyhow::Result<usize> {
 pub(super) fn back(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<f64> {
     let old = site.version();
     let (program, version) = site.edit()?;
-    let artifact = Artifact::of_file(&program)?;
+    let job = DeployJob::of_file(&program)?;
     let places = places(site)?;
     let ready = Barrier::new(hosts.len());
     let one = |(target, app): (Target, App)| -> anyhow::Result<(Host, Deploy)> {
@@ -90,7 +90,7 @@ pub(super) fn back(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<f64> {
             },
             owner: "bench-back".into(),
             by: "a benchmark".into(),
-            goes_back: false,
+            is_rollback: false,
         };
         let host = Host::connect(&deploy.target)?;
         survey(&host, &deploy.app)?;
@@ -100,7 +100,7 @@ pub(super) fn back(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<f64> {
                 *step,
                 &host,
                 &deploy,
-                Some(&artifact),
+                Some(&job),
                 &mut |_| {},
             )?;
         }

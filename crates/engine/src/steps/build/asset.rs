@@ -2,7 +2,7 @@
 //! with the journal so that a resumed run attaches the same bytes.
 
 use anyhow::{Context, bail};
-use camino::{Utf8Path, Utf8PathBuf};
+use camino::Utf8PathBuf;
 use stagegate_plan::model::BuildAsset;
 
 use crate::executor::step::{Perform, Probe, StepContext};

@@ -1,13 +1,15 @@
 //! The steps on a host, handed to the deploy crate with what they need.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_deploy::{
-    Artifact, Deploy, DeployError, Direction, FrontendStep, Host, Part, Progress, Release,
-    RunError, ServiceStep, fetch as fetch_from_host, migrate as migrate_data,
+    ArtifactError, Deploy, DeployError, DeployJob, Host, Part, Progress, Release, RunError,
+    ServiceStep, fetch as fetch_from_host, migrate as migrate_data,
     perform_frontend as flip_on_host, perform_service as perform_on_host,
     probe_frontend as probe_bundle_on_host, probe_migration as probe_data,
-    probe_service as probe_on_host, take_back as take_back_on_host,
+    probe_service as probe_on_host, roll_back as take_back_on_host,
 };
 use stagegate_plan::model::{
     Action, DeployBundle, DeployService, FetchArtifacts, MigrateData, Place, Plan, RollBackHost,
@@ -43,11 +45,12 @@ pub(crate) fn went_back(error: &anyhow::Error) -> bool {
 
 fn deploy(ctx: &StepContext<'_>, place: &Place) -> Deploy {
     // A rollback goes by the host's own record; that commit need not be here.
-    let known = ctx.context.git().commit_of(&place.revision).ok().flatten();
+    let ask = |revision: &str| ctx.context.git().commit_of(revision).ok().flatten();
+    let known = ctx.context.deploy_jobs.commit(&place.revision, ask);
     let mut app = place.app.clone();
     if !place.built {
         // What is on the host already is not built there again.
-        app.builds_nothing();
+        app.disable_host_builds();
     }
     Deploy {
         target: place.target.clone(),
@@ -58,7 +61,7 @@ fn deploy(ctx: &StepContext<'_>, place: &Place) -> Deploy {
         },
         owner: format!("{}@{}", ctx.plan.run_id, ctx.plan.at.as_second()),
         by: who(ctx.plan),
-        goes_back: !place.built,
+        is_rollback: !place.built,
     }
 }
 
@@ -87,26 +90,38 @@ fn answer(probe: stagegate_deploy::Probe) -> Probe {
 }
 
 /// The built binary, unless it is on the host already, or will be built there.
-fn binary(ctx: &StepContext<'_>, part: Part, place: &Place) -> anyhow::Result<Option<Artifact>> {
+fn binary(
+    ctx: &StepContext<'_>,
+    part: Part,
+    place: &Place,
+) -> anyhow::Result<Option<Arc<DeployJob>>> {
     let service = place.app.settings(part).filter(|_| place.built);
-    let service = service.filter(|service| service.build.is_none());
-    let artifact = service.map(|service| Artifact::of_file(build::binary(ctx, &service.binary)));
-    let artifact = artifact.transpose()?;
-    Ok(artifact.map(|it| it.with_earlier(earlier(ctx, part))))
+    let Some(service) = service.filter(|service| service.build.is_none()) else {
+        return Ok(None);
+    };
+    let jobs = &ctx.context.deploy_jobs;
+    let job = jobs.job(&build::binary(ctx, &service.binary), |path| {
+        Ok::<_, ArtifactError>(DeployJob::of_file(path)?.with_cache(cache(ctx, part)))
+    })?;
+    Ok(Some(job))
 }
 
 /// The built bundle, unless it is on the host already.
-fn bundle(ctx: &StepContext<'_>, place: &Place) -> anyhow::Result<Option<Artifact>> {
-    let artifact = place
-        .built
-        .then(|| Artifact::of_directory(build::bundle(ctx)));
-    let artifact = artifact.transpose()?;
-    Ok(artifact.map(|it| it.with_earlier(earlier(ctx, Part::Frontend))))
+fn bundle(ctx: &StepContext<'_>, place: &Place) -> anyhow::Result<Option<Arc<DeployJob>>> {
+    if !place.built {
+        return Ok(None);
+    }
+    let jobs = &ctx.context.deploy_jobs;
+    let job = jobs.job(&build::bundle(ctx), |path| {
+        let job = DeployJob::of_directory(path)?;
+        Ok::<_, ArtifactError>(job.with_cache(cache(ctx, Part::Frontend)))
+    })?;
+    Ok(Some(job))
 }
 
 /// Where a few of a part's artifacts are kept for patches. Each part has its own, so that
 /// none lets the others' go.
-fn earlier(ctx: &StepContext<'_>, part: Part) -> Utf8PathBuf {
+fn cache(ctx: &StepContext<'_>, part: Part) -> Utf8PathBuf {
     let deployed = ctx.context.output().join("deployed");
     deployed.join(part.name())
 }
@@ -158,7 +173,7 @@ impl Perform for DeployService {
             ctx.context.connections.drop_all(&place.target);
         }
         let probe = ask(ctx, place, |host| {
-            probe_on_host(part, step, host, &deploy, binary.as_ref())
+            probe_on_host(part, step, host, &deploy, binary.as_deref())
         })?;
         Ok(answer(probe))
     }
@@ -171,7 +186,7 @@ impl Perform for DeployService {
         let (deploy, binary) = (deploy(ctx, place), binary(ctx, part, place)?);
         let host = host(ctx, place)?;
         let start = std::time::Instant::now();
-        let result = perform_on_host(part, step, &host, &deploy, binary.as_ref(), &mut |p| {
+        let result = perform_on_host(part, step, &host, &deploy, binary.as_deref(), &mut |p| {
             show(ctx, p)
         });
         // The app's start, the watch and the drain are waits that were asked for.
@@ -273,7 +288,7 @@ impl Perform for DeployBundle {
 
         let (deploy, bundle) = (deploy(ctx, place), bundle(ctx, place)?);
         let probe = ask(ctx, place, |host| {
-            probe_bundle_on_host(step, host, &deploy, bundle.as_ref())
+            probe_bundle_on_host(step, host, &deploy, bundle.as_deref())
         })?;
         Ok(answer(probe))
     }
@@ -284,7 +299,9 @@ impl Perform for DeployBundle {
 
         let (deploy, bundle) = (deploy(ctx, place), bundle(ctx, place)?);
         let host = host(ctx, place)?;
-        let done = flip_on_host(step, &host, &deploy, bundle.as_ref(), &mut |p| show(ctx, p))?;
+        let done = flip_on_host(step, &host, &deploy, bundle.as_deref(), &mut |p| {
+            show(ctx, p)
+        })?;
         ctx.context.connections.keep(host);
         Ok(done)
     }

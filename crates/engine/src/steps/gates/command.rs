@@ -1,13 +1,11 @@
 //! Gates: commands that pass or not; and a team's own commands.
 
 use anyhow::bail;
-use stagegate_config::schema::Level;
-use stagegate_plan::model::{Action, CustomCommand, GateCommand, StepOutcome, TimeCategory};
+use stagegate_plan::model::{CustomCommand, GateCommand, TimeCategory};
 
-use crate::executor::step;
-use crate::executor::step::{Perform, Performed, Probe, StepContext, indent};
+use crate::executor::step::{Perform, Probe, StepContext, indent};
 use crate::steps::gates::findings::Reader;
-use crate::tools::process::{Stopped, Tool};
+use crate::tools::process::Tool;
 
 impl Perform for GateCommand {
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {

@@ -6,7 +6,7 @@
 
 use anyhow::{Context, bail};
 use stagegate_manifest::FileEdit;
-use stagegate_plan::model::{Action, CommitIdentity, CreateCommitObject};
+use stagegate_plan::model::{CommitIdentity, CreateCommitObject};
 
 use crate::executor::step::{Perform, Probe, StepContext};
 use crate::release_tree;

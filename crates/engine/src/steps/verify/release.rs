@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use stagegate_deploy::Host;
-use stagegate_plan::model::{Place, ReleaseRef, VerifyRelease};
+use stagegate_plan::model::VerifyRelease;
 use url::Url;
 
 use crate::executor::step::{Perform, StepContext};

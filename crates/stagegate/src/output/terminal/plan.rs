@@ -49,7 +49,9 @@ pub(crate) fn show(plan: &Plan, palette: &Palette, width: Option<usize>) -> Stri
             number + 1,
             step.title
         );
-        let indent = " ".repeat(4 + 2 + columns + 3);
+        let hang = 4 + 2 + columns + 3;
+        let hang = width.map_or(hang, |width| hang.min(width / 3));
+        let indent = " ".repeat(hang);
         lines.push(wrap(&text, width, &indent));
     }
     if !plan.rollback_steps.is_empty() {
@@ -115,7 +117,7 @@ mod tests {
             after_settled: Vec::new(),
             max_failures: 0,
             irreversible: no_return,
-            action: Action::CustomCommand(CustomCommand {
+            action: Action::CustomCommand(stagegate_plan::model::CustomCommand {
                 run: vec![id.to_owned()],
                 probe: None,
             }),

@@ -12,7 +12,6 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use percent_encoding::percent_decode_str;
-use stagegate_config::pattern::PathPattern;
 use stagegate_plan::model::{CheckLinks, Finding};
 
 use crate::executor::step::{Perform, StepContext};

@@ -1,7 +1,5 @@
 //! A summary as a whole, kept as a file that people and Mermaid can read too.
 
-use std::collections::BTreeMap;
-
 use stagegate_config::stage::Stage;
 use stagegate_plan::model::{
     Action, Blocker, CustomCommand, Event, Publish, PublishGithubRelease, Step, TimeBreakdown,

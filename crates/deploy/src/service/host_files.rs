@@ -1,0 +1,128 @@
+//! The files that make a host run a service: its units, the slots' ports, the switch script.
+//!
+//! Texts only, made from the app's description; what differs from the host's is written
+//! by the Start step.
+
+use crate::model::app::Service;
+use crate::model::layout::ServiceLayout;
+use crate::model::slot::Slot;
+use crate::model::switch_method::Method;
+use crate::systemd::host_file::HostFile;
+use crate::systemd::units::{boot_unit, template_unit};
+use crate::traffic::{socket_activation, switchctl};
+
+/// Returns all files of a service on a host.
+pub(crate) fn files(layout: &ServiceLayout, service: &Service) -> Vec<HostFile> {
+    let units = layout.units();
+    let mut files = vec![
+        HostFile {
+            path: layout.switch_script().into_string(),
+            mode: "0755",
+            text: switchctl::script(layout, service),
+        },
+        HostFile {
+            path: units.join(layout.template_unit()).into_string(),
+            mode: "0644",
+            text: template_unit(layout, service),
+        },
+        HostFile {
+            path: units.join(layout.boot_unit()).into_string(),
+            mode: "0644",
+            text: boot_unit(layout, service),
+        },
+    ];
+    for slot in Slot::ALL {
+        files.push(HostFile {
+            path: layout.slot_env(slot).into_string(),
+            mode: "0644",
+            text: format!("PORT={}\n", slot.port(service.port)),
+        });
+    }
+    if service.switch == Method::Socket {
+        files.extend(socket_activation::files(layout, service));
+    }
+    files
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::app::samples::{app, backend};
+    use crate::model::layout::Layout;
+    use crate::model::part::Part;
+    use crate::model::target::Target;
+
+    fn all(prefix: &str) -> Vec<HostFile> {
+        let target = Target {
+            prefix: prefix.into(),
+            ..Target::parse("root@host").unwrap()
+        };
+        let layout = Layout::new(&target, &app()).service(Part::Backend);
+        files(&layout, &backend())
+    }
+
+    #[test]
+    fn every_path_goes_through_the_prefix() {
+        for file in all("/scratch/50%") {
+            assert!(file.path.starts_with("/scratch/50%/"), "{}", file.path);
+            let settings = file.text.lines().filter(|line| {
+                line.split_once('=').is_some_and(|(name, _)| {
+                    let in_script =
+                        ["base", "here", "other_switchctl", "run", "units"].contains(&name);
+                    in_script || name.starts_with(|c: char| c.is_ascii_uppercase())
+                })
+            });
+            for setting in settings.filter(|setting| setting.contains("=/")) {
+                assert!(
+                    setting.contains("=/scratch/50%"),
+                    "{setting} in {}",
+                    file.path
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn the_template_unit_reads_as_expected() {
+        let files = all("/");
+        let unit = files
+            .iter()
+            .find(|file| file.path.ends_with("@.service"))
+            .unwrap();
+        assert_eq!(unit.path, "/etc/systemd/system/guestbook-backend@.service");
+        let expected = "User=guestbook\n\
+             EnvironmentFile=/etc/guestbook/.env\n\
+             EnvironmentFile=/opt/guestbook/slots/%i.env\n\
+             EnvironmentFile=-/opt/guestbook/slots/%i.public\n\
+             WorkingDirectory=/opt/guestbook/slots/%i/backend\n\
+             ExecStart=/opt/guestbook/slots/%i/backend/guestbook-backend\n";
+        assert!(unit.text.contains(expected), "{}", unit.text);
+    }
+
+    #[test]
+    fn the_script_is_one_that_a_shell_can_read() {
+        let files = all("/it's a \"place\"");
+        let script = files
+            .iter()
+            .find(|file| file.path.ends_with("/settle"))
+            .unwrap();
+        let output = std::process::Command::new("sh")
+            .args(["-n", "-c", &script.text])
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let output = std::process::Command::new("sh")
+            .args(["-c", &script.text])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(
+            String::from_utf8_lossy(&output.stderr),
+            "settle does not know nothing\n"
+        );
+    }
+}
