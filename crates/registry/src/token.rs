@@ -17,7 +17,7 @@ use crate::cargo_config::in_capitals;
 pub struct Token(String);
 
 impl Token {
-    /// A token as the registry handed it out.
+    /// Keeps a token as the registry handed it out.
     pub fn new(token: String) -> Token {
         Token(token)
     }
@@ -41,7 +41,7 @@ impl Token {
         }
     }
 
-    /// The variable in which cargo looks for a registry's token.
+    /// Returns the variable in which cargo looks for a registry's token.
     pub fn variable(registry: &str) -> String {
         if registry == "crates-io" {
             return "CARGO_REGISTRY_TOKEN".to_owned();
@@ -49,7 +49,7 @@ impl Token {
         format!("CARGO_REGISTRIES_{}_TOKEN", in_capitals(registry))
     }
 
-    /// The token in [`Token::variable`].
+    /// Reads the token in [`Token::variable`].
     ///
     /// # Errors
     ///
@@ -65,7 +65,7 @@ impl Token {
             .transpose()
     }
 
-    /// The token in cargo's credentials file.
+    /// Reads the token in cargo's credentials file.
     ///
     /// # Errors
     ///
@@ -83,14 +83,14 @@ impl Token {
         Ok(None)
     }
 
-    /// A token as somebody else gave it; `place` names them in errors.
+    /// Takes a token as somebody else gave it; `source` names them in errors.
     ///
     /// # Errors
     ///
     /// [`TokenError::Empty`], [`TokenError::Characters`].
-    pub fn given(text: &str, place: &str) -> Result<Token, TokenError> {
+    pub fn given(text: &str, source: &str) -> Result<Token, TokenError> {
         let text = text.trim();
-        let place = place.to_owned();
+        let place = source.to_owned();
         if text.is_empty() {
             return Err(TokenError::Empty { place });
         }
@@ -100,12 +100,12 @@ impl Token {
         Ok(Token(text.to_owned()))
     }
 
-    /// Whether it is the same token.
+    /// Returns whether it is the same token.
     pub fn is_same(&self, other: &Token) -> bool {
         self.0 == other.0
     }
 
-    /// The secret itself, for the one header that carries it, and for whoever strikes
+    /// Returns the secret itself, for the one header that carries it, and for whoever strikes
     /// it out of what is shown.
     pub fn secret(&self) -> &str {
         &self.0
@@ -152,7 +152,7 @@ pub enum TokenError {
     },
     /// The credentials file is not valid TOML. Its text is not quoted: it
     /// holds secrets.
-    #[error("{} is not valid TOML in line {line}; mend it, or run `cargo login` again", path.display())]
+    #[error("{} is not valid TOML in line {line}; correct it, or run `cargo login` again", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
@@ -182,7 +182,7 @@ fn from_credentials(path: &Path, text: &str, registry: &str) -> Result<Option<To
         .transpose()
 }
 
-/// Whether a token is plain text; `Bearer …` forms hold a blank within.
+/// Returns whether a token is plain text; `Bearer …` forms hold a blank within.
 pub(crate) fn is_sendable(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }
