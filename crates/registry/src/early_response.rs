@@ -104,7 +104,7 @@ impl<T: Transport> Transport for ReadAfterWriteError<T> {
         }
         let result = self.inner.await_input(timeout);
         match &result {
-            Ok(true) => self.responded = true,
+            Ok(true) => self.responded |= self.failed.is_some(),
             // Without a response, what went wrong is the write.
             Ok(false) | Err(_) if !self.responded => {
                 if let Some(error) = self.failed.take() {

@@ -210,6 +210,9 @@ fn start_tls(response: String) -> String {
     std::thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let (config, response) = (Arc::clone(&config), response.clone());
+            // As servers do: what Nagle's algorithm holds back is lost when the connection
+            // is closed with data unread.
+            stream.set_nodelay(true).unwrap();
             std::thread::spawn(move || {
                 let Ok(connection) = rustls::ServerConnection::new(config) else {
                     return;
