@@ -54,7 +54,7 @@ impl<'w> Cargo<'w> {
             .current_dir(self.directory.path().join(package))
             .env("CARGO_HOME", self.home.path())
             .env("CARGO_TARGET_DIR", self.directory.path().join("target"))
-            .env("CARGO_REGISTRIES_STAND_IN_TOKEN", TOKEN)
+            .env("CARGO_REGISTRIES_FAKE_TOKEN", TOKEN)
             .args(["--config", &format!("registries.fake.index='{index}'")]);
         if replace {
             let source = format!("source.fake.registry='{index}'");
@@ -76,7 +76,7 @@ impl<'w> Cargo<'w> {
         let metadata = cargo_metadata::MetadataCommand::new()
             .cargo_path(env!("CARGO"))
             .manifest_path(self.path(package).join("Cargo.toml"))
-            .env("CARGO_REGISTRIES_STAND_IN_INDEX", index)
+            .env("CARGO_REGISTRIES_FAKE_INDEX", index)
             .no_deps()
             .exec()
             .unwrap();
@@ -214,6 +214,8 @@ fn an_upload_by_the_client_is_the_one_of_cargo() {
     ];
     cargo.run("whole", false, &publish).unwrap();
 
+    // Cargo's own document, as it was sent, is the one that the client sends.
+    let sent = world.registry.uploads().pop().unwrap();
     let other = World::new();
     fill(&other);
     let mut metadata = new_crate(&cargo.described("whole"), None, "fake");
@@ -224,6 +226,20 @@ fn an_upload_by_the_client_is_the_one_of_cargo() {
     let bytes = world.file("crates/whole/whole-1.2.3.crate").unwrap();
     let package = Upload { metadata, bytes };
     other.client().upload(&token(), &package).unwrap();
+    let mut ours = other.registry.uploads().pop().unwrap();
+    // Cargo leaves out what is not there, and has an order of its own.
+    let order = |document: &mut serde_json::Value| {
+        let dependencies = document["deps"].as_array_mut().unwrap();
+        for dependency in dependencies.iter_mut() {
+            let members = dependency.as_object_mut().unwrap();
+            members.retain(|name, value| name == "target" || !value.is_null());
+        }
+        dependencies.sort_by_key(|one| (one["name"].to_string(), one["kind"].to_string()));
+    };
+    let mut sent = sent;
+    order(&mut sent);
+    order(&mut ours);
+    assert_eq!(ours, sent);
     let line = |world: &World| String::from_utf8(world.file("index/wh/ol/whole").unwrap()).unwrap();
     assert_eq!(line(&other), line(&world));
 }

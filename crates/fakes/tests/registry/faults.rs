@@ -54,7 +54,7 @@ fn rate_limits_say_how_long_to_wait_if_the_registry_does() {
             panic!("{error}");
         };
         assert!(expected(*retry_after), "{order:?}: {retry_after:?}");
-        assert!(detail.contains("try again later"), "{detail}");
+        assert!(detail.contains("You have published too many"), "{detail}");
     };
     check(Some(RetryAfter::Seconds(600)), &|wait| {
         wait == Some(Duration::from_secs(600))
@@ -70,14 +70,30 @@ fn rate_limits_say_how_long_to_wait_if_the_registry_does() {
 
 #[test]
 fn a_server_error_leaves_it_open_what_happened() {
-    for (fault, happened) in [
-        (RegistryFault::ServerErrorBefore { times: 1 }, false),
-        (RegistryFault::ServerErrorAfter { times: 1 }, true),
+    for (fault, happened, status) in [
+        (RegistryFault::ServerErrorBefore { times: 1 }, false, "500"),
+        (RegistryFault::ServerErrorAfter { times: 1 }, true, "503"),
     ] {
         let error = check(fault, happened);
         assert!(matches!(error, UploadError::Ambiguous { .. }), "{error}");
-        assert!(error.to_string().contains("503"), "{error}");
+        assert!(error.to_string().contains(status), "{error}");
     }
+}
+
+#[test]
+fn a_read_only_registry_has_done_nothing_and_says_why() {
+    let error = check(RegistryFault::ReadOnly { times: 1 }, false);
+    assert!(matches!(error, UploadError::ReadOnly { .. }), "{error}");
+    assert!(error.is_transient() && !error.is_ambiguous(), "{error}");
+    assert!(error.to_string().contains("status.crates.io"), "{error}");
+}
+
+#[test]
+fn an_upload_that_takes_too_long_is_told_from_others() {
+    let error = check(RegistryFault::BodyTimeout { times: 1 }, false);
+    assert!(matches!(error, UploadError::TimedOut { .. }), "{error}");
+    assert!(error.is_ambiguous(), "{error}");
+    assert!(error.to_string().contains("30 s"), "{error}");
 }
 
 #[test]
@@ -108,7 +124,7 @@ fn a_cut_connection_is_logged_without_a_status() {
 fn silence_ends_with_the_clients_patience() {
     let world = world(RegistryFault::SilenceAfter { times: 1 });
     let timeouts = Timeouts {
-        answer: Duration::from_secs(2),
+        response: Duration::from_secs(2),
         ..Timeouts::default()
     };
     let client = Registry::open_with(&world.registry.index(), timeouts).unwrap();

@@ -1,8 +1,12 @@
 //! The registry client and the real cargo against the fake registry.
 
+mod accounts;
+mod answers;
 mod cargo;
 mod contract;
+mod early;
 mod faults;
+mod limits;
 mod pass_through;
 mod rules;
 mod third_party;

@@ -3,7 +3,7 @@
 use serde_json::json;
 use stagegate_registry::UploadError;
 
-use crate::world::{World, dependency, token, upload};
+use crate::world::{World, dependency, token, upload, upload_with};
 
 fn worlds() -> (World, World) {
     let upstream = World::new();
@@ -39,8 +39,9 @@ fn what_was_not_uploaded_here_is_read_there() {
 fn a_new_version_stands_beside_the_old_ones_and_goes_no_further() {
     let (upstream, front) = worlds();
     let client = front.client();
-    let mut package = upload("ours", "1.0.0");
-    package.metadata["deps"] = json!([dependency("third-party", "^1")]);
+    let package = upload_with("ours", "1.0.0", |metadata| {
+        metadata["deps"] = json!([dependency("third-party", "^1")]);
+    });
     client.upload(&token(), &package).unwrap();
     let versions: Vec<_> = client
         .versions("ours")

@@ -76,7 +76,7 @@ pub(super) fn perform(
                 effect.wait(wait)?;
             }
             // Yanking twice is yanking once: an unclear answer is simply asked again.
-            Err(YankError::Ambiguous { .. }) if attempt < github::ATTEMPTS => {
+            Err(error) if error.is_transient() && attempt < github::ATTEMPTS => {
                 effect.wait(Duration::from_secs(1))?
             }
             Err(error) => return Err(error.into()),

@@ -25,9 +25,11 @@ use semver::VersionReq;
 use url::Url;
 
 pub use categories::{CATEGORIES, CATEGORIES_SOURCE};
-pub use reserved::is_reserved;
+pub use reserved::{RESERVED_NAMES, is_reserved};
 
+use crate::error::RegistryError;
 use crate::new_crate::{is_stripped, new_crate};
+use crate::registry::Registry;
 
 /// The longest description, in bytes.
 pub const MAX_DESCRIPTION: usize = 1000;
@@ -207,6 +209,47 @@ impl PackageMetadata {
             metadata_bytes,
             packed_bytes: None,
             unpacked_bytes: None,
+        }
+    }
+}
+
+/// The categories that a package is checked with, and where they come from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Categories {
+    /// The slugs.
+    pub slugs: BTreeSet<String>,
+    /// Where they come from.
+    pub source: CategorySource,
+}
+
+/// Where a list of categories comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CategorySource {
+    /// From the registry, as it is now.
+    Registry,
+    /// From [`CATEGORIES`], which is as old as [`CATEGORIES_SOURCE`] says.
+    BuiltIn {
+        /// Why the registry's own could not be had; `None` where it tells of none.
+        because: Option<RegistryError>,
+    },
+}
+
+impl Categories {
+    /// Asks a registry, and falls back on the list that is built in.
+    pub fn of(registry: &Registry) -> Categories {
+        let because = match registry.categories() {
+            Ok(Some(slugs)) => {
+                return Categories {
+                    slugs,
+                    source: CategorySource::Registry,
+                };
+            }
+            Ok(None) => None,
+            Err(error) => Some(error),
+        };
+        Categories {
+            slugs: CATEGORIES.map(str::to_owned).into(),
+            source: CategorySource::BuiltIn { because },
         }
     }
 }
@@ -444,9 +487,9 @@ impl Problems {
                 );
             }
             for enabled in enables {
-                if let Err(what) = names::check_enabled(enabled) {
+                if let Err((rule, what)) = names::check_enabled(enabled) {
                     let what = format!("the feature `{name}`: {what}");
-                    self.add(Rule::FeatureName, what, "correct what the feature enables");
+                    self.add(rule, what, "correct what the feature enables");
                 }
             }
         }
@@ -480,13 +523,9 @@ impl Problems {
                 );
             }
             for feature in &dependency.features {
-                if let Err(what) = names::check_enabled(feature) {
+                if let Err((rule, what)) = names::check_enabled(feature) {
                     let what = format!("the dependency `{name}`: {what}");
-                    self.add(
-                        Rule::FeatureName,
-                        what,
-                        "ask for a feature that the dependency can have",
-                    );
+                    self.add(rule, what, "ask for a feature that the dependency can have");
                 }
             }
             match VersionReq::parse(&dependency.requirement) {

@@ -1,6 +1,6 @@
 //! Which characters names may have, as `crates/crates_io_validation` of crates.io says it.
 
-use super::MAX_NAME;
+use super::{MAX_NAME, Rule};
 
 /// Checks the name of a crate, or of a dependency where it is not renamed.
 pub(super) fn check_crate(name: &str) -> Result<(), String> {
@@ -52,14 +52,16 @@ pub(super) fn check_feature(name: &str) -> Result<(), String> {
 }
 
 /// Checks what a feature enables: `feature`, `dep:name`, `name/feature`, `name?/feature`.
-pub(super) fn check_enabled(text: &str) -> Result<(), String> {
-    if let Some((dependency, feature)) = text.split_once('/') {
-        check_dependency(dependency.strip_suffix('?').unwrap_or(dependency))?;
-        check_feature(feature)
-    } else if let Some(dependency) = text.strip_prefix("dep:") {
-        check_dependency(dependency)
+pub(super) fn check_enabled(text: &str) -> Result<(), (Rule, String)> {
+    let dependency = |name| check_dependency(name).map_err(|what| (Rule::DependencyName, what));
+    let feature = |name| check_feature(name).map_err(|what| (Rule::FeatureName, what));
+    if let Some((name, enabled)) = text.split_once('/') {
+        dependency(name.strip_suffix('?').unwrap_or(name))?;
+        feature(enabled)
+    } else if let Some(name) = text.strip_prefix("dep:") {
+        dependency(name)
     } else {
-        check_feature(text)
+        feature(text)
     }
 }
 

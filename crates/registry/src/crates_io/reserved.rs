@@ -1,9 +1,9 @@
 //! Names that crates.io gives to nobody.
 
-/// Crates of the compiler, and names of devices on Windows. From the migrations
+/// Every reserved name: crates of the compiler, and names of devices on Windows. From the migrations
 /// 20170305095748, 20170430202433 and 2021-02-10-141019 of crates.io, as they stand at
 /// commit 57fa0006 of 2026-08-21. `-` and `_` count as one character, and case does not count.
-const RESERVED: [&str; 62] = [
+pub const RESERVED_NAMES: [&str; 62] = [
     "alloc",
     "arena",
     "ast",
@@ -70,7 +70,7 @@ const RESERVED: [&str; 62] = [
 
 /// Returns whether crates.io keeps this name to itself.
 pub fn is_reserved(name: &str) -> bool {
-    RESERVED
+    RESERVED_NAMES
         .iter()
         .any(|reserved| canonical(reserved) == canonical(name))
 }

@@ -190,7 +190,8 @@ fn features() {
         enabling(vec!["dep:x".into(), "x?/y".into(), "x/y".into()]),
         []
     );
-    assert_eq!(enabling(vec!["dep:1x".into()]), [Rule::FeatureName]);
+    assert_eq!(enabling(vec!["dep:1x".into()]), [Rule::DependencyName]);
+    assert_eq!(enabling(vec!["x/a b".into()]), [Rule::FeatureName]);
     let many: Vec<String> = (0..301).map(|i| format!("f{i}")).collect();
     assert_eq!(enabling(many.clone()), [Rule::FeatureEnables]);
     let count = broken(|p| p.features = many.into_iter().map(|f| (f, Vec::new())).collect());
