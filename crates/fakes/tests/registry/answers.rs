@@ -517,8 +517,11 @@ impl From<Draft> for Sent {
             .unwrap_or_else(|| draft.json.to_string());
         // A name or version that is too long for an archive is refused before it is read.
         let is_short = draft.name.len() + draft.version.len() < 80;
-        let packed = || is_short.then(|| draft.packed()).unwrap_or_default();
-        let archive = draft.archive.clone().unwrap_or_else(packed);
+        let archive = match &draft.archive {
+            Some(archive) => archive.clone(),
+            None if is_short => draft.packed(),
+            None => Vec::new(),
+        };
         let mut body = Vec::new();
         for part in [json.as_bytes(), &archive] {
             body.extend(u32::try_from(part.len()).unwrap().to_le_bytes());
