@@ -10,7 +10,7 @@ pub enum AccessProblem {
     UnknownToken,
     /// The token has not the scope for this, or not for this crate.
     Scope,
-    /// The account owns the crate not.
+    /// The account does not own the crate.
     NotOwner,
     /// The crate takes new versions from trusted publishing alone.
     TrustedPublishingOnly,

@@ -12,7 +12,6 @@ use jiff::Timestamp;
 use serde_json::Value;
 use ureq::http::{HeaderMap, HeaderValue, Request};
 
-use crate::access::AccessProblem;
 use crate::crates_io::response;
 use crate::error::RegistryError;
 use crate::registry::Registry;
@@ -151,10 +150,10 @@ pub(crate) fn send(
         ),
     })?;
     match errors(&document) {
-        // A registry that answers 200 with errors refused all the same.
-        Some(detail) => Err(match response::access_problem(403, &detail) {
-            Some(AccessProblem::Other) | None => Failure::Refused { status, detail },
+        // A registry that responds 200 with errors refused all the same.
+        Some(detail) => Err(match response::access_problem(status, &detail) {
             Some(_) => Failure::Unauthorized { status, detail },
+            None => Failure::Refused { status, detail },
         }),
         None => Ok(document),
     }

@@ -180,7 +180,7 @@ impl Provider {
     }
 }
 
-/// Holds one conversation with a provider.
+/// One conversation with a provider.
 struct Talk<'a> {
     shown: String,
     registry: ProviderRegistry<'a>,

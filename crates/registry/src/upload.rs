@@ -144,20 +144,18 @@ pub enum UploadError {
 }
 
 impl UploadError {
-    /// Returns whether the same upload may well succeed later. Where
-    /// [`UploadError::is_ambiguous`] holds as well, the index comes first.
+    /// Returns whether the same upload may well succeed soon. Where
+    /// [`UploadError::is_ambiguous`] holds as well, the index comes first. A name that was
+    /// deleted lately is free too late for that: [`UploadError::Refused`] says when.
     pub fn is_transient(&self) -> bool {
-        match self {
+        matches!(
+            self,
             UploadError::RateLimited { .. }
-            | UploadError::ReadOnly { .. }
-            | UploadError::TimedOut { .. }
-            | UploadError::Ambiguous { .. }
-            | UploadError::Unreachable { .. } => true,
-            UploadError::Refused { rule, .. } => *rule == Some(Rule::RecentlyDeleted),
-            UploadError::AlreadyUploaded { .. }
-            | UploadError::Unauthorized { .. }
-            | UploadError::Unsendable { .. } => false,
-        }
+                | UploadError::ReadOnly { .. }
+                | UploadError::TimedOut { .. }
+                | UploadError::Ambiguous { .. }
+                | UploadError::Unreachable { .. }
+        )
     }
 
     /// Returns whether the version may have been published all the same.

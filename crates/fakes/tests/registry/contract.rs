@@ -3,7 +3,9 @@
 use std::time::Duration;
 
 use sha2::{Digest, Sha256};
-use stagegate_registry::{Registry, RegistryError, Token, UploadError, YankError, crates_io};
+use stagegate_registry::{
+    Published, Registry, RegistryError, Token, UploadError, YankError, crates_io,
+};
 
 use crate::world::{World, dependency, token, upload, upload_with};
 
@@ -77,6 +79,66 @@ fn a_version_is_taken_once() {
         error.to_string().contains("previously named `demo`"),
         "{error}"
     );
+}
+
+#[test]
+fn bytes_of_another_upload_are_told_from_ones_own() {
+    let world = World::new();
+    let client = world.client();
+    let package = upload("demo", "1.0.0");
+    client.upload(&token(), &package).unwrap();
+    let checksum = client.versions("demo").unwrap()[0].cksum.clone();
+    let published = |version: &str, sum: &str| {
+        let version = version.parse().unwrap();
+        client.published("demo", &version, sum).unwrap()
+    };
+    assert_eq!(published("1.0.0", &checksum), Published::Same);
+    assert_eq!(published("1.1.0", &checksum), Published::No);
+    // A build part makes no other number.
+    for version in ["1.0.0", "1.0.0+other"] {
+        let different = published(version, "00");
+        let checksum = checksum.clone();
+        assert_eq!(different, Published::Different { checksum }, "{version}");
+    }
+}
+
+#[test]
+fn index_files_say_when_they_changed_and_missing_ones_nothing() {
+    let world = World::with(|options| {
+        options.start = Some("2026-11-20T12:00:00.2Z".parse().unwrap());
+    });
+    let client = world.client();
+    client.upload(&token(), &upload("demo", "1.0.0")).unwrap();
+    let agent: ureq::Agent = ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .proxy(None)
+        .build()
+        .into();
+    let get = |path: &str, seen: &str| {
+        let url = format!("http://{}/index/{path}", world.registry.address());
+        agent.get(url).header("If-None-Match", seen).call().unwrap()
+    };
+    let mut missing = get("no/bo/nobody", "");
+    assert_eq!(missing.status(), 404);
+    assert_eq!(missing.body_mut().read_to_string().unwrap(), "");
+    let header = |response: &ureq::http::Response<ureq::Body>, name: &str| {
+        response.headers()[name].to_str().unwrap().to_owned()
+    };
+    let first = get("de/mo/demo", "");
+    assert_eq!(header(&first, "cache-control"), "public,max-age=600");
+    assert!(first.headers().contains_key("vary"));
+    let changed = header(&first, "last-modified");
+    assert!(changed.starts_with("Fri, 20 Nov 2026 12:00:"), "{changed}");
+    let etag = header(&first, "etag");
+    assert_eq!(get("de/mo/demo", &etag).status(), 304);
+    world.registry.advance(Duration::from_secs(3600));
+    client
+        .yank(&token(), "demo", &"1.0.0".parse().unwrap())
+        .unwrap();
+    let second = get("de/mo/demo", &etag);
+    assert_eq!(second.status(), 200);
+    let changed = header(&second, "last-modified");
+    assert!(changed.starts_with("Fri, 20 Nov 2026 13:00:"), "{changed}");
 }
 
 #[test]

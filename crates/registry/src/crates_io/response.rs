@@ -35,6 +35,8 @@ pub(crate) fn access_problem(status: u16, detail: &str) -> Option<AccessProblem>
         .map(|(_, problem)| *problem);
     match (status, known) {
         (401 | 403, known) => Some(known.unwrap_or(AccessProblem::Other)),
+        // Some registries put what is wrong into a success.
+        (200, known) => known,
         // The one of these that comes as a plain bad request.
         (400, Some(AccessProblem::UnverifiedEmail)) => Some(AccessProblem::UnverifiedEmail),
         _ => None,
