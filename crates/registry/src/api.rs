@@ -1,6 +1,6 @@
 //! One request to the web API, and what is known after it.
 //!
-//! The protocol answers `{"errors": [{"detail": …}]}`, some registries with
+//! The protocol responds with `{"errors": [{"detail": …}]}`, some registries with
 //! status 200 (as crates.io did for years). A failure before the request was
 //! sent is told from one after it, because only the first leaves the registry
 //! as it was for certain.
@@ -106,7 +106,7 @@ impl Failure {
     }
 }
 
-/// Sends one request, once, and reads the document of the answer.
+/// Sends one request, once, and reads the document of the response.
 pub(crate) fn call(
     registry: &Registry,
     method: &str,

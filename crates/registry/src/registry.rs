@@ -220,7 +220,7 @@ impl Registry {
     /// # Errors
     ///
     /// [`RegistryError::NoSuchPackage`], [`RegistryError::Unauthorized`],
-    /// [`RegistryError::NoApi`], and whatever keeps the registry from answering.
+    /// [`RegistryError::NoApi`], and whatever keeps the registry from responding.
     pub fn owners(&self, token: Option<&Token>, name: &str) -> Result<Vec<String>, RegistryError> {
         index::check_name(name)?;
         let Some(api) = &self.inner.config.api else {

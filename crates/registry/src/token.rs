@@ -59,9 +59,9 @@ impl Token {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<Token>, TokenError> {
         let variable = Token::variable(registry);
-        let place = format!("the environment variable {variable}");
+        let origin = format!("the environment variable {variable}");
         env(&variable)
-            .map(|value| Token::given(&value, &place))
+            .map(|value| Token::given(&value, &origin))
             .transpose()
     }
 
@@ -83,19 +83,19 @@ impl Token {
         Ok(None)
     }
 
-    /// Takes a token as somebody else gave it; `source` names them in errors.
+    /// Takes a token as somebody else gave it; `origin` names them in errors.
     ///
     /// # Errors
     ///
     /// [`TokenError::Empty`], [`TokenError::Characters`].
-    pub fn given(text: &str, source: &str) -> Result<Token, TokenError> {
+    pub fn given(text: &str, origin: &str) -> Result<Token, TokenError> {
         let text = text.trim();
-        let place = source.to_owned();
+        let origin = origin.to_owned();
         if text.is_empty() {
-            return Err(TokenError::Empty { place });
+            return Err(TokenError::Empty { origin });
         }
         if !is_sendable(text) {
-            return Err(TokenError::Characters { place });
+            return Err(TokenError::Characters { origin });
         }
         Ok(Token(text.to_owned()))
     }
@@ -129,18 +129,18 @@ impl fmt::Display for Token {
 #[non_exhaustive]
 pub enum TokenError {
     /// The token is empty, as a secret is that a workflow may not read.
-    #[error("{place} is there but empty; give it the registry's token, or unset it")]
+    #[error("{origin} is there but empty; give it the registry's token, or unset it")]
     Empty {
-        /// Where the token stands.
-        place: String,
+        /// Where the token comes from.
+        origin: String,
     },
     /// The token holds characters that cannot be sent.
     #[error(
-        "{place} holds characters that no token has (blanks or control characters); paste it again"
+        "{origin} holds characters that no token has (blanks or control characters); paste it again"
     )]
     Characters {
-        /// Where the token stands.
-        place: String,
+        /// Where the token comes from.
+        origin: String,
     },
     /// The credentials file could not be read.
     #[error("cannot read {} to find the registry's token; check its permissions", path.display())]

@@ -11,4 +11,5 @@ mod pass_through;
 mod rules;
 mod third_party;
 mod trusted;
+mod wire;
 mod world;

@@ -1,3 +1,5 @@
+//! Each rule, with what just passes and what just does not.
+
 use super::*;
 
 fn good() -> PackageMetadata {
