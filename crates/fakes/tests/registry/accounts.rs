@@ -7,15 +7,15 @@ use stagegate_fakes::registry::{Account, AccountLock, ApiToken, DeletedCrate, Ra
 use stagegate_registry::crates_io::Rule;
 use stagegate_registry::{AccessProblem, Registry, Token, Trial, UploadError, YankError};
 
-use crate::world::{World, token, upload};
+use crate::fixture::{Fixture, token, upload};
 
 const SECRET: &str = "cioBobBobBobBobBobBobBobBobBobBobBo";
 
-/// A world where `demo` is there, and bob has this token.
-fn world(change: impl FnOnce(&mut Account)) -> (World, Registry) {
+/// A fixture where `demo` is there, and bob has this token.
+fn fixture(change: impl FnOnce(&mut Account)) -> (Fixture, Registry) {
     let mut bob = Account::new("bob", SECRET);
     change(&mut bob);
-    let world = World::with(|options| {
+    let fixture = Fixture::with(|options| {
         options.accounts.push(bob);
         options.owners.push((
             "shared".to_owned(),
@@ -23,11 +23,11 @@ fn world(change: impl FnOnce(&mut Account)) -> (World, Registry) {
         ));
         options.limits = Some(RateLimits::crates_io());
     });
-    let client = world.client();
+    let client = fixture.client();
     for name in ["demo", "shared"] {
         client.upload(&token(), &upload(name, "1.0.0")).unwrap();
     }
-    (world, client)
+    (fixture, client)
 }
 
 fn bob() -> Token {
@@ -46,7 +46,7 @@ fn problem(client: &Registry, name: &str, version: &str) -> Option<AccessProblem
 
 #[test]
 fn an_account_publishes_what_it_owns() {
-    let (world, client) = world(|_| {});
+    let (fixture, client) = fixture(|_| {});
     assert_eq!(problem(&client, "own", "1.0.0"), None);
     assert_eq!(problem(&client, "own", "1.1.0"), None);
     assert_eq!(problem(&client, "shared", "1.1.0"), None);
@@ -67,7 +67,7 @@ fn an_account_publishes_what_it_owns() {
         ),
         "{yank:?}"
     );
-    drop(world);
+    drop(fixture);
 }
 
 #[test]
@@ -83,7 +83,7 @@ fn a_token_does_what_its_scopes_say() {
         }
     };
     let scope = Some(AccessProblem::Scope);
-    let (_world, client) = world(only(Scope::PublishUpdate, &[]));
+    let (_world, client) = fixture(only(Scope::PublishUpdate, &[]));
     assert_eq!(problem(&client, "shared", "1.1.0"), None);
     assert_eq!(problem(&client, "own", "1.0.0"), scope);
     let yank = client.yank(&bob(), "shared", &"1.0.0".parse().unwrap());
@@ -97,11 +97,11 @@ fn a_token_does_what_its_scopes_say() {
         ),
         "{yank:?}"
     );
-    let (_world, client) = world(only(Scope::PublishNew, &["own-*"]));
+    let (_world, client) = fixture(only(Scope::PublishNew, &["own-*"]));
     assert_eq!(problem(&client, "own-a", "1.0.0"), None);
     assert_eq!(problem(&client, "other", "1.0.0"), scope);
     assert_eq!(problem(&client, "own-a", "1.1.0"), scope);
-    let (_world, client) = world(only(Scope::Yank, &[]));
+    let (_world, client) = fixture(only(Scope::Yank, &[]));
     assert_eq!(problem(&client, "shared", "1.1.0"), scope);
     client
         .yank(&bob(), "shared", &"1.0.0".parse().unwrap())
@@ -112,9 +112,9 @@ fn a_token_does_what_its_scopes_say() {
 fn a_token_ends_by_the_clock() {
     let minute = Duration::from_secs(60);
     let end = Timestamp::now() + minute;
-    let (world, client) = world(|bob| bob.tokens[0].expires = Some(end));
+    let (fixture, client) = fixture(|bob| bob.tokens[0].expires = Some(end));
     assert_eq!(problem(&client, "shared", "1.1.0"), None);
-    world.registry.advance(minute);
+    fixture.registry.advance(minute);
     assert_eq!(
         problem(&client, "shared", "1.2.0"),
         Some(AccessProblem::UnknownToken)
@@ -133,21 +133,21 @@ fn a_locked_account_is_told_why() {
     };
     let later = Timestamp::now() + Duration::from_secs(3600);
     for until in [None, Some(later)] {
-        let (_world, client) = world(lock(until));
+        let (_world, client) = fixture(lock(until));
         let error = client
             .upload(&bob(), &upload("shared", "1.1.0"))
             .unwrap_err();
         assert_eq!(error.access_problem(), Some(AccessProblem::AccountLocked));
         assert!(error.to_string().contains("Reason: spam"), "{error}");
     }
-    let (_world, client) = world(lock(Some(Timestamp::UNIX_EPOCH)));
+    let (_world, client) = fixture(lock(Some(Timestamp::UNIX_EPOCH)));
     assert_eq!(problem(&client, "shared", "1.1.0"), None);
 }
 
 #[test]
 fn a_crate_that_trusts_workflows_alone_says_so_before_and_after() {
-    let world = World::with(|options| options.trusted_only.push("demo".to_owned()));
-    let client = world.client();
+    let fixture = Fixture::with(|options| options.trusted_only.push("demo".to_owned()));
+    let client = fixture.client();
     client.upload(&token(), &upload("demo", "1.0.0")).unwrap();
     let error = client
         .upload(&token(), &upload("demo", "1.1.0"))
@@ -165,8 +165,8 @@ fn a_crate_that_trusts_workflows_alone_says_so_before_and_after() {
 
 #[test]
 fn a_crate_is_found_by_any_spelling() {
-    let world = World::new();
-    let client = world.client();
+    let fixture = Fixture::new();
+    let client = fixture.client();
     client
         .upload(&token(), &upload("Demo-Crate", "1.0.0"))
         .unwrap();
@@ -181,7 +181,7 @@ fn a_crate_is_found_by_any_spelling() {
 
 #[test]
 fn an_upload_is_tried_without_a_package() {
-    let (world, client) = world(|bob| bob.has_verified_email = false);
+    let (fixture, client) = fixture(|bob| bob.has_verified_email = false);
     let version = "2.0.0".parse().unwrap();
     let tried = |token: &Token, name: &str| client.try_upload(Some(token), name, &version);
     assert_eq!(tried(&token(), "demo"), Trial::Accepted);
@@ -205,20 +205,20 @@ fn an_upload_is_tried_without_a_package() {
     );
     assert_eq!(client.versions("demo").unwrap().len(), 1);
     assert_eq!(client.versions("new-one").unwrap(), []);
-    assert_eq!(world.registry.uploads().len(), 2);
+    assert_eq!(fixture.registry.uploads().len(), 2);
 }
 
 #[test]
 fn a_name_that_was_deleted_is_told_without_a_token() {
     let free = "2026-11-21T12:00:00Z".parse().unwrap();
-    let world = World::with(|options| {
+    let fixture = Fixture::with(|options| {
         options.start = Some("2026-11-20T12:00:00Z".parse().unwrap());
         options.deleted.push(DeletedCrate {
             name: "gone-crate".to_owned(),
             available_at: free,
         });
     });
-    let client = world.client();
+    let client = fixture.client();
     let version = "1.0.0".parse().unwrap();
     // Nobody else tells: for all others the crate is one that never was.
     assert_eq!(client.crate_info(None, "gone_crate").unwrap(), None);
@@ -232,7 +232,7 @@ fn a_name_that_was_deleted_is_told_without_a_token() {
         panic!("{trial:?}");
     };
     assert_eq!(told, free);
-    world.registry.advance(Duration::from_secs(24 * 3600));
+    fixture.registry.advance(Duration::from_secs(24 * 3600));
     client
         .upload(&token(), &upload("gone-crate", "1.0.0"))
         .unwrap();

@@ -10,8 +10,8 @@ use stagegate_fakes::identity::IdentityKey;
 use stagegate_fakes::registry::TrustedPublisher;
 use tar::EntryType;
 
+use crate::fixture::{Fixture, TOKEN};
 use crate::wire::{Sent, TOKENS, call, dependencies, draft, exchange, features};
-use crate::world::{TOKEN, World};
 
 use Expected::{Begins, Body, Categories, Empty, Ok, Owners, Says};
 
@@ -198,12 +198,12 @@ fn table() -> Vec<Row> {
 
 #[test]
 fn the_fake_answers_119_requests_as_crates_io_does() {
-    let world = World::with(|options| {
+    let fixture = Fixture::with(|options| {
         options.owner = "alice".to_owned();
         let key = IdentityKey::github();
         options.trusted = Some(TrustedPublisher::every_crate(key, "owner/name"));
     });
-    let address = world.registry.address();
+    let address = fixture.registry.address();
     let table = table();
     assert_eq!(table.len(), 119);
     let differing: Vec<String> = table

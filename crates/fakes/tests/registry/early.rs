@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use stagegate_fakes::registry::{Account, RateLimits, RegistryOptions};
 use stagegate_registry::{AccessProblem, Token, Upload, UploadError};
 
-use crate::world::{World, token, upload};
+use crate::fixture::{Fixture, token, upload};
 
 /// Five megabytes behind good metadata. The fake would refuse them as an archive, and never
 /// gets that far.
@@ -18,13 +18,13 @@ fn large(name: &str) -> Upload {
 }
 
 /// Uploads, and takes care that the outcome comes at once and from one request.
-fn check(world: &World, token: &Token, name: &str, status: u16) -> UploadError {
-    let client = world.client();
-    let before = world.writes().len();
+fn check(fixture: &Fixture, token: &Token, name: &str, status: u16) -> UploadError {
+    let client = fixture.client();
+    let before = fixture.writes().len();
     let began = Instant::now();
     let error = client.upload(token, &large(name)).unwrap_err();
     assert!(began.elapsed() < Duration::from_secs(1), "{error}");
-    let writes = world.writes();
+    let writes = fixture.writes();
     assert_eq!(writes.len(), before + 1, "{writes:?}");
     assert_eq!(writes[before].1, Some(status), "{error}");
     assert!(!error.is_ambiguous(), "{error}");
@@ -33,38 +33,38 @@ fn check(world: &World, token: &Token, name: &str, status: u16) -> UploadError {
 
 #[test]
 fn a_wrong_token() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let wrong = Token::new("cioNotTheSecretNotTheSecretNotTheSe".to_owned());
-    let error = check(&world, &wrong, "demo", 403);
+    let error = check(&fixture, &wrong, "demo", 403);
     assert_eq!(error.access_problem(), Some(AccessProblem::UnknownToken));
     let foreign = Token::new("not-a-token-of-crates-io".to_owned());
-    let error = check(&world, &foreign, "demo", 401);
+    let error = check(&fixture, &foreign, "demo", 401);
     assert_eq!(error.access_problem(), Some(AccessProblem::UnknownToken));
 }
 
 #[test]
 fn an_account_without_a_verified_address() {
     let secret = "cioUnverifiedUnverifiedUnverifiedUn";
-    let world = World::with(|options: &mut RegistryOptions| {
+    let fixture = Fixture::with(|options: &mut RegistryOptions| {
         options.accounts.push(Account {
             has_verified_email: false,
             ..Account::new("newcomer", secret)
         });
     });
-    let error = check(&world, &Token::new(secret.to_owned()), "demo", 400);
+    let error = check(&fixture, &Token::new(secret.to_owned()), "demo", 400);
     assert_eq!(error.access_problem(), Some(AccessProblem::UnverifiedEmail));
     assert!(error.to_string().contains("verify the e-mail"), "{error}");
 }
 
 #[test]
 fn a_rate_limit() {
-    let world = World::with(|options| options.limits = Some(RateLimits::crates_io()));
-    let client = world.client();
+    let fixture = Fixture::with(|options| options.limits = Some(RateLimits::crates_io()));
+    let client = fixture.client();
     for number in 0..5 {
         let package = upload(&format!("demo-{number}"), "1.0.0");
         client.upload(&token(), &package).unwrap();
     }
-    let error = check(&world, &token(), "demo-6", 429);
+    let error = check(&fixture, &token(), "demo-6", 429);
     let wait = error.retry_after().unwrap();
     let about = Duration::from_secs(500)..=Duration::from_secs(600);
     assert!(about.contains(&wait), "{wait:?}");
@@ -73,8 +73,8 @@ fn a_rate_limit() {
 
 #[test]
 fn a_package_that_is_too_large() {
-    let world = World::new();
-    let client = world.client();
+    let fixture = Fixture::new();
+    let client = fixture.client();
     let package = Upload {
         bytes: vec![7; (10 << 20) + 1],
         ..upload("demo", "1.0.0")

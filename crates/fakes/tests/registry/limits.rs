@@ -5,12 +5,12 @@ use std::time::Duration;
 use stagegate_fakes::registry::{RateLimit, RateLimits};
 use stagegate_registry::{Upload, UploadError, YankError};
 
-use crate::world::{World, token, upload};
+use crate::fixture::{Fixture, token, upload};
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-fn world(change: impl FnOnce(&mut RateLimits)) -> World {
-    World::with(|options| {
+fn fixture(change: impl FnOnce(&mut RateLimits)) -> Fixture {
+    Fixture::with(|options| {
         let mut limits = RateLimits::crates_io();
         change(&mut limits);
         options.limits = Some(limits);
@@ -19,8 +19,8 @@ fn world(change: impl FnOnce(&mut RateLimits)) -> World {
 }
 
 /// Uploads, and returns the wait that the registry asks for.
-fn upload_or_wait(world: &World, name: &str, version: &str) -> Option<Duration> {
-    match world.client().upload(&token(), &upload(name, version)) {
+fn upload_or_wait(fixture: &Fixture, name: &str, version: &str) -> Option<Duration> {
+    match fixture.client().upload(&token(), &upload(name, version)) {
         Ok(_) => None,
         Err(error) => {
             assert!(matches!(error, UploadError::RateLimited { .. }), "{error}");
@@ -31,52 +31,52 @@ fn upload_or_wait(world: &World, name: &str, version: &str) -> Option<Duration> 
 
 #[test]
 fn five_new_crates_then_one_in_ten_minutes() {
-    let world = world(|_| {});
+    let fixture = fixture(|_| {});
     for number in 0..5 {
         let name = format!("demo-{number}");
-        assert_eq!(upload_or_wait(&world, &name, "1.0.0"), None);
+        assert_eq!(upload_or_wait(&fixture, &name, "1.0.0"), None);
     }
-    let wait = upload_or_wait(&world, "demo-5", "1.0.0").unwrap();
+    let wait = upload_or_wait(&fixture, "demo-5", "1.0.0").unwrap();
     assert!(wait > 9 * MINUTE && wait <= 10 * MINUTE, "{wait:?}");
     // New versions have a bucket of their own.
-    assert_eq!(upload_or_wait(&world, "demo-0", "1.1.0"), None);
-    world.registry.advance(wait);
-    assert_eq!(upload_or_wait(&world, "demo-5", "1.0.0"), None);
-    assert!(upload_or_wait(&world, "demo-6", "1.0.0").is_some());
+    assert_eq!(upload_or_wait(&fixture, "demo-0", "1.1.0"), None);
+    fixture.registry.advance(wait);
+    assert_eq!(upload_or_wait(&fixture, "demo-5", "1.0.0"), None);
+    assert!(upload_or_wait(&fixture, "demo-6", "1.0.0").is_some());
 }
 
 #[test]
 fn thirty_new_versions_then_one_in_a_minute() {
-    let world = world(|_| {});
-    assert_eq!(upload_or_wait(&world, "demo", "0.1.0"), None);
+    let fixture = fixture(|_| {});
+    assert_eq!(upload_or_wait(&fixture, "demo", "0.1.0"), None);
     for number in 0..30 {
         let version = format!("1.{number}.0");
-        assert_eq!(upload_or_wait(&world, "demo", &version), None, "{number}");
+        assert_eq!(upload_or_wait(&fixture, "demo", &version), None, "{number}");
     }
-    let wait = upload_or_wait(&world, "demo", "2.0.0").unwrap();
+    let wait = upload_or_wait(&fixture, "demo", "2.0.0").unwrap();
     assert!(wait <= MINUTE, "{wait:?}");
-    world.registry.advance(wait);
-    assert_eq!(upload_or_wait(&world, "demo", "2.0.0"), None);
+    fixture.registry.advance(wait);
+    assert_eq!(upload_or_wait(&fixture, "demo", "2.0.0"), None);
 }
 
 #[test]
 fn an_upload_that_is_refused_costs_as_much() {
-    let world = world(|_| {});
+    let fixture = fixture(|_| {});
     for _ in 0..5 {
         let broken = Upload {
             bytes: b"no archive".to_vec(),
             ..upload("demo", "1.0.0")
         };
-        let error = world.client().upload(&token(), &broken).unwrap_err();
+        let error = fixture.client().upload(&token(), &broken).unwrap_err();
         assert!(matches!(error, UploadError::Refused { .. }), "{error}");
     }
-    assert!(upload_or_wait(&world, "demo", "1.0.0").is_some());
+    assert!(upload_or_wait(&fixture, "demo", "1.0.0").is_some());
 }
 
 #[test]
 fn a_hundred_yanks_then_one_in_a_minute() {
-    let world = world(|_| {});
-    let client = world.client();
+    let fixture = fixture(|_| {});
+    let client = fixture.client();
     client.upload(&token(), &upload("demo", "1.0.0")).unwrap();
     let version = "1.0.0".parse().unwrap();
     for _ in 0..100 {
@@ -86,20 +86,20 @@ fn a_hundred_yanks_then_one_in_a_minute() {
     assert!(matches!(error, YankError::RateLimited { .. }), "{error}");
     assert!(error.is_transient());
     assert!(error.retry_after().unwrap() <= MINUTE);
-    world.registry.advance(MINUTE);
+    fixture.registry.advance(MINUTE);
     client.unyank(&token(), "demo", &version).unwrap();
 }
 
 #[test]
 fn the_limit_of_a_day_comes_without_a_date_and_with_words() {
-    let world = world(|limits| {
+    let fixture = fixture(|limits| {
         limits.versions_per_day = Some(2);
         limits.new_versions = RateLimit {
             burst: 30,
             refill: MINUTE,
         };
     });
-    let client = world.client();
+    let client = fixture.client();
     for version in ["1.0.0", "1.1.0"] {
         client.upload(&token(), &upload("demo", version)).unwrap();
     }
@@ -115,6 +115,6 @@ fn the_limit_of_a_day_comes_without_a_date_and_with_words() {
         panic!("{error:?}");
     };
     assert!(detail.contains("in the last 24 hours"), "{detail}");
-    world.registry.advance(24 * 60 * MINUTE);
+    fixture.registry.advance(24 * 60 * MINUTE);
     client.upload(&token(), &upload("demo", "1.2.0")).unwrap();
 }

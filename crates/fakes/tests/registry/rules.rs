@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 use stagegate_registry::crates_io::{self, DependencyMetadata, Known, PackageMetadata, Rule};
 use stagegate_registry::{Upload, UploadError};
 
-use crate::world::{World, archive, dependency, metadata, token, upload, upload_with};
+use crate::fixture::{Fixture, archive, dependency, metadata, token, upload, upload_with};
 
 /// What the checks before a release get to see of a package.
 fn seen(metadata: &Value) -> PackageMetadata {
@@ -48,8 +48,8 @@ fn seen(metadata: &Value) -> PackageMetadata {
 /// Takes care that a package is refused for a rule, and that the checks before a release
 /// had found just that.
 fn check(rule: Rule, change: impl FnOnce(&mut Value)) {
-    let world = World::new();
-    let client = world.client();
+    let fixture = Fixture::new();
+    let client = fixture.client();
     client
         .upload(&token(), &upload("known-crate", "1.0.0"))
         .unwrap();
@@ -69,7 +69,7 @@ fn check(rule: Rule, change: impl FnOnce(&mut Value)) {
         panic!("{rule:?}: {error}");
     };
     assert_eq!(*refused, Some(rule), "{error}");
-    assert_eq!(world.registry.uploads().len(), 1);
+    assert_eq!(fixture.registry.uploads().len(), 1);
 }
 
 fn check_field(rule: Rule, field: &str, value: Value) {
@@ -129,8 +129,8 @@ fn what_the_registry_refuses_is_foreseen() {
 
 #[test]
 fn both_keep_the_same_names_from_everybody() {
-    let world = World::new();
-    let client = world.client();
+    let fixture = Fixture::new();
+    let client = fixture.client();
     assert_eq!(crates_io::RESERVED_NAMES.len(), 62);
     for name in crates_io::RESERVED_NAMES {
         let error = client.upload(&token(), &upload(name, "1.0.0")).unwrap_err();
@@ -169,8 +169,8 @@ fn what_it_refuses_of_dependencies_is_foreseen() {
 
 #[test]
 fn a_dependency_is_known_by_its_exact_name() {
-    let world = World::new();
-    let client = world.client();
+    let fixture = Fixture::new();
+    let client = fixture.client();
     client
         .upload(&token(), &upload("known-crate", "1.0.0"))
         .unwrap();
@@ -189,8 +189,8 @@ fn a_dependency_is_known_by_its_exact_name() {
 #[test]
 fn an_archive_that_is_refused_leaves_nothing_behind() {
     let check = |bytes: Vec<u8>, expected: &str| {
-        let world = World::new();
-        let client = world.client();
+        let fixture = Fixture::new();
+        let client = fixture.client();
         let package = Upload {
             bytes,
             ..upload("demo", "1.0.0")
@@ -198,7 +198,7 @@ fn an_archive_that_is_refused_leaves_nothing_behind() {
         let error = client.upload(&token(), &package).unwrap_err();
         assert!(error.to_string().contains(expected), "{error}");
         assert_eq!(client.versions("demo").unwrap(), []);
-        assert_eq!(world.file("crates/demo/demo-1.0.0.crate"), None);
+        assert_eq!(fixture.file("crates/demo/demo-1.0.0.crate"), None);
     };
     check(b"no archive".to_vec(), "malformed");
     check(
@@ -215,7 +215,7 @@ fn an_archive_that_is_refused_leaves_nothing_behind() {
 /// 513 MiB of zeros are half a megabyte when they are packed.
 #[test]
 fn what_unpacks_to_too_much_is_refused() {
-    let world = World::new();
+    let fixture = Fixture::new();
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     let mut header = tar::Header::new_gnu();
     let size: u64 = 513 << 20;
@@ -230,7 +230,7 @@ fn what_unpacks_to_too_much_is_refused() {
         bytes: encoder.finish().unwrap(),
         ..upload("demo", "1.0.0")
     };
-    let error = world.client().upload(&token(), &package).unwrap_err();
+    let error = fixture.client().upload(&token(), &package).unwrap_err();
     assert!(
         matches!(
             error,
@@ -245,8 +245,8 @@ fn what_unpacks_to_too_much_is_refused() {
 
 #[test]
 fn other_requests() {
-    let world = World::new();
-    let base = format!("http://{}", world.registry.address());
+    let fixture = Fixture::new();
+    let base = format!("http://{}", fixture.registry.address());
     let agent: ureq::Agent = ureq::Agent::config_builder()
         .http_status_as_error(false)
         .proxy(None)
@@ -256,7 +256,7 @@ fn other_requests() {
         let request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{base}{path}"))
-            .header("Authorization", crate::world::TOKEN)
+            .header("Authorization", crate::fixture::TOKEN)
             .body(body)
             .unwrap();
         let mut response = agent.run(request).unwrap();

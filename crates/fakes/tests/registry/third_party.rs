@@ -18,7 +18,7 @@ use cargo_test_support::registry::RegistryBuilder;
 use sha2::{Digest, Sha256};
 use stagegate_registry::{Registry, Token, UploadError, YankError};
 
-use crate::world::{World, dependency, token, upload, upload_with};
+use crate::fixture::{Fixture, dependency, token, upload, upload_with};
 
 /// What a registry does beyond the least.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -99,8 +99,8 @@ fn refuses_and_yanks(client: &Registry, token: &Token, stranger: &Token) {
 
 #[test]
 fn the_fake_keeps_the_contract() {
-    let world = World::new();
-    check(&world.registry.index(), &token(), Does::Everything);
+    let fixture = Fixture::new();
+    check(&fixture.registry.index(), &token(), Does::Everything);
 }
 
 #[test]

@@ -12,7 +12,7 @@ use stagegate_registry::{
     AccessProblem, Coverage, Registry, Token, TrustProblem, TrustedError, UploadError, YankError,
 };
 
-use crate::world::{World, token, upload};
+use crate::fixture::{Fixture, token, upload};
 
 const REPOSITORY: &str = "owner/name";
 const HALF_AN_HOUR: Duration = Duration::from_secs(1800);
@@ -22,24 +22,24 @@ fn key() -> IdentityKey {
 }
 
 /// A registry that trusts a repository's workflow for every crate, and knows `demo`.
-fn world() -> (World, Registry) {
-    world_with(TrustConfig::new(REPOSITORY, TrustedCrates::Every))
+fn fixture() -> (Fixture, Registry) {
+    fixture_with(TrustConfig::new(REPOSITORY, TrustedCrates::Every))
 }
 
 /// A registry that knows `demo` and `other`, and trusts as it is told.
-fn world_with(config: TrustConfig) -> (World, Registry) {
-    let world = World::with(|options| {
+fn fixture_with(config: TrustConfig) -> (Fixture, Registry) {
+    let fixture = Fixture::with(|options| {
         options.trusted = Some(TrustedPublisher {
             key: key(),
             configs: vec![config],
             lifetime: HALF_AN_HOUR,
         });
     });
-    let client = world.client();
+    let client = fixture.client();
     for name in ["demo", "other"] {
         client.upload(&token(), &upload(name, "1.0.0")).unwrap();
     }
-    (world, client)
+    (fixture, client)
 }
 
 /// A good identity, with a change.
@@ -52,7 +52,7 @@ fn identity(client: &Registry, change: impl FnOnce(&mut Claims)) -> Token {
 #[test]
 fn a_lease_knows_for_which_crates_it_is_valid_before_anything_is_sent() {
     let only_demo = TrustedCrates::Named(vec!["demo".to_owned()]);
-    let (world, client) = world_with(TrustConfig::new(REPOSITORY, only_demo));
+    let (fixture, client) = fixture_with(TrustConfig::new(REPOSITORY, only_demo));
     let lease = client
         .lease(&identity(&client, |_| {}), Timestamp::now())
         .unwrap();
@@ -67,10 +67,10 @@ fn a_lease_knows_for_which_crates_it_is_valid_before_anything_is_sent() {
             Coverage::NotCovered
         );
     }
-    let asked = world.writes().len();
+    let asked = fixture.writes().len();
     client.coverage(&lease, "demo", &version);
     assert_eq!(
-        world.writes().len(),
+        fixture.writes().len(),
         asked,
         "what is known is not asked again"
     );
@@ -95,7 +95,7 @@ fn a_lease_knows_for_which_crates_it_is_valid_before_anything_is_sent() {
 #[test]
 fn an_upload_tells_a_lease_what_it_covers() {
     let only_demo = TrustedCrates::Named(vec!["demo".to_owned()]);
-    let (_world, client) = world_with(TrustConfig::new(REPOSITORY, only_demo));
+    let (_world, client) = fixture_with(TrustConfig::new(REPOSITORY, only_demo));
     let lease = client
         .lease(&identity(&client, |_| {}), Timestamp::now())
         .unwrap();
@@ -108,18 +108,18 @@ fn an_upload_tells_a_lease_what_it_covers() {
 
 #[test]
 fn a_lease_that_is_refused_is_given_back() {
-    let (world, client) = world();
+    let (fixture, client) = fixture();
     let lease = client
         .lease(&identity(&client, |_| {}), Timestamp::now())
         .unwrap();
-    assert_eq!(world.registry.trusted_tokens(), (1, 1));
-    world.registry.advance(HALF_AN_HOUR);
+    assert_eq!(fixture.registry.trusted_tokens(), (1, 1));
+    fixture.registry.advance(HALF_AN_HOUR);
     let error = client
         .upload_leased(&lease, "demo", &upload("demo", "1.1.0"))
         .unwrap_err();
     assert_eq!(error.access_problem(), Some(AccessProblem::LeaseEnded));
     assert!(!lease.is_good(Timestamp::now(), Duration::ZERO));
-    assert_eq!(world.registry.trusted_tokens(), (1, 0));
+    assert_eq!(fixture.registry.trusted_tokens(), (1, 0));
 }
 
 #[test]
@@ -135,7 +135,7 @@ fn a_lease_is_renewed_before_it_ends() {
 
 #[test]
 fn what_an_identity_lacks_is_told_apart() {
-    let (world, client) = world_with(TrustConfig {
+    let (fixture, client) = fixture_with(TrustConfig {
         environment: Some("release".to_owned()),
         ..TrustConfig::new(REPOSITORY, TrustedCrates::Every)
     });
@@ -216,12 +216,12 @@ fn what_an_identity_lacks_is_told_apart() {
             .unwrap_err();
         assert!(error.to_string().contains(text), "{error}");
     }
-    assert_eq!(world.registry.trusted_tokens().0, 0);
+    assert_eq!(fixture.registry.trusted_tokens().0, 0);
 }
 
 #[test]
 fn a_token_of_an_identity_uploads_new_versions_and_nothing_else() {
-    let (world, client) = world();
+    let (fixture, client) = fixture();
     let trusted = client.exchange(&identity(&client, |_| {})).unwrap();
     client.upload(&trusted, &upload("demo", "1.1.0")).unwrap();
     let new = client
@@ -252,18 +252,18 @@ fn a_token_of_an_identity_uploads_new_versions_and_nothing_else() {
         matches!(personal, TrustedError::Refused { status: 401, .. }),
         "{personal}"
     );
-    assert_eq!(world.registry.trusted_tokens(), (1, 0));
+    assert_eq!(fixture.registry.trusted_tokens(), (1, 0));
 }
 
 #[test]
 fn a_token_of_an_identity_ends_after_half_an_hour() {
-    let (world, client) = world();
+    let (fixture, client) = fixture();
     let first = client.exchange(&identity(&client, |_| {})).unwrap();
-    world
+    fixture
         .registry
         .advance(HALF_AN_HOUR - Duration::from_secs(60));
     client.upload(&first, &upload("demo", "1.1.0")).unwrap();
-    world.registry.advance(Duration::from_secs(60));
+    fixture.registry.advance(Duration::from_secs(60));
     let late = client.upload(&first, &upload("demo", "1.2.0")).unwrap_err();
     assert!(matches!(late, UploadError::Unauthorized { .. }), "{late}");
     let another = identity(&client, |claims| claims.jti = "two".to_owned());
@@ -273,7 +273,7 @@ fn a_token_of_an_identity_ends_after_half_an_hour() {
 
 #[test]
 fn an_identity_is_good_once_and_for_one_registry() {
-    let (world, client) = world();
+    let (fixture, client) = fixture();
     let check = |identity: &Token, want: &str| {
         let error = client.exchange(identity).unwrap_err();
         assert!(matches!(error, TrustedError::Refused { .. }), "{error}");
@@ -293,21 +293,21 @@ fn an_identity_is_good_once_and_for_one_registry() {
         claims.jti = "three".to_owned();
     });
     check(&foreign, "No Trusted Publishing config");
-    assert_eq!(world.registry.trusted_tokens().0, 1);
+    assert_eq!(fixture.registry.trusted_tokens().0, 1);
 }
 
 #[test]
 fn a_registry_without_trusted_publishing_says_so() {
-    let world = World::new();
-    let client = world.client();
+    let fixture = Fixture::new();
+    let client = fixture.client();
     let error = client.exchange(&identity(&client, |_| {})).unwrap_err();
     assert!(matches!(error, TrustedError::Unsupported { .. }), "{error}");
 }
 
 #[test]
 fn a_runner_gives_identities_that_the_registry_takes() {
-    let (world, client) = world();
-    let runner = FakeRunner::start(world.runtime.handle(), key(), REPOSITORY).unwrap();
+    let (fixture, client) = fixture();
+    let runner = FakeRunner::start(fixture.runtime.handle(), key(), REPOSITORY).unwrap();
     let mut variables: HashMap<_, _> = runner.variables().into();
     let find = |variables: &HashMap<&str, String>| {
         IdentitySource::find(&|name| variables.get(name).cloned())
@@ -338,9 +338,9 @@ fn a_runner_gives_identities_that_the_registry_takes() {
 
 #[test]
 fn a_token_that_runs_out_mid_way_is_refused_from_then_on() {
-    let (world, client) = world();
+    let (fixture, client) = fixture();
     let trusted = client.exchange(&identity(&client, |_| {})).unwrap();
-    world
+    fixture
         .registry
         .add_faults([RegistryFault::TokenExpires { times: 1 }]);
     for _ in 0..2 {

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tar::EntryType;
 use toml_edit::DocumentMut;
 
-use crate::world::TOKEN;
+use crate::fixture::TOKEN;
 
 /// Where identities are exchanged, and tokens given back.
 pub(crate) const TOKENS: &str = "/api/v1/trusted_publishing/tokens";

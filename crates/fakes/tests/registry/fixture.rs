@@ -13,18 +13,18 @@ use stagegate_registry::{Registry, Token, Upload};
 pub(crate) const TOKEN: &str = "cioSecretOfThisTestSecretOfThisTest";
 
 /// A fake with its runtime and directory; all end with it.
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) registry: FakeRegistry,
     pub(crate) runtime: tokio::runtime::Runtime,
     pub(crate) directory: tempfile::TempDir,
 }
 
-impl World {
-    pub(crate) fn new() -> World {
-        World::with(|_| {})
+impl Fixture {
+    pub(crate) fn new() -> Fixture {
+        Fixture::with(|_| {})
     }
 
-    pub(crate) fn with(change: impl FnOnce(&mut RegistryOptions)) -> World {
+    pub(crate) fn with(change: impl FnOnce(&mut RegistryOptions)) -> Fixture {
         let directory = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -35,7 +35,7 @@ impl World {
         change(&mut options);
         let path = Utf8Path::from_path(directory.path()).unwrap();
         let registry = FakeRegistry::start(runtime.handle(), path, options).unwrap();
-        World {
+        Fixture {
             registry,
             runtime,
             directory,
