@@ -1,12 +1,14 @@
 //! A refusal that comes before an upload is read, through the whole client: it is the
 //! outcome, at once, however large the package is.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use stagegate_fakes::registry::{Account, RateLimits, RegistryOptions};
 use stagegate_registry::{AccessProblem, Token, Upload, UploadError};
 
-use crate::fixture::{Fixture, token, upload};
+use crate::fixture::{Fixture, metadata, token, upload};
 
 /// Five megabytes behind good metadata. The fake would refuse them as an archive, and never
 /// gets that far.
@@ -29,6 +31,31 @@ fn check(fixture: &Fixture, token: &Token, name: &str, status: u16) -> UploadErr
     assert_eq!(writes[before].1, Some(status), "{error}");
     assert!(!error.is_ambiguous(), "{error}");
     error
+}
+
+/// The fake itself: who sends the metadata alone, and promises five megabytes, hears the
+/// answer at once, and the connection is closed.
+#[test]
+fn the_fake_answers_and_closes_with_the_body_unread() {
+    let fixture = Fixture::new();
+    let metadata = metadata("demo", "1.0.0").to_string();
+    let length = 5 << 20;
+    let mut request = format!(
+        "PUT /api/v1/crates/new HTTP/1.1\r\nHost: x\r\nUser-Agent: a test of stagegate\r\n\
+         Authorization: cioWrong\r\nContent-Length: {length}\r\n\r\n"
+    )
+    .into_bytes();
+    request.extend(u32::try_from(metadata.len()).unwrap().to_le_bytes());
+    request.extend(metadata.as_bytes());
+    let mut stream = TcpStream::connect(fixture.registry.address()).unwrap();
+    stream
+        .set_read_timeout(Some(Duration::from_secs(5)))
+        .unwrap();
+    stream.write_all(&request).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 403"), "{answer}");
+    assert!(answer.contains("authentication failed"), "{answer}");
 }
 
 #[test]
