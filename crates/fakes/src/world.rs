@@ -84,7 +84,7 @@ impl FakeEnvironment {
                 Fault::Kill(_) | Fault::KillOften => {}
             }
         }
-        let key = IdentityKey(b"the key of a rehearsal".to_vec());
+        let key = IdentityKey::github();
         let runner = FakeRunner::start(handle, key.clone(), &options.repository)?;
         let registry_token = "rehearsal-registry-token".to_owned();
         let registry = FakeRegistry::start(
@@ -93,11 +93,7 @@ impl FakeEnvironment {
             RegistryOptions {
                 index_lag,
                 pass_through: Some("https://index.crates.io/".to_owned()),
-                trusted: Some(TrustedPublisher {
-                    key,
-                    repository: options.repository.clone(),
-                    lifetime: Duration::from_secs(30 * 60),
-                }),
+                trusted: Some(TrustedPublisher::every_crate(key, &options.repository)),
                 faults: registry_faults,
                 ..RegistryOptions::new(registry_token.clone())
             },

@@ -15,8 +15,7 @@ use stagegate_manifest::{Package, Workspace};
 
 use crate::facts::Facts;
 use crate::model::{
-    Action, AuditDependencies, CheckLinks, CheckMsrv, CustomCommand, FindOutdated, FindSecrets,
-    GateCommand, Step,
+    Action, AuditDependencies, CheckLinks, CheckMsrv, FindOutdated, FindSecrets, GateCommand, Step,
 };
 use crate::version::VersionBump;
 

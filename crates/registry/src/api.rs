@@ -1,6 +1,6 @@
 //! One request to the web API, and what is known after it.
 //!
-//! The protocol answers `{"errors": [{"detail": …}]}`, some registries with
+//! The protocol responds with `{"errors": [{"detail": …}]}`, some registries with
 //! status 200 (as crates.io did for years). A failure before the request was
 //! sent is told from one after it, because only the first leaves the registry
 //! as it was for certain.
@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 use ureq::http::{HeaderMap, HeaderValue, Request};
 
+use crate::crates_io::response;
 use crate::error::RegistryError;
 use crate::registry::Registry;
 use crate::retry_after;
@@ -23,27 +24,25 @@ const LONGEST_DETAIL: usize = 300;
 /// Why a request was no success.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Failure {
+    /// Nothing was sent, and nothing would be another time.
+    Unsendable { cause: String },
     /// Nothing was sent.
-    Unreachable {
-        cause: String,
-    },
+    Unreachable { cause: String },
     /// The request may or may not have had its effect.
-    Ambiguous {
-        cause: String,
-    },
+    Ambiguous { cause: String },
+    /// The registry stopped waiting (status 408). The effect may be there all the same.
+    TimedOut { detail: String },
+    /// The registry takes no writes for now; nothing happened.
+    ReadOnly { detail: String },
+    /// There were too many requests; nothing happened.
     RateLimited {
         retry_after: Option<Duration>,
         detail: String,
     },
-    Unauthorized {
-        status: u16,
-        detail: String,
-    },
+    /// The token or the account may not do this; nothing happened.
+    Unauthorized { status: u16, detail: String },
     /// The registry said no, and did nothing.
-    Refused {
-        status: u16,
-        detail: String,
-    },
+    Refused { status: u16, detail: String },
 }
 
 impl Failure {
@@ -54,10 +53,15 @@ impl Failure {
                 retry_after,
                 detail,
             },
+            408 => Failure::TimedOut { detail },
+            _ if response::is_read_only(status, &detail) => Failure::ReadOnly { detail },
             // The gateway may have given up on a server that has not.
-            408 | 500.. => Failure::Ambiguous {
+            500.. => Failure::Ambiguous {
                 cause: format!("status {status}: {detail}"),
             },
+            _ if response::access_problem(status, &detail).is_some() => {
+                Failure::Unauthorized { status, detail }
+            }
             _ => Failure::Refused { status, detail },
         }
     }
@@ -66,9 +70,20 @@ impl Failure {
     pub(crate) fn into_read_error(self, url: &str) -> RegistryError {
         let url = url.to_owned();
         match self {
+            Failure::Unsendable { cause } => RegistryError::Unsendable { url, cause },
             Failure::Unreachable { cause } | Failure::Ambiguous { cause } => {
                 RegistryError::Unreachable { url, cause }
             }
+            Failure::TimedOut { detail } => RegistryError::Status {
+                url,
+                status: 408,
+                detail,
+            },
+            Failure::ReadOnly { detail } => RegistryError::Status {
+                url,
+                status: 503,
+                detail,
+            },
             Failure::RateLimited {
                 retry_after,
                 detail,
@@ -91,7 +106,7 @@ impl Failure {
     }
 }
 
-/// Sends one request, once, and reads the document of the answer.
+/// Sends one request, once, and reads the document of the response.
 pub(crate) fn call(
     registry: &Registry,
     method: &str,
@@ -100,11 +115,11 @@ pub(crate) fn call(
     body: &[u8],
 ) -> Result<Value, Failure> {
     let request = request(method, url, token, body)?;
-    answer(registry, request, 200)
+    send(registry, request, 200)
 }
 
 /// Sends a request, once. What is expected without content has no document.
-pub(crate) fn answer(
+pub(crate) fn send(
     registry: &Registry,
     request: Request<&[u8]>,
     expected: u16,
@@ -116,7 +131,7 @@ pub(crate) fn answer(
         .body_mut()
         .read_to_vec()
         .map_err(|error| Failure::Ambiguous {
-            cause: format!("the answer broke off after status {status}: {error}"),
+            cause: format!("the response broke off after status {status}: {error}"),
         })?;
     if status != expected {
         let mut detail = detail(&text);
@@ -130,12 +145,16 @@ pub(crate) fn answer(
     }
     let document: Value = serde_json::from_slice(&text).map_err(|_| Failure::Ambiguous {
         cause: format!(
-            "status {status} with an answer that is no JSON: {}",
+            "status {status} with a response that is no JSON: {}",
             detail(&text)
         ),
     })?;
     match errors(&document) {
-        Some(detail) => Err(Failure::Refused { status, detail }),
+        // A registry that responds 200 with errors refused all the same.
+        Some(detail) => Err(match response::access_problem(status, &detail) {
+            Some(_) => Failure::Unauthorized { status, detail },
+            None => Failure::Refused { status, detail },
+        }),
         None => Ok(document),
     }
 }
@@ -153,24 +172,24 @@ fn request<'b>(
     request
         .header("Accept", "application/json")
         .body(body)
-        .map_err(|error| Failure::Unreachable {
+        .map_err(|error| Failure::Unsendable {
             cause: error.to_string(),
         })
 }
 
-/// A token as a header that is never logged, behind a scheme such as `Bearer `.
+/// Makes a header of a token that is never logged, behind a scheme such as `Bearer `.
 pub(crate) fn secret_header(token: &Token, scheme: &str) -> Result<HeaderValue, Failure> {
     let mut secret = HeaderValue::from_str(&format!("{scheme}{}", token.secret()))
         .ok()
         .filter(|_| is_sendable(token.secret()))
-        .ok_or_else(|| Failure::Unreachable {
+        .ok_or_else(|| Failure::Unsendable {
             cause: "the token holds characters that cannot be sent; nothing was".to_owned(),
         })?;
     secret.set_sensitive(true);
     Ok(secret)
 }
 
-/// Whether a request that got no answer was sent at all. In doubt it was.
+/// Tells whether a request without a response was sent at all. In doubt it was.
 fn failed(error: ureq::Error) -> Failure {
     use ureq::{Error, Timeout};
     let cause = error.to_string();
@@ -183,14 +202,14 @@ fn failed(error: ureq::Error) -> Failure {
                 | ErrorKind::NetworkUnreachable
                 | ErrorKind::AddrNotAvailable
         ),
+        Error::BadUri(_) | Error::InvalidProxyUrl | Error::Http(_) => {
+            return Failure::Unsendable { cause };
+        }
         Error::HostNotFound
-        | Error::BadUri(_)
-        | Error::InvalidProxyUrl
         | Error::ConnectProxyFailed(_)
         | Error::ConnectionFailed
         | Error::Tls(_)
-        | Error::TlsRequired
-        | Error::Http(_) => true,
+        | Error::TlsRequired => true,
         _ => false,
     };
     if is_unsent {
@@ -200,7 +219,7 @@ fn failed(error: ureq::Error) -> Failure {
     }
 }
 
-/// What an answer says in words: the errors of the protocol, or its text.
+/// Returns what a response says in words: the errors of the protocol, or its text.
 pub(crate) fn detail(text: &[u8]) -> String {
     if let Some(detail) = serde_json::from_slice(text)
         .ok()
@@ -219,7 +238,7 @@ pub(crate) fn detail(text: &[u8]) -> String {
     }
 }
 
-/// The errors in a document of the protocol, if it is one of failure.
+/// Returns the errors in a document of the protocol, if it is one of failure.
 fn errors(document: &Value) -> Option<String> {
     let errors = document.get("errors")?.as_array()?;
     let details: Vec<_> = errors
@@ -248,13 +267,23 @@ mod tests {
     #[test]
     fn statuses_say_what_is_known() {
         let of = |status| Failure::of_status(status, "d".to_owned(), None);
-        for status in [408, 500, 502, 503, 504] {
+        for status in [500, 502, 503, 504] {
             assert!(matches!(of(status), Failure::Ambiguous { .. }), "{status}");
         }
         for status in [301, 400, 404, 409, 413, 422] {
             assert!(matches!(of(status), Failure::Refused { .. }), "{status}");
         }
         assert!(matches!(of(429), Failure::RateLimited { .. }));
+        assert!(matches!(of(408), Failure::TimedOut { .. }));
+        let read_only = "crates.io is currently in read-only mode.".to_owned();
+        let paused = Failure::of_status(503, read_only, None);
+        assert!(matches!(paused, Failure::ReadOnly { .. }), "{paused:?}");
+        let email = "A verified email address is required".to_owned();
+        let account = Failure::of_status(400, email, None);
+        assert!(
+            matches!(account, Failure::Unauthorized { .. }),
+            "{account:?}"
+        );
         assert!(matches!(of(403), Failure::Unauthorized { .. }));
     }
 

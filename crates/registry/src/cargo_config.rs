@@ -140,7 +140,7 @@ impl CargoConfig {
         })
     }
 
-    /// The index of a registry by its name.
+    /// Returns the index of a registry by its name.
     ///
     /// # Errors
     ///
@@ -158,7 +158,7 @@ impl CargoConfig {
             })
     }
 
-    /// Those who may have a registry's token, in the order in which cargo asks
+    /// Returns those who may have a registry's token, in the order in which cargo asks
     /// them: the one named for the registry alone, or the global ones, last first.
     pub fn providers(&self, registry: &str) -> Vec<Provider> {
         let variable = match registry {
@@ -210,7 +210,7 @@ impl CargoConfig {
         }
     }
 
-    /// An alias may stand for a built-in provider, too.
+    /// Resolves an alias, which may stand for a built-in provider, too.
     fn of_command(&self, command: &PathAndArgs) -> Provider {
         let mut words = vec![command.path.to_string_lossy().into_owned()];
         words.extend(args(command));
@@ -223,7 +223,7 @@ impl CargoConfig {
         }
     }
 
-    /// A provider in a variable: words between blanks, an alias among them.
+    /// Reads a provider in a variable: words between blanks, an alias among them.
     fn of_words(&self, text: &str) -> Option<Provider> {
         let words: Vec<String> = text.split_whitespace().map(str::to_owned).collect();
         let first = words.first()?;
@@ -264,12 +264,12 @@ fn args(command: &PathAndArgs) -> Vec<String> {
     command.args.iter().map(text).collect()
 }
 
-/// A registry's name as it stands in variables.
+/// Writes a registry's name as it stands in variables.
 pub(crate) fn in_capitals(registry: &str) -> String {
     registry.to_ascii_uppercase().replace('-', "_")
 }
 
-/// The errors' first lines: those below quote the file, which may hold tokens.
+/// Returns the errors' first lines: those below quote the file, which may hold tokens.
 fn with_causes(error: &dyn std::error::Error) -> String {
     let first = |error: &dyn std::error::Error| {
         let text = error.to_string();
@@ -295,7 +295,7 @@ impl std::fmt::Debug for CargoConfig {
 mod tests {
     use super::*;
 
-    /// A workspace below a directory with a configuration of its own, and a home.
+    /// Makes a workspace below a directory with a configuration of its own, and a home.
     fn config(near: &str, above: &str, home: &str, variables: &[(&str, &str)]) -> CargoConfig {
         let directory = tempfile::tempdir().unwrap();
         let write = |path: &str, text: &str| {

@@ -27,7 +27,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Where a `.crate` file is, by the markers of the Cargo book.
+    /// Returns where a `.crate` file is, by the markers of the Cargo book.
     pub(crate) fn download(&self, name: &str, version: &str, checksum: &str) -> String {
         let markers = [
             ("{crate}", name.to_owned()),

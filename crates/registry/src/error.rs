@@ -24,8 +24,16 @@ pub enum RegistryError {
         /// What was given.
         name: String,
     },
-    /// There was no answer.
-    #[error("no answer from {url}: {cause}; check the network and the address, then try again")]
+    /// The request cannot be sent, this time or another.
+    #[error("{url} cannot be asked: {cause}; correct that first")]
+    Unsendable {
+        /// What was to be asked.
+        url: String,
+        /// What is in the way.
+        cause: String,
+    },
+    /// There was no response.
+    #[error("no response from {url}: {cause}; check the network and the address, then try again")]
     Unreachable {
         /// What was asked for.
         url: String,
@@ -37,7 +45,7 @@ pub enum RegistryError {
     Unauthorized {
         /// What was asked for.
         url: String,
-        /// The status of the answer.
+        /// The status of the response.
         status: u16,
         /// What the registry says.
         detail: String,
@@ -52,20 +60,22 @@ pub enum RegistryError {
         /// What the registry says.
         detail: String,
     },
-    /// Any other answer than the one asked for.
+    /// Any other response than the one asked for.
     #[error(
-        "{url} was answered with status {status}: {detail}; check the address, or try again later"
+        "{url} responded with status {status}: {detail}; check the address, or try again later"
     )]
     Status {
         /// What was asked for.
         url: String,
-        /// The status of the answer.
+        /// The status of the response.
         status: u16,
         /// What the registry says.
         detail: String,
     },
-    /// The answer is not what the protocol says.
-    #[error("{url} is not what a cargo registry answers: {detail}; check the address of the index")]
+    /// The response is not what the protocol says.
+    #[error(
+        "{url} is not what a cargo registry responds with: {detail}; check the address of the index"
+    )]
     Malformed {
         /// What was asked for.
         url: String,
@@ -115,16 +125,23 @@ pub enum RegistryError {
 }
 
 impl RegistryError {
-    /// Whether another try may well succeed, and how long to wait for it where
-    /// the registry says so.
-    pub fn is_passing(&self) -> Option<Option<Duration>> {
+    /// Returns whether another try may well succeed.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            RegistryError::Unreachable { .. }
+                | RegistryError::RateLimited { .. }
+                | RegistryError::Status {
+                    status: 408 | 500..,
+                    ..
+                }
+        )
+    }
+
+    /// Returns how long to wait before another try, where the registry says so.
+    pub fn retry_after(&self) -> Option<Duration> {
         match self {
-            RegistryError::Unreachable { .. } => Some(None),
-            RegistryError::RateLimited { retry_after, .. } => Some(*retry_after),
-            RegistryError::Status {
-                status: 408 | 500..,
-                ..
-            } => Some(None),
+            RegistryError::RateLimited { retry_after, .. } => *retry_after,
             _ => None,
         }
     }
@@ -142,16 +159,17 @@ mod tests {
             status,
             detail: "d".to_owned(),
         };
-        assert_eq!(status(503).is_passing(), Some(None));
-        assert_eq!(status(400).is_passing(), None);
+        assert!(status(503).is_transient());
+        assert!(!status(400).is_transient());
         let wait = Some(Duration::from_secs(3));
         let limited = RegistryError::RateLimited {
             url: url(),
             retry_after: wait,
             detail: "d".to_owned(),
         };
-        assert_eq!(limited.is_passing(), Some(wait));
+        assert!(limited.is_transient());
+        assert_eq!(limited.retry_after(), wait);
         let name = "x".to_owned();
-        assert_eq!(RegistryError::NoSuchPackage { name }.is_passing(), None);
+        assert!(!RegistryError::NoSuchPackage { name }.is_transient());
     }
 }

@@ -52,7 +52,7 @@ pub struct IndexDependency {
     pub package: Option<String>,
 }
 
-/// Whether a registry can have a package of this name, so that it may stand in
+/// Checks that a registry can have a package of this name, so that it may stand in
 /// an address.
 pub(crate) fn check_name(name: &str) -> Result<(), RegistryError> {
     let is_plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
@@ -64,7 +64,7 @@ pub(crate) fn check_name(name: &str) -> Result<(), RegistryError> {
     Ok(())
 }
 
-/// The directory of a package in the index, by the rule of the Cargo book. The
+/// Returns the directory of a package in the index, by the rule of the Cargo book. The
 /// name is plain ASCII.
 pub(crate) fn prefix(name: &str) -> String {
     match name.len() {
@@ -75,13 +75,13 @@ pub(crate) fn prefix(name: &str) -> String {
     }
 }
 
-/// The path of a package's file in the index.
+/// Returns the path of a package's file in the index.
 pub(crate) fn path(name: &str) -> String {
     let name = name.to_lowercase();
     format!("{}/{name}", prefix(&name))
 }
 
-/// The versions in an index file. A line of a newer format than this one is
+/// Reads the versions in an index file. A line of a newer format than this one is
 /// read as far as its fields are known.
 pub(crate) fn parse(url: &str, text: &[u8]) -> Result<Vec<IndexVersion>, RegistryError> {
     text.split(|&byte| byte == b'\n')

@@ -14,11 +14,11 @@ use ureq::http::Uri;
 use ureq::unversioned::resolver::{DefaultResolver, ResolvedSocketAddrs, Resolver};
 use ureq::unversioned::transport::NextTimeout;
 
-/// How long an answer counts. No longer than what names with several addresses commonly
+/// How long an address counts. No longer than what names with several addresses commonly
 /// allow, so that one that moves away is followed.
-const REMEMBERED: Duration = Duration::from_secs(30);
+const ADDRESS_TTL: Duration = Duration::from_secs(30);
 
-/// Answers of the system's own resolver.
+/// Addresses from the system's own resolver.
 #[derive(Debug, Default)]
 pub(crate) struct Names<R = DefaultResolver> {
     resolver: R,
@@ -33,20 +33,19 @@ impl<R: Resolver> Resolver for Names<R> {
         timeout: NextTimeout,
     ) -> Result<ResolvedSocketAddrs, Error> {
         // The scheme implies a port where none is named.
-        let place = (uri.scheme_str(), uri.authority());
-        let place = format!(
+        let key = format!(
             "{}://{}",
-            place.0.unwrap_or(""),
-            place.1.map_or("", |a| a.as_str())
+            uri.scheme_str().unwrap_or(""),
+            uri.authority().map_or("", |authority| authority.as_str())
         );
-        if let Some((at, addresses)) = self.known().get(&place)
-            && at.elapsed() < REMEMBERED
+        if let Some((at, addresses)) = self.known().get(&key)
+            && at.elapsed() < ADDRESS_TTL
         {
             return Ok(addresses.clone());
         }
         let addresses = self.resolver.resolve(uri, config, timeout)?;
-        let answer = (Instant::now(), addresses.clone());
-        self.known().insert(place, answer);
+        let found = (Instant::now(), addresses.clone());
+        self.known().insert(key, found);
         Ok(addresses)
     }
 }
@@ -80,12 +79,12 @@ mod tests {
     }
 
     #[test]
-    fn a_place_is_looked_up_once() {
+    fn a_host_is_looked_up_once() {
         let names = Names::<Counting>::default();
         let ask = |uri: &'static str| {
             let uri = Uri::from_static(uri);
-            let answer = names.resolve(&uri, &Config::default(), NextTimeout::default());
-            answer.unwrap().to_vec()
+            let found = names.resolve(&uri, &Config::default(), NextTimeout::default());
+            found.unwrap().to_vec()
         };
         let first = ask("http://127.0.0.1:81/a");
         assert_eq!(first, ask("http://127.0.0.1:81/b"));

@@ -3,6 +3,8 @@
 //! Follows `cargo::ops::registry::publish::transmit` of cargo 1.95 for a
 //! package that depends on packages of the registry it is published to.
 
+use std::collections::BTreeMap;
+
 use cargo_metadata::{Dependency, DependencyKind, Package};
 use semver::VersionReq;
 use serde_json::{Map, Value, json};
@@ -47,8 +49,8 @@ pub fn new_crate(package: &Package, readme: Option<String>, registry: &str) -> V
     })
 }
 
-/// Cargo leaves out what only tests need and no registry can resolve.
-fn is_stripped(dependency: &Dependency) -> bool {
+/// Tells what cargo leaves out: what only tests need and no registry can resolve.
+pub(crate) fn is_stripped(dependency: &Dependency) -> bool {
     let is_git = dependency
         .source
         .as_ref()
@@ -81,6 +83,14 @@ fn dependency(dependency: &Dependency, registry: &str) -> Value {
 /// The features of the manifest. `cargo metadata` adds the one that every
 /// optional dependency brings by itself; the index is to stay without it.
 fn features(package: &Package) -> Map<String, Value> {
+    declared_features(package)
+        .into_iter()
+        .map(|(name, enables)| (name, json!(enables)))
+        .collect()
+}
+
+/// Returns the features that stand in the manifest.
+pub(crate) fn declared_features(package: &Package) -> BTreeMap<String, Vec<String>> {
     let is_implicit = |name: &str, enables: &[String]| {
         let own = format!("dep:{name}");
         let is_optional = package
@@ -97,7 +107,7 @@ fn features(package: &Package) -> Map<String, Value> {
         .features
         .iter()
         .filter(|(name, enables)| !is_implicit(name, enables))
-        .map(|(name, enables)| (name.clone(), json!(enables)))
+        .map(|(name, enables)| (name.clone(), enables.clone()))
         .collect()
 }
 

@@ -122,7 +122,7 @@ pub enum ProviderError {
 }
 
 impl Provider {
-    /// How people call it.
+    /// Returns how people call it.
     pub fn shown(&self) -> String {
         match self {
             Provider::CredentialsFile => "cargo:token".to_owned(),
@@ -134,7 +134,7 @@ impl Provider {
         }
     }
 
-    /// Whether its program is there, on the search path or where it is said to be.
+    /// Returns whether its program is there, on the search path or where it is said to be.
     pub fn is_installed(&self, directory: &Path, search: Option<&OsStr>) -> bool {
         let program = match self {
             Provider::CredentialsFile => return true,
@@ -235,7 +235,7 @@ impl Talk<'_> {
         }
     }
 
-    /// A command that prints the token and ends.
+    /// Runs a command that prints the token and ends.
     fn printed(&self, program: &Path, args: &[String]) -> Result<ProvidedToken, ProviderError> {
         let args = args
             .iter()
@@ -255,7 +255,7 @@ impl Talk<'_> {
         })
     }
 
-    /// One question in cargo's protocol.
+    /// Asks one question in cargo's protocol.
     fn protocol(
         &self,
         program: &Path,
@@ -379,7 +379,7 @@ mod tests {
         checksum: "00",
     };
 
-    /// A provider that is this shell script.
+    /// Makes a provider that is this shell script.
     fn script(body: &str) -> (tempfile::TempDir, Provider, Provider) {
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("cargo-credential-test");
@@ -393,7 +393,7 @@ mod tests {
         (directory, process, Provider::FromStdout { program, args })
     }
 
-    /// What a provider gives that greets, reads one request and answers this.
+    /// Returns what a provider gives that greets, reads one request and answers this.
     fn answers(answer: &str) -> Result<Option<(String, Keep)>, String> {
         let body = format!(
             "[ \"$1\" = --cargo-plugin ] || exit 9\necho '{{\"v\":[1]}}'\nread -r request\n\

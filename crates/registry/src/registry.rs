@@ -11,10 +11,10 @@ use ureq::Agent;
 use ureq::config::AutoHeaderValue;
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::resolver::DefaultResolver;
-use ureq::unversioned::transport::DefaultConnector;
 
 use crate::api::{self, Failure};
 use crate::config::Config;
+use crate::early_response;
 use crate::error::RegistryError;
 use crate::index::{self, IndexVersion};
 use crate::names::Names;
@@ -30,7 +30,7 @@ const USER_AGENT: &str = concat!(
 );
 
 /// Larger than any index file or package of crates.io, which takes 10 MiB.
-const LARGEST_ANSWER: u64 = 256 << 20;
+const MAX_RESPONSE: u64 = 256 << 20;
 
 /// A cargo registry. Clones share connections and what they have read.
 #[derive(Clone)]
@@ -49,7 +49,7 @@ pub(crate) struct Inner {
     /// For the web API: a connection of its own for every request, so that an
     /// old one that the other side has closed never makes an outcome unclear.
     pub(crate) writer: Agent,
-    /// The answer for each index address, to ask whether it changed.
+    /// The response for each index address, to ask whether it changed.
     seen: Mutex<HashMap<String, Seen>>,
 }
 
@@ -59,23 +59,47 @@ struct Seen {
     versions: Vec<IndexVersion>,
 }
 
+/// What the web API tells of a crate.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CrateInfo {
+    /// The name as it was first published.
+    pub name: String,
+    /// Whether new versions come from trusted publishing alone; `None` where the registry
+    /// does not say.
+    pub trusted_publishing_only: Option<bool>,
+}
+
+/// What the index has under a version.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Published {
+    /// Nothing, or not yet.
+    No,
+    /// These bytes.
+    Same,
+    /// Other bytes: another upload used the number up.
+    Different {
+        /// SHA-256 of those, in lower-case hex.
+        checksum: String,
+    },
+}
+
 /// How long to wait for a registry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Timeouts {
     /// Until the connection stands.
     pub connect: Duration,
-    /// Until the answer begins, after a request is sent; the whole of a request
+    /// Until the response begins, after a request is sent; the whole of a request
     /// may take twice as long.
-    pub answer: Duration,
+    pub response: Duration,
 }
 
 impl Default for Timeouts {
-    /// 15 s to connect, 120 s for an answer: crates.io works through a large
+    /// 15 s to connect, 120 s for a response: crates.io works through a large
     /// upload in half a minute.
     fn default() -> Timeouts {
         Timeouts {
             connect: Duration::from_secs(15),
-            answer: Duration::from_secs(120),
+            response: Duration::from_secs(120),
         }
     }
 }
@@ -107,8 +131,8 @@ impl Registry {
         let reader = agent(&base, timeouts, true);
         let writer = agent(&base, timeouts, false);
         let url = format!("{base}config.json");
-        let answer = get(&reader, &url, &[])?;
-        let config = Config::parse(&url, &answer.expect_found()?)?;
+        let response = get(&reader, &url, &[])?;
+        let config = Config::parse(&url, &response.expect_found()?)?;
         Ok(Registry {
             inner: Arc::new(Inner {
                 index: index.to_owned(),
@@ -121,12 +145,12 @@ impl Registry {
         })
     }
 
-    /// The index as it was given to [`Registry::open`].
+    /// Returns the index as it was given to [`Registry::open`].
     pub fn index(&self) -> &str {
         &self.inner.index
     }
 
-    /// The versions of a package in the index, yanked ones too; none if there
+    /// Returns the versions of a package in the index, yanked ones too; none if there
     /// is no such package. The index is asked every time.
     ///
     /// # Errors
@@ -140,8 +164,8 @@ impl Registry {
         if let Some(seen) = &seen {
             headers.push(("If-None-Match", &seen.etag));
         }
-        let answer = get(&self.inner.reader, &url, &headers)?;
-        match (answer.status, seen.as_ref()) {
+        let response = get(&self.inner.reader, &url, &headers)?;
+        match (response.status, seen.as_ref()) {
             (304, Some(seen)) => return Ok(seen.versions.clone()),
             // Gone, or withheld for legal reasons: cargo takes both for absent.
             (404 | 410 | 451, _) => {
@@ -150,8 +174,8 @@ impl Registry {
             }
             _ => {}
         }
-        let etag = answer.etag.clone();
-        let versions = index::parse(&url, &answer.expect_found()?)?;
+        let etag = response.etag.clone();
+        let versions = index::parse(&url, &response.expect_found()?)?;
         if let Some(etag) = etag {
             let versions = versions.clone();
             self.seen().insert(url, Seen { etag, versions });
@@ -159,7 +183,8 @@ impl Registry {
         Ok(versions)
     }
 
-    /// The `.crate` file of a version, compared with the checksum in the index.
+    /// Downloads the `.crate` file of a version and compares it with the checksum
+    /// in the index.
     ///
     /// # Errors
     ///
@@ -189,13 +214,13 @@ impl Registry {
         Ok(bytes)
     }
 
-    /// The login names of those who may publish a package. crates.io tells
+    /// Returns the login names of those who may publish a package. crates.io tells
     /// everybody; other registries want a token for it.
     ///
     /// # Errors
     ///
     /// [`RegistryError::NoSuchPackage`], [`RegistryError::Unauthorized`],
-    /// [`RegistryError::NoApi`], and whatever keeps the registry from answering.
+    /// [`RegistryError::NoApi`], and whatever keeps the registry from responding.
     pub fn owners(&self, token: Option<&Token>, name: &str) -> Result<Vec<String>, RegistryError> {
         index::check_name(name)?;
         let Some(api) = &self.inner.config.api else {
@@ -221,11 +246,11 @@ impl Registry {
             })
     }
 
-    /// The categories that crates may name; `None` where the registry tells of none.
+    /// Returns the categories that crates may name; `None` where the registry tells of none.
     ///
     /// # Errors
     ///
-    /// Whatever keeps the registry from answering.
+    /// Whatever keeps the registry from responding.
     pub fn categories(&self) -> Result<Option<BTreeSet<String>>, RegistryError> {
         let Some(api) = &self.inner.config.api else {
             return Ok(None);
@@ -241,6 +266,72 @@ impl Registry {
             .and_then(|all| all.as_array());
         let slug = |category: &serde_json::Value| Some(category.get("slug")?.as_str()?.to_owned());
         Ok(slugs.and_then(|all| all.iter().map(slug).collect()))
+    }
+
+    /// Returns what the web API tells of a crate, whatever case, `-` or `_` it is asked for
+    /// with; `None` if it knows none. crates.io tells everybody. A registry that tells
+    /// nothing of this kind knows no crate.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError::Unauthorized`], [`RegistryError::NoApi`], and whatever keeps the
+    /// registry from responding.
+    pub fn crate_info(
+        &self,
+        token: Option<&Token>,
+        name: &str,
+    ) -> Result<Option<CrateInfo>, RegistryError> {
+        index::check_name(name)?;
+        let Some(api) = &self.inner.config.api else {
+            return Err(RegistryError::NoApi {
+                index: self.inner.index.clone(),
+            });
+        };
+        let url = format!("{api}/api/v1/crates/{name}");
+        let document = match api::call(self, "GET", &url, token, &[]) {
+            Ok(document) => document,
+            Err(Failure::Refused {
+                status: 404 | 405, ..
+            }) => return Ok(None),
+            Err(other) => return Err(other.into_read_error(&url)),
+        };
+        let found = document.get("crate");
+        let name = found.and_then(|found| found.get("name")?.as_str().map(str::to_owned));
+        let trusted = found.and_then(|found| found.get("trustpub_only")?.as_bool());
+        match name {
+            Some(name) => Ok(Some(CrateInfo {
+                name,
+                trusted_publishing_only: trusted,
+            })),
+            None => Err(RegistryError::Malformed {
+                url,
+                detail: "there is no crate with a `name`".to_owned(),
+            }),
+        }
+    }
+
+    /// Looks whether a version is in the index, and whether its bytes are these. `checksum`
+    /// is SHA-256 in lower-case hex.
+    ///
+    /// # Errors
+    ///
+    /// [`RegistryError`].
+    pub fn published(
+        &self,
+        name: &str,
+        version: &Version,
+        checksum: &str,
+    ) -> Result<Published, RegistryError> {
+        let mut versions = self.versions(name)?.into_iter();
+        // A number is taken once, whatever its build part.
+        let entry = versions.find(|entry| entry.vers.cmp_precedence(version).is_eq());
+        Ok(match entry {
+            None => Published::No,
+            Some(entry) if entry.cksum == checksum => Published::Same,
+            Some(entry) => Published::Different {
+                checksum: entry.cksum,
+            },
+        })
     }
 
     fn seen(&self) -> std::sync::MutexGuard<'_, HashMap<String, Seen>> {
@@ -268,8 +359,9 @@ fn agent(base: &str, timeouts: Timeouts, reads: bool) -> Agent {
         .user_agent(AutoHeaderValue::from(USER_AGENT))
         .tls_config(trusting_the_machine())
         .timeout_connect(Some(timeouts.connect))
-        .timeout_recv_response(Some(timeouts.answer))
-        .timeout_global(Some(timeouts.connect + 2 * timeouts.answer));
+        .timeout_recv_response(Some(timeouts.response))
+        .timeout_per_write(Some(early_response::SILENCE_TIMEOUT.min(timeouts.response)))
+        .timeout_global(Some(timeouts.connect + 2 * timeouts.response));
     if reads {
         config = config
             .max_idle_connections(CONNECTIONS)
@@ -287,12 +379,12 @@ fn agent(base: &str, timeouts: Timeouts, reads: bool) -> Agent {
     }
     Agent::with_parts(
         config.build(),
-        DefaultConnector::default(),
+        early_response::connector(),
         Names::<DefaultResolver>::default(),
     )
 }
 
-/// The certificates that the machine trusts, as for cargo, rather than a list
+/// Trusts the certificates that the machine trusts, as cargo does, rather than a list
 /// that was compiled in.
 fn trusting_the_machine() -> TlsConfig {
     TlsConfig::builder()
@@ -300,8 +392,8 @@ fn trusting_the_machine() -> TlsConfig {
         .build()
 }
 
-/// An answer to a read.
-struct Answer {
+/// A response to a read.
+struct Response {
     url: String,
     status: u16,
     etag: Option<String>,
@@ -309,8 +401,8 @@ struct Answer {
     body: Vec<u8>,
 }
 
-impl Answer {
-    /// The body of a success; everything else as an error.
+impl Response {
+    /// Returns the body of a success; everything else as an error.
     fn expect_found(self) -> Result<Vec<u8>, RegistryError> {
         if self.status == 200 {
             return Ok(self.body);
@@ -329,7 +421,7 @@ impl Answer {
     }
 }
 
-fn get(agent: &Agent, url: &str, headers: &[(&str, &str)]) -> Result<Answer, RegistryError> {
+fn get(agent: &Agent, url: &str, headers: &[(&str, &str)]) -> Result<Response, RegistryError> {
     let unreachable = |error: ureq::Error| RegistryError::Unreachable {
         url: url.to_owned(),
         cause: error.to_string(),
@@ -342,10 +434,10 @@ fn get(agent: &Agent, url: &str, headers: &[(&str, &str)]) -> Result<Answer, Reg
     let body = response
         .body_mut()
         .with_config()
-        .limit(LARGEST_ANSWER)
+        .limit(MAX_RESPONSE)
         .read_to_vec()
         .map_err(unreachable)?;
-    Ok(Answer {
+    Ok(Response {
         url: url.to_owned(),
         status: response.status().as_u16(),
         etag: api::header(response.headers(), "etag").map(str::to_owned),

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use jiff::fmt::rfc2822::DateTimeParser;
 
-/// How long to wait. A date is compared with the `Date` of the same answer
+/// Returns how long to wait. A date is compared with the `Date` of the same response
 /// where it has one, so that a wrong clock on this side does no harm; one in
 /// the past is no wait at all.
 pub(crate) fn parse(value: &str, date: Option<&str>, now: Timestamp) -> Option<Duration> {

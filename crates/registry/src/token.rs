@@ -17,7 +17,7 @@ use crate::cargo_config::in_capitals;
 pub struct Token(String);
 
 impl Token {
-    /// A token as the registry handed it out.
+    /// Keeps a token as the registry handed it out.
     pub fn new(token: String) -> Token {
         Token(token)
     }
@@ -41,7 +41,7 @@ impl Token {
         }
     }
 
-    /// The variable in which cargo looks for a registry's token.
+    /// Returns the variable in which cargo looks for a registry's token.
     pub fn variable(registry: &str) -> String {
         if registry == "crates-io" {
             return "CARGO_REGISTRY_TOKEN".to_owned();
@@ -49,7 +49,7 @@ impl Token {
         format!("CARGO_REGISTRIES_{}_TOKEN", in_capitals(registry))
     }
 
-    /// The token in [`Token::variable`].
+    /// Reads the token in [`Token::variable`].
     ///
     /// # Errors
     ///
@@ -59,13 +59,13 @@ impl Token {
         env: &dyn Fn(&str) -> Option<String>,
     ) -> Result<Option<Token>, TokenError> {
         let variable = Token::variable(registry);
-        let place = format!("the environment variable {variable}");
+        let origin = format!("the environment variable {variable}");
         env(&variable)
-            .map(|value| Token::given(&value, &place))
+            .map(|value| Token::given(&value, &origin))
             .transpose()
     }
 
-    /// The token in cargo's credentials file.
+    /// Reads the token in cargo's credentials file.
     ///
     /// # Errors
     ///
@@ -83,29 +83,29 @@ impl Token {
         Ok(None)
     }
 
-    /// A token as somebody else gave it; `place` names them in errors.
+    /// Takes a token as somebody else gave it; `origin` names them in errors.
     ///
     /// # Errors
     ///
     /// [`TokenError::Empty`], [`TokenError::Characters`].
-    pub fn given(text: &str, place: &str) -> Result<Token, TokenError> {
+    pub fn given(text: &str, origin: &str) -> Result<Token, TokenError> {
         let text = text.trim();
-        let place = place.to_owned();
+        let origin = origin.to_owned();
         if text.is_empty() {
-            return Err(TokenError::Empty { place });
+            return Err(TokenError::Empty { origin });
         }
         if !is_sendable(text) {
-            return Err(TokenError::Characters { place });
+            return Err(TokenError::Characters { origin });
         }
         Ok(Token(text.to_owned()))
     }
 
-    /// Whether it is the same token.
+    /// Returns whether it is the same token.
     pub fn is_same(&self, other: &Token) -> bool {
         self.0 == other.0
     }
 
-    /// The secret itself, for the one header that carries it, and for whoever strikes
+    /// Returns the secret itself, for the one header that carries it, and for whoever strikes
     /// it out of what is shown.
     pub fn secret(&self) -> &str {
         &self.0
@@ -129,18 +129,18 @@ impl fmt::Display for Token {
 #[non_exhaustive]
 pub enum TokenError {
     /// The token is empty, as a secret is that a workflow may not read.
-    #[error("{place} is there but empty; give it the registry's token, or unset it")]
+    #[error("{origin} is there but empty; give it the registry's token, or unset it")]
     Empty {
-        /// Where the token stands.
-        place: String,
+        /// Where the token comes from.
+        origin: String,
     },
     /// The token holds characters that cannot be sent.
     #[error(
-        "{place} holds characters that no token has (blanks or control characters); paste it again"
+        "{origin} holds characters that no token has (blanks or control characters); paste it again"
     )]
     Characters {
-        /// Where the token stands.
-        place: String,
+        /// Where the token comes from.
+        origin: String,
     },
     /// The credentials file could not be read.
     #[error("cannot read {} to find the registry's token; check its permissions", path.display())]
@@ -152,7 +152,7 @@ pub enum TokenError {
     },
     /// The credentials file is not valid TOML. Its text is not quoted: it
     /// holds secrets.
-    #[error("{} is not valid TOML in line {line}; mend it, or run `cargo login` again", path.display())]
+    #[error("{} is not valid TOML in line {line}; correct it, or run `cargo login` again", path.display())]
     Syntax {
         /// The file.
         path: PathBuf,
@@ -182,7 +182,7 @@ fn from_credentials(path: &Path, text: &str, registry: &str) -> Result<Option<To
         .transpose()
 }
 
-/// Whether a token is plain text; `Bearer …` forms hold a blank within.
+/// Returns whether a token is plain text; `Bearer …` forms hold a blank within.
 pub(crate) fn is_sendable(token: &str) -> bool {
     !token.is_empty() && token.bytes().all(|byte| matches!(byte, b' '..=b'~'))
 }

@@ -1,10 +1,13 @@
-//! Publishing a version: one request, one of six outcomes.
+//! Publishing a version: one request, one typed outcome.
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 
+use crate::access::AccessProblem;
 use crate::api::{self, Failure};
+use crate::crates_io::{Rule, response};
 use crate::registry::Registry;
 use crate::token::Token;
 
@@ -21,11 +24,22 @@ pub struct Upload {
 /// shows it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Uploaded {
-    /// What the registry has to remark, such as unknown categories.
+    /// What the registry has to remark. crates.io remarks nothing any more.
     pub warnings: Vec<String>,
 }
 
 /// Why an upload was no success. `package` is name and version.
+///
+/// | outcome | what happened | what to do |
+/// | --- | --- | --- |
+/// | `AlreadyUploaded` | nothing | compare the checksum in the index: ours, or another's |
+/// | `RateLimited` | nothing | wait for `retry_after`; back off where there is none |
+/// | `Unauthorized` | nothing | see [`AccessProblem::remedy`]; another token may do |
+/// | `Refused` | nothing | the same bytes are refused again: fix the package, release the next version |
+/// | `ReadOnly` | nothing | wait, then try again |
+/// | `TimedOut`, `Ambiguous` | nobody can say | look into the index before another try |
+/// | `Unreachable` | nothing was sent | try again |
+/// | `Unsendable` | nothing was sent | correct what the cause names |
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UploadError {
@@ -38,35 +52,63 @@ pub enum UploadError {
         /// What was uploaded.
         package: String,
     },
-    /// Too many uploads; nothing happened.
+    /// There were too many uploads; nothing happened.
     #[error("cannot upload {package} yet: {detail}; wait and try again")]
     RateLimited {
         /// What was uploaded.
         package: String,
-        /// How long to wait, where the registry says so.
+        /// How long to wait, where the registry says so. crates.io's limit for the versions
+        /// of one crate in a day comes without.
         retry_after: Option<Duration>,
         /// What the registry says.
         detail: String,
     },
-    /// The token is missing, wrong, expired, or not enough; nothing happened.
-    #[error(
-        "not allowed to upload {package}: {detail}; check the token, its scopes and the owners"
-    )]
+    /// The token or the account may not do this; nothing happened.
+    #[error("not allowed to upload {package}: {detail}; {}", problem.remedy())]
     Unauthorized {
+        /// What was uploaded.
+        package: String,
+        /// What is missing.
+        problem: AccessProblem,
+        /// What the registry says.
+        detail: String,
+    },
+    /// The registry does not take the package; nothing happened, and the same bytes would be
+    /// refused again.
+    #[error(
+        "the registry refused {package} (status {status}): {detail}; fix the package and \
+         release it as the next version"
+    )]
+    Refused {
+        /// What was uploaded.
+        package: String,
+        /// The status of the response; 200 where a registry puts errors into it.
+        status: u16,
+        /// The rule of crates.io that it is about, where its words are known.
+        rule: Option<Rule>,
+        /// When the name is free again, for [`Rule::RecentlyDeleted`].
+        free_again: Option<Timestamp>,
+        /// What the registry says.
+        detail: String,
+    },
+    /// The registry takes no uploads for now; nothing happened.
+    #[error("the registry takes no uploads for now, {package} neither: {detail}")]
+    ReadOnly {
         /// What was uploaded.
         package: String,
         /// What the registry says.
         detail: String,
     },
-    /// The registry does not take the package; nothing happened.
+    /// The registry stopped waiting for the rest of the upload (status 408). Nobody can say
+    /// whether it was too late.
     #[error(
-        "the registry refused {package} (status {status}): {detail}; mend the package, then try again"
+        "the registry stopped waiting for {package} ({detail}), for crates.io gives an upload \
+         30 s; look for it in the index, then try again over a faster connection or with a \
+         smaller package"
     )]
-    Refused {
+    TimedOut {
         /// What was uploaded.
         package: String,
-        /// The status of the answer; 200 where a registry puts errors into it.
-        status: u16,
         /// What the registry says.
         detail: String,
     },
@@ -78,7 +120,7 @@ pub enum UploadError {
     Ambiguous {
         /// What was uploaded.
         package: String,
-        /// What happened instead of an answer.
+        /// What happened instead of a response.
         cause: String,
     },
     /// Nothing was sent.
@@ -91,6 +133,54 @@ pub enum UploadError {
         /// What is in the way.
         cause: String,
     },
+    /// Nothing was sent, and nothing would be another time.
+    #[error("cannot send {package} to the registry: {cause}; correct that first")]
+    Unsendable {
+        /// What was to be uploaded.
+        package: String,
+        /// What is in the way.
+        cause: String,
+    },
+}
+
+impl UploadError {
+    /// Returns whether the same upload may well succeed soon. Where
+    /// [`UploadError::is_ambiguous`] holds as well, the index comes first. A name that was
+    /// deleted lately is free too late for that: [`UploadError::Refused`] says when.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            UploadError::RateLimited { .. }
+                | UploadError::ReadOnly { .. }
+                | UploadError::TimedOut { .. }
+                | UploadError::Ambiguous { .. }
+                | UploadError::Unreachable { .. }
+        )
+    }
+
+    /// Returns whether the version may have been published all the same.
+    pub fn is_ambiguous(&self) -> bool {
+        matches!(
+            self,
+            UploadError::TimedOut { .. } | UploadError::Ambiguous { .. }
+        )
+    }
+
+    /// Returns how long to wait before another try, where the registry says so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            UploadError::RateLimited { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
+
+    /// Returns why token or account may not upload.
+    pub fn access_problem(&self) -> Option<AccessProblem> {
+        match self {
+            UploadError::Unauthorized { problem, .. } => Some(*problem),
+            _ => None,
+        }
+    }
 }
 
 impl Registry {
@@ -101,7 +191,7 @@ impl Registry {
     /// [`UploadError`].
     pub fn upload(&self, token: &Token, package: &Upload) -> Result<Uploaded, UploadError> {
         let name = describe(&package.metadata);
-        let unsent = |cause: &str| UploadError::Unreachable {
+        let unsent = |cause: &str| UploadError::Unsendable {
             package: name.clone(),
             cause: cause.to_owned(),
         };
@@ -123,13 +213,13 @@ impl Registry {
     }
 }
 
-/// Name and version for people.
-fn describe(metadata: &Value) -> String {
+/// Returns name and version for people.
+pub(crate) fn describe(metadata: &Value) -> String {
     let field = |key: &str| metadata.get(key).and_then(Value::as_str).unwrap_or("?");
     format!("`{}` {}", field("name"), field("vers"))
 }
 
-/// A registry does not name itself: a dependency of its own has no `registry`,
+/// Takes the registry's own name off its dependencies: one of its own has no `registry`,
 /// whatever the manifest says.
 fn seen_from(index: &str, mut metadata: Value) -> Value {
     let dependencies = metadata.get_mut("deps").and_then(Value::as_array_mut);
@@ -143,7 +233,7 @@ fn seen_from(index: &str, mut metadata: Value) -> Value {
     metadata
 }
 
-/// Length and text of the metadata, length and bytes of the package, the
+/// Frames length and text of the metadata, length and bytes of the package, the
 /// lengths as 32-bit little-endian.
 fn body(metadata: &Value, bytes: &[u8]) -> Option<Vec<u8>> {
     let metadata = metadata.to_string();
@@ -155,14 +245,16 @@ fn body(metadata: &Value, bytes: &[u8]) -> Option<Vec<u8>> {
     Some(body)
 }
 
-fn outcome(package: String, failure: Failure) -> UploadError {
+pub(crate) fn outcome(package: String, failure: Failure) -> UploadError {
     match failure {
-        Failure::Refused { status, detail } if is_already_uploaded(status, &detail) => {
+        Failure::Refused { status, detail } if response::is_already_uploaded(status, &detail) => {
             UploadError::AlreadyUploaded { package }
         }
         Failure::Refused { status, detail } => UploadError::Refused {
             package,
             status,
+            rule: response::rule(status, &detail),
+            free_again: response::free_again(&detail),
             detail,
         },
         Failure::RateLimited {
@@ -173,20 +265,17 @@ fn outcome(package: String, failure: Failure) -> UploadError {
             retry_after,
             detail,
         },
-        Failure::Unauthorized { detail, .. } => UploadError::Unauthorized { package, detail },
+        Failure::Unauthorized { status, detail } => UploadError::Unauthorized {
+            package,
+            problem: response::access_problem(status, &detail).unwrap_or(AccessProblem::Other),
+            detail,
+        },
+        Failure::ReadOnly { detail } => UploadError::ReadOnly { package, detail },
+        Failure::TimedOut { detail } => UploadError::TimedOut { package, detail },
         Failure::Ambiguous { cause } => UploadError::Ambiguous { package, cause },
         Failure::Unreachable { cause } => UploadError::Unreachable { package, cause },
+        Failure::Unsendable { cause } => UploadError::Unsendable { package, cause },
     }
-}
-
-/// The protocol has no code for this. crates.io says "crate version `1.0.0` is
-/// already uploaded" (status 400, once 200), kellnr "Crate with version already
-/// exists", others answer with status 409.
-fn is_already_uploaded(status: u16, detail: &str) -> bool {
-    let detail = detail.to_lowercase();
-    status == 409
-        || detail.contains("already uploaded")
-        || detail.contains("version already exists")
 }
 
 fn warnings(document: &Value) -> Vec<String> {
@@ -218,19 +307,6 @@ mod tests {
             body(&json!({}), &[7, 8, 9]).unwrap(),
             [2, 0, 0, 0, b'{', b'}', 3, 0, 0, 0, 7, 8, 9]
         );
-    }
-
-    #[test]
-    fn what_registries_say_of_a_version_they_have() {
-        for (status, detail) in [
-            (400, "crate version `1.0.0` is already uploaded"),
-            (200, "crate version `1.0.0` is already uploaded"),
-            (400, "ERROR: Crate with version already exists: a-1.0.0"),
-            (409, "conflict"),
-        ] {
-            assert!(is_already_uploaded(status, detail), "{detail}");
-        }
-        assert!(!is_already_uploaded(400, "missing description"));
     }
 
     #[test]

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use semver::Version;
 
+use crate::access::AccessProblem;
 use crate::api::{self, Failure};
+use crate::crates_io::response;
 use crate::index;
 use crate::registry::Registry;
 use crate::token::Token;
@@ -33,14 +35,13 @@ pub enum YankError {
         /// What the registry says.
         detail: String,
     },
-    /// The token is missing, wrong, expired, or not enough; nothing happened.
-    #[error(
-        "not allowed to change {package}: {detail}; check the token (one of trusted publishing \
-         cannot yank) and the owners"
-    )]
+    /// The token or the account may not do this; nothing happened.
+    #[error("not allowed to change {package}: {detail}; {}", problem.remedy())]
     Unauthorized {
         /// What was asked for.
         package: String,
+        /// What is missing.
+        problem: AccessProblem,
         /// What the registry says.
         detail: String,
     },
@@ -51,8 +52,16 @@ pub enum YankError {
     Refused {
         /// What was asked for.
         package: String,
-        /// The status of the answer.
+        /// The status of the response.
         status: u16,
+        /// What the registry says.
+        detail: String,
+    },
+    /// The registry takes no changes for now; nothing happened.
+    #[error("the registry takes no changes for now, {package} neither: {detail}")]
+    ReadOnly {
+        /// What was asked for.
+        package: String,
         /// What the registry says.
         detail: String,
     },
@@ -64,7 +73,7 @@ pub enum YankError {
     Ambiguous {
         /// What was asked for.
         package: String,
-        /// What happened instead of an answer.
+        /// What happened instead of a response.
         cause: String,
     },
     /// Nothing was sent.
@@ -77,6 +86,36 @@ pub enum YankError {
         /// What is in the way.
         cause: String,
     },
+    /// Nothing was sent, and nothing would be another time.
+    #[error("cannot ask the registry to change {package}: {cause}; correct that first")]
+    Unsendable {
+        /// What was asked for.
+        package: String,
+        /// What is in the way.
+        cause: String,
+    },
+}
+
+impl YankError {
+    /// Returns whether the same request may well succeed later. Yanking may be repeated, so
+    /// nothing need be looked at in between.
+    pub fn is_transient(&self) -> bool {
+        matches!(
+            self,
+            YankError::RateLimited { .. }
+                | YankError::ReadOnly { .. }
+                | YankError::Ambiguous { .. }
+                | YankError::Unreachable { .. }
+        )
+    }
+
+    /// Returns how long to wait before another try, where the registry says so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            YankError::RateLimited { retry_after, .. } => *retry_after,
+            _ => None,
+        }
+    }
 }
 
 impl Registry {
@@ -108,7 +147,7 @@ impl Registry {
         action: &str,
     ) -> Result<(), YankError> {
         let package = format!("`{name}` {version}");
-        let unsent = |cause: String| YankError::Unreachable {
+        let unsent = |cause: String| YankError::Unsendable {
             package: package.clone(),
             cause,
         };
@@ -143,8 +182,19 @@ fn outcome(package: String, failure: Failure) -> YankError {
             retry_after,
             detail,
         },
-        Failure::Unauthorized { detail, .. } => YankError::Unauthorized { package, detail },
+        Failure::Unauthorized { status, detail } => YankError::Unauthorized {
+            package,
+            problem: response::access_problem(status, &detail).unwrap_or(AccessProblem::Other),
+            detail,
+        },
+        Failure::ReadOnly { detail } => YankError::ReadOnly { package, detail },
+        // A yank has no body to wait for: it is the gateway that gave up.
+        Failure::TimedOut { detail } => YankError::Ambiguous {
+            package,
+            cause: format!("status 408: {detail}"),
+        },
         Failure::Ambiguous { cause } => YankError::Ambiguous { package, cause },
         Failure::Unreachable { cause } => YankError::Unreachable { package, cause },
+        Failure::Unsendable { cause } => YankError::Unsendable { package, cause },
     }
 }

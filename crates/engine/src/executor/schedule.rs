@@ -11,7 +11,7 @@
 
 use std::collections::BTreeSet;
 
-use stagegate_plan::model::{Publish, Step};
+use stagegate_plan::model::Step;
 
 /// Steps of one group at a time. A registry is shared with everybody: crates.io
 /// asks its crawlers for one request a second, and a client that opens a

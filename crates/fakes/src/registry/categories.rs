@@ -1,16 +1,25 @@
 //! The categories of crates.io, as `src/boot/categories.toml` of rust-lang/crates.io had
-//! them at commit 0099c08d. A later one is unknown here: that is a remark, no refusal, in
-//! the real registry too.
+//! them at commit 57fa0006 of 2026-08-21.
 
 /// Every category that is known.
-pub(super) const CATEGORIES: [&str; 73] = [
+pub(super) const CATEGORIES: [&str; 104] = [
+    "accessibility",
+    "aerospace",
+    "aerospace::drones",
+    "aerospace::protocols",
+    "aerospace::simulation",
+    "aerospace::space-protocols",
+    "aerospace::unmanned-aerial-vehicles",
     "algorithms",
     "api-bindings",
+    "artificial-intelligence",
     "asynchronous",
     "authentication",
+    "automotive",
     "caching",
     "command-line-interface",
     "command-line-utilities",
+    "compilers",
     "compression",
     "computer-vision",
     "concurrency",
@@ -35,6 +44,7 @@ pub(super) const CATEGORIES: [&str; 73] = [
     "encoding",
     "external-ffi-bindings",
     "filesystem",
+    "finance",
     "game-development",
     "game-engines",
     "games",
@@ -52,7 +62,10 @@ pub(super) const CATEGORIES: [&str; 73] = [
     "multimedia::video",
     "network-programming",
     "no-std",
+    "no-std::no-alloc",
     "os",
+    "os::android-apis",
+    "os::freebsd-apis",
     "os::linux-apis",
     "os::macos-apis",
     "os::unix-apis",
@@ -65,12 +78,29 @@ pub(super) const CATEGORIES: [&str; 73] = [
     "rendering::graphics-api",
     "rust-patterns",
     "science",
+    "science::bioinformatics",
+    "science::bioinformatics::genomics",
+    "science::bioinformatics::proteomics",
+    "science::bioinformatics::sequence-analysis",
+    "science::computational-biology",
+    "science::computational-biology::structural-modeling",
+    "science::computational-biology::systems-biology",
+    "science::computational-chemistry",
+    "science::computational-chemistry::cheminformatics",
+    "science::computational-chemistry::electronic-structure",
+    "science::computational-chemistry::molecular-simulation",
+    "science::geo",
+    "science::materials",
+    "science::neuroscience",
+    "science::quantum-computing",
     "science::robotics",
+    "security",
     "simulation",
     "template-engine",
     "text-editors",
     "text-processing",
     "value-formatting",
+    "virtualization",
     "visualization",
     "wasm",
     "web-programming",
@@ -78,9 +108,3 @@ pub(super) const CATEGORIES: [&str; 73] = [
     "web-programming::http-server",
     "web-programming::websocket",
 ];
-
-/// Those that are not known.
-pub(super) fn unknown(categories: &[String]) -> Vec<&String> {
-    let known = |category: &&String| CATEGORIES.contains(&category.as_str());
-    categories.iter().filter(|c| !known(c)).collect()
-}

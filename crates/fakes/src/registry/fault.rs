@@ -1,9 +1,10 @@
 //! What can go wrong with a registry, by order.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use jiff::Timestamp;
-use jiff::fmt::rfc2822;
+
+use super::clock::http_date;
 
 /// A fault, and how many requests in a row it hits. All but the last hit
 /// uploads.
@@ -17,13 +18,23 @@ pub enum RegistryFault {
         /// What the answer says about when to come back.
         retry_after: Option<RetryAfter>,
     },
-    /// Status 503, nothing happens.
+    /// Status 500, nothing happens.
     ServerErrorBefore {
         /// How many uploads.
         times: u32,
     },
     /// Status 503, although the version is published.
     ServerErrorAfter {
+        /// How many uploads.
+        times: u32,
+    },
+    /// Status 503 with the reason that the registry is read-only, nothing happens.
+    ReadOnly {
+        /// How many uploads.
+        times: u32,
+    },
+    /// Status 408 without a word, nothing happens: the body did not come in 30 s.
+    BodyTimeout {
         /// How many uploads.
         times: u32,
     },
@@ -65,21 +76,21 @@ pub enum RetryAfter {
 }
 
 impl RetryAfter {
-    /// The header's value.
-    pub(crate) fn value(self) -> String {
+    /// Returns the header's value.
+    pub(crate) fn value(self, now: Timestamp) -> String {
         match self {
             RetryAfter::Seconds(seconds) => seconds.to_string(),
-            RetryAfter::DateIn(wait) => {
-                let until = Timestamp::try_from(SystemTime::now() + wait);
-                let date = until.ok().and_then(|until| {
-                    rfc2822::DateTimePrinter::new()
-                        .timestamp_to_rfc9110_string(&until)
-                        .ok()
-                });
-                // A date beyond the calendar is no date; neither is this.
-                date.unwrap_or_else(|| "never".to_owned())
-            }
+            RetryAfter::DateIn(_) => http_date(self.until(now)),
         }
+    }
+
+    /// Returns the time that it stands for.
+    pub(crate) fn until(self, now: Timestamp) -> Timestamp {
+        let wait = match self {
+            RetryAfter::Seconds(seconds) => Duration::from_secs(seconds),
+            RetryAfter::DateIn(wait) => wait,
+        };
+        now.checked_add(wait).unwrap_or(Timestamp::MAX)
     }
 }
 
@@ -89,6 +100,8 @@ impl RegistryFault {
             RegistryFault::RateLimited { times, .. }
             | RegistryFault::ServerErrorBefore { times }
             | RegistryFault::ServerErrorAfter { times }
+            | RegistryFault::ReadOnly { times }
+            | RegistryFault::BodyTimeout { times }
             | RegistryFault::ResetBefore { times }
             | RegistryFault::ResetAfter { times }
             | RegistryFault::SilenceAfter { times }

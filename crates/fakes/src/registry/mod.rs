@@ -7,23 +7,28 @@
 //! is started anew; by then, all of it is visible. It binds to the loopback
 //! address only.
 //!
-//! It refuses what crates.io refuses, in the same words where they are known,
-//! and every request that it does not understand. What it leaves out: teams and
-//! invitations (whoever has the token owns everything), whether a category
-//! exists, whether a licence expression is valid, search, and the web pages.
+//! It refuses what crates.io refuses, in the same order and in the same words, before it has
+//! read what it does not need; `tests/registry/answers.rs` holds it to 119 requests that the
+//! real server answered. It refuses every request that it does not understand. What it
+//! leaves out: teams and invitations, limits that crates.io has raised for one crate, search,
+//! and the web pages.
 
+mod account;
 mod categories;
+mod clock;
 mod fault;
+mod limits;
+mod manifest;
 mod metadata;
 mod package;
 mod refusal;
 mod routes;
 mod rules;
 mod server;
+mod state;
 mod store;
 mod trusted;
 mod upstream;
-mod world;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -31,20 +36,37 @@ use std::time::Duration;
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
+use jiff::Timestamp;
 
+pub use account::{Account, AccountLock, ApiToken, Scope};
 pub use fault::{RegistryFault, RetryAfter};
+pub use limits::{RateLimit, RateLimits};
 pub use server::Request;
-pub use trusted::TrustedPublisher;
+pub use trusted::{TrustConfig, TrustedCrates, TrustedPublisher};
 
-use world::World;
+use state::RegistryState;
 
 /// How the fake behaves.
 #[derive(Debug, Clone)]
 pub struct RegistryOptions {
-    /// The one token that may upload, yank and list owners.
+    /// A token that may do everything.
     pub token: String,
-    /// Login name of the token's user, who owns every package.
+    /// Login name of the token's user, who owns every package that nobody else was named for
+    /// or has created.
     pub owner: String,
+    /// Other accounts.
+    pub accounts: Vec<Account>,
+    /// Owners of packages that are there already, by name.
+    pub owners: Vec<(String, Vec<String>)>,
+    /// How much an account may do. None for rehearsals, which may publish more crates at once
+    /// than crates.io takes new ones; [`RateLimits::crates_io`] for the real ones.
+    pub limits: Option<RateLimits>,
+    /// Packages that take new versions from trusted workflows alone.
+    pub trusted_only: Vec<String>,
+    /// Packages that were deleted.
+    pub deleted: Vec<DeletedCrate>,
+    /// What the registry's clock shows at the start; the machine's time if it is none.
+    pub start: Option<Timestamp>,
     /// The port on 127.0.0.1; 0 for any that is free. Cargo keeps what it
     /// downloads by the address of the index, and builds anew what lies at
     /// another path: where third-party packages come through here, the same
@@ -64,11 +86,17 @@ pub struct RegistryOptions {
 }
 
 impl RegistryOptions {
-    /// A registry that works, at once, on its own.
+    /// Makes a registry that works, at once, on its own.
     pub fn new(token: impl Into<String>) -> RegistryOptions {
         RegistryOptions {
             token: token.into(),
             owner: "rehearsal".to_owned(),
+            accounts: Vec::new(),
+            owners: Vec::new(),
+            limits: None,
+            trusted_only: Vec::new(),
+            deleted: Vec::new(),
+            start: None,
             port: 0,
             index_lag: Duration::ZERO,
             pass_through: None,
@@ -78,10 +106,19 @@ impl RegistryOptions {
     }
 }
 
+/// A package that was deleted, and whose name is kept for a while.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DeletedCrate {
+    /// The name.
+    pub name: String,
+    /// When somebody may have it again.
+    pub available_at: Timestamp,
+}
+
 /// A running fake; it stops when this is dropped.
 #[derive(Debug)]
 pub struct FakeRegistry {
-    world: Arc<World>,
+    state: Arc<RegistryState>,
     address: SocketAddr,
     directory: Utf8PathBuf,
     server: tokio::task::JoinHandle<()>,
@@ -104,59 +141,64 @@ impl FakeRegistry {
             .with_context(|| format!("cannot listen on {wanted} for the fake registry"))?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let world = Arc::new(World::new(directory, address, options)?);
+        let state = Arc::new(RegistryState::new(directory, address, options)?);
         let guard = handle.enter();
         let listener = tokio::net::TcpListener::from_std(listener)?;
         drop(guard);
-        let server = handle.spawn(server::serve(listener, Arc::clone(&world)));
+        let server = handle.spawn(server::serve(listener, Arc::clone(&state)));
         Ok(FakeRegistry {
-            world,
+            state,
             address,
             directory: directory.to_owned(),
             server,
         })
     }
 
-    /// The index as cargo wants it: `sparse+http://127.0.0.1:PORT/index/`.
+    /// Returns the index as cargo wants it: `sparse+http://127.0.0.1:PORT/index/`.
     pub fn index(&self) -> String {
         format!("sparse+http://{}/index/", self.address)
     }
 
-    /// Where it tells the state of documentation, as docs.rs does.
+    /// Returns where it tells the state of documentation, as docs.rs does.
     pub fn docs(&self) -> String {
         format!("http://{}/docs", self.address)
     }
 
-    /// Where it listens.
+    /// Returns where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The directory with `index/`, laid out as the index is served, and
+    /// Returns the directory with `index/`, laid out as the index is served, and
     /// `crates/NAME/NAME-VERSION.crate`.
     pub fn directory(&self) -> &Utf8Path {
         &self.directory
     }
 
-    /// Every request so far.
+    /// Returns every request so far.
     pub fn requests(&self) -> Vec<Request> {
-        self.world.requests()
+        self.state.requests()
     }
 
-    /// Lets time pass for the index lag, without waiting.
+    /// Returns the metadata of every upload that was published, as it was sent.
+    pub fn uploads(&self) -> Vec<serde_json::Value> {
+        self.state.uploads()
+    }
+
+    /// Lets time pass on the registry's clock, without waiting.
     pub fn advance(&self, by: Duration) {
-        self.world.advance(by);
+        self.state.advance(by);
     }
 
-    /// How many tokens were given out for identities, and how many of them were
+    /// Returns how many tokens were given out for identities, and how many of them were
     /// not given back.
     pub fn trusted_tokens(&self) -> (u64, usize) {
-        self.world.trusted_tokens()
+        self.state.trusted_tokens()
     }
 
     /// Adds faults behind those that have not happened yet.
     pub fn add_faults(&self, faults: impl IntoIterator<Item = RegistryFault>) {
-        self.world.add_faults(faults);
+        self.state.add_faults(faults);
     }
 }
 

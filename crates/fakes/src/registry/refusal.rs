@@ -29,6 +29,20 @@ impl Refusal {
         Refusal::new(StatusCode::NOT_FOUND, detail)
     }
 
+    /// What fails by code (crates.io src/util/errors.rs, `server_error_response`).
+    pub(crate) fn internal() -> Refusal {
+        Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+    }
+
+    /// A write while the database is read-only (the same file, 2026-08-21).
+    pub(crate) fn read_only() -> Refusal {
+        Refusal::new(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "crates.io is currently in read-only mode. Please check https://status.crates.io/ \
+             for details and try again later.",
+        )
+    }
+
     pub(crate) fn unavailable() -> Refusal {
         Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "Service Unavailable")
     }

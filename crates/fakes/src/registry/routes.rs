@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::Body;
+use axum::extract::rejection::JsonRejection;
 use axum::extract::{DefaultBodyLimit, Path, Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::middleware::{self, Next};
@@ -12,29 +13,29 @@ use axum::routing::{delete, get, post, put};
 use semver::Version;
 use serde_json::json;
 
+use super::account::{forbidden, token, unauthorized};
 use super::categories;
+use super::clock::http_date;
 use super::fault::RegistryFault;
-use super::metadata::NewUpload;
+use super::limits::LimitedAction;
+use super::metadata::UploadBody;
 use super::refusal::Refusal;
-use super::rules::{self, is_name};
 use super::server::Cut;
+use super::state::{RegistryState, Uploader};
 use super::store::{checksum, index_path};
-use super::world::{Authority, World};
-use super::{package, upstream::Upstream};
+use super::upstream::Upstream;
+use super::{package, rules, trusted};
 
-/// Somewhat more than the largest upload, so that one too large is read to its
-/// end and gets an answer.
-const LARGEST_BODY: usize = 64 << 20;
-
-type Shared = State<Arc<World>>;
+type Shared = State<Arc<RegistryState>>;
 
 /// All routes; everything else is refused.
-pub(crate) fn router(world: Arc<World>) -> Router {
+pub(crate) fn router(state: Arc<RegistryState>) -> Router {
     Router::new()
         .route("/index/config.json", get(config))
         .route("/index/{*path}", get(index_file))
         .route("/api/v1/crates/new", put(upload))
         .route("/api/v1/category_slugs", get(category_slugs))
+        .route("/api/v1/crates/{name}", get(one_crate))
         .route("/api/v1/crates/{name}/owners", get(owners))
         .route("/api/v1/crates/{name}/{version}", get(one_version))
         .route("/api/v1/crates/{name}/{version}/download", get(download))
@@ -53,45 +54,61 @@ pub(crate) fn router(world: Arc<World>) -> Router {
             )
         })
         .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn(read_whole))
-        .with_state(world)
+        .layer(middleware::from_fn_with_state(Arc::clone(&state), around))
+        .with_state(state)
 }
 
-/// Reads what is sent before anything is answered, whoever answers. Otherwise
-/// the connection is closed behind an answer that did not need the body, and a
-/// client that keeps it notices only with its next request.
-async fn read_whole(request: Request, next: Next) -> Response {
-    let (head, body) = request.into_parts();
-    match to_bytes(body, LARGEST_BODY).await {
-        Ok(body) => next.run(Request::from_parts(head, Body::from(body))).await,
-        Err(_) => {
-            Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "what is sent is too large").into_response()
-        }
+/// What crates.io does around every answer: it asks for a `User-Agent`, makes text that says
+/// no into JSON, and dates it (src/middleware/require_user_agent.rs and cargo_compat.rs,
+/// 2026-08-21). The index is files at another host, and knows nothing of this.
+async fn around(State(state): Shared, request: Request, next: Next) -> Response {
+    let path = request.uri().path();
+    let is_api = path.starts_with("/api/");
+    let agent = request.headers().get(header::USER_AGENT);
+    let is_named = agent.is_some_and(|agent| !agent.is_empty());
+    let mut response = if is_api && !is_named && !path.ends_with("download") {
+        Refusal::new(StatusCode::FORBIDDEN, NO_USER_AGENT).into_response()
+    } else {
+        next.run(request).await
+    };
+    if is_api && let Ok(date) = http_date(state.now()).parse() {
+        response.headers_mut().insert(header::DATE, date);
     }
+    response
 }
 
-async fn config(State(world): Shared) -> Response {
-    let base = format!("http://{}", world.address);
+const NO_USER_AGENT: &str = "We require that all requests include a `User-Agent` header.  To \
+    allow us to determine the impact your bot has on our service, we ask that your user agent \
+    actually identify your bot, and not just report the HTTP client library you're using.  \
+    Including contact information will also reduce the chance that we will need to take action \
+    against your bot.\n\nBad:\n  User-Agent: reqwest/0.9.1\n\nBetter:\n  User-Agent: \
+    my_crawler\n\nBest:\n  User-Agent: my_crawler (my_crawler.com/info)\n  User-Agent: \
+    my_crawler (help@my_crawler.com)\n\nIf you believe you've received this message in error, \
+    please email help@crates.io and include the request id .\n";
+
+async fn config(State(state): Shared) -> Response {
+    let base = format!("http://{}", state.address);
     axum::Json(json!({"dl": format!("{base}/api/v1/crates"), "api": base})).into_response()
 }
 
 async fn index_file(
-    State(world): Shared,
+    State(state): Shared,
     Path(path): Path<String>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    if world.next_index_fault().is_some() {
+    if state.next_index_fault().is_some() {
         return Err(Refusal::unavailable());
     }
     let name = path.rsplit('/').next().unwrap_or_default();
     if !is_name(name) || index_path(name) != path {
-        return Err(Refusal::not_found(format!("the index has no file {path}")));
+        return Ok(StatusCode::NOT_FOUND.into_response());
     }
-    let lines = world.visible_lines(name)?;
+    let lines = state.visible_lines(name)?;
     if lines.is_empty() {
-        return match &world.upstream {
+        return match &state.upstream {
             Some(upstream) => Ok(redirect(upstream.index_file(name))),
-            None => Err(Refusal::not_found(format!("the index has no file {path}"))),
+            // As at the real one, without a word.
+            None => Ok(StatusCode::NOT_FOUND.into_response()),
         };
     }
     let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
@@ -100,16 +117,25 @@ async fn index_file(
     if seen.is_some_and(|seen| seen.as_bytes() == etag.as_bytes()) {
         return Ok((StatusCode::NOT_MODIFIED, [(header::ETAG, etag)]).into_response());
     }
-    Ok(([(header::ETAG, etag)], text).into_response())
+    let changed = http_date(state.changed(name));
+    let headers = [
+        (header::ETAG, etag),
+        (header::LAST_MODIFIED, changed),
+        (header::CONTENT_TYPE, "text/plain".to_owned()),
+        // crates.io src/storage.rs; it purges its CDN when a file changes.
+        (header::CACHE_CONTROL, "public,max-age=600".to_owned()),
+        (header::VARY, "accept-encoding".to_owned()),
+    ];
+    Ok((headers, text).into_response())
 }
 
 /// The web API tells of a version at once, as crates.io's does: only the index lags.
 async fn one_version(
-    State(world): Shared,
+    State(state): Shared,
     Path((name, version)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
     let version = checked(&name, &version)?;
-    let line = world.line(&name, &version)?;
+    let line = state.line(&name, &version)?;
     let line = line.ok_or_else(|| {
         Refusal::not_found(format!(
             "crate `{name}` does not have a version `{version}`"
@@ -125,16 +151,16 @@ async fn one_version(
 }
 
 async fn download(
-    State(world): Shared,
+    State(state): Shared,
     Path((name, version)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
     let version = checked(&name, &version)?;
-    if let Some(bytes) = world.package(&name, &version)? {
+    if let Some(bytes) = state.package(&name, &version)? {
         return Ok(([(header::CONTENT_TYPE, "application/gzip")], bytes).into_response());
     }
     let passed_on =
         async |upstream: &Upstream| upstream.download(&name, &version.to_string()).await;
-    match &world.upstream {
+    match &state.upstream {
         Some(upstream) => Ok(redirect(passed_on(upstream).await?)),
         None => Err(Refusal::not_found(format!(
             "there is no `{name}` {version}"
@@ -142,86 +168,187 @@ async fn download(
     }
 }
 
-async fn upload(
-    State(world): Shared,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Result<Response, Refusal> {
-    let authority = authorised(&world, &headers)?;
-    let fault = world.next_upload_fault();
-    match &fault {
-        Some(RegistryFault::RateLimited { retry_after, .. }) => {
-            let detail = "You have published too many versions of existing crates in a short \
-                          period of time. Please try again later or email help@crates.io to \
-                          have your limit increased.";
-            return Err(Refusal {
-                retry_after: retry_after.map(super::RetryAfter::value),
-                ..Refusal::new(StatusCode::TOO_MANY_REQUESTS, detail)
-            });
-        }
-        Some(RegistryFault::TokenExpires { .. }) => {
-            if authority == Authority::Workflow {
-                world.revoke(token(&headers)?)?;
-            }
-            return Err(forbidden("authentication failed"));
-        }
-        Some(RegistryFault::ServerErrorBefore { .. }) => return Err(Refusal::unavailable()),
-        Some(RegistryFault::ResetBefore { .. }) => return Ok(Cut::response()),
-        _ => {}
+/// The order is that of crates.io src/controllers/krate/publish.rs, 2026-08-21, and nothing
+/// is read of the body before its turn.
+async fn upload(State(state): Shared, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
+    let mut body = UploadBody::new(body);
+    let (metadata, document) = body.metadata().await?;
+    let name = &metadata.name;
+    rules::crate_name("crate", name)?;
+    let version = rules::version(&metadata.vers)?;
+    state.check_deleted(name)?;
+    let published = state.published_name(name).await?;
+    let uploader = uploader(&state, &headers, name, published.as_deref())?;
+    let fault = state.next_upload_fault();
+    if let Some(answer) = before(&state, &headers, &uploader, fault.as_ref())? {
+        return Ok(answer);
     }
-    let upload = NewUpload::parse(&body)?;
-    rules::check(&upload)?;
-    package::check(&upload)?;
-    let is_new = !world.knows(&upload.metadata.name).await?;
-    if is_new && authority == Authority::Workflow {
-        return Err(Refusal::new(
-            StatusCode::FORBIDDEN,
-            "Trusted Publishing tokens do not support creating new crates. Publish the crate \
-             manually, first",
-        ));
+    if let Uploader::Account {
+        login,
+        has_verified_email,
+    } = &uploader
+    {
+        if !has_verified_email {
+            return Err(Refusal::bad_request(
+                "A verified email address is required to publish crates to crates.io. Visit \
+                 https://crates.io/settings/profile to set and verify your email address.",
+            ));
+        }
+        let action = match published {
+            Some(_) => LimitedAction::NewVersion,
+            None => LimitedAction::NewCrate,
+        };
+        state.charge(login, action)?;
     }
-    world.publish(&upload)?;
+    let bytes = body.archive().await?;
+    let manifest = package::manifest(&bytes, &format!("{name}-{version}"))?;
+    if manifest.name != *name {
+        return Err(Refusal::bad_request(format!(
+            "metadata name `{name}` does not match manifest name `{}`",
+            manifest.name
+        )));
+    }
+    if manifest.version != metadata.vers {
+        return Err(Refusal::bad_request(format!(
+            "metadata version `{}` does not match manifest version `{}`",
+            metadata.vers, manifest.version
+        )));
+    }
+    rules::manifest(&manifest)?;
+    state.publish(&uploader, name, &version, &manifest, &bytes)?;
+    state.log_upload(serde_json::from_slice(&document).unwrap_or_default());
     match fault {
         Some(RegistryFault::ServerErrorAfter { .. }) => Err(Refusal::unavailable()),
         Some(RegistryFault::ResetAfter { .. }) => Ok(Cut::response()),
         Some(RegistryFault::SilenceAfter { .. }) => std::future::pending().await,
-        _ => {
-            let unknown = categories::unknown(&upload.metadata.categories);
-            let warnings =
-                json!({"invalid_categories": unknown, "invalid_badges": [], "other": []});
-            Ok(axum::Json(json!({"warnings": warnings})).into_response())
+        // Warnings are a thing of the past: all three lists are always empty.
+        _ => Ok(axum::Json(json!({
+            "crate": {"id": name, "name": name, "max_version": version.to_string()},
+            "warnings": {"invalid_categories": [], "invalid_badges": [], "other": []},
+        }))
+        .into_response()),
+    }
+}
+
+/// Finds out who uploads. A token of trusted publishing is told by how it begins.
+fn uploader(
+    state: &RegistryState,
+    headers: &HeaderMap,
+    name: &str,
+    published: Option<&str>,
+) -> Result<Uploader, Refusal> {
+    let Some(lease) = token(headers)?.filter(|token| token.starts_with(trusted::PREFIX)) else {
+        return state.uploader(headers, name, published.is_some());
+    };
+    if !trusted::is_well_formed(lease) {
+        return Err(unparsable());
+    }
+    let Some(published) = published else {
+        return Err(forbidden(
+            "Trusted Publishing tokens do not support creating new crates. Publish the crate \
+             manually, first",
+        ));
+    };
+    state.check_lease(lease, published)?;
+    Ok(Uploader::Workflow)
+}
+
+/// What an ordered fault makes of an upload that would go on; nothing happened then.
+fn before(
+    state: &RegistryState,
+    headers: &HeaderMap,
+    uploader: &Uploader,
+    fault: Option<&RegistryFault>,
+) -> Result<Option<Response>, Refusal> {
+    match fault {
+        Some(RegistryFault::RateLimited {
+            retry_after: Some(retry_after),
+            ..
+        }) => {
+            let now = state.now();
+            Err(Refusal {
+                retry_after: Some(retry_after.value(now)),
+                ..LimitedAction::NewVersion.refusal(retry_after.until(now))
+            })
         }
+        // The one limit of crates.io without a date.
+        Some(RegistryFault::RateLimited { .. }) => Err(Refusal::new(
+            StatusCode::TOO_MANY_REQUESTS,
+            "You have published too many versions of this crate in the last 24 hours",
+        )),
+        Some(RegistryFault::TokenExpires { .. }) => Err(forbidden(match uploader {
+            Uploader::Account { .. } => "authentication failed",
+            Uploader::Workflow => {
+                state.revoke(token(headers)?.unwrap_or_default());
+                "Invalid authentication token"
+            }
+        })),
+        Some(RegistryFault::ServerErrorBefore { .. }) => Err(Refusal::internal()),
+        Some(RegistryFault::ReadOnly { .. }) => Err(Refusal::read_only()),
+        Some(RegistryFault::BodyTimeout { .. }) => {
+            Ok(Some(StatusCode::REQUEST_TIMEOUT.into_response()))
+        }
+        Some(RegistryFault::ResetBefore { .. }) => Ok(Some(Cut::response())),
+        _ => Ok(None),
     }
 }
 
 async fn yank(
-    State(world): Shared,
+    State(state): Shared,
     Path((name, version)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    set_yanked(&world, &headers, &name, &version, true).await
+    set_yanked(&state, &headers, &name, &version, true).await
 }
 
 async fn unyank(
-    State(world): Shared,
+    State(state): Shared,
     Path((name, version)): Path<(String, String)>,
     headers: HeaderMap,
 ) -> Result<Response, Refusal> {
-    set_yanked(&world, &headers, &name, &version, false).await
+    set_yanked(&state, &headers, &name, &version, false).await
 }
 
+/// Whether there is such a version comes before who asks (crates.io
+/// src/controllers/version/yank.rs, 2026-08-21).
 async fn set_yanked(
-    world: &World,
+    state: &RegistryState,
     headers: &HeaderMap,
     name: &str,
     version: &str,
     yanked: bool,
 ) -> Result<Response, Refusal> {
-    owner(world, headers)?;
-    let version = checked(name, version)?;
-    world.knows(name).await?;
-    world.set_yanked(name, &version, yanked)?;
+    let version = Version::parse(version)
+        .map_err(|error| Refusal::bad_request(format!("Invalid URL: {error}")))?;
+    let Some(published) = known(state, name).await? else {
+        return Err(Refusal::not_found(format!("crate `{name}` does not exist")));
+    };
+    state.find_version(name, &version)?;
+    let login = state.yanker(headers, &published)?;
+    state.charge(&login, LimitedAction::Yank)?;
+    if !state.owners(&published).contains(&login) {
+        return Err(forbidden("must already be an owner to yank or unyank"));
+    }
+    state.set_yanked(name, &version, yanked)?;
     Ok(axum::Json(json!({"ok": true})).into_response())
+}
+
+/// Returns the name under which a crate was published, if it was.
+async fn known(state: &RegistryState, name: &str) -> Result<Option<String>, Refusal> {
+    if !is_name(name) {
+        return Ok(None);
+    }
+    Ok(state.published_name(name).await?)
+}
+
+/// What there is to know of a crate, for everybody.
+async fn one_crate(State(state): Shared, Path(name): Path<String>) -> Result<Response, Refusal> {
+    let Some(published) = known(&state, &name).await? else {
+        return Err(Refusal::not_found(format!("crate `{name}` does not exist")));
+    };
+    let trusted_only = state.is_trusted_only(&published);
+    let found = json!({"id": published, "name": published, "trustpub_only": trusted_only});
+    Ok(axum::Json(json!({ "crate": found })).into_response())
 }
 
 async fn category_slugs() -> Response {
@@ -230,96 +357,70 @@ async fn category_slugs() -> Response {
     axum::Json(json!({"category_slugs": slugs})).into_response()
 }
 
-async fn owners(
-    State(world): Shared,
-    Path(name): Path<String>,
-    headers: HeaderMap,
-) -> Result<Response, Refusal> {
-    // crates.io tells them to everybody; a token that comes along must be one.
-    if headers.contains_key(header::AUTHORIZATION) {
-        owner(&world, &headers)?;
-    }
-    if !is_name(&name) || !world.knows(&name).await? {
+/// crates.io tells them to everybody, and looks at no token.
+async fn owners(State(state): Shared, Path(name): Path<String>) -> Result<Response, Refusal> {
+    let Some(published) = known(&state, &name).await? else {
         return Err(Refusal::not_found(format!("crate `{name}` does not exist")));
-    }
-    let user = json!({"id": 1, "login": world.owner, "name": null, "kind": "user"});
-    Ok(axum::Json(json!({"users": [user]})).into_response())
-}
-
-fn forbidden(detail: &str) -> Refusal {
-    Refusal::new(StatusCode::FORBIDDEN, detail)
-}
-
-/// Whoever may do something; the scheme `Bearer` may stand before the token.
-fn authorised(world: &World, headers: &HeaderMap) -> Result<Authority, Refusal> {
-    let token = token(headers)?;
-    world
-        .authority(token)
-        .ok_or_else(|| forbidden("authentication failed"))
-}
-
-/// The user; a workflow's token is none of theirs.
-fn owner(world: &World, headers: &HeaderMap) -> Result<(), Refusal> {
-    match authorised(world, headers)? {
-        Authority::Owner => Ok(()),
-        Authority::Workflow => Err(forbidden("authentication failed")),
-    }
-}
-
-fn token(headers: &HeaderMap) -> Result<&str, Refusal> {
-    let Some(given) = headers.get(header::AUTHORIZATION) else {
-        return Err(forbidden("this action requires authentication"));
     };
-    let given = given
-        .to_str()
-        .map_err(|_| forbidden("authentication failed"))?;
-    match given.split_once(' ') {
-        None => Ok(given),
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token),
-        Some((scheme, _)) => Err(forbidden(&format!(
-            "Invalid `Authorization` header: Found unexpected authentication scheme `{scheme}`"
-        ))),
-    }
+    let owners = state.owners(&published);
+    let users: Vec<_> = (1..)
+        .zip(&owners)
+        .map(|(id, login)| {
+            let url = format!("https://github.com/{login}");
+            json!({"id": id, "login": login, "kind": "user", "url": url, "name": null, "avatar": null})
+        })
+        .collect();
+    Ok(axum::Json(json!({ "users": users })).into_response())
 }
 
 #[derive(serde::Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Exchange {
     jwt: String,
 }
 
+/// What the extractor of axum says, crates.io says: it uses the same one
+/// (src/controllers/trustpub/tokens/json.rs, 2026-08-21).
 async fn exchange(
-    State(world): Shared,
-    headers: HeaderMap,
-    body: Bytes,
+    State(state): Shared,
+    asked: Result<axum::Json<Exchange>, JsonRejection>,
 ) -> Result<Response, Refusal> {
-    if headers.get(header::AUTHORIZATION).is_some() {
-        return Err(Refusal::bad_request(
-            "the fake registry expects no token where one is asked for",
-        ));
-    }
-    let asked: Exchange = serde_json::from_slice(&body)
-        .map_err(|error| Refusal::bad_request(format!("invalid request: {error}")))?;
-    let token = world.exchange(&asked.jwt)?;
+    let asked =
+        asked.map_err(|rejection| Refusal::new(rejection.status(), rejection.body_text()))?;
+    let token = state.exchange(&asked.jwt)?;
     Ok(axum::Json(json!({ "token": token })).into_response())
 }
 
-async fn revoke(State(world): Shared, headers: HeaderMap) -> Result<Response, Refusal> {
-    world.revoke(token(&headers)?)?;
+/// Takes back what has the form of a token, whether there is one or not (crates.io
+/// src/controllers/trustpub/tokens/revoke/mod.rs, 2026-08-21).
+async fn revoke(State(state): Shared, headers: HeaderMap) -> Result<Response, Refusal> {
+    let given = token(&headers)?;
+    let given = given.ok_or_else(|| unauthorized("Missing `Authorization` header"))?;
+    if !trusted::is_well_formed(given) {
+        return Err(unparsable());
+    }
+    state.revoke(given);
     Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+fn unparsable() -> Refusal {
+    unauthorized("Invalid `Authorization` header: Failed to parse token")
 }
 
 /// As docs.rs tells the state of its builds: none of a version it does not know.
 async fn docs(
-    State(world): Shared,
+    State(state): Shared,
     Path((name, version)): Path<(String, String)>,
 ) -> Result<Response, Refusal> {
     let version = checked(&name, &version)?;
-    if world.package(&name, &version)?.is_none() {
+    if state.package(&name, &version)?.is_none() {
         return Err(Refusal::not_found("no such version"));
     }
     let version = version.to_string();
     Ok(axum::Json(json!({ "doc_status": true, "version": version })).into_response())
+}
+
+fn is_name(name: &str) -> bool {
+    rules::crate_name("crate", name).is_ok()
 }
 
 fn checked(name: &str, version: &str) -> Result<Version, Refusal> {

@@ -14,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use super::routes;
-use super::world::World;
+use super::state::RegistryState;
 
 /// A request that the registry was asked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,15 +45,19 @@ impl Cut {
 struct CutOff;
 
 /// Serves until it is aborted; its connections end with it.
-pub(crate) async fn serve(listener: TcpListener, world: Arc<World>) {
-    let router = routes::router(Arc::clone(&world));
+pub(crate) async fn serve(listener: TcpListener, state: Arc<RegistryState>) {
+    let router = routes::router(Arc::clone(&state));
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {
             accepted = listener.accept() => {
                 // A client that is gone before it is accepted is no trouble of others.
                 if let Ok((stream, _)) = accepted {
-                    connections.spawn(connection(stream, router.clone(), Arc::clone(&world)));
+                    // What Nagle's algorithm holds back is lost when a connection is closed
+                    // with data unread, and an early answer is such a case. Without the
+                    // option the answer still comes, most of the time.
+                    let _ = stream.set_nodelay(true);
+                    connections.spawn(connection(stream, router.clone(), Arc::clone(&state)));
                 }
             }
             Some(_) = connections.join_next() => {}
@@ -61,7 +65,7 @@ pub(crate) async fn serve(listener: TcpListener, world: Arc<World>) {
     }
 }
 
-async fn connection(stream: TcpStream, router: axum::Router, world: Arc<World>) {
+async fn connection(stream: TcpStream, router: axum::Router, state: Arc<RegistryState>) {
     let routes = TowerToHyperService::new(router);
     let answer = |request: hyper::Request<hyper::body::Incoming>| {
         let method = request.method().to_string();
@@ -69,14 +73,14 @@ async fn connection(stream: TcpStream, router: axum::Router, world: Arc<World>) 
             .uri()
             .path_and_query()
             .map_or_else(|| request.uri().path().to_owned(), ToString::to_string);
-        let (routes, world) = (routes.clone(), Arc::clone(&world));
+        let (routes, state) = (routes.clone(), Arc::clone(&state));
         Box::pin(async move {
             let response: Response = match routes.call(request).await {
                 Ok(response) => response,
                 Err(never) => match never {},
             };
             let is_cut = response.extensions().get::<Cut>().is_some();
-            world.log(Request {
+            state.log(Request {
                 method,
                 path,
                 status: (!is_cut).then(|| response.status().as_u16()),

@@ -147,7 +147,8 @@ pub(crate) fn checksum(bytes: &[u8]) -> String {
     digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn canonical(name: &str) -> String {
+/// Returns the form in which names are compared.
+pub(crate) fn canonical(name: &str) -> String {
     name.to_lowercase().replace('_', "-")
 }
 

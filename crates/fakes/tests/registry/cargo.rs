@@ -4,20 +4,20 @@ use std::process::Command;
 
 use stagegate_registry::{Upload, new_crate};
 
-use crate::world::{TOKEN, World, token, upload};
+use crate::fixture::{Fixture, TOKEN, token, upload};
 
 /// A cargo that knows only the fake: its home is empty, and nothing but
 /// loopback addresses is named to it.
 struct Cargo<'w> {
-    world: &'w World,
+    fixture: &'w Fixture,
     home: tempfile::TempDir,
     directory: tempfile::TempDir,
 }
 
 impl<'w> Cargo<'w> {
-    fn new(world: &'w World) -> Cargo<'w> {
+    fn new(fixture: &'w Fixture) -> Cargo<'w> {
         Cargo {
-            world,
+            fixture,
             home: tempfile::tempdir().unwrap(),
             directory: tempfile::tempdir().unwrap(),
         }
@@ -42,7 +42,7 @@ impl<'w> Cargo<'w> {
     /// Runs cargo in a package with the fake as a named registry, or in the
     /// place of crates.io; its words if it fails.
     fn run(&self, package: &str, replace: bool, arguments: &[&str]) -> Result<(), String> {
-        let index = self.world.registry.index();
+        let index = self.fixture.registry.index();
         let mut command = Command::new(env!("CARGO"));
         for (name, _) in std::env::vars_os() {
             let name = name.to_string_lossy();
@@ -54,7 +54,7 @@ impl<'w> Cargo<'w> {
             .current_dir(self.directory.path().join(package))
             .env("CARGO_HOME", self.home.path())
             .env("CARGO_TARGET_DIR", self.directory.path().join("target"))
-            .env("CARGO_REGISTRIES_STAND_IN_TOKEN", TOKEN)
+            .env("CARGO_REGISTRIES_FAKE_TOKEN", TOKEN)
             .args(["--config", &format!("registries.fake.index='{index}'")]);
         if replace {
             let source = format!("source.fake.registry='{index}'");
@@ -72,11 +72,11 @@ impl<'w> Cargo<'w> {
 
     /// A package as `cargo metadata` describes it.
     fn described(&self, package: &str) -> cargo_metadata::Package {
-        let index = self.world.registry.index();
+        let index = self.fixture.registry.index();
         let metadata = cargo_metadata::MetadataCommand::new()
             .cargo_path(env!("CARGO"))
             .manifest_path(self.path(package).join("Cargo.toml"))
-            .env("CARGO_REGISTRIES_STAND_IN_INDEX", index)
+            .env("CARGO_REGISTRIES_FAKE_INDEX", index)
             .no_deps()
             .exec()
             .unwrap();
@@ -90,8 +90,8 @@ impl<'w> Cargo<'w> {
 
 #[test]
 fn cargo_publishes_to_it_and_builds_against_it() {
-    let world = World::new();
-    let cargo = Cargo::new(&world);
+    let fixture = Fixture::new();
+    let cargo = Cargo::new(&fixture);
     let publish = ["publish", "--registry", "fake", "--allow-dirty"];
     cargo.package(
         "base-lib",
@@ -119,7 +119,7 @@ fn cargo_publishes_to_it_and_builds_against_it() {
     };
     fresh.run("user", false, &["test"]).unwrap();
     let lock = std::fs::read_to_string(fresh.path("user/Cargo.lock")).unwrap();
-    let client = world.client();
+    let client = fixture.client();
     for name in ["base-lib", "upper-lib"] {
         let versions = client.versions(name).unwrap();
         assert!(lock.contains(&versions[0].cksum), "{name}: {lock}");
@@ -128,8 +128,8 @@ fn cargo_publishes_to_it_and_builds_against_it() {
 
 #[test]
 fn packages_that_the_client_uploads_build_in_the_place_of_crates_io() {
-    let world = World::new();
-    let cargo = Cargo::new(&world);
+    let fixture = Fixture::new();
+    let cargo = Cargo::new(&fixture);
     cargo.package("lower", "1.0.0", "", "pub const ONE: u32 = 1;\n");
     cargo.package(
         "middle",
@@ -139,7 +139,7 @@ fn packages_that_the_client_uploads_build_in_the_place_of_crates_io() {
          [features]\nmore = [\"dep:lower\"]\n",
         "#[cfg(feature = \"more\")]\npub use lower::ONE;\n",
     );
-    let client = world.client();
+    let client = fixture.client();
     for name in ["lower", "middle"] {
         // Packaging looks the siblings up in the registry, here the fake.
         cargo
@@ -173,8 +173,8 @@ fn packages_that_the_client_uploads_build_in_the_place_of_crates_io() {
 }
 
 /// Uploads what the package of the next test depends on.
-fn fill(world: &World) {
-    let client = world.client();
+fn fill(fixture: &Fixture) {
+    let client = fixture.client();
     for name in [
         "plain", "optional", "renamed", "platform", "building", "testing",
     ] {
@@ -184,9 +184,9 @@ fn fill(world: &World) {
 
 #[test]
 fn an_upload_by_the_client_is_the_one_of_cargo() {
-    let world = World::new();
-    fill(&world);
-    let cargo = Cargo::new(&world);
+    let fixture = Fixture::new();
+    fill(&fixture);
+    let cargo = Cargo::new(&fixture);
     let on = |name: &str, rest: &str| {
         format!("{name} = {{ version = \"1.0\", registry = \"fake\"{rest} }}\n")
     };
@@ -214,16 +214,33 @@ fn an_upload_by_the_client_is_the_one_of_cargo() {
     ];
     cargo.run("whole", false, &publish).unwrap();
 
-    let other = World::new();
+    // Cargo's own document, as it was sent, is the one that the client sends.
+    let sent = fixture.registry.uploads().pop().unwrap();
+    let other = Fixture::new();
     fill(&other);
     let mut metadata = new_crate(&cargo.described("whole"), None, "fake");
     for dependency in metadata["deps"].as_array_mut().unwrap() {
-        assert_eq!(dependency["registry"], world.registry.index());
+        assert_eq!(dependency["registry"], fixture.registry.index());
         dependency["registry"] = other.registry.index().into();
     }
-    let bytes = world.file("crates/whole/whole-1.2.3.crate").unwrap();
+    let bytes = fixture.file("crates/whole/whole-1.2.3.crate").unwrap();
     let package = Upload { metadata, bytes };
     other.client().upload(&token(), &package).unwrap();
-    let line = |world: &World| String::from_utf8(world.file("index/wh/ol/whole").unwrap()).unwrap();
-    assert_eq!(line(&other), line(&world));
+    let mut ours = other.registry.uploads().pop().unwrap();
+    // Cargo leaves out what is not there, and has an order of its own.
+    let order = |document: &mut serde_json::Value| {
+        let dependencies = document["deps"].as_array_mut().unwrap();
+        for dependency in dependencies.iter_mut() {
+            let members = dependency.as_object_mut().unwrap();
+            members.retain(|name, value| name == "target" || !value.is_null());
+        }
+        dependencies.sort_by_key(|one| (one["name"].to_string(), one["kind"].to_string()));
+    };
+    let mut sent = sent;
+    order(&mut sent);
+    order(&mut ours);
+    assert_eq!(ours, sent);
+    let line =
+        |fixture: &Fixture| String::from_utf8(fixture.file("index/wh/ol/whole").unwrap()).unwrap();
+    assert_eq!(line(&other), line(&fixture));
 }

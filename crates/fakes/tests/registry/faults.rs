@@ -6,20 +6,25 @@ use std::time::Duration;
 use stagegate_fakes::registry::{RegistryFault, RetryAfter};
 use stagegate_registry::{Registry, RegistryError, Timeouts, UploadError};
 
-use crate::world::{World, token, upload};
+use crate::fixture::{Fixture, token, upload};
 
-fn world(fault: RegistryFault) -> World {
-    World::with(|options| options.faults.push(fault))
+fn fixture(fault: RegistryFault) -> Fixture {
+    Fixture::with(|options| options.faults.push(fault))
 }
 
 /// Uploads under a fault, which must not be repeated by the client; then looks
 /// whether the version is there, and uploads it in peace.
 fn check(fault: RegistryFault, happened: bool) -> UploadError {
-    let world = world(fault.clone());
-    let client = world.client();
+    let fixture = fixture(fault.clone());
+    let client = fixture.client();
     let package = upload("demo", "1.0.0");
     let error = client.upload(&token(), &package).unwrap_err();
-    assert_eq!(world.writes().len(), 1, "{fault:?}: {:?}", world.writes());
+    assert_eq!(
+        fixture.writes().len(),
+        1,
+        "{fault:?}: {:?}",
+        fixture.writes()
+    );
     assert_eq!(
         client.versions("demo").unwrap().len(),
         usize::from(happened),
@@ -54,7 +59,7 @@ fn rate_limits_say_how_long_to_wait_if_the_registry_does() {
             panic!("{error}");
         };
         assert!(expected(*retry_after), "{order:?}: {retry_after:?}");
-        assert!(detail.contains("try again later"), "{detail}");
+        assert!(detail.contains("You have published too many"), "{detail}");
     };
     check(Some(RetryAfter::Seconds(600)), &|wait| {
         wait == Some(Duration::from_secs(600))
@@ -70,14 +75,30 @@ fn rate_limits_say_how_long_to_wait_if_the_registry_does() {
 
 #[test]
 fn a_server_error_leaves_it_open_what_happened() {
-    for (fault, happened) in [
-        (RegistryFault::ServerErrorBefore { times: 1 }, false),
-        (RegistryFault::ServerErrorAfter { times: 1 }, true),
+    for (fault, happened, status) in [
+        (RegistryFault::ServerErrorBefore { times: 1 }, false, "500"),
+        (RegistryFault::ServerErrorAfter { times: 1 }, true, "503"),
     ] {
         let error = check(fault, happened);
         assert!(matches!(error, UploadError::Ambiguous { .. }), "{error}");
-        assert!(error.to_string().contains("503"), "{error}");
+        assert!(error.to_string().contains(status), "{error}");
     }
+}
+
+#[test]
+fn a_read_only_registry_has_done_nothing_and_says_why() {
+    let error = check(RegistryFault::ReadOnly { times: 1 }, false);
+    assert!(matches!(error, UploadError::ReadOnly { .. }), "{error}");
+    assert!(error.is_transient() && !error.is_ambiguous(), "{error}");
+    assert!(error.to_string().contains("status.crates.io"), "{error}");
+}
+
+#[test]
+fn an_upload_that_takes_too_long_is_told_from_others() {
+    let error = check(RegistryFault::BodyTimeout { times: 1 }, false);
+    assert!(matches!(error, UploadError::TimedOut { .. }), "{error}");
+    assert!(error.is_ambiguous(), "{error}");
+    assert!(error.to_string().contains("30 s"), "{error}");
 }
 
 #[test]
@@ -93,25 +114,25 @@ fn a_cut_connection_leaves_it_open_what_happened() {
 
 #[test]
 fn a_cut_connection_is_logged_without_a_status() {
-    let world = world(RegistryFault::ResetAfter { times: 1 });
-    let client = world.client();
+    let fixture = fixture(RegistryFault::ResetAfter { times: 1 });
+    let client = fixture.client();
     client
         .upload(&token(), &upload("demo", "1.0.0"))
         .unwrap_err();
     assert_eq!(
-        world.writes(),
+        fixture.writes(),
         [("PUT /api/v1/crates/new".to_owned(), None)]
     );
 }
 
 #[test]
 fn silence_ends_with_the_clients_patience() {
-    let world = world(RegistryFault::SilenceAfter { times: 1 });
+    let fixture = fixture(RegistryFault::SilenceAfter { times: 1 });
     let timeouts = Timeouts {
-        answer: Duration::from_secs(2),
+        response: Duration::from_secs(2),
         ..Timeouts::default()
     };
-    let client = Registry::open_with(&world.registry.index(), timeouts).unwrap();
+    let client = Registry::open_with(&fixture.registry.index(), timeouts).unwrap();
     let error = client
         .upload(&token(), &upload("demo", "1.0.0"))
         .unwrap_err();
@@ -120,8 +141,8 @@ fn silence_ends_with_the_clients_patience() {
 
 #[test]
 fn an_index_that_is_down_is_no_empty_index() {
-    let world = world(RegistryFault::IndexUnavailable { times: 1 });
-    let client = world.client();
+    let fixture = fixture(RegistryFault::IndexUnavailable { times: 1 });
+    let client = fixture.client();
     let error = client.versions("demo").unwrap_err();
     assert!(
         matches!(error, RegistryError::Status { status: 503, .. }),
@@ -132,9 +153,9 @@ fn an_index_that_is_down_is_no_empty_index() {
 
 #[test]
 fn faults_can_be_added_to_a_running_registry() {
-    let world = World::new();
-    let client = world.client();
-    world
+    let fixture = Fixture::new();
+    let client = fixture.client();
+    fixture
         .registry
         .add_faults([RegistryFault::ServerErrorBefore { times: 2 }]);
     for expected in [false, false, true] {

@@ -3,22 +3,22 @@
 use serde_json::json;
 use stagegate_registry::UploadError;
 
-use crate::world::{World, dependency, token, upload};
+use crate::fixture::{Fixture, dependency, token, upload, upload_with};
 
-fn worlds() -> (World, World) {
-    let upstream = World::new();
+fn fixtures() -> (Fixture, Fixture) {
+    let upstream = Fixture::new();
     let client = upstream.client();
     for (name, version) in [("third-party", "1.0.0"), ("ours", "0.9.0")] {
         client.upload(&token(), &upload(name, version)).unwrap();
     }
     let base = format!("http://{}/index/", upstream.registry.address());
-    let front = World::with(|options| options.pass_through = Some(base));
+    let front = Fixture::with(|options| options.pass_through = Some(base));
     (upstream, front)
 }
 
 #[test]
 fn what_was_not_uploaded_here_is_read_there() {
-    let (upstream, front) = worlds();
+    let (upstream, front) = fixtures();
     let client = front.client();
     let version = "1.0.0".parse().unwrap();
     assert_eq!(client.versions("third-party").unwrap().len(), 1);
@@ -37,10 +37,11 @@ fn what_was_not_uploaded_here_is_read_there() {
 
 #[test]
 fn a_new_version_stands_beside_the_old_ones_and_goes_no_further() {
-    let (upstream, front) = worlds();
+    let (upstream, front) = fixtures();
     let client = front.client();
-    let mut package = upload("ours", "1.0.0");
-    package.metadata["deps"] = json!([dependency("third-party", "^1")]);
+    let package = upload_with("ours", "1.0.0", |metadata| {
+        metadata["deps"] = json!([dependency("third-party", "^1")]);
+    });
     client.upload(&token(), &package).unwrap();
     let versions: Vec<_> = client
         .versions("ours")

@@ -18,7 +18,7 @@ use cargo_test_support::registry::RegistryBuilder;
 use sha2::{Digest, Sha256};
 use stagegate_registry::{Registry, Token, UploadError, YankError};
 
-use crate::world::{World, dependency, token, upload};
+use crate::fixture::{Fixture, dependency, token, upload, upload_with};
 
 /// What a registry does beyond the least.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -43,9 +43,10 @@ fn check(index: &str, token: &Token, does: Does) {
     assert_eq!(client.versions("contract-one").unwrap(), []);
 
     client.upload(token, &first).unwrap();
-    let mut second = upload("contract-two", "0.2.0-rc.1");
-    second.metadata["deps"] = serde_json::json!([dependency("contract-one", "^1.0")]);
-    second.metadata["features"] = serde_json::json!({"more": []});
+    let second = upload_with("contract-two", "0.2.0-rc.1", |metadata| {
+        metadata["deps"] = serde_json::json!([dependency("contract-one", "^1.0")]);
+        metadata["features"] = serde_json::json!({"more": []});
+    });
     client.upload(token, &second).unwrap();
     for package in [&first, &second] {
         let name = package.metadata["name"].as_str().unwrap();
@@ -98,8 +99,8 @@ fn refuses_and_yanks(client: &Registry, token: &Token, stranger: &Token) {
 
 #[test]
 fn the_fake_keeps_the_contract() {
-    let world = World::new();
-    check(&world.registry.index(), &token(), Does::Everything);
+    let fixture = Fixture::new();
+    check(&fixture.registry.index(), &token(), Does::Everything);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use stagegate_config::stage::Stage;
 
-use crate::model::{CustomCommand, HostFile, RunId, Step, Verb};
+use crate::model::{HostFile, RunId, Step};
 
 /// What will happen, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

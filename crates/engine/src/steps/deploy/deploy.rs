@@ -12,36 +12,12 @@ use stagegate_deploy::{
     probe_service as probe_on_host, roll_back as take_back_on_host,
 };
 use stagegate_plan::model::{
-    Action, DeployBundle, DeployService, FetchArtifacts, MigrateData, Place, Plan, RollBackHost,
-    Step, TimeCategory,
+    DeployBundle, DeployService, FetchArtifacts, MigrateData, Place, Plan, RollBackHost,
+    TimeCategory,
 };
 
 use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::build::build;
-
-/// The step that settles a service's steps on its host, for one of them.
-pub(crate) fn confirmation_of<'a>(plan: &'a Plan, step: &Step) -> Option<&'a str> {
-    let Action::DeployService(DeployService {
-        part,
-        step: kind,
-        place,
-    }) = &step.action
-    else {
-        return None;
-    };
-    if *kind == ServiceStep::Confirm {
-        return None;
-    }
-    let same = |other: &&Step| matches!(&other.action, Action::DeployService(DeployService { part: of, step: ServiceStep::Confirm, place: there }) if of == part && there.target == place.target);
-    plan.steps.iter().find(same).map(|step| step.id.as_str())
-}
-
-/// Whether a failed deploy left users on the release before.
-pub(crate) fn went_back(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| matches!(cause.downcast_ref(), Some(DeployError::RolledBack { .. })))
-}
 
 fn deploy(ctx: &StepContext<'_>, place: &Place) -> Deploy {
     // A rollback goes by the host's own record; that commit need not be here.

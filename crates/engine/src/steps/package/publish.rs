@@ -153,7 +153,12 @@ impl Sending<'_> {
                     let from = format!("the token came from {}", granted.from);
                     return Err(anyhow::Error::from(error).context(from));
                 }
-                Err(error @ (UploadError::Ambiguous { .. } | UploadError::Unreachable { .. })) => {
+                Err(
+                    error @ (UploadError::Ambiguous { .. }
+                    | UploadError::TimedOut { .. }
+                    | UploadError::ReadOnly { .. }
+                    | UploadError::Unreachable { .. }),
+                ) => {
                     drop(turn);
                     unclear += 1;
                     if unclear == UNCLEAR {
@@ -233,16 +238,15 @@ fn watch(
             }
             // An index that is down for a moment is no reason to leave a release
             // half-way.
-            Err(error) => match error.is_passing() {
-                Some(wait) if waited < limit => {
-                    ctx.progress(error.to_string(), None, None);
-                    pause = wait
-                        .unwrap_or(pause)
-                        .min(limit.saturating_sub(waited))
-                        .max(pause);
-                }
-                _ => return Err(error.into()),
-            },
+            Err(error) if error.is_transient() && waited < limit => {
+                ctx.progress(error.to_string(), None, None);
+                pause = error
+                    .retry_after()
+                    .unwrap_or(pause)
+                    .min(limit.saturating_sub(waited))
+                    .max(pause);
+            }
+            Err(error) => return Err(error.into()),
         }
         ctx.pause(pause)?;
     }

@@ -78,7 +78,7 @@ impl Perform for Yank {
                     ctx.wait(wait)?;
                 }
                 // Yanking twice is yanking once: an unclear answer is simply asked again.
-                Err(YankError::Ambiguous { .. }) if attempt < release::ATTEMPTS => {
+                Err(error) if error.is_transient() && attempt < release::ATTEMPTS => {
                     ctx.wait(Duration::from_secs(1))?
                 }
                 Err(error) => return Err(error.into()),

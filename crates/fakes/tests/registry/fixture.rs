@@ -9,21 +9,22 @@ use serde_json::{Value, json};
 use stagegate_fakes::registry::{FakeRegistry, RegistryOptions};
 use stagegate_registry::{Registry, Token, Upload};
 
-pub(crate) const TOKEN: &str = "a-secret-of-this-test";
+/// In the form of crates.io: `cio` and 32 letters and digits.
+pub(crate) const TOKEN: &str = "cioSecretOfThisTestSecretOfThisTest";
 
 /// A fake with its runtime and directory; all end with it.
-pub(crate) struct World {
+pub(crate) struct Fixture {
     pub(crate) registry: FakeRegistry,
     pub(crate) runtime: tokio::runtime::Runtime,
     pub(crate) directory: tempfile::TempDir,
 }
 
-impl World {
-    pub(crate) fn new() -> World {
-        World::with(|_| {})
+impl Fixture {
+    pub(crate) fn new() -> Fixture {
+        Fixture::with(|_| {})
     }
 
-    pub(crate) fn with(change: impl FnOnce(&mut RegistryOptions)) -> World {
+    pub(crate) fn with(change: impl FnOnce(&mut RegistryOptions)) -> Fixture {
         let directory = tempfile::tempdir().unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(1)
@@ -34,7 +35,7 @@ impl World {
         change(&mut options);
         let path = Utf8Path::from_path(directory.path()).unwrap();
         let registry = FakeRegistry::start(runtime.handle(), path, options).unwrap();
-        World {
+        Fixture {
             registry,
             runtime,
             directory,
@@ -108,22 +109,82 @@ pub(crate) fn archive(files: &[(&str, &str)]) -> Vec<u8> {
     encoder.finish().unwrap()
 }
 
+/// The manifest that says what the metadata says, as cargo packs it.
+pub(crate) fn manifest(metadata: &Value) -> String {
+    let mut document = toml_edit::DocumentMut::new();
+    let package = &mut document["package"];
+    *package = toml_edit::table();
+    package["edition"] = toml_edit::value("2021");
+    for (key, field) in [
+        ("name", "name"),
+        ("version", "vers"),
+        ("description", "description"),
+        ("documentation", "documentation"),
+        ("homepage", "homepage"),
+        ("repository", "repository"),
+        ("license", "license"),
+        ("license-file", "license_file"),
+        ("links", "links"),
+        ("rust-version", "rust_version"),
+    ] {
+        if let Some(text) = metadata[field].as_str() {
+            package[key] = toml_edit::value(text);
+        }
+    }
+    for key in ["keywords", "categories"] {
+        package[key] = toml_edit::value(texts(&metadata[key]));
+    }
+    for (name, enables) in metadata["features"].as_object().unwrap() {
+        document["features"][name] = toml_edit::value(texts(enables));
+    }
+    for dependency in metadata["deps"].as_array().unwrap() {
+        let name = dependency["name"].as_str().unwrap();
+        let renamed = dependency["explicit_name_in_toml"].as_str();
+        let table = match dependency["kind"].as_str().unwrap() {
+            "dev" => "dev-dependencies",
+            "build" => "build-dependencies",
+            _ => "dependencies",
+        };
+        let mut entry = toml_edit::InlineTable::new();
+        entry.insert(
+            "version",
+            dependency["version_req"].as_str().unwrap().into(),
+        );
+        if renamed.is_some() {
+            entry.insert("package", name.into());
+        }
+        if let Some(registry) = dependency["registry"].as_str() {
+            entry.insert("registry", registry.into());
+        }
+        document[table][renamed.unwrap_or(name)] = toml_edit::value(entry);
+    }
+    document.to_string()
+}
+
+fn texts(list: &Value) -> toml_edit::Array {
+    let texts = list.as_array().unwrap().iter();
+    texts.map(|text| text.as_str().unwrap()).collect()
+}
+
 /// The archive of a package with an empty library.
-pub(crate) fn package(name: &str, version: &str) -> Vec<u8> {
-    let manifest = format!(
-        "[package]\nname = \"{name}\"\nversion = \"{version}\"\nedition = \"2021\"\n\
-         description = \"A package of a test\"\nlicense = \"MIT\"\n"
-    );
+fn packed(metadata: &Value) -> Vec<u8> {
+    let text = |key: &str| metadata[key].as_str().unwrap();
+    let root = format!("{}-{}", text("name"), text("vers"));
     archive(&[
-        (&format!("{name}-{version}/Cargo.toml"), &manifest),
-        (&format!("{name}-{version}/src/lib.rs"), ""),
+        (&format!("{root}/Cargo.toml"), &manifest(metadata)),
+        (&format!("{root}/src/lib.rs"), ""),
     ])
 }
 
 /// An upload that breaks no rule.
 pub(crate) fn upload(name: &str, version: &str) -> Upload {
-    Upload {
-        metadata: metadata(name, version),
-        bytes: package(name, version),
-    }
+    upload_with(name, version, |_| {})
+}
+
+/// An upload with a change, in metadata and manifest alike.
+pub(crate) fn upload_with(name: &str, version: &str, change: impl FnOnce(&mut Value)) -> Upload {
+    let mut metadata = metadata(name, version);
+    change(&mut metadata);
+    let bytes = packed(&metadata);
+    Upload { metadata, bytes }
 }
