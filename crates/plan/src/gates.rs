@@ -265,6 +265,7 @@ fn release_type(before: &Version, after: &Version) -> &'static str {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::CustomCommand;
 
     #[test]
     fn what_a_version_says_that_it_may_change() {

@@ -138,6 +138,7 @@ impl Plan {
 mod shape {
     use super::*;
     use crate::model::Action;
+    use crate::model::{CustomCommand, Verb};
 
     fn step(id: &str, stage: Stage) -> Step {
         Step::new(
