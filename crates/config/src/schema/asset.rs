@@ -1,13 +1,15 @@
 //! `[[asset]]`: more files for the GitHub release.
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[[asset]]`: a file of the release commit, or one that a command makes there.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AssetConfig {
     /// The file, relative to the root; `{version}` stands for the version.
+    #[schemars(with = "String")]
     pub file: Utf8PathBuf,
     /// What it is called in the release; absent: the file's own name.
     pub name: Option<String>,

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stagegate_deploy::{HostBuild, Limits};
 
 /// `[app.backend.build]`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BuildConfig {
     /// Where.
@@ -19,6 +20,7 @@ pub struct BuildConfig {
     /// release mode and with the lockfile as it is.
     pub run: Option<Vec<String>>,
     /// Where the program then lies, relative to that; absent: where cargo puts it.
+    #[schemars(with = "Option<String>")]
     pub program: Option<Utf8PathBuf>,
     /// Variables for the command; no place for secrets.
     pub env: BTreeMap<String, String>,
@@ -27,6 +29,7 @@ pub struct BuildConfig {
     /// Free space that a host needs for it, in MiB.
     pub disk_mib: u64,
     /// How long it may take.
+    #[schemars(with = "crate::json_schema::Duration")]
     pub limit: SignedDuration,
     /// What the checkout says, where the configuration does not.
     #[serde(skip)]
@@ -34,7 +37,7 @@ pub struct BuildConfig {
 }
 
 /// Where the program is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BuildOn {
     /// Where stagegate runs; the hosts are sent it.

@@ -1,9 +1,10 @@
 //! `[[step]]`: a command of the team's own, placed at a stage.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[[step]]`: a command of the team's own, and how to know that it is done.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomStep {
     /// A name for messages; absent: the command's first words.

@@ -4,13 +4,14 @@ use std::num::NonZeroUsize;
 
 use camino::Utf8PathBuf;
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::schema::Freeze;
 
 /// `[deploy.NAME]`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentConfig {
     /// Where the app runs.
@@ -26,18 +27,23 @@ pub struct EnvironmentConfig {
     pub freeze: Vec<Freeze>,
     /// How long a new backend is watched before it is confirmed.
     #[serde(default = "default_stabilize")]
+    #[schemars(with = "crate::json_schema::Duration")]
     pub stabilize: SignedDuration,
     /// The private key; absent: the agent, then the usual files.
+    #[schemars(with = "Option<String>")]
     pub identity: Option<Utf8PathBuf>,
     /// The file of trusted host keys; absent: `~/.ssh/known_hosts`.
+    #[schemars(with = "Option<String>")]
     pub known_hosts: Option<Utf8PathBuf>,
     /// Hosts to go through, the nearest first, as `user@host:port` with commas between;
     /// `none` for none. Absent: what OpenSSH's configuration says.
     pub jump: Option<String>,
     /// OpenSSH's configuration, or `none`; absent: `~/.ssh/config`, if that is there.
+    #[schemars(with = "Option<String>")]
     pub ssh_config: Option<Utf8PathBuf>,
     /// Where the host's file system begins for us.
     #[serde(default = "default_prefix")]
+    #[schemars(with = "String")]
     pub prefix: Utf8PathBuf,
     /// The public port here, where it differs from the app's.
     pub port: Option<u16>,
@@ -46,11 +52,12 @@ pub struct EnvironmentConfig {
     /// The service user here, where it differs from the app's.
     pub service_user: Option<String>,
     /// What users open here, where it differs from the app's.
+    #[schemars(with = "Option<crate::json_schema::Address>")]
     pub url: Option<Url>,
 }
 
 /// One host: its address, or a table for one that differs from the others.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "a host is written as \"user@host[:port]\", or as a table with `address` and what differs there: `port`, `frontend_port`, `identity`, `jump`, `prefix`"
@@ -63,7 +70,7 @@ pub enum HostConfig {
 }
 
 /// A host that differs from the others of its environment.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HostOverrides {
     /// `user@host[:port]`
@@ -73,10 +80,12 @@ pub struct HostOverrides {
     /// The port of a frontend that is a service.
     pub frontend_port: Option<u16>,
     /// The private key for it.
+    #[schemars(with = "Option<String>")]
     pub identity: Option<Utf8PathBuf>,
     /// Hosts to go through to it, or `none`.
     pub jump: Option<String>,
     /// Where its file system begins for us.
+    #[schemars(with = "Option<String>")]
     pub prefix: Option<Utf8PathBuf>,
 }
 
@@ -99,7 +108,7 @@ impl HostConfig {
 }
 
 /// `waves`: a few hosts first, then the others, some at a time.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Waves {
     /// Hosts of the first wave.
@@ -135,7 +144,7 @@ impl Waves {
 }
 
 /// `on_failure`: what becomes of the hosts that have switched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
     /// They go back to what ran before: all hosts run the same.

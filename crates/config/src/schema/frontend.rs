@@ -1,6 +1,7 @@
 //! `[app.frontend]`: what users see, a static bundle or a service of its own.
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
@@ -8,7 +9,7 @@ use crate::pattern::PathPattern;
 use crate::schema::ServiceConfig;
 
 /// `[app.frontend]`: `build` and `dist` of a bundle, or `[app.frontend.service]`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FrontendConfig {
     /// The command that makes the bundle, run at the workspace's root.
@@ -16,11 +17,13 @@ pub struct FrontendConfig {
     pub build: Vec<String>,
     /// Where the bundle then lies, relative to the root.
     #[serde(default)]
+    #[schemars(with = "String")]
     pub dist: Utf8PathBuf,
     /// The service, written as the backend is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceConfig>,
     /// What users open; asked at the end of a deploy.
+    #[schemars(with = "Option<crate::json_schema::Address>")]
     pub url: Option<Url>,
     /// The files whose change on the branch deploys it; none: no push does.
     #[serde(default)]

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -10,7 +11,7 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use crate::pattern::PathPattern;
 
 /// What a gate's failure means. A gate that could not run has failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Stops the release.
@@ -23,43 +24,53 @@ pub enum Level {
 }
 
 /// `[gates]`
-#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gates {
     /// `cargo fmt --check`
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<CommandGate>")]
     pub fmt: CommandGate,
     /// Known vulnerabilities in `Cargo.lock`.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<AuditGate>")]
     pub audit: AuditGate,
     /// Direct dependencies that do not accept the newest version.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<OutdatedGate>")]
     pub outdated: OutdatedGate,
     /// Links between documents.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<LinksGate>")]
     pub links: LinksGate,
     /// Credentials in tracked files.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<SecretsGate>")]
     pub secrets: SecretsGate,
     /// `cargo clippy`, warnings denied.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<CommandGate>")]
     pub clippy: CommandGate,
     /// `cargo test`
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<CommandGate>")]
     pub test: CommandGate,
     /// `cargo doc`, warnings denied.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<CommandGate>")]
     pub doc: CommandGate,
     /// The stated `rust-version` is enough.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<MsrvGate>")]
     pub msrv: MsrvGate,
     /// `cargo semver-checks` against the release before.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<SemverGate>")]
     pub semver: SemverGate,
 }
 
 /// A gate that is a cargo command.
-#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CommandGate {
     /// What its failure means.
@@ -69,13 +80,14 @@ pub struct CommandGate {
 }
 
 /// The audit gate.
-#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditGate {
     /// What its failure means.
     pub level: Level,
     /// A directory in the RustSec layout, relative to the root; absent: the
     /// RustSec database itself, fetched with git into cargo's home.
+    #[schemars(with = "Option<String>")]
     pub database: Option<Utf8PathBuf>,
     /// Advisories that do not count, by id.
     pub ignore: Vec<String>,
@@ -83,7 +95,7 @@ pub struct AuditGate {
 
 /// The outdated gate. It is off unless it is named: how old dependencies are is
 /// a matter of upkeep, and asking costs a request to the index for each.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutdatedGate {
     /// What its failure means; a table without a level means `deny`.
@@ -95,7 +107,7 @@ pub struct OutdatedGate {
 }
 
 /// The links gate.
-#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LinksGate {
     /// What its failure means.
@@ -106,7 +118,7 @@ pub struct LinksGate {
 }
 
 /// The secrets gate.
-#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SecretsGate {
     /// What its failure means.
@@ -118,7 +130,7 @@ pub struct SecretsGate {
 
 /// The msrv gate. It warns unless it is told otherwise: a machine without the
 /// older toolchain can release, and is told what was not proven.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MsrvGate {
     /// What its failure means; a table without a level means `deny`.
@@ -128,7 +140,7 @@ pub struct MsrvGate {
 
 /// The semver gate. It is off unless it is named, for it needs a tool that not
 /// everybody has.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SemverGate {
     /// What its failure means; a table without a level means `deny`.
@@ -156,6 +168,15 @@ impl Default for SemverGate {
     fn default() -> Self {
         SemverGate::at_level(Level::Off)
     }
+}
+
+/// How the schema describes a gate: a level, or its table.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "it is read by the derive only")]
+enum LevelOr<T> {
+    Level(Level),
+    Table(T),
 }
 
 /// A gate that can be written as its level alone.

@@ -1,9 +1,10 @@
 //! `[notify]`: who is told that a run begins, and how it ended.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[notify]`
-#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NotifyConfig {
     /// Where messages go, if anywhere.
@@ -20,7 +21,7 @@ impl NotifyConfig {
 }
 
 /// `webhook`: takes Slack's JSON. Its address is a secret.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {
     /// The environment variable that holds the address.
@@ -28,7 +29,7 @@ pub struct WebhookConfig {
 }
 
 /// What is worth telling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NotifyEvent {
     /// A run begins.

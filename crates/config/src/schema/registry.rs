@@ -1,11 +1,12 @@
 //! `[registry]`: where crates are published.
 
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// `[registry]`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RegistryConfig {
     /// The registry's name as cargo knows it.
@@ -13,6 +14,7 @@ pub struct RegistryConfig {
     /// Its sparse index; absent: the one that cargo knows by that name.
     pub index: Option<String>,
     /// How long a new version may take to appear in the index.
+    #[schemars(with = "crate::json_schema::Duration")]
     pub visible_within: SignedDuration,
     /// Whether a workflow's identity is exchanged for a token, where the
     /// runner offers one.
@@ -20,11 +22,12 @@ pub struct RegistryConfig {
     /// How far a project of a user's is taken with the new versions at the end.
     pub fresh_project: FreshProject,
     /// Who builds the documentation of what is on crates.io.
+    #[schemars(with = "crate::json_schema::Address")]
     pub docs: Url,
 }
 
 /// How far a fresh project with the published crates is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FreshProject {
     /// It is resolved and built.

@@ -3,10 +3,11 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[release]`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReleaseConfig {
     /// How versions move, for packages that are in no group.
@@ -24,6 +25,7 @@ pub struct ReleaseConfig {
     pub tag: Option<String>,
     /// The workspace's changelog, relative to the root; absent means `CHANGELOG.md` where
     /// such a file exists, and no changelog stage where none does.
+    #[schemars(with = "Option<String>")]
     pub changelog: Option<Utf8PathBuf>,
     /// The target triples that the app's binary is built for in a GitHub release, and the
     /// runner that builds it in a workflow. None: it is built once, for the machine that
@@ -32,7 +34,7 @@ pub struct ReleaseConfig {
 }
 
 /// How the versions of a workspace's packages move.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Versioning {
     /// One version for all.
@@ -43,7 +45,7 @@ pub enum Versioning {
 }
 
 /// `[release.group.NAME]`
-#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GroupConfig {
     /// Packages by name; `*` stands for any part of one.
@@ -55,6 +57,7 @@ pub struct GroupConfig {
     pub tag: Option<String>,
     /// A changelog of the group's own, relative to the root, beside those in
     /// its packages' directories.
+    #[schemars(with = "Option<String>")]
     pub changelog: Option<Utf8PathBuf>,
 }
 

@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stagegate_deploy::Limits;
 
@@ -9,7 +10,7 @@ use crate::pattern::PathPattern;
 use crate::schema::{BuildConfig, BuildOn, MigrateConfig, SwitchConfig};
 
 /// `[app.backend]`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceConfig {
     /// The workspace's package that holds it.
@@ -24,6 +25,7 @@ pub struct ServiceConfig {
     /// The user it runs as; absent: named like the app.
     pub service_user: Option<String>,
     /// The secrets' file on the host; absent: `/etc/APP/.env`.
+    #[schemars(with = "Option<String>")]
     pub env_file: Option<Utf8PathBuf>,
     /// Names that the file must define.
     #[serde(default)]
@@ -33,9 +35,11 @@ pub struct ServiceConfig {
     pub health_passes: u32,
     /// The limit for those passes.
     #[serde(default = "default_deadline")]
+    #[schemars(with = "crate::json_schema::Duration")]
     pub health_deadline: SignedDuration,
     /// How long the old version may go on answering open connections.
     #[serde(default = "default_drain")]
+    #[schemars(with = "crate::json_schema::Duration")]
     pub drain: SignedDuration,
     /// How many known-good releases stay on a host.
     #[serde(default = "default_keep")]

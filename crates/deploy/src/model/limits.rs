@@ -1,10 +1,11 @@
 //! Limits of a unit, in addition to the hardening that every unit has.
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Limits of a unit, in addition to its fixed hardening.
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
     /// The most memory, as systemd's `MemoryMax=` takes it: bytes, or with `K`, `M`, `G`.
@@ -15,6 +16,7 @@ pub struct Limits {
     pub tasks: Option<u32>,
     /// Absolute paths that it may write to, in addition to its state directory.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub write_paths: Vec<Utf8PathBuf>,
 }
 
