@@ -11,10 +11,10 @@ pub struct AssetConfig {
     /// The file, relative to the root; `{version}` stands for the version.
     #[schemars(with = "String")]
     pub file: Utf8PathBuf,
-    /// What it is called in the release; absent: the file's own name.
+    /// Its name in the release. The default is the name of the file.
     pub name: Option<String>,
     /// The command that makes it, run at the root of the release tree.
     pub build: Option<Vec<String>>,
-    /// The version group whose release it belongs to; absent: the main one's.
+    /// The version group whose release it belongs to. The default is the main one.
     pub group: Option<String>,
 }

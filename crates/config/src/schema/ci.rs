@@ -13,26 +13,26 @@ use crate::stage::Stage;
 pub struct CiConfig {
     /// The runner of every job.
     pub runner: String,
-    /// The toolchain; absent: what `rust-toolchain.toml` says, else the stated
-    /// `rust-version`, else `stable`.
+    /// The toolchain. The default is that of `rust-toolchain.toml`, or else the stated
+    /// `rust-version`, or else `stable`.
     pub toolchain: Option<String>,
-    /// Where a release deploys, and a push to the branch; absent: `production`,
-    /// or the only environment there is.
+    /// The environment that releases and pushes deploy to. The default is `production`,
+    /// or the only environment.
     pub environment: Option<String>,
-    /// The gates that pull requests and pushes pass; absent: all that are on, but
-    /// for `semver`, which needs to know the version.
+    /// The gates that pull requests and pushes must pass. The default is all that are on,
+    /// except `semver`, which needs to know the version.
     pub gates: Option<Vec<Stage>>,
-    /// Lines of shell that make a runner ready to build.
+    /// Shell commands that prepare a runner for the build.
     pub setup: Vec<String>,
-    /// Environment of every job; no secrets.
+    /// Environment variables of every job. Do not put secrets here.
     pub env: BTreeMap<String, String>,
-    /// Further jobs for pull requests and pushes, required as the gates are.
+    /// Your own jobs for pull requests and pushes, required like the gates.
     #[serde(rename = "job")]
     pub jobs: Vec<CiJob>,
-    /// Whether a pushed tag of the form `release.tag` is released. A release that is
-    /// made elsewhere pushes its tag too, and would be made twice.
+    /// Whether pushing a tag of the form `release.tag` releases it. Leave it off if you
+    /// also release elsewhere: such a release pushes its tag, and would start again.
     pub on_tag: bool,
-    /// Whether what is released gets an attestation of where it was built.
+    /// Whether released files get an attestation of where they were built.
     pub attest: bool,
 }
 
@@ -56,11 +56,11 @@ impl Default for CiConfig {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CiJob {
-    /// Its name: lower-case letters, digits and `-`.
+    /// The name of the job: lower-case letters, digits and `-`.
     pub name: String,
-    /// The command, at the workspace's root. No shell is involved.
+    /// The command, run at the workspace's root without a shell.
     pub run: Vec<String>,
-    /// How long it may take, in minutes.
+    /// How long the job may take, in minutes.
     #[serde(default = "default_minutes")]
     pub minutes: u32,
 }

@@ -7,14 +7,14 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomStep {
-    /// A name for messages; absent: the command's first words.
+    /// A name for plans and messages. The default is the command.
     pub name: Option<String>,
-    /// The stage it follows.
+    /// The stage that the step follows.
     pub after: Option<crate::stage::Stage>,
-    /// The stage it precedes.
+    /// The stage that the step precedes.
     pub before: Option<crate::stage::Stage>,
-    /// The command; `{version}` stands for the version. No shell is involved.
+    /// The command, run without a shell. `{version}` stands for the version.
     pub run: Vec<String>,
-    /// Exits with 0 when the step is already done.
+    /// A command that exits with 0 if the step is already done.
     pub probe: Option<Vec<String>>,
 }

@@ -9,7 +9,7 @@ use url::Url;
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GitHubConfig {
-    /// `owner/name`; absent: read from the remote's address, then from the
+    /// `owner/name`. The default is read from the remote's address, then from the
     /// packages' `repository`.
     #[schemars(with = "Option<String>")]
     pub repository: Option<Repository>,
@@ -19,9 +19,9 @@ pub struct GitHubConfig {
     /// The address of uploads (GitHub Enterprise: `https://HOST/api/uploads`).
     #[schemars(with = "crate::json_schema::Address")]
     pub uploads: Url,
-    /// Whether there is a GitHub release at all.
+    /// Whether to make a GitHub release.
     pub release: bool,
-    /// Whether it gets a list of everything that is in it, in CycloneDX.
+    /// Whether to attach a bill of materials in CycloneDX.
     pub sbom: bool,
 }
 

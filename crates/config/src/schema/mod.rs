@@ -62,7 +62,7 @@ pub struct Config {
     pub registry: RegistryConfig,
     /// Where the GitHub release goes.
     pub github: GitHubConfig,
-    /// What must hold before anything changes.
+    /// What must pass before anything changes.
     pub gates: Gates,
     /// More files for the GitHub release.
     #[serde(rename = "asset")]
@@ -74,7 +74,7 @@ pub struct Config {
     pub app: Option<AppConfig>,
     /// Environments by name; `production` is the default one.
     pub deploy: BTreeMap<String, EnvironmentConfig>,
-    /// Who is told of runs.
+    /// Who is notified of runs.
     pub notify: NotifyConfig,
     /// What a rehearsal needs to know of the app.
     pub rehearsal: RehearsalConfig,

@@ -4,7 +4,7 @@
 //! program** is run in the copy as a user would run it: `release VERSION
 //! --yes`. It is told where the world is by a file that lies over
 //! stagegate.toml, and knows nothing of a rehearsal. That it is a process of
-//! its own is what lets it be killed, and go on.
+//! its own is what lets it be killed, and resumed.
 
 mod client;
 mod environment_snapshot;
@@ -84,7 +84,7 @@ pub(crate) fn rehearse(
     if args.keep || story.exit != Exit::Success.code() {
         let path = rehearsal.scratch.path();
         match format {
-            Format::Human | Format::Github => line(&format!("the world is kept in {path}")),
+            Format::Human | Format::Github => line(&format!("the rehearsal is kept in {path}")),
             Format::Json => line(&serde_json::json!({ "event": "kept", "path": path }).to_string()),
         }
         rehearsal.scratch.keep();

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use super::checks::env;
 use super::steps::{
-    ACCESS, AGENT, DESPITE_FREEZE, FREEZE_ENV, FREEZE_OPTION, Job, agent, agent_ends, script, xtask,
+    ACCESS, AGENT, FREEZE_ENV, FREEZE_OPTION, Job, OVERRIDE_FREEZE, agent, agent_ends, script,
+    xtask,
 };
 use super::text::{indent, list, scalar};
 use super::{Outline, parts};
@@ -52,7 +53,7 @@ fn inputs(outline: &Outline<'_>, usual: &str) -> String {
         _ => outline.has_backend() && outline.has_frontend(),
     });
     format!(
-        "target:\n  description: What to deploy\n  required: true\n  type: choice\n  options: {}\n  default: {}\n{}version:\n  description: A released version; empty for what is checked out\n  type: string\n  default: \"\"\n{DESPITE_FREEZE}",
+        "target:\n  description: What to deploy\n  required: true\n  type: choice\n  options: {}\n  default: {}\n{}version:\n  description: A released version; empty for what is checked out\n  type: string\n  default: \"\"\n{OVERRIDE_FREEZE}",
         list(&targets),
         targets.last().unwrap_or(&"backend"),
         environments(outline, usual)

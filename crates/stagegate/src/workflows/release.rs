@@ -1,7 +1,7 @@
 //! `release.yml`: one dispatch from plan to production.
 //!
 //! The plan is made once, by the first job, and travels with its journal to the
-//! others, which obey it: gates and packages, what is built, everything up to
+//! others, which run it: gates and packages, what is built, everything up to
 //! the public release, and the deploy. What is built for several targets is built
 //! by as many machines at once. Only the first and the last know the
 //! hosts, only the one that publishes may write to the repository and has an
@@ -13,7 +13,7 @@ use stagegate_registry::Token;
 use super::actions::ATTEST;
 use super::checks::env;
 use super::steps::{
-    ACCESS, AGENT, DESPITE_FREEZE, FREEZE_ENV, FREEZE_OPTION, Job, action, agent, agent_ends,
+    ACCESS, AGENT, FREEZE_ENV, FREEZE_OPTION, Job, OVERRIDE_FREEZE, action, agent, agent_ends,
     script, xtask,
 };
 use super::text::{indent, list, scalar};
@@ -60,7 +60,7 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
 fn events(outline: &Outline<'_>) -> String {
     let mut inputs = "version:\n  description: What to release, as after `cargo xtask release`\n  required: true\n  type: string\ndry_run:\n  description: Only show the plan\n  type: boolean\n  default: false\n".to_owned();
     if outline.environment().is_some() {
-        inputs.push_str(DESPITE_FREEZE);
+        inputs.push_str(OVERRIDE_FREEZE);
     }
     let release = &outline.config.release;
     let mut text = format!(

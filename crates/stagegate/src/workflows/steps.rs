@@ -181,11 +181,11 @@ GIT_CONFIG_VALUE_0: '!answer() { test "$1" != get || printf "username=x-access-t
 "#;
 
 /// The input that says why something is deployed in a freeze.
-pub(super) const DESPITE_FREEZE: &str = "freeze_override:\n  description: Deploy although deploys are frozen, and why\n  type: string\n  default: \"\"\n";
+pub(super) const OVERRIDE_FREEZE: &str = "override_freeze:\n  description: Deploy although deploys are frozen, and why\n  type: string\n  default: \"\"\n";
 /// How it reaches the shell, and the command.
-pub(super) const FREEZE_ENV: &str = "DESPITE_FREEZE: ${{ inputs.freeze_override }}\n";
+pub(super) const FREEZE_ENV: &str = "OVERRIDE_FREEZE: ${{ inputs.override_freeze }}\n";
 pub(super) const FREEZE_OPTION: &str =
-    "if [ -n \"$DESPITE_FREEZE\" ]; then options+=(--override-freeze \"$DESPITE_FREEZE\"); fi\n";
+    "if [ -n \"$OVERRIDE_FREEZE\" ]; then options+=(--override-freeze \"$OVERRIDE_FREEZE\"); fi\n";
 
 /// Where the agent listens.
 pub(super) const AGENT: &str = "SSH_AUTH_SOCK: ${{ runner.temp }}/stagegate-agent.sock\n";

@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     }
     line("  Cargo.lock: cargo adds what xtask depends on");
     if refused {
-        line("nothing was changed: half of it would be none; do what is said above and try again");
+        line("nothing was changed; fix the files that are marked above and try again");
         return Ok(Exit::Blocked);
     }
     if args.dry_run {
@@ -215,7 +215,7 @@ fn lock(context: &Context) -> anyhow::Result<()> {
         .context("starting cargo")?;
     if !output.status.success() {
         bail!(
-            "everything is written, and cargo cannot resolve it yet; mend what it says, then `cargo xtask ci write`:\n{}",
+            "everything is written, and cargo cannot resolve it yet; fix what it says, then `cargo xtask ci write`:\n{}",
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }

@@ -223,7 +223,7 @@ fn plan_details(plan: &Plan) -> String {
     )
 }
 
-/// A plan that nobody obeys.
+/// Summarizes a plan that is not run.
 pub(super) fn of_plan(plan: &Plan) -> String {
     let shown = show_plan(plan, &Palette::none(), None);
     format!(
@@ -233,9 +233,9 @@ pub(super) fn of_plan(plan: &Plan) -> String {
     )
 }
 
-/// What stood in the way.
+/// Summarizes problems that keep a plan from being made.
 pub(super) fn of_blockers(blockers: &Blockers) -> String {
-    let mut text = "## ❌ Something stands in the way; nothing was changed\n\n".to_owned();
+    let mut text = "## ❌ Problems found; nothing was changed\n\n".to_owned();
     for blocker in &blockers.0 {
         let what: Vec<String> = blocker.what.lines().map(plain).collect();
         let remedy: Vec<String> = blocker.remedy.lines().map(plain).collect();

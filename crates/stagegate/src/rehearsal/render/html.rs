@@ -191,5 +191,5 @@ fn world(story: &RehearsalReport) -> String {
         .iter()
         .map(|(name, text)| format!("<dt>{name}</dt><dd>{text}</dd>"))
         .collect();
-    format!("<h2>The world now</h2>\n<dl>{rows}</dl>\n")
+    format!("<h2>Afterwards</h2>\n<dl>{rows}</dl>\n")
 }

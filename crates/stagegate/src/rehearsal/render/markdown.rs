@@ -52,7 +52,7 @@ pub(super) fn page(story: &RehearsalReport) -> String {
             cell(&step.id)
         ));
     }
-    lines.push("\n## The world now\n".to_owned());
+    lines.push("\n## Afterwards\n".to_owned());
     for seen in &story.world.crates {
         lines.push(format!(
             "- registry: `{} {}`, checksum `{}`",
