@@ -29,7 +29,7 @@ const ELSEWHERE: [(&str, &str); 8] = [
 
 /// In this order, in one world: the command, what is added where there is no
 /// terminal to ask on, and its exit code.
-const IN_A_WORLD: [(&str, &[&str], i32); 33] = [
+const IN_A_WORLD: [(&str, &[&str], i32); 32] = [
     ("cargo xtask schema", &[], 0),
     ("cargo xtask completions bash --for xtask", &[], 0),
     ("cargo xtask man", &[], 0),
@@ -38,11 +38,7 @@ const IN_A_WORLD: [(&str, &[&str], i32); 33] = [
     ("cargo xtask changelog check", &[], 0),
     ("cargo xtask changelog show unreleased", &[], 0),
     ("cargo xtask release minor --dry-run", &[], 0),
-    (
-        "cargo xtask release minor --dry-run --format json",
-        &[],
-        0,
-    ),
+    ("cargo xtask release minor --dry-run --format json", &[], 0),
     ("cargo xtask release minor --pre rc --dry-run", &[], 0),
     ("cargo xtask release 1.4.0 --dry-run", &[], 0),
     ("cargo xtask release prepare 1.4.0", &[], 0),
@@ -63,7 +59,19 @@ const IN_A_WORLD: [(&str, &[&str], i32); 33] = [
     ("cargo xtask deploy both --version 1.4.0", &[], 0),
     ("cargo xtask yank 1.4.0", &["--yes"], 0),
     ("cargo xtask yank 1.4.0 --undo", &["--yes"], 0),
-    ("cargo xtask release minor", &["--yes"], 0),
+    (
+        "cargo xtask release minor",
+        &[
+            "--yes",
+            "--skip",
+            "changelog",
+            "--skip",
+            "deploy-backend",
+            "--skip",
+            "deploy-frontend",
+        ],
+        0,
+    ),
     ("cargo xtask hotfix 1.4.0", &[], 0),
     ("cargo xtask ci write", &[], 0),
     ("cargo xtask ci check", &[], 0),
