@@ -80,7 +80,7 @@ pub fn plan(
     });
     let title = format!("write {} into a commit on top of {tag}", one.to);
     plan.steps
-        .push(Step::new("seal", Stage::Hotfix, title, action));
+        .push(Step::new("commit-object", Stage::Hotfix, title, action));
     let title = format!("create {branch} there and switch to it");
     let action = Action::CreateBranch(CreateBranch {
         name: branch,

@@ -92,7 +92,7 @@ fn steps(
             .push(Step::new(id, Stage::PullRequest, title, action));
     };
     step(
-        "seal",
+        "commit-object",
         "write them into a commit, on no branch yet".to_owned(),
         seal,
     );

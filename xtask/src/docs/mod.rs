@@ -88,7 +88,11 @@ fn documents() -> anyhow::Result<Vec<(&'static str, String)>> {
 
 /// Draws what a terminal has shown.
 fn picture(shown: &str) -> String {
-    anstyle_svg::Term::new().min_width_px(760).render_svg(shown)
+    let svg = anstyle_svg::Term::new().min_width_px(760).render_svg(shown);
+    // Its grays are too dark to read on black.
+    svg.replace("opacity: 0.4", "opacity: 0.7")
+        .replace(".fg { fill: #AAAAAA }", ".fg { fill: #DDDDDD }")
+        .replace("fill: #00AA00", "fill: #33CC33")
 }
 
 fn directory() -> PathBuf {

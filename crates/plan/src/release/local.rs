@@ -36,7 +36,7 @@ impl Release<'_> {
             false => "make the release commit, on no branch yet",
         };
         plan.steps
-            .push(Step::new("seal", Stage::Package, title, seal));
+            .push(Step::new("commit-object", Stage::Package, title, seal));
         self.make(plan, &reference);
         let action = Action::MoveBranch(MoveBranch {
             branch: branch.clone(),
@@ -80,7 +80,7 @@ impl Release<'_> {
             let title = "build the packages as a user's cargo sees them";
             let action = Action::VerifyPackages(VerifyPackages { crates });
             plan.steps
-                .push(Step::new("prove", Stage::Package, title, action));
+                .push(Step::new("verify-packages", Stage::Package, title, action));
         }
         if let Some(app) = self.config.app.as_ref().filter(|_| self.app().is_some()) {
             // The GitHub release holds the binaries, whoever builds what hosts run.

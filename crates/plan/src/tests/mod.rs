@@ -226,9 +226,9 @@ fn a_release_goes_from_gates_to_the_last_look() {
         "doc",
         "bump",
         "changelog",
-        "seal",
+        "commit-object",
         "package",
-        "prove",
+        "verify-packages",
         "sbom",
         "commit",
         "tag",
@@ -326,7 +326,7 @@ fn everything_in_the_way_is_said_at_once() {
     ] {
         assert!(blockers.contains(part), "{blockers}\nlacks {part:?}");
     }
-    assert!(blockers.starts_with("7 things"), "{blockers}");
+    assert!(blockers.starts_with("7 problems"), "{blockers}");
 }
 
 #[test]
@@ -395,10 +395,10 @@ fn a_skipped_changelog_leaves_the_file_alone() {
     let Some(Action::CreateCommitObject(CreateCommitObject { edits, .. })) = plan
         .steps
         .iter()
-        .find(|s| s.id == "seal")
+        .find(|s| s.id == "commit-object")
         .map(|s| &s.action)
     else {
-        panic!("no seal")
+        panic!("no commit object")
     };
     assert!(edits.iter().all(|edit| edit.path != "CHANGELOG.md"));
 }

@@ -16,8 +16,8 @@ fn half_done() -> World {
     release.extend(["--skip", "deploy-backend", "--skip", "deploy-frontend"]);
     release.extend(NO_GATES);
     let mut command = world.command(&release);
-    // The plan, then two records for each of bump, changelog, seal, package, sbom,
-    // prove and build; so this is the one that says that the branch has moved.
+    // The plan, then two records for each of bump, changelog, commit-object, package, sbom,
+    // verify-packages and build; so this is the one that says that the branch has moved.
     command.env("STAGEGATE_REHEARSAL_KILL", "after:17");
     assert_eq!(run(command).signal, Some(9));
     let journal = read(&world.root().join(".git/stagegate/release-0.2.0.jsonl"));
