@@ -11,7 +11,7 @@ use crate::model::{
     Action, Blocker, CreateBranch, CreateCommitObject, HOTFIX_BRANCH_PREFIX, Plan, RunId, Step,
     Verb,
 };
-use crate::preflight::checks;
+use crate::preflight::{CheckKind, checks};
 use crate::release::edits;
 use crate::request::HotfixRequest;
 use crate::version::{BumpKind, Group, VersionBump, WORKSPACE};
@@ -63,7 +63,7 @@ pub fn plan(
         blockers.extend(
             checks::git(facts, config)
                 .into_iter()
-                .filter_map(|c| (c.about == "identity").then_some(c.outcome.err()).flatten()),
+                .filter_map(|c| (c.kind == CheckKind::Identity).then_some(c.outcome.err()).flatten()),
         );
         return None;
     };

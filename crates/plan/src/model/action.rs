@@ -381,6 +381,8 @@ pub struct UploadAssets {
 pub struct Publish {
     /// Its name.
     pub package: String,
+    /// Its version: what is sent has to be this one.
+    pub version: Version,
 }
 
 /// Brings a branch of ours to the remote, in place of what the plan saw there.

@@ -36,7 +36,7 @@ fn another_plan_is_refused_and_names_the_one_that_is_begun() {
     let says = format!("release-0.2.0 has been begun already, 8 of  … --resume … {journal}");
     refused(&world, "release 0.2.0 --yes", 8, &says);
     let says = format!(
-        "{journal} is the journal of another plan … release-0.2.0 is begun and not completed … \
+        "{journal} is the journal of another plan … release-0.2.0 is in progress … \
          `cargo xtask release 0.2.0 --resume`"
     );
     refused(&world, "release 0.3.0 --yes", 8, &says);
@@ -45,7 +45,7 @@ fn another_plan_is_refused_and_names_the_one_that_is_begun() {
     refused(&world, "release 0.3.0 --resume --yes", 8, says);
     // Its host cannot be reached, and the word on the release comes all the same.
     let status = world.run(&["status"]).must_end_with(1);
-    let says = "release-0.2.0 is begun and not completed";
+    let says = "release-0.2.0 is in progress";
     assert!(status.stdout.contains(says), "{}", status.words());
 }
 

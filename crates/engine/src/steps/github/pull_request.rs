@@ -106,7 +106,7 @@ impl Perform for Proposal {
             }
             match send(&github, proposal, found.as_ref()) {
                 Ok(pull) => return Ok(shown(&pull)),
-                Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(ctx, &error)?,
+                Err(error) if error.is_transient() && attempt < ATTEMPTS => pause(ctx, &error)?,
                 Err(error) => return Err(error.into()),
             }
         }

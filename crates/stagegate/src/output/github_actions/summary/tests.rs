@@ -39,6 +39,7 @@ fn plan() -> Plan {
     let resolve = r#"{"do": "consumer-build", "crates": [], "depth": "lockfile", "docs": "https://docs.rs/"}"#;
     let publish = Action::Publish(Publish {
         package: "shop-core".to_owned(),
+        version: "1.0.0".parse().unwrap(),
     });
     let steps = vec![
         step("test", Stage::Test, command()),
