@@ -60,11 +60,11 @@ pub fn plan(
     let (changelogs, names) = changelogs(facts, group);
     all.extend(changelogs);
     let Some(identity) = git.identity.clone() else {
-        blockers.extend(
-            checks::git(facts, config)
-                .into_iter()
-                .filter_map(|c| (c.kind == CheckKind::Identity).then_some(c.outcome.err()).flatten()),
-        );
+        blockers.extend(checks::git(facts, config).into_iter().filter_map(|c| {
+            (c.kind == CheckKind::Identity)
+                .then_some(c.outcome.err())
+                .flatten()
+        }));
         return None;
     };
     let mut plan = empty(facts, &one, wanted, &name, &names);
@@ -80,7 +80,7 @@ pub fn plan(
     });
     let title = format!("write {} into a commit on top of {tag}", one.to);
     plan.steps
-        .push(Step::new("seal", Stage::Hotfix, title, action));
+        .push(Step::new("commit-object", Stage::Hotfix, title, action));
     let title = format!("create {branch} there and switch to it");
     let action = Action::CreateBranch(CreateBranch {
         name: branch,

@@ -110,7 +110,10 @@ fn limit_reached() -> Response {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
     let reset = now.map_or(0, |now| now.as_secs()) + 3600;
     let headers = response.headers_mut();
-    headers.insert("x-ratelimit-remaining", header::HeaderValue::from_static("0"));
+    headers.insert(
+        "x-ratelimit-remaining",
+        header::HeaderValue::from_static("0"),
+    );
     headers.insert("x-ratelimit-reset", header::HeaderValue::from(reset));
     response
 }

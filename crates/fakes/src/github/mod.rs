@@ -116,7 +116,6 @@ impl State {
         text.map_or_else(|| "main".to_owned(), |text| text.trim().to_owned())
     }
 
-
     /// The commit of a branch; empty where there is no such branch.
     fn commit_of(&self, branch: &str) -> String {
         let output = std::process::Command::new("git")

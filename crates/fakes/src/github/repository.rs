@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{State, TokenKind};
 use super::answer::account;
 use super::store::StoredPull;
+use super::{State, TokenKind};
 
 /// Addresses that a repository's description names, by what follows its own.
 const PLACES: [&str; 37] = [
@@ -126,9 +126,7 @@ pub(super) fn repository(state: &State) -> Value {
 /// What GitHub says of the token's rights, which is the account's role and not what the
 /// token may do.
 fn permissions(kind: TokenKind) -> Option<Value> {
-    let all = |push: bool, pull: bool| {
-        json!({ "admin": false, "maintain": push, "push": push, "triage": push, "pull": pull })
-    };
+    let all = |push: bool, pull: bool| json!({ "admin": false, "maintain": push, "push": push, "triage": push, "pull": pull });
     match kind {
         TokenKind::User => Some(all(true, true)),
         TokenKind::Reader => Some(all(false, true)),

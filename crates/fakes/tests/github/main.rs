@@ -7,9 +7,7 @@ mod reduced;
 
 use camino::Utf8PathBuf;
 use stagegate_fakes::github::{FakeGitHub, GitHubFault, GitHubOptions, TokenKind};
-use stagegate_github::{
-    GitHub, GitHubError, ReleaseDraft, Repository, Server, Token, WriteAccess,
-};
+use stagegate_github::{GitHub, GitHubError, ReleaseDraft, Repository, Server, Token, WriteAccess};
 
 struct World {
     github: FakeGitHub,
@@ -22,11 +20,7 @@ fn world(immutable_releases: bool, faults: Vec<GitHubFault>) -> World {
     world_for(TokenKind::User, immutable_releases, faults)
 }
 
-fn world_for(
-    token_kind: TokenKind,
-    immutable_releases: bool,
-    faults: Vec<GitHubFault>,
-) -> World {
+fn world_for(token_kind: TokenKind, immutable_releases: bool, faults: Vec<GitHubFault>) -> World {
     let directory = tempfile::tempdir().unwrap();
     let root = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
     let git = root.join("remote.git");

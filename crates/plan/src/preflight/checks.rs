@@ -68,8 +68,7 @@ fn check(kind: CheckKind, about: impl Into<String>, outcome: SurveyResult<String
 /// writes there can tell.
 pub fn is_access(facts: &Facts, check: &Check) -> bool {
     let github_answers = matches!(facts.github, Some(Ok(_)));
-    check.kind == CheckKind::RegistryToken
-        || (check.kind == CheckKind::GitHub && github_answers)
+    check.kind == CheckKind::RegistryToken || (check.kind == CheckKind::GitHub && github_answers)
 }
 
 /// Every precondition of a release.
@@ -81,21 +80,35 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
         .collect();
     checks.extend(facts.targets.iter().map(|(name, found)| {
         let there = found.clone().map(|()| "its standard library is installed");
-        check(CheckKind::Target, format!("target {name}"), there.map(str::to_owned))
+        check(
+            CheckKind::Target,
+            format!("target {name}"),
+            there.map(str::to_owned),
+        )
     }));
     checks.extend(git(facts, config));
     if let Err(blocker) = &facts.groups {
         checks.push(check(CheckKind::Versions, "versions", Err(blocker.clone())));
     }
     for (path, found) in &facts.changelogs {
-        checks.push(check(CheckKind::Changelog, "changelog", changelog(path, &found.text)));
+        checks.push(check(
+            CheckKind::Changelog,
+            "changelog",
+            changelog(path, &found.text),
+        ));
     }
     if let Some(advisories) = &facts.advisories {
-        checks.push(check(CheckKind::Advisories, "advisories", advisories.clone()));
+        checks.push(check(
+            CheckKind::Advisories,
+            "advisories",
+            advisories.clone(),
+        ));
     }
     match &facts.registry {
         None => {}
-        Some(Err(blocker)) => checks.push(check(CheckKind::Registry, "registry", Err(blocker.clone()))),
+        Some(Err(blocker)) => {
+            checks.push(check(CheckKind::Registry, "registry", Err(blocker.clone())))
+        }
         Some(Ok(registry)) => {
             let published = registry.versions.values().filter(|v| !v.is_empty()).count();
             let text = format!(
@@ -164,7 +177,11 @@ fn owners(registry: &RegistryFacts) -> Option<Check> {
         0 => String::new(),
         more => format!("; {more} more crates are not asked for"),
     };
-    Some(check(CheckKind::RegistryOwners, "registry owners", Ok(format!("{text}{rest}"))))
+    Some(check(
+        CheckKind::RegistryOwners,
+        "registry owners",
+        Ok(format!("{text}{rest}")),
+    ))
 }
 
 fn changelog(path: &camino::Utf8Path, text: &SurveyResult<String>) -> SurveyResult<String> {
@@ -267,7 +284,11 @@ pub fn hosts(facts: &Facts) -> Vec<Check> {
                         .running
                         .as_ref()
                         .map_or("nothing yet", |switch| &switch.release);
-                    checks.push(check(CheckKind::Host, about.clone(), Ok(format!("ready, runs {running}"))));
+                    checks.push(check(
+                        CheckKind::Host,
+                        about.clone(),
+                        Ok(format!("ready, runs {running}")),
+                    ));
                 }
                 for problem in problems {
                     let blocker = Blocker::new(problem.what, problem.remedy);

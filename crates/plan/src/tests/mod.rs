@@ -228,10 +228,11 @@ fn a_release_goes_from_gates_to_the_last_look() {
         "doc",
         "bump",
         "changelog",
-        "seal",
+        "commit-object",
         "package",
-        "prove",
+        "verify-packages",
         "sbom",
+        "access",
         "commit",
         "tag",
         "push",
@@ -397,10 +398,10 @@ fn a_skipped_changelog_leaves_the_file_alone() {
     let Some(Action::CreateCommitObject(CreateCommitObject { edits, .. })) = plan
         .steps
         .iter()
-        .find(|s| s.id == "seal")
+        .find(|s| s.id == "commit-object")
         .map(|s| &s.action)
     else {
-        panic!("no seal")
+        panic!("no commit object")
     };
     assert!(edits.iter().all(|edit| edit.path != "CHANGELOG.md"));
 }

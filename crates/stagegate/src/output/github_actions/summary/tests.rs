@@ -25,6 +25,7 @@ fn command() -> Action {
     Action::CustomCommand(CustomCommand {
         run: vec!["true".to_owned()],
         probe: None,
+        pass_env: Vec::new(),
     })
 }
 
