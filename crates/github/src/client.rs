@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use url::Url;
 
-use crate::{GitHubError, Release, ReleaseDraft, Repository, RepositoryFacts, Token};
+use crate::{GitHubError, Release, ReleaseDraft, Repository, RepositoryFacts, Token, WriteAccess};
 
 /// Where GitHub is: github.com, an Enterprise server, or a fake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -69,20 +69,25 @@ impl GitHub {
         struct Answered {
             full_name: String,
             default_branch: String,
-            #[serde(default)]
-            permissions: Permissions,
+            permissions: Option<Permissions>,
         }
         #[derive(Deserialize, Default)]
         struct Permissions {
             #[serde(default)]
             push: bool,
+            #[serde(default)]
+            pull: bool,
         }
         let attempt = format!("reading the repository {repository}");
         let got: Answered = self.get(&attempt, format!("/repos/{repository}"))?;
         Ok(RepositoryFacts {
             full_name: got.full_name,
             default_branch: got.default_branch,
-            may_write: got.permissions.push,
+            write_access: match got.permissions {
+                Some(Permissions { push: true, .. }) => WriteAccess::Granted,
+                Some(Permissions { pull: true, .. }) => WriteAccess::Denied,
+                Some(_) | None => WriteAccess::Unknown,
+            },
         })
     }
 

@@ -11,7 +11,7 @@ use crate::model::{
     Action, Blocker, CreateBranch, CreateCommitObject, HOTFIX_BRANCH_PREFIX, Plan, RunId, Step,
     Verb,
 };
-use crate::preflight::checks;
+use crate::preflight::{CheckKind, checks};
 use crate::release::edits;
 use crate::request::HotfixRequest;
 use crate::version::{BumpKind, Group, VersionBump, WORKSPACE};
@@ -60,11 +60,11 @@ pub fn plan(
     let (changelogs, names) = changelogs(facts, group);
     all.extend(changelogs);
     let Some(identity) = git.identity.clone() else {
-        blockers.extend(
-            checks::git(facts, config)
-                .into_iter()
-                .filter_map(|c| (c.about == "identity").then_some(c.outcome.err()).flatten()),
-        );
+        blockers.extend(checks::git(facts, config).into_iter().filter_map(|c| {
+            (c.kind == CheckKind::Identity)
+                .then_some(c.outcome.err())
+                .flatten()
+        }));
         return None;
     };
     let mut plan = empty(facts, &one, wanted, &name, &names);

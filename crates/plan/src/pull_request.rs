@@ -2,7 +2,6 @@
 //! a branch of their own, for people to look at. Merging it makes the branch one that
 //! can be released as it stands.
 
-use stagegate_changelog::Changelog;
 use stagegate_config::schema::Config;
 use stagegate_config::stage::Stage;
 
@@ -79,7 +78,7 @@ fn steps(
     local::write(&git.head, moves, &edits, plan);
     let mut all = edits.bump;
     all.extend(edits.changelogs);
-    let seal = Action::CreateCommitObject(CreateCommitObject {
+    let object = Action::CreateCommitObject(CreateCommitObject {
         parent: git.head.clone(),
         message: format!("Prepare the release {versions}"),
         identity: git.identity.clone()?,
@@ -94,7 +93,7 @@ fn steps(
     step(
         "commit-object",
         "write them into a commit, on no branch yet".to_owned(),
-        seal,
+        object,
     );
     let remote = config.release.remote.clone();
     let there = git.remote.as_ref().ok()?.prepared.get(&branch).cloned();
@@ -145,18 +144,4 @@ fn body(moves: &[VersionBump<'_>], edits: &Edits) -> String {
         text.push_str("…\n\nThe rest is in the changelog.\n\n");
     }
     text + "Merging this releases it."
-}
-
-/// The notes of a version whose section stands in the changelog already, dated: what
-/// a merged pull request has left.
-pub fn prepared(changelog: &Changelog, one: &VersionBump<'_>) -> Option<String> {
-    if one.group.version != one.to {
-        return None;
-    }
-    let section = changelog.section(&one.to)?;
-    if section.date.is_none() || changelog.coming(&one.to).is_ok() {
-        return None;
-    }
-    let notes = changelog.notes(section);
-    (!notes.trim().is_empty()).then_some(notes)
 }

@@ -17,4 +17,8 @@ pub struct CustomStep {
     pub run: Vec<String>,
     /// A command that exits with 0 if the step is already done.
     pub probe: Option<Vec<String>>,
+    /// Environment variables with secrets that the command needs, such as `GITHUB_TOKEN`.
+    /// Without this, commands get no tokens, no runner identity and no agent socket.
+    #[serde(default)]
+    pub pass_env: Vec<String>,
 }

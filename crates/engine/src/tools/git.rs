@@ -8,6 +8,7 @@ use stagegate_plan::model::{CommitIdentity, TimeCategory};
 
 use crate::interrupt::Interrupt;
 use crate::tools::process::{Outcome, Tool, read};
+use crate::tools::secret_env::Keeps;
 
 /// git in one directory.
 #[derive(Clone, Debug)]
@@ -26,6 +27,7 @@ impl Git {
     /// The command, not yet run.
     pub fn tool<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Tool {
         Tool::new("git", &self.directory, TimeCategory::Git)
+            .keeping(Keeps::Remote)
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("LC_ALL", "C")
             .args(args)

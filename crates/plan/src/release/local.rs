@@ -6,9 +6,9 @@ use stagegate_config::stage::Stage;
 
 use crate::deploy::build;
 use crate::model::{
-    Action, Binary, Build, BuildAsset, CommitIdentity, CreateCommitObject, CreateTag, DraftRelease,
-    EditFiles, MoveBranch, PackageCrates, Plan, Push, Step, UploadAssets, VerifyPackages,
-    WriteSbom,
+    Action, Binary, Build, BuildAsset, CheckAccess, CommitIdentity, CreateCommitObject, CreateTag,
+    DraftRelease, EditFiles, MoveBranch, PackageCrates, Plan, PlannedUpload, Push, Step,
+    UploadAssets, VerifyPackages, WriteSbom,
 };
 use crate::release::edits::Edits;
 use crate::release::{Release, spoken};
@@ -23,7 +23,7 @@ impl Release<'_> {
         let mut all = edits.bump.clone();
         all.extend(edits.changelogs.iter().cloned());
         write(&self.git.head, self.moves, &edits, plan);
-        let seal = Action::CreateCommitObject(CreateCommitObject {
+        let object = Action::CreateCommitObject(CreateCommitObject {
             parent: self.git.head.clone(),
             message: format!("Release {}", spoken(self.moves)),
             identity: identity.clone(),
@@ -36,8 +36,9 @@ impl Release<'_> {
             false => "make the release commit, on no branch yet",
         };
         plan.steps
-            .push(Step::new("commit-object", Stage::Package, title, seal));
+            .push(Step::new("commit-object", Stage::Package, title, object));
         self.make(plan, &reference);
+        self.check_access(plan);
         let action = Action::MoveBranch(MoveBranch {
             branch: branch.clone(),
             parent: self.git.head.clone(),
@@ -104,6 +105,26 @@ impl Release<'_> {
             self.builds_for_targets(plan, one, reference);
             self.other_files(plan, one);
         }
+    }
+
+    /// Whether the registry would take it all, asked before anything is public.
+    fn check_access(&self, plan: &mut Plan) {
+        let Some(Ok(registry)) = &self.facts.registry else {
+            return;
+        };
+        let upload = |name: String| PlannedUpload {
+            version: plan.version_of(&name).clone(),
+            is_new: registry.versions.get(&name).is_none_or(Vec::is_empty),
+            name,
+        };
+        let uploads: Vec<PlannedUpload> = self.crates().into_iter().map(upload).collect();
+        if uploads.is_empty() {
+            return;
+        }
+        let title = format!("ask {} whether it would take every upload", registry.name);
+        let action = Action::CheckAccess(CheckAccess { uploads });
+        plan.steps
+            .push(Step::new("access", Stage::Commit, title, action));
     }
 
     /// One step for each target that is named, so that each can be another machine's.

@@ -139,6 +139,8 @@ fn facts() -> Facts {
             versions: ["core", "left", "right", "top"].map(versions).into(),
             owners: BTreeMap::new(),
             categories: None,
+            crates: BTreeMap::new(),
+            packages: BTreeMap::new(),
         })),
         github: Some(Ok(GitHubFacts {
             server: stagegate_github::Server {
@@ -149,7 +151,7 @@ fn facts() -> Facts {
             facts: RepositoryFacts {
                 full_name: "o/r".to_owned(),
                 default_branch: "main".to_owned(),
-                may_write: true,
+                write_access: stagegate_github::WriteAccess::Granted,
             },
             latest: None,
             existing: None,
@@ -230,6 +232,7 @@ fn a_release_goes_from_gates_to_the_last_look() {
         "package",
         "verify-packages",
         "sbom",
+        "access",
         "commit",
         "tag",
         "push",

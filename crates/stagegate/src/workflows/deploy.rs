@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 
-use super::checks::env;
+use super::checks::{SHELL, env};
 use super::steps::{
     ACCESS, AGENT, FREEZE_ENV, FREEZE_OPTION, Job, OVERRIDE_FREEZE, agent, agent_ends, script,
     xtask,
@@ -33,6 +33,7 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
     text.push_str(&format!(
         "concurrency:\n  group: stagegate-${{{{ inputs.environment || '{usual}' }}}}\n  # Two deploys never meet, and one that has begun is not cut off.\n  cancel-in-progress: false\n\n"
     ));
+    text.push_str(SHELL);
     text.push_str(&env(outline));
     text.push_str("jobs:\n");
     if !paths.is_empty() {

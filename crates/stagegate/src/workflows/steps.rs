@@ -1,7 +1,6 @@
 //! The steps that several workflows have in common.
 
-use super::actions::{CHECKOUT, DOWNLOAD, UPLOAD};
-use super::text::{indent, scalar};
+use super::text::{indent, labels, scalar};
 use super::{Outline, parts};
 
 /// Where a job looks for what earlier ones have done.
@@ -54,7 +53,7 @@ impl Outline<'_> {
         text.push_str(&format!(
             "  runs-on: {}\n  timeout-minutes: {}\n",
             match job.runner {
-                "" => scalar(&self.config.ci.runner),
+                "" => labels(&self.config.ci.runner),
                 runner => runner.to_owned(),
             },
             job.minutes
@@ -85,7 +84,7 @@ impl Outline<'_> {
             false => "",
         };
         let with = format!("{depth}persist-credentials: false\n");
-        action("Check out", "", CHECKOUT, &with) + &self.tools(job)
+        action("Check out", "", self.checkout(), &with) + &self.tools(job)
     }
 
     /// The same for a release: a merged pull request, and a tag, are checked out as
@@ -95,7 +94,7 @@ impl Outline<'_> {
         let env = format!("BRANCH: {}\n", scalar(&self.config.release.branch));
         let on_branch = "exec git switch --quiet --force-create \"$BRANCH\"\n";
         let by_hand = "github.event_name != 'workflow_dispatch'";
-        action("Check out", "", CHECKOUT, with)
+        action("Check out", "", self.checkout(), with)
             + &script("Be on the branch", by_hand, &env, on_branch)
             + &self.tools(job)
     }
@@ -126,7 +125,7 @@ impl Outline<'_> {
 
     /// The path of a file of the workspace, for actions, which know no directory
     /// but the checkout's.
-    fn path(&self, path: &str) -> String {
+    pub(super) fn path(&self, path: &str) -> String {
         match self.subdirectory {
             "" => path.to_owned(),
             within => format!("{within}/{path}"),
@@ -136,20 +135,25 @@ impl Outline<'_> {
     /// Takes up what earlier jobs, or an earlier attempt, have done.
     pub(super) fn take(&self) -> String {
         let with = format!("pattern: state-*\npath: {}\n", self.path(CARRIED));
-        let take = action("Take what is done already", "", DOWNLOAD, &with);
-        take + &xtask("Go on from there", "", &format!("ci unpack {CARRIED}"))
+        let take = action(
+            "Take what is done already",
+            "",
+            self.download_artifact(),
+            &with,
+        );
+        take + &xtask("Import what is done", "", &format!("ci import {CARRIED}"))
     }
 
     /// Hands on what was done, however the job ends. `name` sorts after those of
     /// earlier jobs.
     pub(super) fn hand_on(&self, name: &str) -> String {
-        let pack = format!("exec cargo xtask ci pack {STATE}");
-        let pack = script("Pack what is done", "always()", "", &pack);
+        let export = format!("exec cargo xtask ci export {STATE}");
+        let export = script("Export what is done", "always()", "", &export);
         let with = format!(
             "name: state-{name}\npath: {}\nif-no-files-found: error\noverwrite: true\nretention-days: 30\n",
             self.path(STATE)
         );
-        pack + &action("Hand it on", "always()", UPLOAD, &with)
+        export + &action("Hand it on", "always()", self.upload_artifact(), &with)
     }
 }
 

@@ -23,7 +23,7 @@ const ACTIONS: [&str; 5] = [
     "cache",
     "upload-artifact",
     "download-artifact",
-    "attest-build-provenance",
+    "attest",
 ];
 
 /// act, where it is installed.

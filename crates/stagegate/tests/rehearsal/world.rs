@@ -102,6 +102,7 @@ impl World {
             environment: ENVIRONMENT.map(str::to_owned).to_vec(),
         };
         let options = WorldOptions {
+            github_token: stagegate_fakes::github::TokenKind::default(),
             repository: REPOSITORY.to_owned(),
             app: host.then_some(app),
             front_end: front_end(),

@@ -5,8 +5,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 use stagegate_plan::model::PackageCrates;
 
+use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext};
-use crate::release_tree;
 
 /// Where a plan keeps its packages: with the journal, so that a resumed run
 /// uploads the very bytes that were proven.
