@@ -3,11 +3,8 @@
 //! Draft 7, because that is what editors and SchemaStore understand. TOML has no null, so
 //! an optional key is one that may be absent and nothing else.
 
-use std::borrow::Cow;
-
 use jiff::SignedDuration;
 use schemars::generate::SchemaSettings;
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Map, Value};
 
 use crate::schema::Config;
@@ -26,40 +23,6 @@ pub fn json_schema() -> Value {
         root.insert("title".to_owned(), "stagegate.toml".into());
     }
     schema
-}
-
-/// A duration as people write it.
-pub(crate) struct Duration;
-
-impl JsonSchema for Duration {
-    fn schema_name() -> Cow<'static, str> {
-        "Duration".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "examples": ["90s", "5m", "1h 30m"] })
-    }
-}
-
-/// An address on the web.
-pub(crate) struct Address;
-
-impl JsonSchema for Address {
-    fn schema_name() -> Cow<'static, str> {
-        "Address".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "uri" })
-    }
 }
 
 /// Removes what TOML cannot say, and writes durations as people do.

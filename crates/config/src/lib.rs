@@ -8,7 +8,8 @@
 //!
 //! Refuses to hold secrets: it names environment variables and files only.
 //!
-//! Layers, lowest first: `error` < `pattern` < `stage` < `schema` < `load` < `resolve`.
+//! Layers, lowest first: `error` < `pattern` < `stage` < `text_value` < `schema` < `load` < `resolve` <
+//! `json_schema`.
 
 pub mod error;
 mod json_schema;
@@ -17,6 +18,7 @@ pub mod pattern;
 pub mod resolve;
 pub mod schema;
 pub mod stage;
+mod text_value;
 
 pub use error::ConfigError;
 pub use json_schema::json_schema;

@@ -31,7 +31,7 @@ pub struct BuildConfig {
     /// The free space that a host needs for the build, in MiB.
     pub disk_mib: u64,
     /// How long the build may take.
-    #[schemars(with = "crate::json_schema::Duration")]
+    #[schemars(with = "crate::text_value::Duration")]
     pub limit: SignedDuration,
     /// What the checkout says, where the configuration does not.
     #[serde(skip)]

@@ -28,7 +28,7 @@ pub struct EnvironmentConfig {
     pub freeze: Vec<Freeze>,
     /// How long a new release is watched before it is confirmed.
     #[serde(default = "default_stabilize")]
-    #[schemars(with = "crate::json_schema::Duration")]
+    #[schemars(with = "crate::text_value::Duration")]
     pub stabilize: SignedDuration,
     /// The private key. The default is the agent, then the usual files.
     #[schemars(with = "Option<String>")]
@@ -53,7 +53,7 @@ pub struct EnvironmentConfig {
     /// The service user, if it differs from the app's.
     pub service_user: Option<String>,
     /// The URL that users open, if it differs from the app's.
-    #[schemars(with = "Option<crate::json_schema::Address>")]
+    #[schemars(with = "Option<crate::text_value::Address>")]
     pub url: Option<Url>,
 }
 

@@ -22,7 +22,7 @@ pub struct FrontendConfig {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceConfig>,
     /// The URL that users open. It is requested at the end of a deploy.
-    #[schemars(with = "Option<crate::json_schema::Address>")]
+    #[schemars(with = "Option<crate::text_value::Address>")]
     pub url: Option<Url>,
     /// Patterns of files: a push that changes one of them deploys the frontend. Without
     /// any, no push does.

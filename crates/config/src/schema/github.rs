@@ -14,10 +14,10 @@ pub struct GitHubConfig {
     #[schemars(with = "Option<String>")]
     pub repository: Option<Repository>,
     /// The address of the API (GitHub Enterprise: `https://HOST/api/v3`).
-    #[schemars(with = "crate::json_schema::Address")]
+    #[schemars(with = "crate::text_value::Address")]
     pub api: Url,
     /// The address of uploads (GitHub Enterprise: `https://HOST/api/uploads`).
-    #[schemars(with = "crate::json_schema::Address")]
+    #[schemars(with = "crate::text_value::Address")]
     pub uploads: Url,
     /// Whether to make a GitHub release.
     pub release: bool,

@@ -20,7 +20,7 @@ pub struct MigrateConfig {
     pub undo: Option<Vec<String>>,
     /// How long each command may take.
     #[serde(default = "default_limit")]
-    #[schemars(with = "crate::json_schema::Duration")]
+    #[schemars(with = "crate::text_value::Duration")]
     pub limit: SignedDuration,
 }
 

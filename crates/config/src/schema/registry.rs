@@ -14,14 +14,14 @@ pub struct RegistryConfig {
     /// Its sparse index. The default is the one that cargo knows by that name.
     pub index: Option<String>,
     /// How long a new version may take to appear in the index.
-    #[schemars(with = "crate::json_schema::Duration")]
+    #[schemars(with = "crate::text_value::Duration")]
     pub visible_within: SignedDuration,
     /// Whether to exchange a workflow's identity for a token, if the runner offers one.
     pub trusted_publishing: bool,
     /// How far a fresh project with the new versions is taken at the end.
     pub fresh_project: FreshProject,
     /// The site that builds the documentation of crates on crates.io.
-    #[schemars(with = "crate::json_schema::Address")]
+    #[schemars(with = "crate::text_value::Address")]
     pub docs: Url,
 }
 

@@ -36,11 +36,11 @@ pub struct ServiceConfig {
     pub health_passes: u32,
     /// How long the health check may take to pass.
     #[serde(default = "default_deadline")]
-    #[schemars(with = "crate::json_schema::Duration")]
+    #[schemars(with = "crate::text_value::Duration")]
     pub health_deadline: SignedDuration,
     /// How long the old version may keep answering open connections.
     #[serde(default = "default_drain")]
-    #[schemars(with = "crate::json_schema::Duration")]
+    #[schemars(with = "crate::text_value::Duration")]
     pub drain: SignedDuration,
     /// How many known-good releases to keep on a host.
     #[serde(default = "default_keep")]

@@ -88,28 +88,39 @@ const REHEARSALS: [(&str, i32); 4] = [
     ("cargo xtask rehearse --fault backend-crash", 7),
 ];
 
-/// The commands in the `sh` blocks of the documents.
-fn shown() -> BTreeSet<String> {
+/// Returns the blocks of a language in all documents, each with the document's name.
+fn blocks(language: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut commands = BTreeSet::new();
     let mut documents: Vec<_> = DOCUMENTS.iter().map(|name| root.join(name)).collect();
     pages(&root.join("docs/src"), &mut documents);
     assert!(documents.len() > 30, "{documents:?}");
+    let mut found = Vec::new();
     for document in documents {
-        let text = std::fs::read_to_string(document).unwrap();
-        let mut inside = false;
+        let text = std::fs::read_to_string(&document).unwrap();
+        let mut block: Option<String> = None;
         for line in text.lines() {
-            match line.trim() {
-                "```sh" => inside = true,
-                "```" => inside = false,
-                command if inside && !command.is_empty() => {
-                    commands.insert(command.to_owned());
+            match (line.trim(), &mut block) {
+                ("```", _) => {
+                    let name = document.display().to_string();
+                    found.extend(block.take().map(|text| (name, text)));
+                }
+                (_, Some(block)) => *block += &format!("{line}\n"),
+                (fence, None) if fence.strip_prefix("```") == Some(language) => {
+                    block = Some(String::new());
                 }
                 _ => {}
             }
         }
     }
-    commands
+    found
+}
+
+/// The commands in the `sh` blocks of the documents.
+fn shown() -> BTreeSet<String> {
+    let blocks = blocks("sh");
+    let lines = blocks.iter().flat_map(|(_, text)| text.lines());
+    let commands = lines.map(str::trim).filter(|line| !line.is_empty());
+    commands.map(str::to_owned).collect()
 }
 
 /// Finds the book's pages.
@@ -143,6 +154,57 @@ fn every_command_shown_is_run_and_every_one_run_is_shown() {
         .map(str::to_owned)
         .collect();
     assert_eq!(shown(), run);
+}
+
+/// The schema of `stagegate.toml`; a part of a file need not be complete.
+fn schema(of_a_part: bool) -> serde_json::Value {
+    fn forget_required(schema: &mut serde_json::Value) {
+        match schema {
+            serde_json::Value::Object(map) => {
+                map.remove("required");
+                map.values_mut().for_each(forget_required);
+            }
+            serde_json::Value::Array(list) => list.iter_mut().for_each(forget_required),
+            _ => {}
+        }
+    }
+    let mut schema = stagegate_config::json_schema();
+    if of_a_part {
+        forget_required(&mut schema);
+    }
+    schema
+}
+
+#[test]
+fn every_configuration_shown_has_only_keys_that_exist() {
+    let part = jsonschema::validator_for(&schema(true)).unwrap();
+    let mut checked = 0;
+    for (document, text) in blocks("toml") {
+        let other = ["# xtask/Cargo.toml", "# .cargo/config.toml"];
+        if other.iter().any(|head| text.starts_with(head)) {
+            continue;
+        }
+        let value: serde_json::Value = toml_edit::de::from_str(&text)
+            .unwrap_or_else(|error| panic!("{document}: {error}\n{text}"));
+        let wrong: Vec<String> = part.iter_errors(&value).map(|e| e.to_string()).collect();
+        assert!(wrong.is_empty(), "{document}: {wrong:?}\n{text}");
+        checked += 1;
+    }
+    assert!(checked > 10, "{checked} blocks");
+}
+
+#[test]
+fn the_schema_accepts_this_repositorys_own_file_and_refuses_an_unknown_key() {
+    let whole = jsonschema::validator_for(&schema(false)).unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../stagegate.toml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let value: serde_json::Value = toml_edit::de::from_str(&text).unwrap();
+    let wrong: Vec<String> = whole.iter_errors(&value).map(|e| e.to_string()).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    for mistake in ["[release]\nbrunch = \"main\"", "[gates]\nfmt = \"maybe\""] {
+        let value: serde_json::Value = toml_edit::de::from_str(mistake).unwrap();
+        assert!(!whole.is_valid(&value), "{mistake}");
+    }
 }
 
 #[test]
