@@ -10,7 +10,7 @@ pub(super) const FILE: &str = ".cargo/config.toml";
 /// What `cargo xtask` stands for.
 const ALIAS: &str = "run --package xtask --";
 
-/// What becomes of cargo's configuration.
+/// Adds the alias to cargo's configuration.
 pub(super) fn add(text: Option<&str>) -> Change {
     let entry = format!("xtask = \"{ALIAS}\"");
     let Some(text) = text else {

@@ -3,7 +3,7 @@
 use super::super::report::RehearsalReport;
 use super::{figures, switches, verdict};
 
-/// The page.
+/// Returns the page.
 pub(super) fn page(story: &RehearsalReport) -> String {
     let mut lines = vec![format!("# Rehearsal: {}", verdict(story)), String::new()];
     let time = story.time();
@@ -82,7 +82,7 @@ pub(super) fn page(story: &RehearsalReport) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Text within a table.
+/// Escapes text for a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }
