@@ -91,3 +91,25 @@ fn the_readme_is_short() {
     let lines = text.lines().count();
     assert!(lines <= 150, "{lines} lines: move something into the book");
 }
+
+#[test]
+fn paths_that_documents_name_are_there() {
+    let mut checked = 0;
+    for document in [
+        "ARCHITECTURE.md",
+        "CONTRIBUTING.md",
+        "RELEASE.md",
+        "README.md",
+    ] {
+        let text = std::fs::read_to_string(root().join(document)).unwrap();
+        // Every second piece stands between backticks.
+        for word in text.split('`').skip(1).step_by(2) {
+            let ours = ["crates/", "xtask/src", "xtask/tests", "docs/"];
+            if ours.iter().any(|prefix| word.starts_with(prefix)) && !word.contains(' ') {
+                assert!(root().join(word).exists(), "{document} names {word}");
+                checked += 1;
+            }
+        }
+    }
+    assert!(checked > 10, "{checked} paths");
+}
