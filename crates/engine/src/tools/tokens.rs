@@ -156,19 +156,16 @@ impl TokenSource {
         let reason = match &kept.untrusted {
             _ if is_new => "a workflow's identity cannot create a new crate".to_owned(),
             Some(reason) => reason.clone(),
-            None => match self.lease(&mut kept, &identity, registry, now) {
-                // Crate by crate: a lease is valid for those that name this workflow.
-                Ok(lease) => match coverage(registry, &lease, wanted) {
-                    Coverage::NotCovered => not_trusted(wanted),
-                    Coverage::Covered | Coverage::Unknown => {
-                        return Ok(Granted {
-                            token: lease.token().clone(),
-                            from: "the workflow's identity".to_owned(),
-                            lease: Some(lease),
-                            remark: None,
-                        });
-                    }
-                },
+            None => match self.covered(&mut kept, &identity, registry, wanted, now) {
+                Ok(Some(lease)) => {
+                    return Ok(Granted {
+                        token: lease.token().clone(),
+                        from: "the workflow's identity".to_owned(),
+                        lease: Some(lease),
+                        remark: None,
+                    });
+                }
+                Ok(None) => not_trusted(wanted),
                 Err(error) => {
                     let reason = format!("trusted publishing did not work: {error:#}");
                     kept.untrusted = Some(reason.clone());
@@ -177,6 +174,30 @@ impl TokenSource {
             },
         };
         self.plain(&mut kept, registry, cargo, wanted, Some(reason), now)
+    }
+
+    /// A lease that is valid for the crate, crate by crate: it is for those that name this
+    /// workflow. One that ended when it was asked about is replaced once.
+    fn covered(
+        &self,
+        kept: &mut Kept,
+        identity: &IdentitySource,
+        registry: &Registry,
+        wanted: TokenUse<'_>,
+        now: Timestamp,
+    ) -> anyhow::Result<Option<Arc<Lease>>> {
+        let mut renewed = false;
+        loop {
+            let lease = self.lease(kept, identity, registry, now)?;
+            let covered = coverage(registry, &lease, wanted) != Coverage::NotCovered;
+            if covered {
+                return Ok(Some(lease));
+            }
+            if renewed || lease.is_good(now, BEFORE_IT_ENDS) {
+                return Ok(None);
+            }
+            renewed = true;
+        }
     }
 
     /// A token of a person, such as a yank needs.

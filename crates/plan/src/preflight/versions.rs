@@ -45,6 +45,25 @@ pub fn version(facts: &Facts, one: &VersionBump<'_>, tagged: bool, blockers: &mu
             ));
         }
     }
+    if let Some(Ok(github)) = &facts.github {
+        let taken = github
+            .releases
+            .iter()
+            .filter(|release| release.tag_name == tag);
+        for release in taken {
+            let state = match release.draft {
+                true => "a draft of a release",
+                false => "a release",
+            };
+            blockers.push(Blocker::new(
+                format!(
+                    "GitHub has {state} for {tag} that this run has not made: {}",
+                    release.html_url
+                ),
+                "remove it there, or ask for the next version; if a run of yours made it, resume that run with `--resume`",
+            ));
+        }
+    }
     if let Some(Ok(registry)) = &facts.registry {
         let has = |versions: &[IndexVersion]| versions.iter().any(|v| v.vers == *version);
         let published: Vec<_> = registry

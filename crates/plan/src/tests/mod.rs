@@ -155,6 +155,7 @@ fn facts() -> Facts {
             },
             latest: None,
             existing: None,
+            releases: Vec::new(),
         })),
         sizes: [("core".to_owned(), 2048), ("top".to_owned(), 11 << 20)].into(),
         hosts: Vec::new(),
