@@ -56,7 +56,7 @@ impl Notifier {
                     && !std::mem::replace(&mut complained, true)
                 {
                     complain(&format!(
-                        "the webhook of {name} was not reached: {why}; the run does not depend on it"
+                        "the webhook of {name} did not take the message: {why}; the run does not depend on it"
                     ));
                 }
             }
