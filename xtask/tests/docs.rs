@@ -113,3 +113,16 @@ fn paths_that_documents_name_are_there() {
     }
     assert!(checked > 10, "{checked} paths");
 }
+
+#[test]
+fn every_fault_is_in_the_book() {
+    let page = "docs/src/tasks/rehearse.md";
+    let text = std::fs::read_to_string(root().join(page)).unwrap();
+    for fault in stagegate_fakes::fault::TABLE {
+        let row = text
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{}`", fault.name)));
+        let row = row.unwrap_or_else(|| panic!("{page} lacks {}", fault.name));
+        assert!(row.ends_with(&format!("| {} |", fault.meaning)), "{row}");
+    }
+}
