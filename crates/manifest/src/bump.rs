@@ -252,7 +252,7 @@ fn read_text(
 }
 
 /// The path from a directory to a file, with `..` where the file is outside.
-fn relative_to(directory: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
+pub fn relative_to(directory: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
     let shared = directory
         .components()
         .zip(path.components())

@@ -20,9 +20,9 @@ mod rules;
 mod span;
 mod workspace;
 
-pub use bump::{BumpError, bump};
+pub use bump::{BumpError, bump, relative_to};
 pub use edit::{EditError, EditState, FileEdit, Splice, sha256_hex};
 pub use manifest_edit::inherits_version;
 pub use order::OrderError;
 pub use rules::{MetadataProblem, metadata_problems};
-pub use workspace::{InternalDependency, Package, Workspace, WorkspaceError};
+pub use workspace::{InternalDependency, Package, Workspace, WorkspaceError, normalized};

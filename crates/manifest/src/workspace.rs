@@ -230,7 +230,7 @@ fn internal(
 
 /// The path without `.` and `..`, as cargo itself compares paths: by their
 /// text, not by what links lead to.
-pub(crate) fn normalized(path: &Utf8Path) -> Utf8PathBuf {
+pub fn normalized(path: &Utf8Path) -> Utf8PathBuf {
     let mut result = Utf8PathBuf::new();
     for component in path.components() {
         match component {

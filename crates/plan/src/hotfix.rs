@@ -9,7 +9,7 @@ use stagegate_manifest::FileEdit;
 use crate::facts::Facts;
 use crate::model::{
     Action, Blocker, CreateBranch, CreateCommitObject, HOTFIX_BRANCH_PREFIX, Plan, RunId, Step,
-    Verb,
+    Verb, namespace,
 };
 use crate::preflight::checks;
 use crate::release::edits;
@@ -109,6 +109,7 @@ fn empty(
     };
     Plan {
         cli_args: wanted.words(),
+        namespace: namespace(&facts.subdirectory),
         title: format!("hotfix {name}"),
         from: Some(wanted.version.clone()),
         next_step_hint: Some(format!(

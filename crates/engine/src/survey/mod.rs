@@ -203,6 +203,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         sizes,
         hosts,
         promoted,
+        subdirectory: context.subdirectory.clone(),
         workspace,
         files,
     })

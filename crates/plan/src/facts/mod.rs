@@ -36,6 +36,8 @@ pub struct Facts {
     pub at: Timestamp,
     /// The same as a local date, `YYYY-MM-DD`.
     pub date: String,
+    /// The workspace's directory within the git checkout; empty at its top.
+    pub subdirectory: Utf8PathBuf,
     /// The workspace's packages.
     pub workspace: Workspace,
     /// Manifests and lockfile, relative to the root.

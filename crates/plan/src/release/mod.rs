@@ -16,7 +16,7 @@ use crate::deploy::build;
 use crate::facts::{BranchDivergence, Facts, GitFacts};
 use crate::model::{
     Action, Binary, Blocker, Plan, PublishGithubRelease, ReleaseRef, RunId, Step, Verb,
-    VerifyRelease,
+    VerifyRelease, namespace,
 };
 use crate::preflight::{Check, assets, checks, internal_deps, metadata, token, versions};
 use crate::release::edits::edits;
@@ -128,6 +128,7 @@ pub fn empty(facts: &Facts, config: &Config, moves: &[VersionBump<'_>]) -> Optio
     });
     Some(Plan {
         cli_args: asked.join(" "),
+        namespace: namespace(&facts.subdirectory),
         title: format!("release {}", spoken(moves)),
         versions: versions.collect::<BTreeMap<_, _>>(),
         from: (main.group.version != main.to).then(|| main.group.version.clone()),

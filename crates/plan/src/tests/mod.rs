@@ -103,6 +103,7 @@ fn facts() -> Facts {
     Facts {
         at: Timestamp::UNIX_EPOCH,
         date: "2026-02-02".to_owned(),
+        subdirectory: Utf8PathBuf::new(),
         workspace: workspace(),
         files,
         groups: Ok(Vec::new()),

@@ -7,6 +7,7 @@ use stagegate_plan::model::PackageCrates;
 
 use crate::executor::step::{Perform, Probe, StepContext};
 use crate::release_tree;
+use crate::tools::git::Git;
 
 /// Where a plan keeps its packages: with the journal, so that a resumed run
 /// uploads the very bytes that were proven.
@@ -61,18 +62,18 @@ impl Perform for PackageCrates {
             "--target-dir".to_owned(),
             output.to_string(),
         ];
-        if root.join("Cargo.lock").is_file() {
+        let lock = ["ls-files", "--error-unmatch", "--", "Cargo.lock"];
+        if Git::at(&root).ask(lock)?.is_some() {
             args.push("--locked".to_owned());
         }
         for name in crates {
             args.extend(["--package".to_owned(), name.clone()]);
         }
-        if ctx.context.config.registry.name != "crates-io" {
-            args.extend([
-                "--registry".to_owned(),
-                ctx.context.config.registry.name.clone(),
-            ]);
-        }
+        // Where a mirror stands for crates.io, cargo asks which of the two is meant.
+        args.extend([
+            "--registry".to_owned(),
+            ctx.context.config.registry.name.clone(),
+        ]);
         let tool = ctx.context.cargo_in(&root).args(args);
         ctx.run(tool)?;
         let kept = kept(ctx);
