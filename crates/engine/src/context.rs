@@ -14,7 +14,7 @@ use stagegate_github::{GitHub, Server};
 use stagegate_manifest::Workspace;
 use stagegate_plan::facts::TokenPlaces;
 use stagegate_plan::model::namespace;
-use stagegate_registry::{CargoConfig, Registry, TokenUse};
+use stagegate_registry::{CargoConfig, Registry, Replacement, TokenUse};
 
 use crate::connections::Connections;
 use crate::deploy_jobs::DeployJobs;
@@ -169,6 +169,11 @@ impl Context {
         let env = |name: &str| std::env::var(name).ok();
         let loaded = CargoConfig::load(self.root.as_std_path(), &cargo_home(), env)?;
         Ok(self.cargo_config.get_or_init(|| Arc::new(loaded)))
+    }
+
+    /// What cargo reads in the registry's place, if it does.
+    pub(crate) fn registry_replacement(&self) -> anyhow::Result<Option<Replacement>> {
+        Ok(self.cargo_config()?.replacement(&self.config.registry.name))
     }
 
     /// The registry's index: as configured, or as cargo knows it by its name.

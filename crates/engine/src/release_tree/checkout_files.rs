@@ -78,14 +78,21 @@ fn bring_filtered(checkout: &Utf8Path, tree: &Utf8Path) -> anyhow::Result<()> {
     if brought.is_empty() {
         return Ok(());
     }
-    // What git takes for a change is somebody's, not a filter's.
+    // git takes another size for a change until it is told to look again.
     let git = Git::at(tree);
-    let changed = git.read(["diff", "--name-only", "-z"])?;
-    for path in changed.split('\0').filter(|path| brought.contains(path)) {
-        git.read(["checkout-index", "--force", "--", path])?;
+    for some in brought.chunks(ARGUMENTS) {
+        git.read(["update-index", "--"].iter().chain(some))?;
+    }
+    // What is one all the same is somebody's change, not a filter's.
+    let changed = git.read(["diff", "--cached", "--name-only", "-z"])?;
+    for path in changed.split('\0').filter(|path| !path.is_empty()) {
+        git.read(["checkout", "--quiet", "HEAD", "--", path])?;
     }
     Ok(())
 }
+
+/// As many paths as are given to a program at once.
+const ARGUMENTS: usize = 200;
 
 /// Regular files that are the same object in both.
 fn same_objects<'a>(

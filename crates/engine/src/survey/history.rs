@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
-use stagegate_manifest::Workspace;
+use stagegate_manifest::{Workspace, relative_to};
 use stagegate_plan::facts::{CommitFacts, GitFacts, History};
 use stagegate_plan::version::Group;
 
@@ -53,8 +53,8 @@ pub(crate) fn look(
 fn directories(context: &Context, workspace: &Workspace) -> Vec<(Utf8PathBuf, String)> {
     let within = |package: &stagegate_manifest::Package| {
         let directory = package.directory();
-        let relative = directory.strip_prefix(&workspace.root).ok()?;
-        Some((context.subdirectory.join(relative), package.name.clone()))
+        let relative = relative_to(&workspace.root, &directory);
+        Some((context.within_checkout(&relative)?, package.name.clone()))
     };
     workspace.packages.iter().filter_map(within).collect()
 }

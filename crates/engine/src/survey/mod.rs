@@ -24,7 +24,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use semver::Version;
-use stagegate_manifest::Workspace;
+use stagegate_manifest::{Workspace, normalized, relative_to};
 use stagegate_plan::facts::{ChangelogFacts, Facts, SurveyResult};
 use stagegate_plan::model::Blocker;
 use stagegate_plan::request::Request;
@@ -229,11 +229,9 @@ fn files(workspace: &Workspace) -> anyhow::Result<BTreeMap<Utf8PathBuf, Vec<u8>>
     let root = ["Cargo.toml", "Cargo.lock"].map(|name| workspace.root.join(name));
     let mut files = BTreeMap::new();
     for path in manifests.chain(root) {
-        let Ok(relative) = path.strip_prefix(&workspace.root) else {
-            continue;
-        };
+        let relative = relative_to(&workspace.root, &normalized(&path));
         match std::fs::read(&path) {
-            Ok(bytes) => drop(files.insert(relative.to_owned(), bytes)),
+            Ok(bytes) => drop(files.insert(relative, bytes)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(e).with_context(|| format!("reading {path}")),
         }
@@ -282,7 +280,7 @@ fn changelogs(
 fn behind_links(root: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
     let file = root.join(path).canonicalize_utf8();
     match (root.canonicalize_utf8(), file) {
-        (Ok(root), Ok(file)) => file.strip_prefix(&root).unwrap_or(path).to_owned(),
+        (Ok(root), Ok(file)) => relative_to(&root, &file),
         _ => path.to_owned(),
     }
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use stagegate_changelog::{Changelog, ChangelogError, CompareLinks};
 use stagegate_config::stage::Stage;
-use stagegate_manifest::{FileEdit, bump};
+use stagegate_manifest::{FileEdit, bump, normalized, relative_to};
 
 use crate::facts::{ChangelogFacts, Facts};
 use crate::model::Blocker;
@@ -64,10 +64,10 @@ pub(crate) fn manifests(
         );
     }
     let read = |path: &camino::Utf8Path| {
-        let relative = path.strip_prefix(&facts.workspace.root).unwrap_or(path);
+        let relative = relative_to(&facts.workspace.root, &normalized(path));
         facts
             .files
-            .get(relative)
+            .get(&relative)
             .cloned()
             .ok_or_else(|| std::io::ErrorKind::NotFound.into())
     };

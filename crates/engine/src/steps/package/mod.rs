@@ -1,5 +1,6 @@
 //! Steps with packages and the registry.
 
+mod directory_source;
 pub mod package;
 pub mod publish;
 pub mod sbom;

@@ -153,7 +153,7 @@ fn without_debug_information(document: &mut DocumentMut, packages: &[(String, St
     }
 }
 
-fn unpack(file: &Utf8Path, into: &Utf8Path) -> anyhow::Result<()> {
+pub(super) fn unpack(file: &Utf8Path, into: &Utf8Path) -> anyhow::Result<()> {
     let packed = std::fs::File::open(file).with_context(|| format!("opening {file}"))?;
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(packed));
     // Packages carry one fixed date; with it cargo would take an older build of
