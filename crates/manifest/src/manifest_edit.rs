@@ -148,7 +148,7 @@ pub fn inherits_version(text: &str) -> bool {
 }
 
 /// Every table of dependencies in a manifest.
-fn dependency_tables(root: &dyn TableLike) -> Vec<&dyn TableLike> {
+pub(crate) fn dependency_tables(root: &dyn TableLike) -> Vec<&dyn TableLike> {
     let mut tables = kinds(root);
     let targets = root.get("target").and_then(Item::as_table_like);
     for (_, target) in targets.into_iter().flat_map(TableLike::iter) {

@@ -40,6 +40,9 @@ pub fn plan(
     if !git.dirty.is_empty() {
         blockers.push(checks::dirty(&git.dirty));
     }
+    if let Some(Err(blocker)) = &git.signing {
+        blockers.push(blocker.clone());
+    }
     let tag = group.tag_of(&wanted.version);
     let base = git
         .tagged(&tag, config)

@@ -6,12 +6,13 @@ use stagegate_plan::facts::{BranchDivergence, GitFacts, RemoteFacts, SurveyResul
 use stagegate_plan::model::{Blocker, CommitIdentity, HOTFIX_BRANCH_PREFIX as HOTFIXES};
 
 use crate::context::Context;
+use crate::survey::{Scope, signing};
 use crate::tools::git::Git;
 
 /// The settings that say what is signed.
 const SIGNING: &str = "^(commit|tag)\\.gpgsign$";
 
-pub(crate) fn look(context: &Context) -> SurveyResult<GitFacts> {
+pub(crate) fn look(context: &Context, scope: &Scope) -> SurveyResult<GitFacts> {
     let git = context.git();
     let Ok(Some(head)) = git.commit_of("HEAD") else {
         return Err(Blocker::new(
@@ -39,15 +40,18 @@ pub(crate) fn look(context: &Context) -> SurveyResult<GitFacts> {
         )
     });
     let (identity, signing, tags) = rest;
-    let signing = signing.map_err(unread)?;
+    let signs = signing.map_err(unread)?;
+    let shallow = git.read(["rev-parse", "--is-shallow-repository"]);
     Ok(GitFacts {
+        shallow: shallow.map_err(unread)? == "true",
+        signing: (scope.signing && !signs.is_empty()).then(|| signing::look(&git, &head)),
         remote,
         branch,
         head,
         dirty: dirty.map_err(unread)?,
         identity,
-        sign_commits: signing.contains("commit.gpgsign"),
-        sign_tags: signing.contains("tag.gpgsign"),
+        sign_commits: signs.contains("commit.gpgsign"),
+        sign_tags: signs.contains("tag.gpgsign"),
         tags: tags.map_err(unread)?,
     })
 }

@@ -11,8 +11,10 @@ pub mod github;
 pub mod history;
 pub mod hosts;
 pub mod interfaces;
+pub mod packing;
 pub mod registry;
 pub mod released;
+mod signing;
 pub mod sizes;
 pub mod targets;
 pub mod tools;
@@ -54,6 +56,8 @@ pub struct Scope {
     /// The version whose files are meant instead of the checked-out ones, and a
     /// package of its group; absent: the main group's.
     pub files_of: Option<(Option<String>, Version)>,
+    /// Whether git can sign commits and tags, where it is to.
+    pub signing: bool,
     /// What happened since the last releases.
     pub history: bool,
     /// How public interfaces changed since then.
@@ -74,6 +78,7 @@ impl Scope {
                 from: None,
                 version: None,
                 files_of: None,
+                signing: true,
                 history: wanted.asks_for_history(),
                 interfaces: wanted.asks_for_auto(),
             },
@@ -95,10 +100,12 @@ impl Scope {
             Request::Hotfix(wanted) => Scope {
                 registry: true,
                 files_of: Some((wanted.package.clone(), wanted.version.clone())),
+                signing: true,
                 ..Scope::default()
             },
             Request::Prepare(wanted) => Scope {
                 github: true,
+                signing: true,
                 history: wanted.asks_for_history(),
                 interfaces: wanted.asks_for_auto(),
                 ..Scope::default()
@@ -117,6 +124,7 @@ impl Scope {
             targets: true,
             registry: true,
             github: true,
+            signing: true,
             environment: Some(environment.to_owned()),
             ..Scope::default()
         }
@@ -144,7 +152,8 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
     let main_tag = tag_of(context, scope.version.as_ref(), &groups);
     // Whatever is asked answers in its own time, registry, GitHub and hosts from afar.
     let workspace_ref = &workspace;
-    let (registry, github, (hosts, promoted), git, sizes, tools) = std::thread::scope(|threads| {
+    let files_ref = &files;
+    let (registry, github, (hosts, promoted), git, packing, sizes, tools) = std::thread::scope(|threads| {
         let registry = threads.spawn(|| {
             (scope.registry && publishes).then(|| registry::look(context, workspace_ref))
         });
@@ -152,7 +161,13 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         let tag = main_tag.as_deref();
         let github =
             threads.spawn(move || wants_release.then(|| github::look(context, workspace_ref, tag)));
-        let git = threads.spawn(|| checkout::look(context));
+        let git = threads.spawn(|| checkout::look(context, scope));
+        let packs = scope.registry && publishes && scope.files_of.is_none();
+        let packing = threads.spawn(move || {
+            packs
+                .then(|| packing::look(context, workspace_ref, files_ref))
+                .transpose()
+        });
         let sizes = threads
             .spawn(|| (scope.registry && publishes).then(|| sizes::look(context, workspace_ref)));
         let tools = threads.spawn(|| scope.gates.then(|| tools::look(context)));
@@ -162,6 +177,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
             github.join().expect("the survey does not panic"),
             hosts,
             git.join().expect("the survey does not panic"),
+            packing.join().expect("the survey does not panic"),
             sizes
                 .join()
                 .expect("the survey does not panic")
@@ -172,12 +188,12 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
                 .unwrap_or_default(),
         )
     });
-    let mut history = BTreeMap::new();
+    let mut past = history::Past::default();
     let mut interfaces = BTreeMap::new();
     if let (true, Ok(groups), Ok(git)) = (scope.history, &groups, &git) {
-        history = history::look(context, &workspace, groups, git)?;
+        past = history::look(context, &workspace, &files, groups, git)?;
         if scope.interfaces {
-            interfaces = interfaces::look(context, &workspace, groups, &history);
+            interfaces = interfaces::look(context, &workspace, groups, &past.groups);
         }
     }
     Ok(Facts {
@@ -188,7 +204,8 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
             .to_string(),
         changelogs: changelogs(context, root, groups.as_deref().unwrap_or_default()),
         groups,
-        history,
+        history: past.groups,
+        history_gap: past.gap,
         interfaces,
         git,
         tools,
@@ -201,6 +218,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         registry,
         github,
         sizes,
+        packing: packing?.unwrap_or_default(),
         hosts,
         promoted,
         subdirectory: context.subdirectory.clone(),

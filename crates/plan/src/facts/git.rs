@@ -14,6 +14,11 @@ pub struct GitFacts {
     pub branch: Option<String>,
     /// The commit.
     pub head: String,
+    /// Only a part of the history is here.
+    pub shallow: bool,
+    /// Whether git can sign as its settings ask it to; `None` where nothing is signed, or
+    /// nobody wants to know.
+    pub signing: Option<SurveyResult<String>>,
     /// Paths that differ from it.
     pub dirty: Vec<String>,
     /// Who commits.

@@ -5,6 +5,7 @@ mod git;
 mod github;
 mod history;
 mod hosts;
+mod packing;
 mod registry;
 mod token_places;
 
@@ -13,6 +14,7 @@ pub use git::{BranchDivergence, GitFacts, RemoteFacts};
 pub use github::GitHubFacts;
 pub use history::{CommitFacts, History};
 pub use hosts::{HostSurvey, RunningHost};
+pub use packing::PackingFacts;
 pub use registry::RegistryFacts;
 pub use token_places::TokenPlaces;
 
@@ -48,6 +50,8 @@ pub struct Facts {
     pub changelogs: BTreeMap<Utf8PathBuf, ChangelogFacts>,
     /// What happened since each group's last release, where that was asked for.
     pub history: BTreeMap<String, History>,
+    /// Why this checkout cannot tell what happened, where it cannot.
+    pub history_gap: Option<Blocker>,
     /// How each group's public interface changed since then, where that was asked for.
     pub interfaces: BTreeMap<String, SurveyResult<ApiChange>>,
     /// The git checkout.
@@ -65,6 +69,8 @@ pub struct Facts {
     pub github: Option<SurveyResult<GitHubFacts>>,
     /// Bytes of tracked files by package: more than its package will have.
     pub sizes: BTreeMap<String, u64>,
+    /// What would be packed otherwise than the checkout has it, by package.
+    pub packing: BTreeMap<String, PackingFacts>,
     /// The hosts of the environment.
     pub hosts: Vec<HostSurvey>,
     /// What runs on the hosts of the environment that is promoted from.

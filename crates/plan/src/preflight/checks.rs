@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use stagegate_config::schema::Config;
 
 use crate::facts::{BranchDivergence, Facts, GitFacts, RegistryFacts, SurveyResult};
+use crate::preflight::checkout;
 use crate::model::{Blocker, HOTFIX_BRANCH_PREFIX as HOTFIXES};
 
 /// A precondition.
@@ -47,6 +48,7 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
         check(format!("target {name}"), there.map(str::to_owned))
     }));
     checks.extend(git(facts, config));
+    checks.extend(checkout::packing(facts));
     if let Err(blocker) = &facts.groups {
         checks.push(check("versions", Err(blocker.clone())));
     }
@@ -159,12 +161,14 @@ pub fn git(facts: &Facts, config: &Config) -> Vec<Check> {
                 "set `git config user.name` and `git config user.email`",
             )
         });
-    vec![
+    let mut checks = vec![
         check("branch", branch(git, config)),
         check("working tree", clean),
         check("identity", identity),
         check("remote", remote(git, config)),
-    ]
+    ];
+    checks.extend(checkout::signing(git));
+    checks
 }
 
 /// Files that a release would not contain.

@@ -54,6 +54,7 @@ pub(crate) fn plan(
     }
     assets::assets(config, groups, blockers);
     internal_deps::siblings(facts, config, &moves, blockers);
+    internal_deps::candidates(facts, config, &moves, blockers);
     let mut plan = empty(facts, config, &moves)?;
     plan.steps = gates::steps(facts, config, &moves, &mut plan.notes);
     let git = facts.git.as_ref().ok()?;
