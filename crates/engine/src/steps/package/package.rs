@@ -107,6 +107,11 @@ fn make(
     if Git::at(root).ask(lock)?.is_some() {
         args.push("--locked".to_owned());
     }
+    if ctx.context.workspace.has_patched_members() {
+        // A sibling by `[patch]` is none to cargo's packaging: it looks for the version that
+        // is to be published in the registry, and only to lock it.
+        args.push("--exclude-lockfile".to_owned());
+    }
     // Where a mirror stands for crates.io, cargo asks which of the two is meant.
     let registry = &ctx.context.config.registry.name;
     match ctx.context.registry_replacement()? {
