@@ -14,13 +14,11 @@ use crate::model::{
 use crate::preflight::{checks, versions};
 use crate::release;
 use crate::release::edits::{Edits, edits};
+use crate::release::notes::{LONGEST_PULL_REQUEST, shortened};
 use crate::release::version_bumps::moves;
 use crate::release::{local, spoken};
 use crate::request::ReleaseRequest;
 use crate::version::VersionBump;
-
-/// GitHub takes 65,536 characters.
-const LONGEST: usize = 60_000;
 
 pub(crate) fn plan(
     facts: &Facts,
@@ -140,19 +138,17 @@ fn body(moves: &[VersionBump<'_>], edits: &Edits) -> String {
         text.push_str(edits.notes[&one.group.name].trim_end());
         text.push_str("\n\n");
     }
-    if text.chars().count() > LONGEST {
-        text = text.chars().take(LONGEST).collect();
-        text.push_str("…\n\nThe rest is in the changelog.\n\n");
-    }
+    let text = shortened(
+        &text,
+        LONGEST_PULL_REQUEST,
+        "The rest is in the changelog.\n\n",
+    );
     text + "Merging this releases it."
 }
 
 /// The notes of a version whose section stands in the changelog already, dated: what
-/// a merged pull request has left.
+/// a merged pull request has left, or somebody has written by hand.
 pub fn prepared(changelog: &Changelog, one: &VersionBump<'_>) -> Option<String> {
-    if one.group.version != one.to {
-        return None;
-    }
     let section = changelog.section(&one.to)?;
     if section.date.is_none() || changelog.coming(&one.to).is_ok() {
         return None;

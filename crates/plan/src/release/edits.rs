@@ -103,6 +103,9 @@ fn changelogs(
         }
         seen.push(&found.file);
         let Ok(text) = &found.text else { continue };
+        if Changelog::parse(text).is_ok_and(|changelog| changelog.points_elsewhere()) {
+            continue;
+        }
         match promote(facts, one, text) {
             Ok((edit, said)) => {
                 if let Some(new) = edit {
@@ -121,7 +124,9 @@ fn changelogs(
     let only_empty = |e: &ChangelogError| {
         matches!(
             e,
-            ChangelogError::EmptyUnreleased { .. } | ChangelogError::EmptyVersion { .. }
+            ChangelogError::NoUnreleased
+                | ChangelogError::EmptyUnreleased { .. }
+                | ChangelogError::EmptyVersion { .. }
         )
     };
     let fine = !notes.is_empty() || !one.asked;
@@ -178,7 +183,7 @@ fn promote(
 }
 
 /// Where people browse, from where programs ask.
-fn web_of(api: &url::Url) -> String {
+pub(crate) fn web_of(api: &url::Url) -> String {
     let origin = api.origin().ascii_serialization();
     origin.replace("://api.github.com", "://github.com")
 }

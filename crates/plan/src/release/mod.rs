@@ -3,6 +3,7 @@
 pub mod commits;
 pub mod edits;
 pub mod local;
+pub mod notes;
 pub mod publish;
 pub mod version_bumps;
 
