@@ -81,7 +81,11 @@ impl Changelog {
     /// Whether the file has no sections and leads its readers to where the changes are told:
     /// another changelog, or a page of releases.
     pub fn points_elsewhere(&self) -> bool {
-        let conventions = ["keepachangelog.com", "semver.org", "conventionalcommits.org"];
+        let conventions = [
+            "keepachangelog.com",
+            "semver.org",
+            "conventionalcommits.org",
+        ];
         let text = self.text.to_lowercase();
         let destinations = text.split("](").skip(1).chain(text.split("]:").skip(1));
         let mut destinations = destinations.chain(text.split('<').skip(1));

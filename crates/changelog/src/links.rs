@@ -51,7 +51,9 @@ const SEPARATORS: [&str; 4] = ["...", "..", "%0D", "%0d"];
 impl<'t> Compare<'t> {
     fn parse(destination: &'t str) -> Option<Compare<'t>> {
         let at = destination.rfind("/compare/")? + "/compare/".len();
-        let end = destination[at..].find(['#', '?']).map_or(destination.len(), |end| at + end);
+        let end = destination[at..]
+            .find(['#', '?'])
+            .map_or(destination.len(), |end| at + end);
         let revisions = &destination[at..end];
         let mut separators = SEPARATORS.into_iter();
         let (left, separator, right) = separators.find_map(|separator| {
@@ -64,7 +66,11 @@ impl<'t> Compare<'t> {
             (Some((_, left)), Some((_, right))) => left > right,
             _ => false,
         };
-        let (from, to) = if newer_first { (right, left) } else { (left, right) };
+        let (from, to) = if newer_first {
+            (right, left)
+        } else {
+            (left, right)
+        };
         Some(Compare {
             base: &destination[..at],
             from,
@@ -88,7 +94,11 @@ impl<'t> Compare<'t> {
             rest,
             ..
         } = self;
-        let (left, right) = if self.newer_first { (to, from) } else { (from, to) };
+        let (left, right) = if self.newer_first {
+            (to, from)
+        } else {
+            (from, to)
+        };
         format!("{base}{left}{separator}{right}{rest}")
     }
 }
@@ -116,8 +126,8 @@ fn renamed(address: &str, versions: [(&Version, &Version); 2]) -> Option<String>
     while !rest.is_empty() {
         let found = versions.iter().find_map(|(old, new)| {
             let after = rest.strip_prefix(&old.to_string())?;
-            let whole = !result.ends_with(|c: char| c.is_ascii_digit() || c == '.')
-                && !continues(after);
+            let whole =
+                !result.ends_with(|c: char| c.is_ascii_digit() || c == '.') && !continues(after);
             whole.then_some((after, new))
         });
         match found {
@@ -174,7 +184,14 @@ pub(crate) fn edits(
     let named = (version, label);
     match (find("unreleased"), links) {
         (Some(unreleased), _) => {
-            let moved = move_on(changelog, &definitions, unreleased, named, links, end_of_line);
+            let moved = move_on(
+                changelog,
+                &definitions,
+                unreleased,
+                named,
+                links,
+                end_of_line,
+            );
             Ok(moved.unwrap_or_default())
         }
         (None, Some(links)) => {

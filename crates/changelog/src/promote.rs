@@ -55,7 +55,11 @@ impl Changelog {
                 let fresh = fresh_heading(self, coming, version);
                 let fresh = (at..at, format!("{fresh}{end_of_line}"));
                 let named = (coming.title_range.clone(), title);
-                (style.bracketed, style.inline_link.is_some(), vec![fresh, named])
+                (
+                    style.bracketed,
+                    style.inline_link.is_some(),
+                    vec![fresh, named],
+                )
             }
         };
         let mut edits = Vec::new();
@@ -180,8 +184,7 @@ impl Style {
     ) -> String {
         let bracket = if self.bracketed { "]" } else { "" };
         let pattern = self.inline_link.as_deref();
-        let destination =
-            || links::inline_destination(changelog, version, pattern, links);
+        let destination = || links::inline_destination(changelog, version, pattern, links);
         let link = pattern.and_then(|_| destination());
         let link = link.map(|link| format!("({link})")).unwrap_or_default();
         let Style {

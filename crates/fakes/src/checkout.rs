@@ -24,7 +24,13 @@ pub struct Checkout {
 fn git(directory: &Utf8Path, args: &[&str]) -> anyhow::Result<String> {
     let mut command = Command::new("git");
     // Left by a hook or an alias of git's, they would lead to the original.
-    for name in ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_COMMON_DIR", "GIT_PREFIX"] {
+    for name in [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_COMMON_DIR",
+        "GIT_PREFIX",
+    ] {
         command.env_remove(name);
     }
     let output = command

@@ -250,6 +250,22 @@ fn lock_edit(
         .then(|| FileEdit::new(Utf8Path::new("Cargo.lock"), text.as_bytes(), splices)))
 }
 
+/// The edit that gives members their new versions in the lockfile of another workspace,
+/// which holds them by their paths; nothing where it holds none. `to` maps a name to the
+/// version before and after; `path` is relative to this workspace's root.
+///
+/// # Errors
+///
+/// [`BumpError`].
+pub fn bump_lockfile(
+    path: &Utf8Path,
+    text: &str,
+    to: &BTreeMap<&str, (&Version, &Version)>,
+) -> Result<Option<FileEdit>, BumpError> {
+    let splices = lockfile::bump(path, text, to)?;
+    Ok((!splices.is_empty()).then(|| FileEdit::new(path, text.as_bytes(), splices)))
+}
+
 fn read_text(
     path: &Utf8Path,
     read: &dyn Fn(&Utf8Path) -> io::Result<Vec<u8>>,

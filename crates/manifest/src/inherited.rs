@@ -79,15 +79,31 @@ mod tests {
             assert_eq!(found, want, "{old:?} to {new:?}");
         };
         let package = |text: &str| format!("[workspace.package]\n{text}");
-        check(&package("edition = \"2021\""), &package("edition = \"2024\""), &["package.edition"]);
-        check(&package("version = \"1.0.0\""), &package("version = \"1.1.0\""), &[]);
-        check("", "[workspace.dependencies]\nserde = \"1\"\n", &["dependencies.serde"]);
+        check(
+            &package("edition = \"2021\""),
+            &package("edition = \"2024\""),
+            &["package.edition"],
+        );
+        check(
+            &package("version = \"1.0.0\""),
+            &package("version = \"1.1.0\""),
+            &[],
+        );
+        check(
+            "",
+            "[workspace.dependencies]\nserde = \"1\"\n",
+            &["dependencies.serde"],
+        );
         check(
             "[workspace.dependencies]\na = { version = \"1\" }\nb = \"1\"\n",
             "[workspace.dependencies.a]\nversion = \"2\"\n[workspace.dependencies]\nb = \"1\"\n",
             &["dependencies.a"],
         );
-        check("[workspace]\nmembers = [\"a\"]", "[workspace]\nmembers = [\"a\", \"b\"]", &[]);
+        check(
+            "[workspace]\nmembers = [\"a\"]",
+            "[workspace]\nmembers = [\"a\", \"b\"]",
+            &[],
+        );
         check("[profile.release]\nlto = true", "", &[]);
     }
 

@@ -22,11 +22,11 @@ mod rules;
 mod span;
 mod workspace;
 
+pub use bump::{BumpError, bump, bump_lockfile, relative_to};
 pub use cargo_metadata::DependencyKind;
-pub use bump::{BumpError, bump, relative_to};
 pub use edit::{EditError, EditState, FileEdit, Splice, sha256_hex};
 pub use inherited::{changed_keys, inherited_keys};
-pub use manifest_edit::inherits_version;
+pub use manifest_edit::{inherits_version, path_dependencies};
 pub use order::OrderError;
 pub use packed_files::PackedFiles;
 pub use rules::{MetadataProblem, metadata_problems};

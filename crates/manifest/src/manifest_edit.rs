@@ -147,6 +147,24 @@ impl<'t> Manifest<'t> {
     }
 }
 
+/// The dependencies of a manifest that are named by a path: the path as it is written, and
+/// the requirement, if there is one. A text that is no manifest has none.
+pub fn path_dependencies(text: &str) -> Vec<(String, Option<String>)> {
+    let Ok(manifest) = Document::parse(text) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for table in dependency_tables(manifest.as_table()) {
+        for (_, dependency) in table.iter() {
+            let text = |key: &str| dependency.get(key).and_then(Item::as_str);
+            if let Some(path) = text("path") {
+                found.push((path.to_owned(), text("version").map(str::to_owned)));
+            }
+        }
+    }
+    found
+}
+
 /// Whether the manifest `text` takes its package's version from the workspace.
 /// A text that is no manifest does not.
 pub fn inherits_version(text: &str) -> bool {

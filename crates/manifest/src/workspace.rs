@@ -135,9 +135,14 @@ impl Workspace {
                 source,
             })?;
         // `--no-deps` tells nothing of patches; what cannot be read patches nothing.
-        let places = [workspace.manifest_path(), workspace.root.join(".cargo/config.toml")];
+        let places = [
+            workspace.manifest_path(),
+            workspace.root.join(".cargo/config.toml"),
+        ];
         let texts = places.map(|place| std::fs::read_to_string(place).unwrap_or_default());
-        Ok(texts.iter().fold(workspace, |found, text| found.patched(text)))
+        Ok(texts
+            .iter()
+            .fold(workspace, |found, text| found.patched(text)))
     }
 
     /// The workspace with the edges that `[patch]` makes: a dependency on a registry's
@@ -146,14 +151,20 @@ impl Workspace {
     pub fn patched(mut self, text: &str) -> Workspace {
         let patches = patches(&self, text);
         for package in &mut self.packages {
-            let from_registry = package.metadata.dependencies.iter().filter(|d| d.path.is_none());
+            let from_registry = package
+                .metadata
+                .dependencies
+                .iter()
+                .filter(|d| d.path.is_none());
             let edges = from_registry.filter_map(|dependency| {
                 let is_default = dependency.registry.is_none();
                 let key = (dependency.name.clone(), is_default);
                 let name = patches.get(&key).filter(|name| **name != package.name)?;
                 Some(edge(name, dependency))
             });
-            let edges: Vec<_> = edges.filter(|edge| !package.internal.contains(edge)).collect();
+            let edges: Vec<_> = edges
+                .filter(|edge| !package.internal.contains(edge))
+                .collect();
             package.internal.extend(edges);
         }
         self

@@ -9,10 +9,11 @@ use stagegate_manifest::FileEdit;
 use crate::facts::Facts;
 use crate::model::{
     Action, Blocker, CreateBranch, CreateCommitObject, HOTFIX_BRANCH_PREFIX, Plan, RunId, Step,
-    Verb, namespace,
+    Verb, branch_beside, namespace,
 };
-use crate::preflight::checks;
+use crate::preflight::{branches, checks};
 use crate::release::edits;
+use crate::release::message;
 use crate::request::HotfixRequest;
 use crate::version::{BumpKind, Group, VersionBump, WORKSPACE};
 
@@ -70,12 +71,14 @@ pub fn plan(
         );
         return None;
     };
-    let mut plan = empty(facts, &one, wanted, &name, &names);
+    let branch = branch_beside(HOTFIX_BRANCH_PREFIX, &name, git.every_branch())
+        .map_err(|there| blockers.push(branches::in_the_way(&there)))
+        .ok()?;
+    let mut plan = empty(facts, &one, wanted, (&name, &branch), &names);
     let reference = plan.reference();
-    let branch = format!("{HOTFIX_BRANCH_PREFIX}{name}");
     let action = Action::CreateCommitObject(CreateCommitObject {
         parent: base.clone(),
-        message: format!("Begin the hotfix {name}"),
+        message: message::other("begin the hotfix", &name, git),
         identity,
         sign: git.sign_commits,
         reference: reference.clone(),
@@ -98,7 +101,7 @@ fn empty(
     facts: &Facts,
     one: &VersionBump<'_>,
     wanted: &HotfixRequest,
-    name: &str,
+    (name, branch): (&str, &str),
     changelogs: &[String],
 ) -> Plan {
     let whole = one.group.name == WORKSPACE;
@@ -116,7 +119,7 @@ fn empty(
         title: format!("hotfix {name}"),
         from: Some(wanted.version.clone()),
         next_step_hint: Some(format!(
-            "commit the fix on {HOTFIX_BRANCH_PREFIX}{name}{log}, then `cargo xtask release {word}`"
+            "commit the fix on {branch}{log}, then `cargo xtask release {word}`"
         )),
         ..Plan::new(RunId::new(Verb::Hotfix, name), one.to.clone(), facts.at)
     }

@@ -9,14 +9,14 @@ use stagegate_config::stage::Stage;
 use crate::facts::{Facts, GitFacts};
 use crate::model::{
     Action, Blocker, CreateCommitObject, Plan, Proposal, PushBranch, RELEASE_BRANCH_PREFIX, Step,
-    Verb,
+    Verb, branch_beside,
 };
-use crate::preflight::{checks, versions};
+use crate::preflight::{branches, checks, versions};
 use crate::release;
 use crate::release::edits::{Edits, edits};
 use crate::release::notes::{LONGEST_PULL_REQUEST, shortened};
 use crate::release::version_bumps::moves;
-use crate::release::{local, spoken};
+use crate::release::{local, message, spoken};
 use crate::request::ReleaseRequest;
 use crate::version::VersionBump;
 
@@ -72,14 +72,17 @@ fn steps(
         return None;
     };
     let (reference, versions) = (plan.reference(), spoken(moves));
-    let branch = format!("{RELEASE_BRANCH_PREFIX}{}", plan.cli_args.replace(' ', ","));
+    let name = plan.cli_args.replace(' ', ",");
+    let branch = branch_beside(RELEASE_BRANCH_PREFIX, &name, git.every_branch())
+        .map_err(|there| blockers.push(branches::in_the_way(&there)))
+        .ok()?;
     let body = body(moves, &edits);
     local::write(&git.head, moves, &edits, plan);
     let mut all = edits.bump;
     all.extend(edits.changelogs);
     let seal = Action::CreateCommitObject(CreateCommitObject {
         parent: git.head.clone(),
-        message: format!("Prepare the release {versions}"),
+        message: message::other("prepare the release", &versions, git),
         identity: git.identity.clone()?,
         sign: git.sign_commits,
         reference: reference.clone(),
@@ -113,7 +116,7 @@ fn steps(
     let proposal = Proposal {
         server: github.server.clone(),
         repository: github.repository.clone(),
-        title: format!("Release {versions}"),
+        title: message::of_release(config, git, moves),
         body,
         head: branch.clone(),
         base: config.release.branch.clone(),

@@ -22,6 +22,10 @@ pub struct ReleaseConfig {
     /// group or package. Absent: `v{version}` where the whole workspace has one
     /// version, `{name}-v{version}` otherwise.
     pub tag: Option<String>,
+    /// The release commit's message; `{version}` stands for what is released. Absent: that of
+    /// the last release commit, or `chore(release): {version}` where the commits follow the
+    /// conventional commits specification, or `Release {version}`.
+    pub message: Option<String>,
     /// The workspace's changelog, relative to the root; absent means `CHANGELOG.md` where
     /// such a file exists, and no changelog stage where none does.
     pub changelog: Option<Utf8PathBuf>,
@@ -66,6 +70,7 @@ impl Default for ReleaseConfig {
             branch: "main".to_owned(),
             remote: "origin".to_owned(),
             tag: None,
+            message: None,
             changelog: None,
             targets: BTreeMap::new(),
         }

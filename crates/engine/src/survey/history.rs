@@ -59,7 +59,9 @@ pub(crate) fn look(
     let mut past = Past::default();
     for group in groups {
         let since = last_release(git.tags.keys(), group);
-        past.gap = past.gap.or_else(|| gap(context, group, git, since.as_deref()));
+        past.gap = past
+            .gap
+            .or_else(|| gap(context, group, git, since.as_deref()));
         let mut commits = Vec::new();
         if let Some(tag) = &since {
             if !logs.contains_key(tag) {
@@ -90,18 +92,30 @@ fn gap(context: &Context, group: &Group, git: &GitFacts, since: Option<&str>) ->
     let last = last_release(git.tags.keys().chain(there), group);
     match (last, since) {
         (Some(last), here) if here != Some(last.as_str()) => Some(Blocker::new(
-            format!("{last}, the last release of {}, is at {remote} and not in this clone, so nobody can tell what has changed since", group.name),
+            format!(
+                "{last}, the last release of {}, is at {remote} and not in this clone, so nobody can tell what has changed since",
+                group.name
+            ),
             remedy,
         )),
         (None, _) if git.shallow => Some(Blocker::new(
-            format!("this clone is shallow, and the last release of {} may lie before its first commit", group.name),
+            format!(
+                "this clone is shallow, and the last release of {} may lie before its first commit",
+                group.name
+            ),
             remedy,
         )),
         (Some(last), Some(here))
-            if git.shallow && !context.git().is_ancestor(&format!("refs/tags/{here}"), "HEAD") =>
+            if git.shallow
+                && !context
+                    .git()
+                    .is_ancestor(&format!("refs/tags/{here}"), "HEAD") =>
         {
             Some(Blocker::new(
-                format!("this clone is shallow and does not reach back to {last}, the last release of {}", group.name),
+                format!(
+                    "this clone is shallow and does not reach back to {last}, the last release of {}",
+                    group.name
+                ),
                 remedy,
             ))
         }
@@ -203,7 +217,10 @@ fn package_of(file: &Utf8Path, members: &[Member]) -> Option<String> {
         .filter(|member| !file.as_str().is_empty() && file.starts_with(&member.directory));
     let innermost = around.max_by_key(|member| member.directory.as_str().len())?;
     let within = file.strip_prefix(&innermost.directory).ok()?;
-    innermost.packed.holds(within).then(|| innermost.name.clone())
+    innermost
+        .packed
+        .holds(within)
+        .then(|| innermost.name.clone())
 }
 
 #[cfg(test)]

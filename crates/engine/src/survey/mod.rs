@@ -11,6 +11,7 @@ pub mod github;
 pub mod history;
 pub mod hosts;
 pub mod interfaces;
+mod other_workspaces;
 pub mod packing;
 pub mod registry;
 pub mod released;
@@ -27,7 +28,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use semver::Version;
 use stagegate_manifest::{Workspace, normalized, relative_to};
-use stagegate_plan::facts::{ChangelogFacts, Facts, SurveyResult};
+use stagegate_plan::facts::{ChangelogFacts, Facts, RegistryFacts, SurveyResult};
 use stagegate_plan::model::Blocker;
 use stagegate_plan::request::Request;
 use stagegate_plan::version::groups::groups;
@@ -56,6 +57,11 @@ pub struct Scope {
     /// The version whose files are meant instead of the checked-out ones, and a
     /// package of its group; absent: the main group's.
     pub files_of: Option<(Option<String>, Version)>,
+    /// The version whose packages are of interest though they may have left the workspace
+    /// since, and a package of its group; absent: the main group's.
+    pub packages_of: Option<(Option<String>, Version)>,
+    /// Crates that the registry is asked for, whoever they belong to.
+    pub crates: Vec<String>,
     /// Whether git can sign commits and tags, where it is to.
     pub signing: bool,
     /// What happened since the last releases.
@@ -78,6 +84,8 @@ impl Scope {
                 from: None,
                 version: None,
                 files_of: None,
+                packages_of: None,
+                crates: Vec::new(),
                 signing: true,
                 history: wanted.asks_for_history(),
                 interfaces: wanted.asks_for_auto(),
@@ -95,6 +103,8 @@ impl Scope {
                 registry: true,
                 github: true,
                 version: Some((wanted.crates.first().cloned(), wanted.version.clone())),
+                packages_of: Some((wanted.crates.first().cloned(), wanted.version.clone())),
+                crates: wanted.crates.clone(),
                 ..Scope::default()
             },
             Request::Hotfix(wanted) => Scope {
@@ -145,6 +155,15 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         files = self::files(&workspace)?;
         groups = groups::groups(&workspace, &files, &context.config);
     }
+    let wanted = tag_of(context, scope.packages_of.as_ref(), &groups);
+    if let Some(there) = released::files_of(context, wanted.as_deref())? {
+        let former = context.workspace_at(&there.root)?.packages.into_iter();
+        let mut left: Vec<_> = former
+            .filter(|p| workspace.package(&p.name).is_none())
+            .collect();
+        workspace.packages.append(&mut left);
+        groups = groups::groups(&workspace, &files, &context.config);
+    }
     let publishes = workspace
         .packages
         .iter()
@@ -153,41 +172,44 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
     // Whatever is asked answers in its own time, registry, GitHub and hosts from afar.
     let workspace_ref = &workspace;
     let files_ref = &files;
-    let (registry, github, (hosts, promoted), git, packing, sizes, tools) = std::thread::scope(|threads| {
-        let registry = threads.spawn(|| {
-            (scope.registry && publishes).then(|| registry::look(context, workspace_ref))
+    let (registry, github, (hosts, promoted), git, packing, sizes, tools) =
+        std::thread::scope(|threads| {
+            let registry = threads.spawn(|| {
+                (scope.registry && publishes).then(|| registry::look(context, workspace_ref))
+            });
+            let wants_release = scope.github && context.config.github.release;
+            let tag = main_tag.as_deref();
+            let github = threads
+                .spawn(move || wants_release.then(|| github::look(context, workspace_ref, tag)));
+            let git = threads.spawn(|| checkout::look(context, scope));
+            let packs = scope.registry && publishes && scope.files_of.is_none();
+            let packing = threads.spawn(move || {
+                packs
+                    .then(|| packing::look(context, workspace_ref, files_ref))
+                    .transpose()
+            });
+            let sizes = threads.spawn(|| {
+                (scope.registry && publishes).then(|| sizes::look(context, workspace_ref))
+            });
+            let tools = threads.spawn(|| scope.gates.then(|| tools::look(context)));
+            let hosts = (hosts::look(context, scope), hosts::running(context, scope));
+            (
+                registry.join().expect("the survey does not panic"),
+                github.join().expect("the survey does not panic"),
+                hosts,
+                git.join().expect("the survey does not panic"),
+                packing.join().expect("the survey does not panic"),
+                sizes
+                    .join()
+                    .expect("the survey does not panic")
+                    .unwrap_or_default(),
+                tools
+                    .join()
+                    .expect("the survey does not panic")
+                    .unwrap_or_default(),
+            )
         });
-        let wants_release = scope.github && context.config.github.release;
-        let tag = main_tag.as_deref();
-        let github =
-            threads.spawn(move || wants_release.then(|| github::look(context, workspace_ref, tag)));
-        let git = threads.spawn(|| checkout::look(context, scope));
-        let packs = scope.registry && publishes && scope.files_of.is_none();
-        let packing = threads.spawn(move || {
-            packs
-                .then(|| packing::look(context, workspace_ref, files_ref))
-                .transpose()
-        });
-        let sizes = threads
-            .spawn(|| (scope.registry && publishes).then(|| sizes::look(context, workspace_ref)));
-        let tools = threads.spawn(|| scope.gates.then(|| tools::look(context)));
-        let hosts = (hosts::look(context, scope), hosts::running(context, scope));
-        (
-            registry.join().expect("the survey does not panic"),
-            github.join().expect("the survey does not panic"),
-            hosts,
-            git.join().expect("the survey does not panic"),
-            packing.join().expect("the survey does not panic"),
-            sizes
-                .join()
-                .expect("the survey does not panic")
-                .unwrap_or_default(),
-            tools
-                .join()
-                .expect("the survey does not panic")
-                .unwrap_or_default(),
-        )
-    });
+    let registry = registry.map(|found| with_crates(context, &scope.crates, found));
     let mut past = history::Past::default();
     let mut interfaces = BTreeMap::new();
     if let (true, Ok(groups), Ok(git)) = (scope.history, &groups, &git) {
@@ -222,9 +244,41 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         hosts,
         promoted,
         subdirectory: context.subdirectory.clone(),
+        other_workspaces: match scope.files_of {
+            None => other_workspaces::look(context, &workspace).unwrap_or_default(),
+            Some(_) => Vec::new(),
+        },
         workspace,
         files,
     })
+}
+
+/// The registry with what it has of these crates too: what has left the workspace is still
+/// there.
+fn with_crates(
+    context: &Context,
+    crates: &[String],
+    found: SurveyResult<RegistryFacts>,
+) -> SurveyResult<RegistryFacts> {
+    let mut found = found?;
+    for name in crates {
+        if !found.versions.contains_key(name) {
+            let versions = context
+                .registry()
+                .and_then(|registry| Ok(registry.versions(name)?))
+                .map_err(|error| {
+                    Blocker::new(
+                        format!(
+                            "the registry {} cannot be asked for {name}: {error:#}",
+                            found.name
+                        ),
+                        "check the name and the network",
+                    )
+                })?;
+            found.versions.insert(name.clone(), versions);
+        }
+    }
+    Ok(found)
 }
 
 /// The tag of a version, of a package's group or the main one.
@@ -235,10 +289,10 @@ fn tag_of(
 ) -> Option<String> {
     let (package, version) = wanted?;
     let groups = groups.as_ref().ok()?;
-    let group = match package {
-        Some(package) => groups.iter().find(|g| g.has(package)),
-        None => stagegate_plan::version::groups::main(groups, &context.config),
-    };
+    let named = |package: &String| groups.iter().find(|g| g.has(package));
+    // A package that has left the workspace was most likely of the main group.
+    let main = || stagegate_plan::version::groups::main(groups, &context.config);
+    let group = package.as_ref().and_then(named).or_else(main);
     Some(group?.tag_of(version))
 }
 

@@ -34,7 +34,10 @@ pub(crate) fn look(
         let paths = text.split('\0').filter(|path| !path.is_empty());
         Ok(paths.map(str::to_owned).collect())
     };
-    for package in packages.iter().filter(|package| package.files.names_files()) {
+    for package in packages
+        .iter()
+        .filter(|package| package.files.names_files())
+    {
         let place = format!(":/{}", package.directory);
         let ignored = ["--others", "--ignored", "--exclude-standard", "--", &place];
         for path in list(&ignored)? {
@@ -52,7 +55,7 @@ pub(crate) fn look(
             facts.submodules.push(path.into_string());
         }
     }
-    for path in list(&["--", ":(top,attr:filter=lfs)"])? {
+    for path in git.lfs_files()? {
         if let Some(package) = holder(&path, &packages)
             && is_pointer(&context.top().join(&path))
         {
@@ -82,7 +85,10 @@ fn packages(
         })
     };
     let registry = &context.config.registry.name;
-    let published = workspace.packages.iter().filter(|p| p.publishable_to(registry));
+    let published = workspace
+        .packages
+        .iter()
+        .filter(|p| p.publishable_to(registry));
     published.filter_map(packed).collect()
 }
 

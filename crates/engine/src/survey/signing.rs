@@ -24,11 +24,22 @@ fn sign(git: &Git, head: &str) -> anyhow::Result<()> {
         .prefix("stagegate-")
         .tempdir()
         .context("making a directory for the trial")?;
-    let objects = git.read(["rev-parse", "--path-format=absolute", "--git-path", "objects"])?;
+    let objects = git.read([
+        "rev-parse",
+        "--path-format=absolute",
+        "--git-path",
+        "objects",
+    ])?;
     let apart_path = apart.path().to_str().context("its name is not UTF-8")?;
     let tree = format!("{head}^{{tree}}");
     let tool = git
-        .tool(["commit-tree", "-S", "-m", "A trial of the signing key", &tree])
+        .tool([
+            "commit-tree",
+            "-S",
+            "-m",
+            "A trial of the signing key",
+            &tree,
+        ])
         .env("GIT_OBJECT_DIRECTORY", apart_path)
         .env("GIT_ALTERNATE_OBJECT_DIRECTORIES", &objects);
     read(tool)?;

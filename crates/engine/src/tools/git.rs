@@ -109,6 +109,20 @@ impl Git {
         Ok(entries.filter_map(submodule).collect())
     }
 
+    /// Tracked files whose content LFS keeps, within the repository.
+    pub fn lfs_files(&self) -> anyhow::Result<Vec<String>> {
+        let args = [
+            "ls-files",
+            "-z",
+            "--full-name",
+            "--",
+            ":(top,attr:filter=lfs)",
+        ];
+        let text = self.read(args)?;
+        let paths = text.split('\0').filter(|path| !path.is_empty());
+        Ok(paths.map(str::to_owned).collect())
+    }
+
     /// Tracked files, as `MODE OBJECT` by their path within the repository.
     pub fn tracked(&self) -> anyhow::Result<BTreeMap<String, String>> {
         let text = self.read(["ls-files", "-z", "--stage", "--full-name", "--", ":/"])?;

@@ -5,6 +5,7 @@ mod git;
 mod github;
 mod history;
 mod hosts;
+mod other_workspace;
 mod packing;
 mod registry;
 mod token_places;
@@ -14,6 +15,7 @@ pub use git::{BranchDivergence, GitFacts, RemoteFacts};
 pub use github::GitHubFacts;
 pub use history::{CommitFacts, History};
 pub use hosts::{HostSurvey, RunningHost};
+pub use other_workspace::{OtherDependency, OtherWorkspace};
 pub use packing::PackingFacts;
 pub use registry::RegistryFacts;
 pub use token_places::TokenPlaces;
@@ -44,6 +46,8 @@ pub struct Facts {
     pub workspace: Workspace,
     /// Manifests and lockfile, relative to the root.
     pub files: BTreeMap<Utf8PathBuf, Vec<u8>>,
+    /// Other workspaces of the repository that lock members of this one.
+    pub other_workspaces: Vec<OtherWorkspace>,
     /// The packages that move together.
     pub groups: SurveyResult<Vec<Group>>,
     /// Every changelog that there is, by the name its group knows it under.

@@ -22,7 +22,9 @@ pub use action::{
     UploadAssets, VerifyPackages, VerifyRelease, WriteSbom, Yank,
 };
 pub use blocker::{Blocker, Blockers};
-pub use branches::{HOTFIX_BRANCH_PREFIX, RELEASE_BRANCH_PREFIX};
+pub use branches::{
+    HOTFIX_BRANCH_PREFIX, RELEASE_BRANCH_PREFIX, branch_beside, is_hotfix_branch, is_release_branch,
+};
 pub use commit_identity::CommitIdentity;
 pub use event::{Event, Finding, RunEnd, StepOutcome};
 pub use host_file::HostFile;

@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use stagegate_config::schema::Config;
 
 use crate::facts::{BranchDivergence, Facts, GitFacts, RegistryFacts, SurveyResult};
+use crate::model::{Blocker, is_hotfix_branch};
 use crate::preflight::checkout;
-use crate::model::{Blocker, HOTFIX_BRANCH_PREFIX as HOTFIXES};
 
 /// A precondition.
 #[derive(Clone, Debug, PartialEq)]
@@ -191,7 +191,7 @@ pub fn dirty(paths: &[String]) -> Blocker {
 fn branch(git: &GitFacts, config: &Config) -> SurveyResult<String> {
     let wanted = &config.release.branch;
     match &git.branch {
-        Some(branch) if branch == wanted || branch.starts_with(HOTFIXES) => Ok(branch.clone()),
+        Some(branch) if branch == wanted || is_hotfix_branch(branch) => Ok(branch.clone()),
         Some(branch) => Err(Blocker::new(
             format!("the branch is {branch}, and releases are made from {wanted}"),
             format!("`git switch {wanted}`, or set `release.branch` in stagegate.toml"),

@@ -60,7 +60,10 @@ mod tests {
         let check = |message: &str, want: Option<&str>| {
             assert_eq!(title_of_merge(message).as_deref(), want, "{message}");
         };
-        check("feat!: a new parser (#12)", Some("feat!: a new parser (#12)"));
+        check(
+            "feat!: a new parser (#12)",
+            Some("feat!: a new parser (#12)"),
+        );
         check("Merge branch 'topic'", None);
         check(
             "Merge pull request #12 from o/topic\n\nfix: do not panic",
@@ -70,7 +73,10 @@ mod tests {
             "Merge branch 'topic' into 'main'\n\nfeat: x\n\nSee merge request g/p!12",
             Some("feat: x\n\nSee merge request g/p!12"),
         );
-        check("Merge pull request #12 from o/topic\n\nWork in progress", None);
+        check(
+            "Merge pull request #12 from o/topic\n\nWork in progress",
+            None,
+        );
     }
 
     #[test]

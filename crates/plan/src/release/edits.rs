@@ -8,6 +8,7 @@ use stagegate_manifest::{FileEdit, bump, normalized, relative_to};
 
 use crate::facts::{ChangelogFacts, Facts};
 use crate::model::Blocker;
+use crate::release::other_lockfiles;
 use crate::request::ReleaseRequest;
 use crate::version::VersionBump;
 
@@ -17,6 +18,8 @@ pub struct Edits {
     pub bump: Vec<FileEdit>,
     /// The changelogs.
     pub changelogs: Vec<FileEdit>,
+    /// Files that would have to follow and do not, for people.
+    pub left: Vec<String>,
     /// What each group's release says of itself, Markdown.
     pub notes: BTreeMap<String, String>,
 }
@@ -27,8 +30,12 @@ pub(crate) fn edits(
     moves: &[VersionBump<'_>],
     blockers: &mut Vec<Blocker>,
 ) -> Edits {
+    let (lockfiles, left) = other_lockfiles::edits(facts, moves);
+    let mut bump = manifests(facts, moves, blockers);
+    bump.extend(lockfiles);
     let mut edits = Edits {
-        bump: manifests(facts, moves, blockers),
+        bump,
+        left,
         changelogs: Vec::new(),
         notes: BTreeMap::new(),
     };

@@ -13,7 +13,7 @@ use crate::model::{
 };
 use crate::release::edits::{Edits, web_of};
 use crate::release::notes::{LONGEST_RELEASE, shortened};
-use crate::release::{Release, spoken};
+use crate::release::{Release, message, spoken};
 use crate::request::Part;
 use crate::version::{VersionBump, WORKSPACE};
 
@@ -27,7 +27,7 @@ impl Release<'_> {
         write(&self.git.head, self.moves, &edits, plan);
         let seal = Action::CreateCommitObject(CreateCommitObject {
             parent: self.git.head.clone(),
-            message: format!("Release {}", spoken(self.moves)),
+            message: message::of_release(self.config, self.git, self.moves),
             identity: identity.clone(),
             sign: self.git.sign_commits,
             reference: reference.clone(),

@@ -3,7 +3,9 @@
 pub mod commits;
 pub mod edits;
 pub mod local;
+pub mod message;
 pub mod notes;
+pub mod other_lockfiles;
 pub mod publish;
 pub mod version_bumps;
 
@@ -66,6 +68,7 @@ pub(crate) fn plan(
         moves: &moves,
         levels: &levels,
     };
+    plan.notes.extend(edits.left.iter().cloned());
     release.local(&mut plan, edits)?;
     release.remote(&mut plan);
     let environment = release.deploys(wanted, &mut plan, blockers);

@@ -14,7 +14,10 @@ pub fn shortened(text: &str, longest: usize, rest: &str) -> String {
     }
     let rest = format!("\n\n…\n\n{rest}");
     let room = longest.saturating_sub(rest.chars().count());
-    let end = text.char_indices().nth(room).map_or(text.len(), |(at, _)| at);
+    let end = text
+        .char_indices()
+        .nth(room)
+        .map_or(text.len(), |(at, _)| at);
     let kept = &text[..end];
     // A line that is cut may be half a link.
     let kept = kept.rfind('\n').map_or(kept, |line| &kept[..line]);

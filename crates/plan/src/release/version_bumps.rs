@@ -22,7 +22,11 @@ pub fn moves<'a>(
     blockers: &mut Vec<Blocker>,
 ) -> Vec<VersionBump<'a>> {
     let mut moves: Vec<VersionBump<'a>> = Vec::new();
-    if let Some(gap) = facts.history_gap.as_ref().filter(|_| wanted.asks_for_history()) {
+    if let Some(gap) = facts
+        .history_gap
+        .as_ref()
+        .filter(|_| wanted.asks_for_history())
+    {
         blockers.push(gap.clone());
         return moves;
     }
@@ -37,7 +41,9 @@ pub fn moves<'a>(
             }
             let (to, reasons) = match &one.version {
                 VersionRequest::Exact(version) => (version.clone(), Vec::new()),
-                VersionRequest::Next(_) if one.group.is_none() && is_first(facts, groups, group) => {
+                VersionRequest::Next(_)
+                    if one.group.is_none() && is_first(facts, groups, group) =>
+                {
                     (group.version.clone(), vec![first(group)])
                 }
                 VersionRequest::Next(kind) => (kind.after(&group.version), Vec::new()),
@@ -145,7 +151,8 @@ fn is_first(facts: &Facts, groups: &[Group], group: &Group) -> bool {
     let published = match &facts.registry {
         Some(Ok(registry)) => {
             let ours = registry.versions.iter().filter(|(name, _)| group.has(name));
-            ours.flat_map(|(_, versions)| versions).any(|v| is_known(&v.vers))
+            ours.flat_map(|(_, versions)| versions)
+                .any(|v| is_known(&v.vers))
         }
         _ => false,
     };
@@ -258,7 +265,11 @@ fn followers_version(
 ) -> Version {
     let release = BumpKind::Patch.after(&group.version);
     let own = label_of(&group.version);
-    let members = facts.workspace.packages.iter().filter(|p| group.has(&p.name));
+    let members = facts
+        .workspace
+        .packages
+        .iter()
+        .filter(|p| group.has(&p.name));
     let needed = members.flat_map(|package| &package.internal);
     let moved = needed.filter_map(|d| moves.iter().find(|m| m.group.has(&d.name)));
     let followed = moved.filter_map(|moved| label_of(&moved.to)).next();

@@ -53,7 +53,9 @@ pub fn pre_release<'v>(
         let latest = of.iter().max_by(|(a, _), (b, _)| a.cmp(b));
         latest.map(|(_, numbered)| numbered.clone())
     };
-    let style = latest(&same).or_else(|| latest(&others)).unwrap_or_default();
+    let style = latest(&same)
+        .or_else(|| latest(&others))
+        .unwrap_or_default();
     let last = same.iter().map(|(_, numbered)| numbered.count).max();
     let text = style.write(label, last.unwrap_or(0) + 1);
     let pre = Prerelease::new(&text)
@@ -214,7 +216,10 @@ mod tests {
         check("1.4.0", "rc", &["1.4.0-rc", "1.4.0-rc.1"], "1.4.0-rc.2");
         let known = ["1.4.0-rc9".parse().unwrap()];
         let error = pre_release(&"1.4.0".parse().unwrap(), "rc", known.iter()).unwrap_err();
-        assert!(error.contains("1.4.0-rc10 would sort below 1.4.0-rc9"), "{error}");
+        assert!(
+            error.contains("1.4.0-rc10 would sort below 1.4.0-rc9"),
+            "{error}"
+        );
         assert!(refused("1.4.0-rc.1", "rc").contains("twice"));
         assert!(refused("1.4.0", "r_c").contains("cannot name a pre-release"));
     }

@@ -73,7 +73,9 @@ fn is_elsewhere(ctx: &StepContext<'_>, parent: &str, head: &str) -> anyhow::Resu
     let members = ctx.context.workspace.packages.iter();
     let mut places: Vec<String> = members.map(|p| p.directory().to_string()).collect();
     places.push(ctx.context.root.to_string());
-    let mut args = ["diff", "--name-only", parent, head, "--"].map(str::to_owned).to_vec();
+    let mut args = ["diff", "--name-only", parent, head, "--"]
+        .map(str::to_owned)
+        .to_vec();
     args.append(&mut places);
     Ok(git.read(args)?.is_empty())
 }

@@ -136,6 +136,10 @@ impl Perform for Push {
             tags.iter()
                 .map(|tag| format!("refs/tags/{tag}:refs/tags/{tag}")),
         );
+        // LFS brings its objects to the remote by a hook, and none is run.
+        if !git.lfs_files()?.is_empty() {
+            ctx.run(git.tool(["lfs", "push", remote, &commit]))?;
+        }
         ctx.run(git.tool(args))?;
         let stand = look(ctx, remote, branch, tags, reference)?;
         let tags = tags.join(", ");
