@@ -52,7 +52,7 @@ fn this_workspace_goes_through_a_whole_release() {
         "test",
         "doc",
         "msrv",
-        "prove",
+        "verify-packages",
         "publish:stagegate",
         "verify",
     ] {

@@ -18,10 +18,10 @@ use stagegate_registry::{CargoConfig, Registry, Replacement, TokenUse};
 
 use crate::connections::Connections;
 use crate::deploy_jobs::DeployJobs;
-use crate::executor::rate_limit::Paces;
 use crate::interrupt::Interrupt;
 use crate::tools::git::Git;
 use crate::tools::process::Tool;
+use crate::tools::secret_env::Keeps;
 use crate::tools::tokens::{Granted, SecretSink, TokenSource};
 use crate::tools::toolchain::{cargo, cargo_home};
 
@@ -49,8 +49,6 @@ pub struct Context {
     registry: OnceLock<Registry>,
     cargo_config: OnceLock<Arc<CargoConfig>>,
     tokens: Arc<TokenSource>,
-    /// The pace that the registry asks for.
-    pub(crate) paces: Arc<Paces>,
     /// Connections to hosts that wait for their next use.
     pub(crate) connections: Arc<Connections>,
     /// What deploys to several hosts have in common.
@@ -108,7 +106,6 @@ impl Context {
             registry: OnceLock::new(),
             cargo_config: OnceLock::new(),
             tokens: Arc::new(tokens),
-            paces: Arc::default(),
             connections: Arc::default(),
             deploy_jobs: Arc::default(),
         })
@@ -152,7 +149,19 @@ impl Context {
 
     /// cargo, in `directory`, with a clean environment.
     pub fn cargo_in(&self, directory: &Utf8Path) -> Tool {
+        let keeps = match self.fetches_over_ssh() {
+            true => Keeps::Agent,
+            false => Keeps::Nothing,
+        };
         Tool::cargo(&self.cargo, directory)
+            .keeping(keeps)
+            .without_token_of(&self.config.registry.name)
+    }
+
+    /// Whether cargo may have to fetch a dependency from git with the user's agent.
+    fn fetches_over_ssh(&self) -> bool {
+        let lockfile = std::fs::read_to_string(self.root.join("Cargo.lock"));
+        lockfile.is_ok_and(|text| text.contains("\"git+ssh://"))
     }
 
     /// Reports, logs and the release tree. Below the root, not below cargo's

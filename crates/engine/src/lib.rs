@@ -9,8 +9,8 @@
 //! Plan, rehearsal and real run share this one path. There is no mode in here:
 //! which registry, GitHub and host are meant is said by the [`context`].
 //!
-//! Layers, lowest first: `interrupt` < `parallel` < `connections` < `tools` < `context` <
-//! `journal` < `survey` < `release_tree` < `executor` < `steps` < `run_bundle`.
+//! Layers, lowest first: `interrupt` < `parallel` < `timing` < `tools` < `connections` < `deploy_jobs` <
+//! `context` < `journal` < `survey` < `executor` < `steps` < `run_bundle`.
 
 pub mod connections;
 pub mod context;
@@ -19,10 +19,10 @@ pub mod executor;
 pub mod interrupt;
 pub mod journal;
 pub mod parallel;
-pub mod release_tree;
 pub mod run_bundle;
 pub mod steps;
 pub mod survey;
+mod timing;
 pub mod tools;
 
 use stagegate_plan::model::{Event, Plan};

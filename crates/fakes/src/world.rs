@@ -7,7 +7,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::checkout::Checkout;
 use crate::fault::Fault;
-use crate::github::{FakeGitHub, GitHubOptions};
+use crate::github::{FakeGitHub, GitHubOptions, TokenKind};
 use crate::host::{FakeHost, FrontEnd, HostFault};
 use crate::identity::{FakeRunner, IdentityKey};
 use crate::registry::{FakeRegistry, RegistryOptions, TrustedPublisher};
@@ -20,6 +20,8 @@ pub struct WorldOptions {
     pub app: Option<HostedApp>,
     /// The program behind the host's commands.
     pub front_end: FrontEnd,
+    /// What kind of token the client has for GitHub.
+    pub github_token: TokenKind,
     /// What goes wrong.
     pub faults: Vec<Fault>,
 }
@@ -105,6 +107,7 @@ impl FakeEnvironment {
             GitHubOptions {
                 repository: options.repository.clone(),
                 token: github_token.clone(),
+                token_kind: options.github_token,
                 git: checkout.remote.clone(),
                 immutable_releases: true,
                 faults: github_faults,

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 use url::Url;
 
-use crate::{GitHubError, Release, ReleaseDraft, Repository, RepositoryFacts, Token};
+use crate::{GitHubError, Release, ReleaseDraft, Repository, RepositoryFacts, Token, WriteAccess};
 
 /// Where GitHub is: github.com, an Enterprise server, or a fake.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -25,6 +25,7 @@ pub struct Server {
 pub struct GitHub {
     // Dropped before the runtime, which its connections live on.
     pub(crate) octocrab: Octocrab,
+    uploads: Octocrab,
     pub(crate) runtime: Runtime,
 }
 
@@ -43,18 +44,33 @@ impl GitHub {
             .build()
             .map_err(|e| client_error(e.to_string()))?;
         let _inside = runtime.enter();
-        let mut builder = Octocrab::builder()
-            .base_uri(server.api.as_str())
-            .and_then(|b| b.upload_uri(server.uploads.as_str()))
-            .map_err(|e| client_error(e.to_string()))?
-            .set_connect_timeout(Some(Duration::from_secs(10)))
-            .set_read_timeout(Some(Duration::from_secs(60)));
-        if let Some(token) = token {
-            builder = builder.personal_token(token.expose().to_owned());
-        }
-        let octocrab = builder.build().map_err(|e| client_error(e.to_string()))?;
+        let builder = || {
+            let mut builder = Octocrab::builder()
+                .base_uri(server.api.as_str())
+                .and_then(|b| b.upload_uri(server.uploads.as_str()))
+                .map_err(|e| client_error(e.to_string()))?
+                .set_connect_timeout(Some(Duration::from_secs(10)));
+            if let Some(token) = token {
+                builder = builder.personal_token(token.expose().to_owned());
+            }
+            Ok(builder)
+        };
+        let octocrab = builder()?
+            .set_read_timeout(Some(SILENCE_TIMEOUT))
+            .build()
+            .map_err(|e| client_error(e.to_string()))?;
+        // The time until the answer runs while the body is being sent, so a large file over a
+        // slow line would meet it. Here silence is what no byte can be written for.
+        let uploads = builder()?
+            .set_write_timeout(Some(SILENCE_TIMEOUT))
+            .build()
+            .map_err(|e| client_error(e.to_string()))?;
         drop(_inside);
-        Ok(GitHub { octocrab, runtime })
+        Ok(GitHub {
+            octocrab,
+            uploads,
+            runtime,
+        })
     }
 
     fn get<T: DeserializeOwned>(&self, attempt: &str, route: String) -> Answer<T> {
@@ -69,20 +85,25 @@ impl GitHub {
         struct Answered {
             full_name: String,
             default_branch: String,
-            #[serde(default)]
-            permissions: Permissions,
+            permissions: Option<Permissions>,
         }
         #[derive(Deserialize, Default)]
         struct Permissions {
             #[serde(default)]
             push: bool,
+            #[serde(default)]
+            pull: bool,
         }
         let attempt = format!("reading the repository {repository}");
         let got: Answered = self.get(&attempt, format!("/repos/{repository}"))?;
         Ok(RepositoryFacts {
             full_name: got.full_name,
             default_branch: got.default_branch,
-            may_write: got.permissions.push,
+            write_access: match got.permissions {
+                Some(Permissions { push: true, .. }) => WriteAccess::Granted,
+                Some(Permissions { pull: true, .. }) => WriteAccess::Denied,
+                Some(_) | None => WriteAccess::Unknown,
+            },
         })
     }
 
@@ -102,6 +123,25 @@ impl GitHub {
             }
         }
         Ok(None)
+    }
+
+    /// Returns the newest releases, drafts included: at most 300 of them.
+    ///
+    /// # Errors
+    /// [`GitHubError`] where GitHub does not answer.
+    pub fn newest_releases(&self, repository: &Repository) -> Answer<Vec<Release>> {
+        let attempt = format!("listing the releases of {repository}");
+        let mut all = Vec::new();
+        for page in 1..=3 {
+            let route = format!("/repos/{repository}/releases?per_page=100&page={page}");
+            let releases: Vec<Release> = self.get(&attempt, route)?;
+            let last = releases.len() < 100;
+            all.extend(releases);
+            if last {
+                break;
+            }
+        }
+        Ok(all)
     }
 
     /// The release that GitHub calls the latest, if there is one.
@@ -204,17 +244,22 @@ impl GitHub {
                     .to_owned(),
             });
         }
-        let repositories = self.octocrab.repos(&repository.owner, &repository.name);
-        let uploaded = self
-            .runtime
-            .block_on(async {
-                repositories
-                    .releases()
-                    .upload_asset(release.id, name, bytes.into())
-                    .send()
-                    .await
-            })
-            .map_err(|e| GitHubError::from_octocrab(&attempt, e))?;
+        let repositories = self.uploads.repos(&repository.owner, &repository.name);
+        let within = upload_limit(bytes.len());
+        let uploaded = self.runtime.block_on(async {
+            let releases = repositories.releases();
+            let sent = releases.upload_asset(release.id, name, bytes.into()).send();
+            tokio::time::timeout(within, sent).await
+        });
+        let uploaded = match uploaded {
+            Ok(result) => result.map_err(|e| GitHubError::from_octocrab(&attempt, e))?,
+            Err(_) => {
+                return Err(GitHubError::Ambiguous {
+                    attempt,
+                    cause: format!("no answer within {} s", within.as_secs()),
+                });
+            }
+        };
         Ok(crate::Asset {
             id: uploaded.id.into_inner(),
             name: uploaded.name,
@@ -237,6 +282,16 @@ impl GitHub {
         drop(response);
         Ok(())
     }
+}
+
+/// How long nothing may be heard, or written.
+const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
+
+/// How long an upload may take in all: what 8 KiB a second takes, the slowest line that
+/// anybody should wait for, and the time for an answer.
+fn upload_limit(bytes: usize) -> Duration {
+    let seconds = u64::try_from(bytes / 8192).unwrap_or(u64::MAX / 2);
+    SILENCE_TIMEOUT + Duration::from_secs(seconds)
 }
 
 /// Whether GitHub keeps this asset name as it is, and octocrab sends it so.

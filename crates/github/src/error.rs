@@ -84,8 +84,13 @@ impl GitHubError {
             let value = source.headers.as_ref()?.get(name)?.to_str().ok()?;
             value.parse::<u64>().ok()
         };
-        let retry_after = header("retry-after").map(Duration::from_secs);
         let exhausted = header("x-ratelimit-remaining") == Some(0);
+        let reset = header("x-ratelimit-reset").filter(|_| exhausted);
+        let retry_after = header("retry-after")
+            .map(Duration::from_secs)
+            .or_else(|| reset.map(until));
+        let secondary = is_secondary(&detail, source.documentation_url.as_deref());
+        let retry_after = retry_after.or(secondary.then_some(SECONDARY_LIMIT_WAIT));
         match status {
             401 => GitHubError::Unauthorized { attempt, detail },
             429 => GitHubError::RateLimited {
@@ -122,11 +127,51 @@ impl GitHubError {
         }
     }
 
-    /// Whether a later try, after a look, may well succeed.
-    pub fn is_passing(&self) -> bool {
+    /// Returns whether a later try, after a look, may well succeed.
+    pub fn is_transient(&self) -> bool {
         matches!(
             self,
             GitHubError::Ambiguous { .. } | GitHubError::RateLimited { .. }
         )
+    }
+}
+
+/// How long to wait where a secondary limit comes without `Retry-After`: at least a minute
+/// (<https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api>).
+const SECONDARY_LIMIT_WAIT: Duration = Duration::from_secs(60);
+
+/// Whether a refusal is a secondary limit. Its status is 403 as that of a missing right, and
+/// nothing but GitHub's words tells the two apart.
+fn is_secondary(detail: &str, documentation: Option<&str>) -> bool {
+    detail.contains("secondary rate limit")
+        || documentation.is_some_and(|url| url.contains("secondary-rate-limits"))
+}
+
+/// The time until a moment that GitHub tells in seconds since 1970; a little more, for
+/// clocks differ.
+fn until(reset: u64) -> Duration {
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let now = now.map_or(0, |now| now.as_secs());
+    Duration::from_secs(reset.saturating_sub(now) + 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secondary_limit_is_told_from_a_missing_right() {
+        let check = |detail, documentation, want| {
+            assert_eq!(is_secondary(detail, documentation), want, "{detail}");
+        };
+        check("You have exceeded a secondary rate limit", None, true);
+        let about = "https://docs.github.com/free-pro-team@latest/rest/overview/rate-limits-for-the-rest-api#about-secondary-rate-limits";
+        check("slow down", Some(about), true);
+        check("Resource not accessible by integration", None, false);
+    }
+
+    #[test]
+    fn a_reset_that_is_past_is_no_wait() {
+        assert_eq!(until(1), Duration::from_secs(1));
     }
 }

@@ -20,5 +20,5 @@ pub use error::GitHubError;
 pub use identity::{IDENTITY_TOKEN, IDENTITY_URL, Identity, IdentityError, IdentitySource};
 pub use pull::{Pull, PullDraft};
 pub use release::{Asset, Release, ReleaseDraft};
-pub use repository::{Repository, RepositoryFacts};
+pub use repository::{Repository, RepositoryFacts, WriteAccess};
 pub use token::Token;

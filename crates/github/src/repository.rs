@@ -87,7 +87,21 @@ pub struct RepositoryFacts {
     /// The branch that GitHub takes for the main one.
     pub default_branch: String,
     /// Whether the token may write (releases need that).
-    pub may_write: bool,
+    pub write_access: WriteAccess,
+}
+
+/// Whether a token may write to a repository, as far as GitHub says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WriteAccess {
+    /// It may.
+    Granted,
+    /// It may not: it may read, and `push` is false.
+    Denied,
+    /// GitHub does not say. A workflow's own token gets `permissions` absent or all false
+    /// from `GET /repos/{owner}/{repo}`, whatever its job may do (semantic-release and
+    /// release-it skip their check for that reason), so the first write has to tell.
+    Unknown,
 }
 
 #[cfg(test)]

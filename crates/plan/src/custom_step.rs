@@ -31,6 +31,7 @@ pub fn place(steps: &mut Vec<Step>, custom: &CustomStep, version: &Version) {
     let action = Action::CustomCommand(CustomCommand {
         run,
         probe: custom.probe.as_deref().map(fill),
+        pass_env: custom.pass_env.clone(),
     });
     let mut step = Step::new(format!("step:{name}"), stage, name, action);
     // Steps that run beside each other stay together.

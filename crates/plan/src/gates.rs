@@ -287,6 +287,7 @@ mod tests {
         let action = Action::CustomCommand(CustomCommand {
             run: vec![name.to_owned()],
             probe: None,
+            pass_env: Vec::new(),
         });
         Some(Step::new(name, Stage::Fmt, name, action))
     }

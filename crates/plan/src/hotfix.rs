@@ -11,7 +11,7 @@ use crate::model::{
     Action, Blocker, CreateBranch, CreateCommitObject, HOTFIX_BRANCH_PREFIX, Plan, RunId, Step,
     Verb, branch_beside, namespace,
 };
-use crate::preflight::{branches, checks};
+use crate::preflight::{CheckKind, branches, checks};
 use crate::release::edits;
 use crate::release::message;
 use crate::request::HotfixRequest;
@@ -64,11 +64,11 @@ pub fn plan(
     let (changelogs, names) = changelogs(facts, group);
     all.extend(changelogs);
     let Some(identity) = git.identity.clone() else {
-        blockers.extend(
-            checks::git(facts, config)
-                .into_iter()
-                .filter_map(|c| (c.about == "identity").then_some(c.outcome.err()).flatten()),
-        );
+        blockers.extend(checks::git(facts, config).into_iter().filter_map(|c| {
+            (c.kind == CheckKind::Identity)
+                .then_some(c.outcome.err())
+                .flatten()
+        }));
         return None;
     };
     let branch = branch_beside(HOTFIX_BRANCH_PREFIX, &name, git.every_branch())
@@ -86,7 +86,7 @@ pub fn plan(
     });
     let title = format!("write {} into a commit on top of {tag}", one.to);
     plan.steps
-        .push(Step::new("seal", Stage::Hotfix, title, action));
+        .push(Step::new("commit-object", Stage::Hotfix, title, action));
     let title = format!("create {branch} there and switch to it");
     let action = Action::CreateBranch(CreateBranch {
         name: branch,

@@ -2,7 +2,6 @@
 //! a branch of their own, for people to look at. Merging it makes the branch one that
 //! can be released as it stands.
 
-use stagegate_changelog::Changelog;
 use stagegate_config::schema::Config;
 use stagegate_config::stage::Stage;
 
@@ -80,7 +79,7 @@ fn steps(
     local::write(&git.head, moves, &edits, plan);
     let mut all = edits.bump;
     all.extend(edits.changelogs);
-    let seal = Action::CreateCommitObject(CreateCommitObject {
+    let object = Action::CreateCommitObject(CreateCommitObject {
         parent: git.head.clone(),
         message: message::other("prepare the release", &versions, git),
         identity: git.identity.clone()?,
@@ -93,9 +92,9 @@ fn steps(
             .push(Step::new(id, Stage::PullRequest, title, action));
     };
     step(
-        "seal",
+        "commit-object",
         "write them into a commit, on no branch yet".to_owned(),
-        seal,
+        object,
     );
     let remote = config.release.remote.clone();
     let there = git.remote.as_ref().ok()?.prepared.get(&branch).cloned();
@@ -147,15 +146,4 @@ fn body(moves: &[VersionBump<'_>], edits: &Edits) -> String {
         "The rest is in the changelog.\n\n",
     );
     text + "Merging this releases it."
-}
-
-/// The notes of a version whose section stands in the changelog already, dated: what
-/// a merged pull request has left, or somebody has written by hand.
-pub fn prepared(changelog: &Changelog, one: &VersionBump<'_>) -> Option<String> {
-    let section = changelog.section(&one.to)?;
-    if section.date.is_none() || changelog.coming(&one.to).is_ok() {
-        return None;
-    }
-    let notes = changelog.notes(section);
-    (!notes.trim().is_empty()).then_some(notes)
 }

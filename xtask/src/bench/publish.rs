@@ -184,7 +184,7 @@ fn stages(said: &str) -> Vec<(&'static str, f64)> {
     let publish = format!("{}:", Stage::Publish.name());
     let found = [
         ("package", span(&|step| step == "package")),
-        ("prove", span(&|step| step == "prove")),
+        ("verify-packages", span(&|step| step == "verify-packages")),
         ("publish", span(&|step| step.starts_with(&publish))),
     ];
     found

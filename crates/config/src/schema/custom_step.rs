@@ -16,4 +16,8 @@ pub struct CustomStep {
     pub run: Vec<String>,
     /// Exits with 0 when the step is already done.
     pub probe: Option<Vec<String>>,
+    /// Secrets of the environment that it needs, by their names, such as `GITHUB_TOKEN`:
+    /// commands lose tokens, the runner's identity and the agent's socket otherwise.
+    #[serde(default)]
+    pub pass_env: Vec<String>,
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use stagegate_plan::model::{Event, Phase, Plan, Step, TimeBreakdown};
 
 use crate::context::Context;
+use crate::executor::rate_limit::RateLimits;
 use crate::executor::recorder::{Failure, StepRecorder};
 use crate::executor::schedule::Schedule;
 use crate::executor::step::{Dispatch, Performed, StepContext, execute};
@@ -17,6 +18,7 @@ pub(crate) struct Environment<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) context: &'a Context,
     pub(crate) dispatch: Dispatch,
+    pub(crate) rate_limits: &'a RateLimits,
 }
 
 /// What a step's thread says.
@@ -82,6 +84,7 @@ fn run_step<'s>(
         plan,
         context,
         dispatch,
+        rate_limits,
     }: Environment<'_>,
     step: &'s Step,
     send: &mpsc::Sender<Message<'s>>,
@@ -91,7 +94,7 @@ fn run_step<'s>(
         // The receiver outlives every step; were it gone, nobody would listen.
         let _ = send.send(Message::Event(event));
     };
-    let mut ctx = StepContext::new(plan, context, step, &tell);
+    let mut ctx = StepContext::new((plan, context), rate_limits, step, &tell);
     let result = execute(&mut ctx, dispatch(&step.action));
     let time = ctx.time;
     let _ = send.send(Message::Ended {

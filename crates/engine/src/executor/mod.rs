@@ -1,10 +1,12 @@
 //! The executor: performs a plan step by step, and decides nothing.
 //!
-//! Layers, lowest first: `step` < `rate_limit` < `schedule` < `recorder` < `batch` < `rollback` < `run`.
+//! Layers, lowest first: `rate_limit` < `step` < `release_tree` < `schedule` < `recorder` <
+//! `batch` < `rollback` < `run`.
 
 pub(crate) mod batch;
 pub(crate) mod rate_limit;
 pub(crate) mod recorder;
+pub(crate) mod release_tree;
 pub(crate) mod rollback;
 pub(crate) mod run;
 pub(crate) mod schedule;

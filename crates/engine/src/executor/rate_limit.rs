@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 /// The pace of one kind of upload.
 #[derive(Debug, Default)]
-pub(crate) struct Pace {
+pub(crate) struct RateLimit {
     /// Until when the registry asked to wait; set from the first refusal on.
     until: Mutex<Option<Instant>>,
     turn: Mutex<()>,
@@ -18,14 +18,14 @@ pub(crate) struct Pace {
 
 /// Both kinds.
 #[derive(Debug, Default)]
-pub(crate) struct Paces {
-    new_crates: Pace,
-    new_versions: Pace,
+pub(crate) struct RateLimits {
+    new_crates: RateLimit,
+    new_versions: RateLimit,
 }
 
-impl Paces {
+impl RateLimits {
     /// The pace of new crates, or that of new versions.
-    pub(crate) fn of(&self, is_new: bool) -> &Pace {
+    pub(crate) fn of(&self, is_new: bool) -> &RateLimit {
         if is_new {
             &self.new_crates
         } else {
@@ -34,7 +34,7 @@ impl Paces {
     }
 }
 
-impl Pace {
+impl RateLimit {
     /// The turn of one upload, where the registry has asked for patience; all
     /// at once where it has not.
     pub(crate) fn turn(&self) -> Option<MutexGuard<'_, ()>> {
@@ -70,7 +70,7 @@ mod tests {
 
     #[test]
     fn nobody_waits_until_the_registry_asks() {
-        let pace = Pace::default();
+        let pace = RateLimit::default();
         let now = Instant::now();
         assert!(pace.turn().is_none());
         assert_eq!(pace.wait(now), Duration::ZERO);

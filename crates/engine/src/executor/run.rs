@@ -14,12 +14,13 @@ use stagegate_plan::model::{Action, DeployService, Event, Phase, Plan, RunEnd, S
 
 use crate::context::Context;
 use crate::executor::batch::Environment;
+use crate::executor::rate_limit::RateLimits;
 use crate::executor::recorder::StepRecorder;
+use crate::executor::release_tree;
 use crate::executor::schedule::Schedule;
 use crate::executor::step::{Dispatch, Probe, StepContext};
 use crate::executor::{batch, rollback};
 use crate::journal::Journal;
-use crate::release_tree;
 use crate::tools::process::Stopped;
 
 /// How a run ended, with the cause if it was one.
@@ -67,10 +68,12 @@ pub(crate) fn run(
     emit: &mut dyn FnMut(&Event),
 ) -> anyhow::Result<RunOutcome> {
     let start = Instant::now();
+    let rate_limits = RateLimits::default();
     let environment = Environment {
         plan,
         context,
         dispatch,
+        rate_limits: &rate_limits,
     };
     if makes_a_commit(plan) && !journal.has_begun(plan) {
         release_tree::discard_leftovers(context, plan)?;
@@ -245,6 +248,7 @@ fn settled(
         plan,
         context,
         dispatch,
+        rate_limits,
     }: Environment<'_>,
     step: &Step,
     journal: &Journal,
@@ -259,7 +263,7 @@ fn settled(
     if !unconfirmed && !undone() {
         return Some(evidence.to_owned());
     }
-    let mut ctx = StepContext::new(plan, context, step, &|_| {});
+    let mut ctx = StepContext::new((plan, context), rate_limits, step, &|_| {});
     // A host that cannot be asked is met again, with its error, by the step itself.
     match dispatch(&step.action).probe(&mut ctx) {
         Ok(Probe::Done(evidence)) => Some(evidence),

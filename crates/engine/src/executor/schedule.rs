@@ -148,8 +148,9 @@ mod tests {
 
     fn steps(graph: &[(&str, &[&str])]) -> Vec<Step> {
         let step = |(id, needs): &(&str, &[&str])| {
-            let action = Action::Publish(Publish {
+            let action = Action::Publish(stagegate_plan::model::Publish {
                 package: (*id).to_owned(),
+                version: "1.0.0".parse().unwrap(),
             });
             let mut step = Step::new(*id, Stage::Publish, *id, action);
             step.depends_on = needs.iter().map(|need| (*need).to_owned()).collect();

@@ -10,6 +10,7 @@ use stagegate_plan::model::{
 };
 
 use crate::context::Context;
+use crate::executor::rate_limit::RateLimits;
 use crate::tools::process::{Stopped, Tool, log_of};
 
 /// Whether an effect is already in the world.
@@ -35,7 +36,7 @@ pub(crate) trait Perform {
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String>;
 }
 
-/// Finds the type of a step; [`crate::steps`] knows them all.
+/// Finds the type of a step. The layer above knows them all.
 pub(crate) type Dispatch = fn(&Action) -> &dyn Perform;
 
 /// A gate did not pass, or could not run; nothing was changed by it.
@@ -59,20 +60,23 @@ pub(crate) struct StepContext<'a> {
     pub(crate) plan: &'a Plan,
     pub(crate) context: &'a Context,
     pub(crate) step: &'a Step,
+    /// How fast the registry lets this run upload.
+    pub(crate) rate_limits: &'a RateLimits,
     pub(crate) time: TimeBreakdown,
     tell: &'a dyn Fn(Event),
 }
 
 impl<'a> StepContext<'a> {
     pub(crate) fn new(
-        plan: &'a Plan,
-        context: &'a Context,
+        (plan, context): (&'a Plan, &'a Context),
+        rate_limits: &'a RateLimits,
         step: &'a Step,
         tell: &'a dyn Fn(Event),
     ) -> StepContext<'a> {
         StepContext {
             plan,
-            context: context,
+            context,
+            rate_limits,
             step,
             time: TimeBreakdown::default(),
             tell,
@@ -156,7 +160,7 @@ impl<'a> StepContext<'a> {
 
     /// What this run keeps for a resumed one, apart from the journal.
     pub(crate) fn kept(&self) -> Utf8PathBuf {
-        crate::release_tree::kept(self.context, self.plan)
+        crate::executor::release_tree::kept(self.context, self.plan)
     }
 
     /// Waits because the world needs time; ends early when somebody asks to stop.

@@ -380,6 +380,7 @@ mod tests {
         let action = Action::CustomCommand(stagegate_plan::model::CustomCommand {
             run: vec!["true".to_owned()],
             probe: None,
+            pass_env: Vec::new(),
         });
         Plan {
             cli_args: version.to_owned(),

@@ -52,7 +52,7 @@ fn plan(context: &Context) -> Plan {
     };
     let reference = "refs/stagegate/release-1.0.0".to_owned();
     let head = git(&context.root, &["rev-parse", "HEAD"]);
-    let seal = Action::CreateCommitObject(CreateCommitObject {
+    let object = Action::CreateCommitObject(CreateCommitObject {
         parent: head.clone(),
         message: "Release 1.0.0".to_owned(),
         identity: identity.clone(),
@@ -77,7 +77,7 @@ fn plan(context: &Context) -> Plan {
         cli_args: "1.0.0".to_owned(),
         title: "release 1.0.0".to_owned(),
         steps: vec![
-            Step::new("seal", Stage::Package, "seal", seal),
+            Step::new("commit-object", Stage::Package, "commit-object", object),
             Step::new("commit", Stage::Commit, "commit", commit),
             Step::new("tag", Stage::Tag, "tag", tag),
         ],
@@ -114,7 +114,7 @@ fn a_commit_that_stands_already_and_its_tag_arrive_by_their_names() {
     journal
         .append(&Record::Started {
             at: plan.at,
-            step: "seal".to_owned(),
+            step: "commit-object".to_owned(),
         })
         .unwrap();
     drop(journal);

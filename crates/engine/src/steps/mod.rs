@@ -29,6 +29,7 @@ pub(crate) fn step_type(action: &Action) -> &dyn Perform {
         Action::FetchArtifacts(it) => it,
         Action::BuildAsset(it) => it,
         Action::WriteSbom(it) => it,
+        Action::CheckAccess(it) => it,
         Action::MoveBranch(it) => it,
         Action::CreateTag(it) => it,
         Action::Push(it) => it,

@@ -38,12 +38,17 @@ pub(crate) fn look(
         Some(tag) => github.release_of(&repository, tag).map_err(blocked)?,
         None => None,
     };
+    let releases = match tag {
+        Some(_) => Vec::new(),
+        None => github.newest_releases(&repository).map_err(blocked)?,
+    };
     Ok(GitHubFacts {
         server,
         repository,
         facts,
         latest,
         existing,
+        releases,
     })
 }
 

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use stagegate_manifest::Workspace;
+use stagegate_manifest::{Package, Workspace};
 use stagegate_plan::facts::{RegistryFacts, SurveyResult, TokenPlaces};
 use stagegate_plan::model::Blocker;
-use stagegate_registry::{IndexVersion, Registry};
+use stagegate_registry::crates_io::{Categories, PackageMetadata};
+use stagegate_registry::{CrateInfo, IndexVersion, Registry};
 
 use crate::context::Context;
 use crate::parallel::parallel_map;
@@ -33,13 +34,19 @@ pub(crate) fn look(context: &Context, workspace: &Workspace) -> SurveyResult<Reg
         .filter(|p| p.publishable_to(name))
         .map(|p| p.name.as_str())
         .collect();
+    let is_crates_io = name == CRATES_IO;
     let mut versions = BTreeMap::new();
+    let mut crates = BTreeMap::new();
     let mut owners = BTreeMap::new();
     let with_owners = &names[..names.len().min(OWNERS_ASKED)];
     // Each crate's index file is a request of its own.
     let (answers, categories) = std::thread::scope(|threads| {
-        // What is not told is no obstacle: an unknown category is only remarked upon.
-        let categories = threads.spawn(|| registry.categories().ok().flatten());
+        // An unknown category is a refusal at crates.io since 2024; where its list cannot be
+        // had, the one that is built in counts.
+        let categories = threads.spawn(|| match is_crates_io {
+            true => Some(Categories::of(&registry).slugs),
+            false => registry.categories().ok().flatten(),
+        });
         let answers = parallel_map(AT_ONCE, &names, |name| {
             one(&registry, name, with_owners.contains(name))
         });
@@ -49,9 +56,14 @@ pub(crate) fn look(context: &Context, workspace: &Workspace) -> SurveyResult<Reg
         )
     });
     for (name, answer) in names.iter().zip(answers) {
-        let (known, who) = answer.map_err(|e| unreachable(&e))?;
+        let One {
+            versions: known,
+            owners: who,
+            info,
+        } = answer.map_err(|e| unreachable(&e))?;
         versions.insert((*name).to_owned(), known);
         owners.extend(who.map(|who| ((*name).to_owned(), who)));
+        crates.extend(info.map(|info| ((*name).to_owned(), info)));
     }
     Ok(RegistryFacts {
         name: name.clone(),
@@ -59,25 +71,65 @@ pub(crate) fn look(context: &Context, workspace: &Workspace) -> SurveyResult<Reg
         token: token(context),
         versions,
         owners,
+        crates,
+        packages: match is_crates_io {
+            true => metadata(workspace, name),
+            false => BTreeMap::new(),
+        },
     })
+}
+
+/// The registry whose rules are known.
+const CRATES_IO: &str = "crates-io";
+
+/// What the packages say of themselves, readmes included: a long one is refused, too.
+fn metadata(workspace: &Workspace, registry: &str) -> BTreeMap<String, PackageMetadata> {
+    let published = workspace
+        .packages
+        .iter()
+        .filter(|p| p.publishable_to(registry));
+    let one = |package: &Package| {
+        let readme = package.metadata.readme.as_ref();
+        let readme = readme.map(|file| package.directory().join(file));
+        let readme = readme.and_then(|file| std::fs::read_to_string(file).ok());
+        (
+            package.name.clone(),
+            PackageMetadata::new(&package.metadata, readme),
+        )
+    };
+    published.map(one).collect()
 }
 
 type Owners = Result<Vec<String>, String>;
 
-/// The versions of one crate and, where there are any, its owners.
+/// What the registry has of one crate.
+struct One {
+    versions: Vec<IndexVersion>,
+    owners: Option<Owners>,
+    info: Option<CrateInfo>,
+}
+
+/// The versions of one crate; where there are any its owners, and what is said of it. Of a
+/// name that the index does not know it is asked whether another spelling is taken.
 fn one(
     registry: &Registry,
     name: &str,
-    asks_owners: bool,
-) -> Result<(Vec<IndexVersion>, Option<Owners>), stagegate_registry::RegistryError> {
+    asks_api: bool,
+) -> Result<One, stagegate_registry::RegistryError> {
     let versions = registry.versions(name)?;
     // crates.io tells them to everybody; a registry that does not is no obstacle.
-    let owners = (asks_owners && !versions.is_empty()).then(|| {
+    let owners = (asks_api && !versions.is_empty()).then(|| {
         registry
             .owners(None, name)
             .map_err(|error| error.to_string())
     });
-    Ok((versions, owners))
+    // A registry without such an address is no obstacle.
+    let info = asks_api.then(|| registry.crate_info(None, name).ok().flatten());
+    Ok(One {
+        versions,
+        owners,
+        info: info.flatten(),
+    })
 }
 
 fn token(context: &Context) -> SurveyResult<TokenPlaces> {

@@ -12,6 +12,6 @@ use crate::tools::toolchain::standard_library;
 pub(crate) fn look(context: &Context, scope: &Scope) -> BTreeMap<String, SurveyResult<()>> {
     let builds = scope.targets && context.config.github.release;
     let targets = context.config.release.targets.keys().filter(|_| builds);
-    let look = |target: &String| (target.clone(), standard_library(context, target));
+    let look = |target: &String| (target.clone(), standard_library(&context.root, target));
     targets.map(look).collect()
 }

@@ -8,6 +8,7 @@ use stagegate_plan::model::{CommitIdentity, TimeCategory};
 
 use crate::interrupt::Interrupt;
 use crate::tools::process::{Outcome, Tool, read};
+use crate::tools::secret_env::Keeps;
 
 /// git in one directory.
 #[derive(Clone, Debug)]
@@ -30,6 +31,7 @@ impl Git {
     /// must hold of a release is a gate, and the remote's own hooks run there.
     pub fn tool<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Tool {
         Tool::new("git", &self.directory, TimeCategory::Git)
+            .keeping(Keeps::Remote)
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("LC_ALL", "C")
             .unshown("-c")

@@ -3,5 +3,6 @@
 pub mod advisory_db;
 pub mod git;
 pub mod process;
+pub mod secret_env;
 pub mod tokens;
 pub mod toolchain;

@@ -18,6 +18,7 @@ use stagegate_plan::model::TimeCategory;
 use xshell::{Cmd, Shell};
 
 use crate::interrupt::Interrupt;
+use crate::tools::secret_env::{Keeps, scrub};
 
 /// A program with its arguments, ready to run.
 pub struct Tool {
@@ -128,7 +129,35 @@ impl Tool {
         };
         tool.command.current_dir(directory);
         leave_repository(&mut tool.command);
+        scrub(&mut tool.command, Keeps::Nothing, "");
         tool
+    }
+
+    /// Gives back what this program needs of what every child loses.
+    pub fn keeping(mut self, keeps: Keeps) -> Tool {
+        for (name, value) in std::env::vars_os() {
+            if name.to_str().is_some_and(|name| keeps.keeps(name)) {
+                self.command.env(&name, &value);
+            }
+        }
+        self
+    }
+
+    /// Gives back variables that every child loses, by their names.
+    pub fn passing(mut self, names: &[String]) -> Tool {
+        for name in names {
+            if let Some(value) = std::env::var_os(name) {
+                self.command.env(name, value);
+            }
+        }
+        self
+    }
+
+    /// Takes the variable that publishes to a registry of that name.
+    pub fn without_token_of(mut self, registry: &str) -> Tool {
+        self.command
+            .env_remove(stagegate_registry::Token::variable(registry));
+        self
     }
 
     /// A program without what an outer cargo left behind, `CARGO`, `RUSTC` and the

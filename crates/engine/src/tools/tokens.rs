@@ -18,11 +18,12 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail};
 use jiff::Timestamp;
+use semver::Version;
 use stagegate_github::IdentitySource;
 use stagegate_plan::facts::TokenPlaces;
 use stagegate_registry::{
-    CargoConfig, Keep, ProvidedToken, Provider, ProviderRegistry, Registry, TRUSTED_LIFETIME,
-    Token, TokenUse,
+    CargoConfig, Coverage, Keep, Lease, ProvidedToken, Provider, ProviderRegistry, Registry, Token,
+    TokenUse,
 };
 
 /// Before a token of an identity ends, so that no upload begins with one that
@@ -34,8 +35,9 @@ const BEFORE_IT_ENDS: Duration = Duration::from_secs(5 * 60);
 pub(crate) struct Granted {
     pub(crate) token: Token,
     pub(crate) from: String,
-    /// It came from a workflow's identity, and a new one can be had.
-    pub(crate) renewable: bool,
+    /// The lease that it is of, where it came from a workflow's identity: a new one can be
+    /// had, and what the registry says of it is kept.
+    pub(crate) lease: Option<Arc<Lease>>,
     /// Why it is not the identity's.
     pub(crate) remark: Option<String>,
 }
@@ -60,23 +62,10 @@ pub type SecretSink = Arc<dyn Fn(&str) + Send + Sync>;
 /// What was handed out and may be handed out again.
 #[derive(Default)]
 struct Kept {
-    lease: Option<Lease>,
+    lease: Option<Arc<Lease>>,
     /// Why no identity is asked for any more.
     untrusted: Option<String>,
     provided: Option<(ProvidedToken, String)>,
-}
-
-/// A token of an identity, and since when.
-struct Lease {
-    token: Token,
-    since: Timestamp,
-}
-
-impl Lease {
-    fn is_good(&self, now: Timestamp) -> bool {
-        let age = Duration::try_from(now.duration_since(self.since)).unwrap_or_default();
-        age < TRUSTED_LIFETIME - BEFORE_IT_ENDS
-    }
 }
 
 fn variable(name: &str) -> Option<String> {
@@ -167,15 +156,16 @@ impl TokenSource {
         let reason = match &kept.untrusted {
             _ if is_new => "a workflow's identity cannot create a new crate".to_owned(),
             Some(reason) => reason.clone(),
-            None => match self.lease(&mut kept, &identity, registry, now) {
-                Ok(token) => {
+            None => match self.covered(&mut kept, &identity, registry, wanted, now) {
+                Ok(Some(lease)) => {
                     return Ok(Granted {
-                        token,
+                        token: lease.token().clone(),
                         from: "the workflow's identity".to_owned(),
-                        renewable: true,
+                        lease: Some(lease),
                         remark: None,
                     });
                 }
+                Ok(None) => not_trusted(wanted),
                 Err(error) => {
                     let reason = format!("trusted publishing did not work: {error:#}");
                     kept.untrusted = Some(reason.clone());
@@ -184,6 +174,30 @@ impl TokenSource {
             },
         };
         self.plain(&mut kept, registry, cargo, wanted, Some(reason), now)
+    }
+
+    /// A lease that is valid for the crate, crate by crate: it is for those that name this
+    /// workflow. One that ended when it was asked about is replaced once.
+    fn covered(
+        &self,
+        kept: &mut Kept,
+        identity: &IdentitySource,
+        registry: &Registry,
+        wanted: TokenUse<'_>,
+        now: Timestamp,
+    ) -> anyhow::Result<Option<Arc<Lease>>> {
+        let mut renewed = false;
+        loop {
+            let lease = self.lease(kept, identity, registry, now)?;
+            let covered = coverage(registry, &lease, wanted) != Coverage::NotCovered;
+            if covered {
+                return Ok(Some(lease));
+            }
+            if renewed || lease.is_good(now, BEFORE_IT_ENDS) {
+                return Ok(None);
+            }
+            renewed = true;
+        }
     }
 
     /// A token of a person, such as a yank needs.
@@ -215,7 +229,7 @@ impl TokenSource {
         let granted = |token, from| Granted {
             token,
             from,
-            renewable: false,
+            lease: None,
             remark: remark.clone(),
         };
         if let Some(token) = Token::in_environment(&self.registry, &variable)? {
@@ -259,7 +273,7 @@ impl TokenSource {
     /// one is asked for anew.
     pub(crate) fn forget(&self, refused: &Granted) {
         let mut kept = self.kept();
-        let same = |lease: &Lease| lease.token.is_same(&refused.token);
+        let same = |lease: &Arc<Lease>| lease.token().is_same(&refused.token);
         if kept.lease.as_ref().is_some_and(same) {
             kept.lease = None;
         }
@@ -271,7 +285,7 @@ impl TokenSource {
             return Ok(());
         };
         registry
-            .revoke(&lease.token)
+            .revoke(lease.token())
             .context("giving the workflow's token back; it ends by itself within half an hour")
     }
 
@@ -282,29 +296,46 @@ impl TokenSource {
         identity: &IdentitySource,
         registry: &Registry,
         now: Timestamp,
-    ) -> anyhow::Result<Token> {
-        if let Some(lease) = kept.lease.as_ref().filter(|lease| lease.is_good(now)) {
-            return Ok(lease.token.clone());
+    ) -> anyhow::Result<Arc<Lease>> {
+        let good = |lease: &&Arc<Lease>| lease.is_good(now, BEFORE_IT_ENDS);
+        if let Some(lease) = kept.lease.as_ref().filter(good) {
+            return Ok(Arc::clone(lease));
         }
         let audience = registry
             .audience()
             .context("the registry has no web API to be named as the audience")?;
         let identity = identity.request(&audience)?;
         self.tell(identity.expose());
-        let token =
-            registry.exchange(&Token::given(identity.expose(), "the runner's identity")?)?;
-        self.tell(token.secret());
-        kept.lease = Some(Lease {
-            token: token.clone(),
-            since: now,
-        });
-        Ok(token)
+        let identity = Token::given(identity.expose(), "the runner's identity")?;
+        let lease = Arc::new(registry.lease(&identity, now)?);
+        self.tell(lease.token().secret());
+        kept.lease = Some(Arc::clone(&lease));
+        Ok(lease)
     }
 
     fn kept(&self) -> MutexGuard<'_, Kept> {
         // Every change is one assignment, so a panic elsewhere leaves it whole.
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether the lease is valid for the crate that it is wanted for.
+fn coverage(registry: &Registry, lease: &Lease, wanted: TokenUse<'_>) -> Coverage {
+    let TokenUse::Publish { name, version, .. } = wanted else {
+        return Coverage::Unknown;
+    };
+    match Version::parse(version) {
+        Ok(version) => registry.coverage(lease, name, &version),
+        Err(_) => Coverage::Unknown,
+    }
+}
+
+fn not_trusted(wanted: TokenUse<'_>) -> String {
+    let name = match wanted {
+        TokenUse::Publish { name, .. } => name,
+        _ => "the crate",
+    };
+    format!("{name} does not name this workflow as a trusted publisher")
 }
 
 fn may_be_kept(provided: &ProvidedToken, now: Timestamp) -> bool {
@@ -328,13 +359,14 @@ mod tests {
     #[test]
     fn a_lease_is_renewed_before_it_ends() {
         let since = Timestamp::UNIX_EPOCH;
-        let lease = Lease {
-            token: Token::new("t".to_owned()),
-            since,
-        };
+        let lease = Lease::new(Token::new("t".to_owned()), since);
         let check = |minutes: i64, want: bool| {
             let now = since + jiff::SignedDuration::from_mins(minutes);
-            assert_eq!(lease.is_good(now), want, "{minutes} minutes");
+            assert_eq!(
+                lease.is_good(now, BEFORE_IT_ENDS),
+                want,
+                "{minutes} minutes"
+            );
         };
         check(0, true);
         check(24, true);

@@ -6,7 +6,6 @@ use camino::Utf8Path;
 use stagegate_plan::facts::SurveyResult;
 use stagegate_plan::model::{Blocker, TimeCategory};
 
-use crate::context::Context;
 use crate::tools::process::{Tool, read};
 
 /// The cargo that called us, or the one on the path.
@@ -23,10 +22,10 @@ pub fn cargo_home() -> PathBuf {
 }
 
 /// Whether the standard library of a target is there.
-pub(crate) fn standard_library(context: &Context, target: &str) -> SurveyResult<()> {
+pub(crate) fn standard_library(root: &Utf8Path, target: &str) -> SurveyResult<()> {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let args = ["--print", "target-libdir", "--target", target];
-    let Ok(place) = read(Tool::new(&rustc, &context.root, TimeCategory::Cargo).args(args)) else {
+    let Ok(place) = read(Tool::new(&rustc, root, TimeCategory::Cargo).args(args)) else {
         return Err(Blocker::new(
             format!("rustc knows no target {target}"),
             "correct `targets` under [release] in stagegate.toml; `rustc --print target-list` has all of them",

@@ -13,6 +13,11 @@ pub enum GitHubFault {
         /// How often.
         times: u32,
     },
+    /// 403 without `Retry-After`: a secondary limit.
+    SecondaryLimit {
+        /// How often.
+        times: u32,
+    },
     /// 429 with `Retry-After: 1`.
     RateLimited {
         /// How often.
@@ -25,6 +30,7 @@ pub(super) struct Faults {
     before: u32,
     after: u32,
     limited: u32,
+    secondary: u32,
 }
 
 /// What goes wrong with this request.
@@ -34,6 +40,7 @@ pub(super) enum Now {
     Before,
     After,
     Limited,
+    SecondaryLimit,
 }
 
 impl Faults {
@@ -42,12 +49,14 @@ impl Faults {
             before: 0,
             after: 0,
             limited: 0,
+            secondary: 0,
         };
         for fault in faults {
             match fault {
                 GitHubFault::ServerErrorBefore { times } => all.before += times,
                 GitHubFault::ServerErrorAfter { times } => all.after += times,
                 GitHubFault::RateLimited { times } => all.limited += times,
+                GitHubFault::SecondaryLimit { times } => all.secondary += times,
             }
         }
         all
@@ -56,6 +65,7 @@ impl Faults {
     pub(super) fn next(&mut self) -> Now {
         for (left, now) in [
             (&mut self.limited, Now::Limited),
+            (&mut self.secondary, Now::SecondaryLimit),
             (&mut self.before, Now::Before),
             (&mut self.after, Now::After),
         ] {

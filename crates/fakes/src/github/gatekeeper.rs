@@ -10,7 +10,7 @@ use axum::middleware::Next;
 use axum::response::Response;
 
 use super::fault::Now;
-use super::{GitHubRequest, State, answer, lock};
+use super::{GitHubRequest, State, TokenKind, answer, lock};
 
 type World = Shared<Arc<State>>;
 
@@ -49,6 +49,14 @@ pub(super) async fn gatekeeper(Shared(state): World, request: Request, next: Nex
         )
     } else if !path.starts_with(&prefix) {
         answer::error(StatusCode::NOT_FOUND, "Not Found")
+    } else if lock(&state.requests).len() >= state.options.token_kind.hourly_limit() {
+        limit_reached()
+    } else if state.options.token_kind == TokenKind::Reader && method != Method::GET {
+        // Seen with a token without `contents: write`.
+        answer::error(
+            StatusCode::FORBIDDEN,
+            "Resource not accessible by personal access token",
+        )
     } else {
         let now = if method == Method::GET {
             Now::Nothing
@@ -62,6 +70,12 @@ pub(super) async fn gatekeeper(Shared(state): World, request: Request, next: Nex
                 next.run(request).await;
                 answer::error(StatusCode::BAD_GATEWAY, "Server Error")
             }
+            Now::SecondaryLimit => answer::error(
+                StatusCode::FORBIDDEN,
+                // GitHub's docs, "Rate limits for the REST API": 403 or 429, and
+                // `Retry-After` only sometimes.
+                "You have exceeded a secondary rate limit. Please wait a few minutes before you try again.",
+            ),
             Now::Limited => {
                 let mut response = answer::error(
                     StatusCode::TOO_MANY_REQUESTS,
@@ -85,6 +99,23 @@ pub(super) async fn gatekeeper(Shared(state): World, request: Request, next: Nex
         answer: serde_json::from_slice(&bytes).ok(),
     });
     Response::from_parts(head, Body::from(bytes))
+}
+
+/// A primary limit: no requests are left until the hour ends.
+fn limit_reached() -> Response {
+    let mut response = answer::error(
+        StatusCode::FORBIDDEN,
+        "API rate limit exceeded for installation",
+    );
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+    let reset = now.map_or(0, |now| now.as_secs()) + 3600;
+    let headers = response.headers_mut();
+    headers.insert(
+        "x-ratelimit-remaining",
+        header::HeaderValue::from_static("0"),
+    );
+    headers.insert("x-ratelimit-reset", header::HeaderValue::from(reset));
+    response
 }
 
 fn of_header(headers: &HeaderMap, name: header::HeaderName) -> String {

@@ -26,6 +26,34 @@ pub use store::{StoredAsset, StoredPull, StoredRelease};
 use fault::Faults;
 use store::Store;
 
+/// What kind of token it is, and so what GitHub says of its rights.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum TokenKind {
+    /// A person's classic token: `permissions` are the person's.
+    #[default]
+    User,
+    /// A person's who may only read.
+    Reader,
+    /// A workflow's own: `permissions` are all false, whatever the job may do. Seen by
+    /// semantic-release (lib/verify.js, "GITHUB_TOKEN ... permissions" check) and release-it
+    /// (lib/plugin/github/GitHub.js), which both skip the check for it. 1,000 requests an
+    /// hour for each repository
+    /// (<https://docs.github.com/rest/using-the-rest-api/rate-limits-for-the-rest-api>).
+    Workflow,
+    /// The same on servers that leave `permissions` out.
+    WorkflowWithoutPermissions,
+}
+
+impl TokenKind {
+    /// Returns the requests that it has in an hour.
+    fn hourly_limit(self) -> usize {
+        match self {
+            TokenKind::User | TokenKind::Reader => 5000,
+            TokenKind::Workflow | TokenKind::WorkflowWithoutPermissions => 1000,
+        }
+    }
+}
+
 /// What the fake is to be like.
 #[derive(Clone, Debug)]
 pub struct GitHubOptions {
@@ -33,6 +61,8 @@ pub struct GitHubOptions {
     pub repository: String,
     /// The token that may write.
     pub token: String,
+    /// What kind of token that is.
+    pub token_kind: TokenKind,
     /// The bare repository behind it: its tags.
     pub git: Utf8PathBuf,
     /// Releases cannot change once they are public.
@@ -74,6 +104,18 @@ struct State {
 }
 
 impl State {
+    /// The branch that the repository's HEAD names.
+    fn default_branch(&self) -> String {
+        let output = std::process::Command::new("git")
+            .arg("--git-dir")
+            .arg(&self.options.git)
+            .args(["symbolic-ref", "--short", "HEAD"])
+            .output();
+        let found = output.ok().filter(|output| output.status.success());
+        let text = found.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
+        text.map_or_else(|| "main".to_owned(), |text| text.trim().to_owned())
+    }
+
     /// The commit of a branch; empty where there is no such branch.
     fn commit_of(&self, branch: &str) -> String {
         let output = std::process::Command::new("git")

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value, json};
 
-use super::State;
 use super::answer::account;
 use super::store::StoredPull;
+use super::{State, TokenKind};
 
 /// Addresses that a repository's description names, by what follows its own.
 const PLACES: [&str; 37] = [
@@ -111,13 +111,28 @@ pub(super) fn repository(state: &State) -> Value {
         "created_at": MADE,
         "updated_at": MADE,
         "pushed_at": MADE,
-        "default_branch": "main",
-        "permissions": { "admin": false, "maintain": true, "push": true, "triage": true, "pull": true },
+        "default_branch": state.default_branch(),
     });
+    let mut rest = rest;
+    if let Some(permissions) = permissions(state.options.token_kind) {
+        rest["permissions"] = permissions;
+    }
     if let Value::Object(rest) = rest {
         fields.extend(rest);
     }
     Value::Object(fields)
+}
+
+/// What GitHub says of the token's rights, which is the account's role and not what the
+/// token may do.
+fn permissions(kind: TokenKind) -> Option<Value> {
+    let all = |push: bool, pull: bool| json!({ "admin": false, "maintain": push, "push": push, "triage": push, "pull": pull });
+    match kind {
+        TokenKind::User => Some(all(true, true)),
+        TokenKind::Reader => Some(all(false, true)),
+        TokenKind::Workflow => Some(all(false, false)),
+        TokenKind::WorkflowWithoutPermissions => None,
+    }
 }
 
 /// A pull request.

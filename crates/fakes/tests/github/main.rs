@@ -6,8 +6,8 @@ mod pulls;
 mod reduced;
 
 use camino::Utf8PathBuf;
-use stagegate_fakes::github::{FakeGitHub, GitHubFault, GitHubOptions};
-use stagegate_github::{GitHub, GitHubError, ReleaseDraft, Repository, Server, Token};
+use stagegate_fakes::github::{FakeGitHub, GitHubFault, GitHubOptions, TokenKind};
+use stagegate_github::{GitHub, GitHubError, ReleaseDraft, Repository, Server, Token, WriteAccess};
 
 struct World {
     github: FakeGitHub,
@@ -17,6 +17,10 @@ struct World {
 }
 
 fn world(immutable_releases: bool, faults: Vec<GitHubFault>) -> World {
+    world_for(TokenKind::User, immutable_releases, faults)
+}
+
+fn world_for(token_kind: TokenKind, immutable_releases: bool, faults: Vec<GitHubFault>) -> World {
     let directory = tempfile::tempdir().unwrap();
     let root = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
     let git = root.join("remote.git");
@@ -71,6 +75,7 @@ fn world(immutable_releases: bool, faults: Vec<GitHubFault>) -> World {
     let options = GitHubOptions {
         repository: "o/r".to_owned(),
         token: "secret".to_owned(),
+        token_kind,
         git: git.clone(),
         immutable_releases,
         faults,
@@ -160,7 +165,7 @@ fn a_release_goes_from_draft_to_public_with_its_assets() {
     let world = world(false, Vec::new());
     let client = world.client("secret");
     let facts = client.repository(&repository()).unwrap();
-    assert!(facts.may_write && facts.default_branch == "main");
+    assert!(facts.write_access == WriteAccess::Granted && facts.default_branch == "main");
     assert_eq!(client.release_of(&repository(), "v1.0.0").unwrap(), None);
 
     let made = client.create_draft(&repository(), &draft()).unwrap();
@@ -244,7 +249,7 @@ fn errors_are_told_apart() {
     for there in [false, true] {
         let error = client.create_draft(&repository(), &draft()).unwrap_err();
         assert!(
-            error.is_passing() && matches!(error, GitHubError::Ambiguous { .. }),
+            error.is_transient() && matches!(error, GitHubError::Ambiguous { .. }),
             "{error:?}"
         );
         assert_eq!(
@@ -262,4 +267,58 @@ fn errors_are_told_apart() {
         .filter(|r| r.method == "POST")
         .count();
     assert_eq!(posts, 3, "no POST is ever repeated by itself");
+}
+
+/// What GitHub says of a token's rights is the account's role; of a workflow's token it says
+/// nothing that could be believed.
+#[test]
+fn unknown_rights_are_neither_granted_nor_denied() {
+    let check = |kind: TokenKind, want: WriteAccess, may_draft: bool| {
+        let world = world_for(kind, false, Vec::new());
+        let client = world.client("secret");
+        let facts = client.repository(&repository()).unwrap();
+        assert_eq!(facts.write_access, want, "{kind:?}");
+        let made = client.create_draft(&repository(), &draft());
+        assert_eq!(made.is_ok(), may_draft, "{kind:?}: {made:?}");
+    };
+    check(TokenKind::User, WriteAccess::Granted, true);
+    check(TokenKind::Reader, WriteAccess::Denied, false);
+    check(TokenKind::Workflow, WriteAccess::Unknown, true);
+    check(
+        TokenKind::WorkflowWithoutPermissions,
+        WriteAccess::Unknown,
+        true,
+    );
+}
+
+#[test]
+fn limits_say_how_long_to_wait_or_a_minute_is_taken() {
+    let world = world(false, vec![GitHubFault::SecondaryLimit { times: 1 }]);
+    let error = world
+        .client("secret")
+        .create_draft(&repository(), &draft())
+        .unwrap_err();
+    let minute = std::time::Duration::from_secs(60);
+    assert!(
+        matches!(error, GitHubError::RateLimited { retry_after: Some(wait), .. } if wait == minute),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn a_workflows_token_has_a_thousand_requests_an_hour() {
+    let world = world_for(TokenKind::Workflow, false, Vec::new());
+    let client = world.client("secret");
+    for _ in 0..1000 {
+        client.latest(&repository()).unwrap();
+    }
+    let error = client.repository(&repository()).unwrap_err();
+    let GitHubError::RateLimited {
+        retry_after: Some(wait),
+        ..
+    } = error
+    else {
+        panic!("{error:?}");
+    };
+    assert!((3500..=3602).contains(&wait.as_secs()), "{wait:?}");
 }

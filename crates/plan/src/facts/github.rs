@@ -15,4 +15,6 @@ pub struct GitHubFacts {
     pub latest: Option<Release>,
     /// The release of the version in question, drafts included.
     pub existing: Option<Release>,
+    /// The newest releases, drafts included, where a new one is to be made.
+    pub releases: Vec<Release>,
 }

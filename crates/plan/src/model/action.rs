@@ -40,6 +40,8 @@ pub enum Action {
     BuildAsset(BuildAsset),
     /// Lists what packages are made of, in CycloneDX.
     WriteSbom(WriteSbom),
+    /// Asks the registry whether it would take every upload, before anything is public.
+    CheckAccess(CheckAccess),
     /// Moves the branch, and the checked-out files, to the release commit.
     MoveBranch(MoveBranch),
     /// Creates the annotated tag.
@@ -381,6 +383,8 @@ pub struct UploadAssets {
 pub struct Publish {
     /// Its name.
     pub package: String,
+    /// Its version: what is sent has to be this one.
+    pub version: Version,
 }
 
 /// Brings a branch of ours to the remote, in place of what the plan saw there.
@@ -528,6 +532,9 @@ pub struct CustomCommand {
     pub run: Vec<String>,
     /// Exits with 0 when it is already done.
     pub probe: Option<Vec<String>>,
+    /// Secrets of the environment that it is given, by their names.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pass_env: Vec<String>,
 }
 
 /// Asks the index which direct dependencies are behind.
@@ -564,4 +571,22 @@ pub struct CheckMsrv {
     pub level: Level,
     /// Packages by the version they state.
     pub stated: BTreeMap<Version, Vec<String>>,
+}
+
+/// Asks the registry whether it would take every upload, before anything is public.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct CheckAccess {
+    /// The uploads, in the order of their dependencies.
+    pub uploads: Vec<PlannedUpload>,
+}
+
+/// An upload that the plan comes to.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PlannedUpload {
+    /// The crate.
+    pub name: String,
+    /// Its version.
+    pub version: Version,
+    /// The registry does not know the crate yet.
+    pub is_new: bool,
 }

@@ -166,6 +166,7 @@ mod shape {
             Action::CustomCommand(CustomCommand {
                 run: vec![id.to_owned()],
                 probe: None,
+                pass_env: Vec::new(),
             }),
         )
     }

@@ -1,6 +1,6 @@
 //! Where a step's time went: cargo, git, other commands, waiting, ourselves.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -31,7 +31,7 @@ pub enum TimeCategory {
 }
 
 impl TimeBreakdown {
-    /// Books a duration.
+    /// Records a duration.
     pub fn record(&mut self, on: TimeCategory, duration: Duration) {
         let seconds = duration.as_secs_f64();
         match on {
@@ -42,20 +42,12 @@ impl TimeBreakdown {
         }
     }
 
-    /// Books what passes while `work` runs.
-    pub fn during<T>(&mut self, on: TimeCategory, work: impl FnOnce() -> T) -> T {
-        let start = Instant::now();
-        let result = work();
-        self.record(on, start.elapsed());
-        result
-    }
-
-    /// All that is not our own.
+    /// Returns all that is not stagegate's own.
     pub fn others(&self) -> f64 {
         self.cargo + self.git + self.commands + self.waiting
     }
 
-    /// Adds another account.
+    /// Adds another breakdown.
     pub fn add(&mut self, other: &TimeBreakdown) {
         self.cargo += other.cargo;
         self.git += other.git;

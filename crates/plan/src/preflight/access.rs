@@ -17,7 +17,7 @@ pub fn access(facts: &Facts, config: &Config, plan: &Plan) -> Result<(), Blocker
         .filter_map(|check| check.outcome.err())
         .collect();
     let published = plan.steps.iter().filter_map(|step| match &step.action {
-        Action::Publish(Publish { package }) => Some(package.clone()),
+        Action::Publish(Publish { package, .. }) => Some(package.clone()),
         _ => None,
     });
     token::token(facts, &[published.collect()], &mut blockers);

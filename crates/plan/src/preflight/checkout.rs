@@ -2,12 +2,13 @@
 
 use crate::facts::{Facts, GitFacts};
 use crate::model::Blocker;
-use crate::preflight::Check;
+use crate::preflight::{Check, CheckKind};
 
 /// Whether git can sign, where it is to.
 pub fn signing(git: &GitFacts) -> Option<Check> {
     let outcome = git.signing.clone()?;
     Some(Check {
+        kind: CheckKind::Signing,
         about: "signing".to_owned(),
         outcome,
     })
@@ -23,6 +24,7 @@ pub fn packing(facts: &Facts) -> Vec<Check> {
             }
             let blocker = Blocker::new(format!("{package}: {what}: {}", listed(paths)), remedy);
             checks.push(Check {
+                kind: CheckKind::Packing,
                 about: format!("package {package}"),
                 outcome: Err(blocker),
             });

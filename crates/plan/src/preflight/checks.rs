@@ -5,21 +5,65 @@ use std::collections::BTreeMap;
 
 use stagegate_config::schema::Config;
 
-use crate::facts::{BranchDivergence, Facts, GitFacts, RegistryFacts, SurveyResult};
+use stagegate_github::WriteAccess;
+
+use crate::facts::{BranchDivergence, Facts, GitFacts, GitHubFacts, RegistryFacts, SurveyResult};
 use crate::model::{Blocker, is_hotfix_branch};
 use crate::preflight::checkout;
+
+/// What a precondition is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum CheckKind {
+    /// A program.
+    Tool,
+    /// A target that is built for.
+    Target,
+    /// The branch.
+    Branch,
+    /// Uncommitted changes.
+    WorkingTree,
+    /// Who commits.
+    Identity,
+    /// The git remote.
+    Remote,
+    /// The git checkout as a whole.
+    Git,
+    /// Version groups.
+    Versions,
+    /// A changelog.
+    Changelog,
+    /// The advisory database.
+    Advisories,
+    /// The registry.
+    Registry,
+    /// The registry's token.
+    RegistryToken,
+    /// Who may publish.
+    RegistryOwners,
+    /// GitHub, and the token for it.
+    GitHub,
+    /// What would be packed.
+    Packing,
+    /// Whether git can sign.
+    Signing,
+    /// A host.
+    Host,
+}
 
 /// A precondition.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Check {
-    /// What it is about, in a word or two.
+    /// What it is about.
+    pub kind: CheckKind,
+    /// The same for people, in a word or two.
     pub about: String,
     /// How it stands, or what is in the way.
     pub outcome: SurveyResult<String>,
 }
 
-fn check(about: impl Into<String>, outcome: SurveyResult<String>) -> Check {
+fn check(kind: CheckKind, about: impl Into<String>, outcome: SurveyResult<String>) -> Check {
     Check {
+        kind,
         about: about.into(),
         outcome,
     }
@@ -29,38 +73,48 @@ fn check(about: impl Into<String>, outcome: SurveyResult<String>) -> Check {
 /// writes there can tell.
 pub fn is_access(facts: &Facts, check: &Check) -> bool {
     let github_answers = matches!(facts.github, Some(Ok(_)));
-    check.about == REGISTRY_TOKEN || (check.about == GITHUB && github_answers)
+    check.kind == CheckKind::RegistryToken || (check.kind == CheckKind::GitHub && github_answers)
 }
-
-const REGISTRY_TOKEN: &str = "registry token";
-
-const GITHUB: &str = "GitHub";
 
 /// Every precondition of a release.
 pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
     let mut checks: Vec<Check> = facts
         .tools
         .iter()
-        .map(|tool| check(tool.name, tool.version.clone()))
+        .map(|tool| check(CheckKind::Tool, tool.name, tool.version.clone()))
         .collect();
     checks.extend(facts.targets.iter().map(|(name, found)| {
         let there = found.clone().map(|()| "its standard library is installed");
-        check(format!("target {name}"), there.map(str::to_owned))
+        check(
+            CheckKind::Target,
+            format!("target {name}"),
+            there.map(str::to_owned),
+        )
     }));
     checks.extend(git(facts, config));
     checks.extend(checkout::packing(facts));
     if let Err(blocker) = &facts.groups {
-        checks.push(check("versions", Err(blocker.clone())));
+        checks.push(check(CheckKind::Versions, "versions", Err(blocker.clone())));
     }
     for (path, found) in &facts.changelogs {
-        checks.push(check("changelog", changelog(path, &found.text)));
+        checks.push(check(
+            CheckKind::Changelog,
+            "changelog",
+            changelog(path, &found.text),
+        ));
     }
     if let Some(advisories) = &facts.advisories {
-        checks.push(check("advisories", advisories.clone()));
+        checks.push(check(
+            CheckKind::Advisories,
+            "advisories",
+            advisories.clone(),
+        ));
     }
     match &facts.registry {
         None => {}
-        Some(Err(blocker)) => checks.push(check("registry", Err(blocker.clone()))),
+        Some(Err(blocker)) => {
+            checks.push(check(CheckKind::Registry, "registry", Err(blocker.clone())))
+        }
         Some(Ok(registry)) => {
             let published = registry.versions.values().filter(|v| !v.is_empty()).count();
             let text = format!(
@@ -68,9 +122,10 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
                 registry.name,
                 registry.versions.len()
             );
-            checks.push(check("registry", Ok(text)));
+            checks.push(check(CheckKind::Registry, "registry", Ok(text)));
             checks.push(check(
-                REGISTRY_TOKEN,
+                CheckKind::RegistryToken,
+                "registry token",
                 registry.token.clone().map(|places| places.to_string()),
             ));
             checks.extend(owners(registry));
@@ -78,30 +133,29 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
     }
     match &facts.github {
         None => {}
-        Some(Err(blocker)) => checks.push(check(GITHUB, Err(blocker.clone()))),
+        Some(Err(blocker)) => checks.push(check(CheckKind::GitHub, "GitHub", Err(blocker.clone()))),
         Some(Ok(github)) => {
-            let text = format!(
-                "{} answers, and the token may write",
-                github.facts.full_name
-            );
-            checks.push(check(
-                GITHUB,
-                if github.facts.may_write {
-                    Ok(text)
-                } else {
-                    Err(Blocker::new(
-                        format!(
-                            "the GitHub token may not write to {}",
-                            github.facts.full_name
-                        ),
-                        "give it `contents: write`",
-                    ))
-                },
-            ));
+            checks.push(check(CheckKind::GitHub, "GitHub", write_access(github)));
         }
     }
     checks.extend(hosts(facts));
     checks
+}
+
+/// Whether the token may write. What GitHub does not say is no obstacle: the draft, which
+/// can be undone, tells before anything else is public.
+fn write_access(github: &GitHubFacts) -> SurveyResult<String> {
+    let name = &github.facts.full_name;
+    match github.facts.write_access {
+        WriteAccess::Granted => Ok(format!("{name} answers, and the token may write")),
+        WriteAccess::Unknown => Ok(format!(
+            "{name} answers; it does not say whether this token may write, as for a workflow's token"
+        )),
+        WriteAccess::Denied => Err(Blocker::new(
+            format!("the GitHub token may not write to {name}"),
+            "give it `contents: write`",
+        )),
+    }
 }
 
 /// Who may publish. A registry that does not say is no obstacle.
@@ -129,7 +183,11 @@ fn owners(registry: &RegistryFacts) -> Option<Check> {
         0 => String::new(),
         more => format!("; {more} more crates are not asked for"),
     };
-    Some(check("registry owners", Ok(format!("{text}{rest}"))))
+    Some(check(
+        CheckKind::RegistryOwners,
+        "registry owners",
+        Ok(format!("{text}{rest}")),
+    ))
 }
 
 fn changelog(path: &camino::Utf8Path, text: &SurveyResult<String>) -> SurveyResult<String> {
@@ -144,7 +202,7 @@ fn changelog(path: &camino::Utf8Path, text: &SurveyResult<String>) -> SurveyResu
 pub fn git(facts: &Facts, config: &Config) -> Vec<Check> {
     let git = match &facts.git {
         Ok(git) => git,
-        Err(blocker) => return vec![check("git", Err(blocker.clone()))],
+        Err(blocker) => return vec![check(CheckKind::Git, "git", Err(blocker.clone()))],
     };
     let clean = if git.dirty.is_empty() {
         Ok("clean".to_owned())
@@ -162,10 +220,10 @@ pub fn git(facts: &Facts, config: &Config) -> Vec<Check> {
             )
         });
     let mut checks = vec![
-        check("branch", branch(git, config)),
-        check("working tree", clean),
-        check("identity", identity),
-        check("remote", remote(git, config)),
+        check(CheckKind::Branch, "branch", branch(git, config)),
+        check(CheckKind::WorkingTree, "working tree", clean),
+        check(CheckKind::Identity, "identity", identity),
+        check(CheckKind::Remote, "remote", remote(git, config)),
     ];
     checks.extend(checkout::signing(git));
     checks
@@ -225,7 +283,7 @@ pub fn hosts(facts: &Facts) -> Vec<Check> {
     for host in &facts.hosts {
         let about = format!("host {}", host.target.host);
         match &host.found {
-            Err(blocker) => checks.push(check(about, Err(blocker.clone()))),
+            Err(blocker) => checks.push(check(CheckKind::Host, about, Err(blocker.clone()))),
             Ok(found) => {
                 // A survey belongs to no run yet, so a lease is always another's.
                 let problems = found.problems("");
@@ -234,11 +292,15 @@ pub fn hosts(facts: &Facts) -> Vec<Check> {
                         .running
                         .as_ref()
                         .map_or("nothing yet", |switch| &switch.release);
-                    checks.push(check(about.clone(), Ok(format!("ready, runs {running}"))));
+                    checks.push(check(
+                        CheckKind::Host,
+                        about.clone(),
+                        Ok(format!("ready, runs {running}")),
+                    ));
                 }
                 for problem in problems {
                     let blocker = Blocker::new(problem.what, problem.remedy);
-                    checks.push(check(about.clone(), Err(blocker)));
+                    checks.push(check(CheckKind::Host, about.clone(), Err(blocker)));
                 }
             }
         }

@@ -14,4 +14,4 @@ pub mod token;
 pub mod versions;
 
 pub use access::access;
-pub use checks::Check;
+pub use checks::{Check, CheckKind};

@@ -35,6 +35,25 @@ pub fn version(facts: &Facts, one: &VersionBump<'_>, tagged: bool, blockers: &mu
             ));
         }
     }
+    if let Some(Ok(github)) = &facts.github {
+        let taken = github
+            .releases
+            .iter()
+            .filter(|release| release.tag_name == tag);
+        for release in taken {
+            let state = match release.draft {
+                true => "a draft of a release",
+                false => "a release",
+            };
+            blockers.push(Blocker::new(
+                format!(
+                    "GitHub has {state} for {tag} that this run has not made: {}",
+                    release.html_url
+                ),
+                "remove it there, or ask for the next version; if a run of yours made it, resume that run with `--resume`",
+            ));
+        }
+    }
     if let Some(Ok(registry)) = &facts.registry {
         // A registry takes two versions that differ in build metadata only as one.
         let taken = |known: &IndexVersion| known.vers.cmp_precedence(version).is_eq();

@@ -173,7 +173,7 @@ fn promote(
         let notes = gathered.map(|section| changelog.notes(section));
         return Ok((None, notes.unwrap_or_default()));
     }
-    if let Some(notes) = crate::pull_request::prepared(&changelog, one) {
+    if let Some(notes) = prepared(&changelog, one) {
         return Ok((None, notes));
     }
     let notes = changelog.notes(changelog.coming(&one.to)?);
@@ -193,4 +193,15 @@ fn promote(
 pub(crate) fn web_of(api: &url::Url) -> String {
     let origin = api.origin().ascii_serialization();
     origin.replace("://api.github.com", "://github.com")
+}
+
+/// The notes of a version whose section stands in the changelog already, dated: what
+/// a merged pull request has left, or somebody has written by hand.
+fn prepared(changelog: &Changelog, one: &VersionBump<'_>) -> Option<String> {
+    let section = changelog.section(&one.to)?;
+    if section.date.is_none() || changelog.coming(&one.to).is_ok() {
+        return None;
+    }
+    let notes = changelog.notes(section);
+    (!notes.trim().is_empty()).then_some(notes)
 }

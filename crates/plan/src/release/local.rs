@@ -7,9 +7,9 @@ use stagegate_manifest::normalized;
 
 use crate::deploy::build;
 use crate::model::{
-    Action, Binary, Build, BuildAsset, CommitIdentity, CreateCommitObject, CreateTag, DraftRelease,
-    EditFiles, MoveBranch, PackageCrates, Plan, Push, Step, UploadAssets, VerifyPackages,
-    WriteSbom,
+    Action, Binary, Build, BuildAsset, CheckAccess, CommitIdentity, CreateCommitObject, CreateTag,
+    DraftRelease, EditFiles, MoveBranch, PackageCrates, Plan, PlannedUpload, Push, Step,
+    UploadAssets, VerifyPackages, WriteSbom,
 };
 use crate::release::edits::{Edits, web_of};
 use crate::release::notes::{LONGEST_RELEASE, shortened};
@@ -25,7 +25,7 @@ impl Release<'_> {
         let mut all = edits.bump.clone();
         all.extend(edits.changelogs.iter().cloned());
         write(&self.git.head, self.moves, &edits, plan);
-        let seal = Action::CreateCommitObject(CreateCommitObject {
+        let object = Action::CreateCommitObject(CreateCommitObject {
             parent: self.git.head.clone(),
             message: message::of_release(self.config, self.git, self.moves),
             identity: identity.clone(),
@@ -38,8 +38,9 @@ impl Release<'_> {
             false => "make the release commit, on no branch yet",
         };
         plan.steps
-            .push(Step::new("seal", Stage::Package, title, seal));
+            .push(Step::new("commit-object", Stage::Package, title, object));
         self.make(plan, &reference);
+        self.check_access(plan);
         let action = Action::MoveBranch(MoveBranch {
             branch: branch.clone(),
             parent: self.git.head.clone(),
@@ -82,7 +83,7 @@ impl Release<'_> {
             let title = "build the packages as a user's cargo sees them";
             let action = Action::VerifyPackages(VerifyPackages { crates });
             plan.steps
-                .push(Step::new("prove", Stage::Package, title, action));
+                .push(Step::new("verify-packages", Stage::Package, title, action));
         }
         if let Some(app) = self.config.app.as_ref().filter(|_| self.app().is_some()) {
             // The GitHub release holds the binaries, whoever builds what hosts run.
@@ -106,6 +107,26 @@ impl Release<'_> {
             self.builds_for_targets(plan, one, reference);
             self.other_files(plan, one);
         }
+    }
+
+    /// Whether the registry would take it all, asked before anything is public.
+    fn check_access(&self, plan: &mut Plan) {
+        let Some(Ok(registry)) = &self.facts.registry else {
+            return;
+        };
+        let upload = |name: String| PlannedUpload {
+            version: plan.version_of(&name).clone(),
+            is_new: registry.versions.get(&name).is_none_or(Vec::is_empty),
+            name,
+        };
+        let uploads: Vec<PlannedUpload> = self.crates().into_iter().map(upload).collect();
+        if uploads.is_empty() {
+            return;
+        }
+        let title = format!("ask {} whether it would take every upload", registry.name);
+        let action = Action::CheckAccess(CheckAccess { uploads });
+        plan.steps
+            .push(Step::new("access", Stage::Commit, title, action));
     }
 
     /// One step for each target that is named, so that each can be another machine's.

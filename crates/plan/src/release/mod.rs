@@ -51,7 +51,7 @@ pub(crate) fn plan(
     let edits = edits(facts, wanted, &moves, blockers);
     let levels = levels(facts, config, &moves, blockers);
     internal_deps::circles(facts, config, &levels, blockers);
-    metadata::metadata(facts, config, blockers);
+    metadata::metadata(facts, config, &moves, blockers);
     if !wanted.handed_on {
         token::token(facts, &levels, blockers);
     }

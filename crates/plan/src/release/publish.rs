@@ -22,6 +22,7 @@ pub fn steps(facts: &Facts, config: &Config, levels: &[Vec<String>], plan: &mut 
         for name in level {
             let action = Action::Publish(Publish {
                 package: name.clone(),
+                version: plan.version_of(name).clone(),
             });
             let title = format!(
                 "publish {name} {} to {}",
@@ -137,26 +138,6 @@ pub fn notes(facts: &Facts, plan: &mut Plan) {
             .push(format!("new on {}: {}", registry.name, new.join(", ")));
     }
     plan.notes.extend(sizes(facts, &published));
-    if let Some(known) = &registry.categories {
-        for package in facts
-            .workspace
-            .packages
-            .iter()
-            .filter(|p| published.contains(&p.name.as_str()))
-        {
-            let unknown = package
-                .metadata
-                .categories
-                .iter()
-                .filter(|c| !known.contains(*c));
-            plan.notes.extend(unknown.map(|category| {
-                format!(
-                    "{} does not know the category `{category}` of {}, and leaves it out",
-                    registry.name, package.name
-                )
-            }));
-        }
-    }
     if let Ok(places) = &registry.token {
         plan.notes
             .push(format!("the token for {} comes {places}", registry.name));
@@ -189,10 +170,13 @@ fn sizes(facts: &Facts, published: &[&str]) -> Vec<String> {
             .div_ceil(1024),
         size.div_ceil(1024)
     )];
-    let large = sizes.iter().filter(|(_, size)| *size > LARGEST_PACKAGE);
+    let crates_io = matches!(&facts.registry, Some(Ok(registry)) if registry.name == "crates-io");
+    let large = sizes
+        .iter()
+        .filter(|(_, size)| crates_io && *size > LARGEST_PACKAGE);
     notes.extend(large.map(|(name, _)| {
         format!(
-            "{name} may be more than the {} MiB packed that a registry takes; that is measured before any upload",
+            "{name} may be more than the {} MiB packed that crates.io takes; that is measured before any upload",
             LARGEST_PACKAGE >> 20
         )
     }));
@@ -201,7 +185,7 @@ fn sizes(facts: &Facts, published: &[&str]) -> Vec<String> {
 
 fn published(step: &Step) -> Option<&str> {
     match &step.action {
-        Action::Publish(Publish { package }) => Some(package),
+        Action::Publish(Publish { package, .. }) => Some(package),
         _ => None,
     }
 }

@@ -147,6 +147,8 @@ fn facts() -> Facts {
             versions: ["core", "left", "right", "top"].map(versions).into(),
             owners: BTreeMap::new(),
             categories: None,
+            crates: BTreeMap::new(),
+            packages: BTreeMap::new(),
         })),
         github: Some(Ok(GitHubFacts {
             server: stagegate_github::Server {
@@ -157,10 +159,11 @@ fn facts() -> Facts {
             facts: RepositoryFacts {
                 full_name: "o/r".to_owned(),
                 default_branch: "main".to_owned(),
-                may_write: true,
+                write_access: stagegate_github::WriteAccess::Granted,
             },
             latest: None,
             existing: None,
+            releases: Vec::new(),
         })),
         sizes: [("core".to_owned(), 2048), ("top".to_owned(), 11 << 20)].into(),
         packing: BTreeMap::new(),
@@ -235,10 +238,11 @@ fn a_release_goes_from_gates_to_the_last_look() {
         "doc",
         "bump",
         "changelog",
-        "seal",
+        "commit-object",
         "package",
-        "prove",
+        "verify-packages",
         "sbom",
+        "access",
         "commit",
         "tag",
         "push",
@@ -405,10 +409,10 @@ fn a_skipped_changelog_leaves_the_file_alone() {
     let Some(Action::CreateCommitObject(CreateCommitObject { edits, .. })) = plan
         .steps
         .iter()
-        .find(|s| s.id == "seal")
+        .find(|s| s.id == "commit-object")
         .map(|s| &s.action)
     else {
-        panic!("no seal")
+        panic!("no commit object")
     };
     assert!(edits.iter().all(|edit| edit.path != "CHANGELOG.md"));
 }

@@ -1,5 +1,7 @@
 //! What goes to the registry, in which order, with which token, and what is told before; and what is taken back.
 
+use stagegate_registry::crates_io::PackageMetadata;
+
 use crate::request::YankRequest;
 use crate::tests::*;
 
@@ -59,19 +61,41 @@ fn what_publishing_takes_is_told_before_the_question() {
     assert!(!told.contains("of waiting"), "{told}");
 }
 
+/// crates.io refuses such packages since 2024 (400), at the upload.
 #[test]
-fn a_category_that_the_registry_would_leave_out_is_told() {
-    let mut facts = facts();
-    let Some(Ok(registry)) = &mut facts.registry else {
-        panic!("the registry was asked")
+fn what_crates_io_would_refuse_is_a_problem_of_the_plan() {
+    let refused = |change: &dyn Fn(&mut PackageMetadata), want: &str| {
+        let mut facts = facts();
+        let Some(Ok(registry)) = &mut facts.registry else {
+            panic!("the registry was asked")
+        };
+        registry.categories = Some(["algorithms".to_owned()].into());
+        // `core` is a name that crates.io keeps to itself.
+        let left = facts.workspace.package("left").unwrap();
+        let mut metadata = PackageMetadata::new(&left.metadata, None);
+        change(&mut metadata);
+        registry.packages.insert("left".to_owned(), metadata);
+        let text = match release(&facts, "minor", &[]) {
+            Ok(_) => String::new(),
+            Err(blockers) => blockers.to_string(),
+        };
+        assert!(
+            text.contains(want) && text.is_empty() == want.is_empty(),
+            "{want}: {text}"
+        );
     };
-    registry.categories = Some(["algorithms".to_owned()].into());
-    let core = &mut facts.workspace.packages[0];
-    core.metadata.categories = vec!["algorithms".to_owned(), "algorithm".to_owned()];
-    let notes = release(&facts, "minor", &[]).unwrap().notes;
-    let told: Vec<_> = notes.iter().filter(|n| n.contains("categor")).collect();
-    assert_eq!(told.len(), 1, "{notes:?}");
-    assert!(told[0].contains("`algorithm` of "), "{told:?}");
+    refused(&|_| {}, "");
+    refused(
+        &|it| it.categories = vec!["algorithm".to_owned()],
+        "`algorithm`",
+    );
+    refused(
+        &|it| it.license = Some("Proprietary".to_owned()),
+        "Proprietary",
+    );
+    refused(&|it| it.description = Some("x".repeat(1001)), "1000");
+    refused(&|it| it.homepage = Some("https:/x".to_owned()), "https:/x");
+    refused(&|it| it.metadata_bytes = Some(2 << 20), "readme");
 }
 
 #[test]

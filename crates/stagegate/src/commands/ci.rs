@@ -93,17 +93,17 @@ pub(super) fn write(context: &Context, force: bool, format: Format) -> anyhow::R
     // All are looked at before one is written: half a set of workflows is none.
     let refused = entries
         .iter()
-        .any(|e| matches!(e.standing, FileStatus::Refused(_)));
+        .any(|e| matches!(e.status, FileStatus::Foreign(_)));
     for entry in &entries {
         let held = refused && !force;
-        let what = match &entry.standing {
-            FileStatus::Same => "is as it should be".to_owned(),
-            FileStatus::Refused(why) if !force => {
+        let what = match &entry.status {
+            FileStatus::UpToDate => "is as it should be".to_owned(),
+            FileStatus::Foreign(why) if !force => {
                 exit = Exit::Blocked;
                 format!("is left alone: {why}")
             }
             _ if held => "is not written either".to_owned(),
-            FileStatus::Surplus => {
+            FileStatus::Orphaned => {
                 entry.write(&top)?;
                 "is removed".to_owned()
             }
@@ -122,21 +122,21 @@ fn check(context: &Context, format: Format) -> anyhow::Result<Exit> {
     let (_, entries) = entries(context)?;
     let mut said = Vec::new();
     for entry in &entries {
-        let what = match &entry.standing {
-            FileStatus::Same => "is as it should be".to_owned(),
+        let what = match &entry.status {
+            FileStatus::UpToDate => "is as it should be".to_owned(),
             FileStatus::Absent => "is not there; `cargo xtask ci write` writes it".to_owned(),
-            FileStatus::Stale => {
+            FileStatus::Outdated => {
                 "is not what stagegate.toml says; `cargo xtask ci write` writes it again".to_owned()
             }
-            FileStatus::Surplus => {
+            FileStatus::Orphaned => {
                 "is of no use any more; `cargo xtask ci write` removes it".to_owned()
             }
-            FileStatus::Refused(why) => why.clone(),
+            FileStatus::Foreign(why) => why.clone(),
         };
         said.push((entry, what));
     }
     show(format, "workflows", &said);
-    let differs = |entry: &&Entry| entry.standing != FileStatus::Same;
+    let differs = |entry: &&Entry| entry.status != FileStatus::UpToDate;
     if format != Format::Json {
         for entry in entries.iter().filter(differs) {
             line(&format!("\n{}", entry.diff().trim_end()));
@@ -152,16 +152,16 @@ fn show(format: Format, event: &str, said: &[(&Entry, String)]) {
     if format == Format::Json {
         let files: Vec<_> = said
             .iter()
-            .map(|(entry, what)| serde_json::json!({ "file": entry.path, "same": entry.standing == FileStatus::Same, "what": what }))
+            .map(|(entry, what)| serde_json::json!({ "file": entry.path, "same": entry.status == FileStatus::UpToDate, "what": what }))
             .collect();
         line(&serde_json::json!({ "event": event, "files": files }).to_string());
         return;
     }
     let palette = Palette::for_stdout();
     for (entry, what) in said {
-        let mark = match entry.standing {
-            FileStatus::Refused(_) => palette.bad("✗"),
-            FileStatus::Same => palette.good("="),
+        let mark = match entry.status {
+            FileStatus::Foreign(_) => palette.bad("✗"),
+            FileStatus::UpToDate => palette.good("="),
             _ => palette.good("✓"),
         };
         line(&format!("{mark} {}: {what}", entry.path));

@@ -268,6 +268,7 @@ impl Rehearsal {
             arguments: vec![FRONT_END.to_owned()],
         };
         WorldOptions {
+            github_token: stagegate_fakes::github::TokenKind::default(),
             repository,
             app,
             front_end,

@@ -152,7 +152,9 @@ impl RehearsalReport {
         let known = self.shown.entry(run).or_default();
         for step in &state.steps[*known..] {
             if step.status == StepStatus::Done(StepOutcome::Before) {
-                self.indices.push(None);
+                // A kill may come between the record and the event: then the journal tells.
+                let open = |s: &StepStory| s.run == run && s.id == step.id && s.seconds.is_none();
+                self.indices.push(self.steps.iter().rposition(open));
                 continue;
             }
             self.indices.push(Some(self.steps.len()));

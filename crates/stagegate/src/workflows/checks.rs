@@ -1,11 +1,11 @@
 //! `ci.yml`: the gates for pull requests and pushes, side by side, and one job
 //! at the end that a branch can require.
 
+use stagegate_config::schema::CiJob;
 use stagegate_deploy::quote;
 
-use super::actions::CACHE;
 use super::steps::{Job, action, script, xtask};
-use super::text::{indent, list, scalar};
+use super::text::{indent, labels, list, scalar};
 use super::{Outline, parts};
 
 /// The permissions of a job that reads the code.
@@ -13,12 +13,14 @@ const READ: &str = "contents: read # the code\n";
 
 pub(super) fn workflow(outline: &Outline<'_>) -> String {
     let mut text = format!(
-        "name: ci\n\non:\n  pull_request:\n  push:\n    branches: {}\n\npermissions: {{}}\n\n",
-        list([&outline.config.release.branch])
+        "name: ci\n\non:\n  pull_request:\n  push:\n    branches: {}\n  merge_group:\n  workflow_call:\n  workflow_dispatch:\n{}\npermissions: {{}}\n\n",
+        list([&outline.config.release.branch]),
+        schedule(outline)
     );
     text.push_str(
-        "concurrency:\n  group: ci-${{ github.ref }}\n  # A newer push makes an older check idle.\n  cancel-in-progress: true\n\n",
+        "concurrency:\n  group: ci-${{ github.workflow }}-${{ github.ref }}\n  # A newer push makes the check of a pull request idle; what is on a branch is checked to its end.\n  cancel-in-progress: ${{ github.event_name == 'pull_request' }}\n\n",
     );
+    text.push_str(SHELL);
     text.push_str(&env(outline));
     text.push_str("jobs:\n");
     let mut needs = Vec::new();
@@ -35,14 +37,19 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
             + &script(
                 &scalar(&job.name),
                 "",
-                "",
+                &job_env(job),
                 &format!("exec {}", command.join(" ")),
             );
+        let runner = job.runner.as_ref().map(labels).unwrap_or_default();
+        let before: Vec<&str> = job.needs.iter().map(String::as_str).collect();
         let job = Job {
             id: &job.name,
             name: &job.name,
+            needs: &before,
             minutes: job.minutes,
+            runner: &runner,
             permissions: READ,
+            more: &frame(job),
             ..Job::default()
         };
         text.push_str(&indent(&outline.job(&job, &steps), 2));
@@ -51,6 +58,64 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
     text.push_str(&indent(&passed(outline, &needs), 2));
     text.push_str(&indent(&parts::empty("jobs"), 2));
     text
+}
+
+/// Every `run:` stops at the first command that fails, on every runner.
+pub(super) const SHELL: &str = "defaults:\n  run:\n    shell: bash\n\n";
+
+/// When it runs by itself.
+fn schedule(outline: &Outline<'_>) -> String {
+    match outline.config.ci.schedule.trim() {
+        "" => String::new(),
+        cron => format!("  schedule:\n    - cron: {}\n", scalar(cron)),
+    }
+}
+
+/// The lines of a job of the team's own that say where and how it runs.
+fn frame(job: &CiJob) -> String {
+    let mut text = String::new();
+    if !job.matrix.is_empty() {
+        text.push_str("strategy:\n  fail-fast: false\n  matrix:\n");
+        for (name, values) in &job.matrix {
+            text.push_str(&format!("    {name}: {}\n", list(values)));
+        }
+    }
+    if !job.services.is_empty() {
+        text.push_str("services:\n");
+        for (name, service) in &job.services {
+            text.push_str(&format!(
+                "  {}:\n    image: {}\n",
+                scalar(name),
+                scalar(&service.image)
+            ));
+            if !service.ports.is_empty() {
+                text.push_str(&format!("    ports: {}\n", list(&service.ports)));
+            }
+            if !service.env.is_empty() {
+                text.push_str("    env:\n");
+                for (name, value) in &service.env {
+                    text.push_str(&format!("      {name}: {}\n", scalar(value)));
+                }
+            }
+            if !service.options.is_empty() {
+                text.push_str(&format!("    options: {}\n", scalar(&service.options)));
+            }
+        }
+    }
+    text
+}
+
+/// The environment of a job of the team's own, and the values of its matrix.
+fn job_env(job: &CiJob) -> String {
+    let own = job
+        .env
+        .iter()
+        .map(|(name, value)| format!("{name}: {}\n", scalar(value)));
+    let matrix = job
+        .matrix
+        .keys()
+        .map(|name| format!("MATRIX_{}: ${{{{ matrix.{name} }}}}\n", name.to_uppercase()));
+    own.chain(matrix).collect()
 }
 
 /// The environment of every job.
@@ -88,10 +153,15 @@ fn cache(outline: &Outline<'_>, key: &str) -> String {
     if outline.config.release.branch.starts_with("release") {
         return String::new();
     }
+    // Another toolchain can use nothing of it, and what is below the checkout's root is not
+    // the workspace's where that lies in a directory.
+    let toolchain = outline.toolchain.as_deref().unwrap_or("file");
+    let target = outline.path("target");
+    let key = format!("{key}-${{{{ runner.os }}}}-${{{{ runner.arch }}}}-{toolchain}");
     let with = format!(
-        "path: |\n  ~/.cargo/registry\n  target\nkey: {key}-${{{{ runner.os }}}}-${{{{ hashFiles('**/Cargo.lock', '**/Cargo.toml') }}}}\nrestore-keys: {key}-${{{{ runner.os }}}}-\n"
+        "path: |\n  ~/.cargo/registry\n  {target}\nkey: {key}-${{{{ hashFiles('**/Cargo.lock', '**/Cargo.toml', '**/rust-toolchain*') }}}}\nrestore-keys: {key}-\n"
     );
-    action("Keep what is built", "", CACHE, &with)
+    action("Keep what is built", "", outline.cache_action(), &with)
 }
 
 fn passed(outline: &Outline<'_>, needs: &[&str]) -> String {

@@ -3,9 +3,10 @@
 
 use std::collections::BTreeSet;
 
-use super::checks::env;
+use super::checks::{SHELL, env};
 use super::steps::{
-    ACCESS, AGENT, DESPITE_FREEZE, FREEZE_ENV, FREEZE_OPTION, Job, agent, agent_ends, script, xtask,
+    ACCESS, AGENT, FREEZE_ENV, FREEZE_OPTION, Job, OVERRIDE_FREEZE, agent, agent_ends, script,
+    xtask,
 };
 use super::text::{indent, list, scalar};
 use super::{Outline, parts};
@@ -32,6 +33,7 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
     text.push_str(&format!(
         "concurrency:\n  group: stagegate-${{{{ inputs.environment || '{usual}' }}}}\n  # Two deploys never meet, and one that has begun is not cut off.\n  cancel-in-progress: false\n\n"
     ));
+    text.push_str(SHELL);
     text.push_str(&env(outline));
     text.push_str("jobs:\n");
     if !paths.is_empty() {
@@ -52,7 +54,7 @@ fn inputs(outline: &Outline<'_>, usual: &str) -> String {
         _ => outline.has_backend() && outline.has_frontend(),
     });
     format!(
-        "target:\n  description: What to deploy\n  required: true\n  type: choice\n  options: {}\n  default: {}\n{}version:\n  description: A released version; empty for what is checked out\n  type: string\n  default: \"\"\n{DESPITE_FREEZE}",
+        "target:\n  description: What to deploy\n  required: true\n  type: choice\n  options: {}\n  default: {}\n{}version:\n  description: A released version; empty for what is checked out\n  type: string\n  default: \"\"\n{OVERRIDE_FREEZE}",
         list(&targets),
         targets.last().unwrap_or(&"backend"),
         environments(outline, usual)

@@ -15,22 +15,22 @@ use super::{DIRECTORY, FILES, Workflow, parts};
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum FileStatus {
     /// As it is to be.
-    Same,
+    UpToDate,
     /// It is not there yet.
     Absent,
     /// It is ours and was not changed by hand: it may be written again.
-    Stale,
+    Outdated,
     /// It is to be written no more.
-    Surplus,
+    Orphaned,
     /// It may not be written; this is why.
-    Refused(String),
+    Foreign(String),
 }
 
 /// One file, as it is and as it is to be.
 pub(crate) struct Entry {
     /// Relative to the checkout's root.
     pub(crate) path: Utf8PathBuf,
-    pub(crate) standing: FileStatus,
+    pub(crate) status: FileStatus,
     /// What is there.
     before: String,
     /// What is to be there; empty: nothing.
@@ -90,9 +90,9 @@ fn entry(path: Utf8PathBuf, found: Option<String>, wanted: Option<&str>) -> Opti
     let Some(wanted) = wanted else {
         // Somebody else's file of that name is none of our business.
         let before = found.filter(|_| ours)?;
-        let standing = match parts::is_untouched(&before) && theirs.is_empty() {
-            true => FileStatus::Surplus,
-            false => FileStatus::Refused(
+        let status = match parts::is_untouched(&before) && theirs.is_empty() {
+            true => FileStatus::Orphaned,
+            false => FileStatus::Foreign(
                 "stagegate.toml has no more use for it, and it holds work of yours: remove it by hand"
                     .to_owned(),
             ),
@@ -100,22 +100,22 @@ fn entry(path: Utf8PathBuf, found: Option<String>, wanted: Option<&str>) -> Opti
         let after = String::new();
         return Some(Entry {
             path,
-            standing,
+            status,
             before,
             after,
         });
     };
     let (after, homeless) = parts::fill(&parts::with_head(wanted), &theirs);
-    let standing = standing(found.as_deref(), ours, &after, &theirs, &homeless);
+    let status = status(found.as_deref(), ours, &after, &theirs, &homeless);
     Some(Entry {
         path,
-        standing,
+        status,
         before: found.unwrap_or_default(),
         after,
     })
 }
 
-fn standing(
+fn status(
     found: Option<&str>,
     ours: bool,
     after: &str,
@@ -125,17 +125,17 @@ fn standing(
     let Some(found) = found else {
         return FileStatus::Absent;
     };
-    if found == after {
-        return FileStatus::Same;
+    if found == after || parts::differs_in_newer_pins_only(found, after) {
+        return FileStatus::UpToDate;
     }
     if !ours {
-        return FileStatus::Refused(
+        return FileStatus::Foreign(
             "it was not written by `ci write`: rename it to keep it, or overwrite it with --force"
                 .to_owned(),
         );
     }
     if !parts::is_untouched(found) {
-        return FileStatus::Refused(
+        return FileStatus::Foreign(
             "it was changed by hand outside of its parts: put the change into stagegate.toml or between the marks, or overwrite it with --force"
                 .to_owned(),
         );
@@ -145,12 +145,12 @@ fn standing(
             .iter()
             .map(|name| theirs[name].lines().count())
             .sum();
-        return FileStatus::Refused(format!(
+        return FileStatus::Foreign(format!(
             "{lines} lines of yours in the part {} have no place any more: move them, or drop them with --force",
             homeless.join(", ")
         ));
     }
-    FileStatus::Stale
+    FileStatus::Outdated
 }
 
 #[cfg(test)]
@@ -161,36 +161,39 @@ mod tests {
 
     fn stands(found: Option<&str>, wanted: Option<&str>) -> Option<(FileStatus, String)> {
         let entry = entry("w.yml".into(), found.map(str::to_owned), wanted)?;
-        Some((entry.standing, entry.after))
+        Some((entry.status, entry.after))
     }
 
     #[test]
     fn nothing_of_anybody_is_lost() {
         let ours = parts::with_head(BODY);
         let newer = BODY.replace("jobs:", "on: push\njobs:");
-        let (standing, after) = stands(None, Some(BODY)).unwrap();
-        assert_eq!((standing, &after), (FileStatus::Absent, &ours));
-        assert_eq!(stands(Some(&ours), Some(BODY)).unwrap().0, FileStatus::Same);
+        let (status, after) = stands(None, Some(BODY)).unwrap();
+        assert_eq!((status, &after), (FileStatus::Absent, &ours));
+        assert_eq!(
+            stands(Some(&ours), Some(BODY)).unwrap().0,
+            FileStatus::UpToDate
+        );
         assert_eq!(
             stands(Some(&ours), Some(&newer)).unwrap().0,
-            FileStatus::Stale
+            FileStatus::Outdated
         );
 
         let theirs = ours.replace("begin jobs\n", "begin jobs\n  mine:\n");
-        let (standing, after) = stands(Some(&theirs), Some(&newer)).unwrap();
-        assert_eq!(standing, FileStatus::Stale);
+        let (status, after) = stands(Some(&theirs), Some(&newer)).unwrap();
+        assert_eq!(status, FileStatus::Outdated);
         assert!(
             after.contains("  mine:\n") && after.contains("on: push"),
             "{after}"
         );
         assert_eq!(
             stands(Some(&theirs), Some(BODY)).unwrap().0,
-            FileStatus::Same
+            FileStatus::UpToDate
         );
 
         let check =
             |found: &str, wanted: Option<&str>, want: &str| match stands(Some(found), wanted) {
-                Some((FileStatus::Refused(why), _)) => assert!(why.contains(want), "{why}"),
+                Some((FileStatus::Foreign(why), _)) => assert!(why.contains(want), "{why}"),
                 other => panic!("{found}\nstands {other:?}"),
             };
         check("jobs:\n", Some(BODY), "not written by");
@@ -205,7 +208,7 @@ mod tests {
             "1 lines of yours in the part jobs",
         );
         check(&theirs, None, "no more use");
-        assert_eq!(stands(Some(&ours), None).unwrap().0, FileStatus::Surplus);
+        assert_eq!(stands(Some(&ours), None).unwrap().0, FileStatus::Orphaned);
         assert_eq!(stands(Some("jobs:\n"), None), None);
     }
 

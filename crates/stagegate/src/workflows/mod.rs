@@ -36,7 +36,7 @@ pub(crate) struct Outline<'a> {
     /// The gates of pull requests and pushes.
     pub(crate) gates: Vec<Stage>,
     /// What a checkout takes along beside the repository's own files.
-    pub(crate) checkout: CheckoutContent,
+    pub(crate) content: CheckoutContent,
     /// Whether anything goes to the registry.
     pub(crate) publishes: bool,
 }
@@ -104,7 +104,7 @@ impl<'a> Outline<'a> {
             subdirectory: context.subdirectory.as_str(),
             toolchain,
             gates: config.ci.gates.clone().unwrap_or_else(on),
-            checkout: CheckoutContent::of(context),
+            content: CheckoutContent::of(context),
             publishes: packages
                 .iter()
                 .any(|package| package.publishable_to(&config.registry.name)),

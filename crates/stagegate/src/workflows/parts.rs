@@ -41,12 +41,50 @@ fn digest(text: &str) -> String {
     for line in text.lines() {
         within &= !is_mark(line, END);
         if !within && !line.starts_with(DIGEST) {
-            kept.push_str(line);
+            kept.push_str(without_pin(line));
             kept.push('\n');
         }
         within |= is_mark(line, BEGIN);
     }
     stagegate_manifest::sha256_hex(kept.as_bytes())
+}
+
+/// A line without the commit that an action is pinned to: a bot that moves pins on has not
+/// changed the workflow by hand.
+fn without_pin(line: &str) -> &str {
+    let step = line.trim_start().trim_start_matches("- ");
+    match step.strip_prefix("uses: ") {
+        Some(_) => line.split('@').next().unwrap_or(line),
+        None => line,
+    }
+}
+
+/// Returns whether two texts differ in the pins of actions alone, and the first one's are no
+/// older: whoever moved them on, a bot or a person, knew what they did.
+pub(super) fn differs_in_newer_pins_only(found: &str, wanted: &str) -> bool {
+    let version = |line: &str| {
+        let text = line.split("# v").nth(1)?;
+        semver::Version::parse(text.trim()).ok()
+    };
+    let no_older = |found: &str, wanted: &str| {
+        found == wanted
+            || (without_pin(found) == without_pin(wanted)
+                && version(found)
+                    .zip(version(wanted))
+                    .is_some_and(|(found, wanted)| found >= wanted))
+    };
+    let is_digest = |line: &&str| !line.starts_with(DIGEST);
+    let (mut found, mut wanted) = (
+        found.lines().filter(is_digest),
+        wanted.lines().filter(is_digest),
+    );
+    loop {
+        match (found.next(), wanted.next()) {
+            (None, None) => return true,
+            (Some(found), Some(wanted)) if no_older(found, wanted) => {}
+            _ => return false,
+        }
+    }
 }
 
 fn is_mark(line: &str, mark: &str) -> bool {
@@ -98,6 +136,21 @@ mod tests {
             "jobs:\n  a:\n{}",
             super::super::text::indent(&empty("a"), 4)
         ))
+    }
+
+    #[test]
+    fn pins_that_were_moved_on_are_nobodys_change() {
+        let text =
+            |pin: &str, more: &str| with_head(&format!("jobs:\n  - uses: a/b@{pin}\n{more}"));
+        let ours = text("aaaa # v1.2.0", "");
+        let bumped = ours.replace("aaaa # v1.2.0", "bbbb # v1.3.0");
+        assert!(is_untouched(&bumped));
+        assert!(differs_in_newer_pins_only(&bumped, &ours));
+        let older = ours.replace("aaaa # v1.2.0", "cccc # v1.1.9");
+        assert!(!differs_in_newer_pins_only(&older, &ours));
+        let other = text("bbbb # v1.3.0", "more\n");
+        assert!(!differs_in_newer_pins_only(&other, &ours));
+        assert!(!is_untouched(&ours.replace("a/b@", "x/b@")));
     }
 
     #[test]

@@ -10,13 +10,12 @@
 
 use stagegate_registry::Token;
 
-use super::actions::ATTEST;
-use super::checks::env;
+use super::checks::{SHELL, env};
 use super::steps::{
-    ACCESS, AGENT, DESPITE_FREEZE, FREEZE_ENV, FREEZE_OPTION, Job, action, agent, agent_ends,
+    ACCESS, AGENT, FREEZE_ENV, FREEZE_OPTION, Job, OVERRIDE_FREEZE, action, agent, agent_ends,
     script, xtask,
 };
-use super::text::{indent, list, scalar};
+use super::text::{indent, labels, list, scalar};
 use super::{Outline, parts};
 
 /// The job, and the environment, that may publish.
@@ -39,6 +38,7 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
         "concurrency:\n  group: ${{{{ (github.event_name != 'pull_request' || startsWith(github.head_ref, 'release/')) && '{}' || github.run_id }}}}\n  # Half a release, or half a deploy, is nobody's wish.\n  cancel-in-progress: false\n\n",
         outline.concurrency()
     ));
+    text.push_str(SHELL);
     text.push_str(&env(outline));
     text.push_str("jobs:\n");
     let mut jobs = vec![plan(outline), gates(outline)];
@@ -60,7 +60,7 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
 fn events(outline: &Outline<'_>) -> String {
     let mut inputs = "version:\n  description: What to release, as after `cargo xtask release`\n  required: true\n  type: string\ndry_run:\n  description: Only show the plan\n  type: boolean\n  default: false\n".to_owned();
     if outline.environment().is_some() {
-        inputs.push_str(DESPITE_FREEZE);
+        inputs.push_str(OVERRIDE_FREEZE);
     }
     let release = &outline.config.release;
     let mut text = format!(
@@ -219,7 +219,7 @@ fn matrix(outline: &Outline<'_>, targets: &[(&str, &str)]) -> String {
     if targets.is_empty() {
         return "strategy:\n  matrix:\n    step: [build]\n".to_owned();
     }
-    let own = scalar(&outline.config.ci.runner);
+    let own = labels(&outline.config.ci.runner);
     let mut text = format!(
         "strategy:\n  # What the others have built is not built again.\n  fail-fast: false\n  matrix:\n    include:\n      - step: build\n        runner: {own}\n"
     );
@@ -246,7 +246,12 @@ fn publish(outline: &Outline<'_>, builds: bool) -> String {
             "",
             "release --resume --until build",
         ));
-        steps.push_str(&action("Attest where it was built", "", ATTEST, &subjects));
+        steps.push_str(&action(
+            "Attest where it was built",
+            "",
+            outline.attest(),
+            &subjects,
+        ));
     } else {
         permissions.push('\n');
     }

@@ -3,7 +3,7 @@
 
 use stagegate_registry::Token;
 
-use super::checks::env;
+use super::checks::{SHELL, env};
 use super::deploy::environments;
 use super::release::{COMMITTER, ENVIRONMENT};
 use super::steps::{ACCESS, AGENT, Job, agent, agent_ends, script};
@@ -23,6 +23,7 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
     text.push_str(&format!(
         "concurrency:\n  group: {group}\n  # Whoever rolls back waits for what is under way.\n  cancel-in-progress: false\n\n"
     ));
+    text.push_str(SHELL);
     text.push_str(&env(outline));
     text.push_str("jobs:\n");
     let mut jobs = Vec::new();

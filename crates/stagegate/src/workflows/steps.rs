@@ -1,7 +1,6 @@
 //! The steps that several workflows have in common.
 
-use super::actions::{CHECKOUT, DOWNLOAD, UPLOAD};
-use super::text::{indent, scalar};
+use super::text::{indent, labels, scalar};
 use super::{Outline, parts};
 
 /// Where a job looks for what earlier ones have done.
@@ -54,7 +53,7 @@ impl Outline<'_> {
         text.push_str(&format!(
             "  runs-on: {}\n  timeout-minutes: {}\n",
             match job.runner {
-                "" => scalar(&self.config.ci.runner),
+                "" => labels(&self.config.ci.runner),
                 runner => runner.to_owned(),
             },
             job.minutes
@@ -84,22 +83,22 @@ impl Outline<'_> {
             true => "fetch-depth: 0\n",
             false => "",
         };
-        let content = self.checkout.settings();
+        let content = self.content.settings();
         let with = format!("{depth}{content}persist-credentials: false\n");
-        action("Check out", "", CHECKOUT, &with) + &self.tools(job)
+        action("Check out", "", self.checkout(), &with) + &self.tools(job)
     }
 
     /// The same for a release: a merged pull request, and a tag, are checked out as
     /// commits, and a release is made on a branch.
     pub(super) fn ready_to_release(&self, job: &str) -> String {
-        let content = self.checkout.settings();
+        let content = self.content.settings();
         let with = format!(
             "ref: ${{{{ github.event.pull_request.merge_commit_sha }}}}\nfetch-depth: 0\n{content}persist-credentials: false\n"
         );
         let env = format!("BRANCH: {}\n", scalar(&self.config.release.branch));
         let on_branch = "exec git switch --quiet --force-create \"$BRANCH\"\n";
         let by_hand = "github.event_name != 'workflow_dispatch'";
-        action("Check out", "", CHECKOUT, &with)
+        action("Check out", "", self.checkout(), &with)
             + &script("Be on the branch", by_hand, &env, on_branch)
             + &self.tools(job)
     }
@@ -130,7 +129,7 @@ impl Outline<'_> {
 
     /// The path of a file of the workspace, for actions, which know no directory
     /// but the checkout's.
-    fn path(&self, path: &str) -> String {
+    pub(super) fn path(&self, path: &str) -> String {
         match self.subdirectory {
             "" => path.to_owned(),
             within => format!("{within}/{path}"),
@@ -140,20 +139,25 @@ impl Outline<'_> {
     /// Takes up what earlier jobs, or an earlier attempt, have done.
     pub(super) fn take(&self) -> String {
         let with = format!("pattern: state-*\npath: {}\n", self.path(CARRIED));
-        let take = action("Take what is done already", "", DOWNLOAD, &with);
-        take + &xtask("Go on from there", "", &format!("ci unpack {CARRIED}"))
+        let take = action(
+            "Take what is done already",
+            "",
+            self.download_artifact(),
+            &with,
+        );
+        take + &xtask("Import what is done", "", &format!("ci import {CARRIED}"))
     }
 
     /// Hands on what was done, however the job ends. `name` sorts after those of
     /// earlier jobs.
     pub(super) fn hand_on(&self, name: &str) -> String {
-        let pack = format!("exec cargo xtask ci pack {STATE}");
-        let pack = script("Pack what is done", "always()", "", &pack);
+        let export = format!("exec cargo xtask ci export {STATE}");
+        let export = script("Export what is done", "always()", "", &export);
         let with = format!(
             "name: state-{name}\npath: {}\nif-no-files-found: error\noverwrite: true\nretention-days: 30\n",
             self.path(STATE)
         );
-        pack + &action("Hand it on", "always()", UPLOAD, &with)
+        export + &action("Hand it on", "always()", self.upload_artifact(), &with)
     }
 }
 
@@ -185,11 +189,11 @@ GIT_CONFIG_VALUE_0: '!answer() { test "$1" != get || printf "username=x-access-t
 "#;
 
 /// The input that says why something is deployed in a freeze.
-pub(super) const DESPITE_FREEZE: &str = "freeze_override:\n  description: Deploy although deploys are frozen, and why\n  type: string\n  default: \"\"\n";
+pub(super) const OVERRIDE_FREEZE: &str = "override_freeze:\n  description: Deploy although deploys are frozen, and why\n  type: string\n  default: \"\"\n";
 /// How it reaches the shell, and the command.
-pub(super) const FREEZE_ENV: &str = "DESPITE_FREEZE: ${{ inputs.freeze_override }}\n";
+pub(super) const FREEZE_ENV: &str = "OVERRIDE_FREEZE: ${{ inputs.override_freeze }}\n";
 pub(super) const FREEZE_OPTION: &str =
-    "if [ -n \"$DESPITE_FREEZE\" ]; then options+=(--override-freeze \"$DESPITE_FREEZE\"); fi\n";
+    "if [ -n \"$OVERRIDE_FREEZE\" ]; then options+=(--override-freeze \"$OVERRIDE_FREEZE\"); fi\n";
 
 /// Where the agent listens.
 pub(super) const AGENT: &str = "SSH_AUTH_SOCK: ${{ runner.temp }}/stagegate-agent.sock\n";

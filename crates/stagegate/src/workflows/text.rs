@@ -1,5 +1,7 @@
 //! YAML as text: it has comments, and is to be read.
 
+use stagegate_config::schema::OneOrMany;
+
 /// Lines, moved to the right. Empty ones stay empty.
 pub(super) fn indent(text: &str, columns: usize) -> String {
     let space = " ".repeat(columns);
@@ -31,6 +33,14 @@ pub(super) fn list<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> String 
         .map(|item| scalar(item.as_ref()))
         .collect();
     format!("[{}]", items.join(", "))
+}
+
+/// The labels of a runner: one word, or a list.
+pub(super) fn labels(runner: &OneOrMany) -> String {
+    match runner {
+        OneOrMany::One(label) => scalar(label),
+        OneOrMany::Many(labels) => list(labels),
+    }
 }
 
 #[cfg(test)]

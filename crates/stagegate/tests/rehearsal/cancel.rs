@@ -87,7 +87,7 @@ fn a_cancelled_run_is_gone_on_with_to_the_same_world() {
     }
     let mut chain = Chain::start("cancel");
     let wanted = chain.release(None);
-    for step in ["\"prove\"", "\"publish", "\"backend.stabilize"] {
+    for step in ["\"verify-packages\"", "\"publish", "\"backend.stabilize"] {
         assert_eq!(cancelled(&mut chain, step), wanted, "cancelled at {step}");
     }
 }

@@ -16,9 +16,9 @@ fn half_done() -> World {
     release.extend(["--skip", "deploy-backend", "--skip", "deploy-frontend"]);
     release.extend(NO_GATES);
     let mut command = world.command(&release);
-    // The plan, then two records for each of bump, changelog, seal, package, sbom,
-    // prove and build; so this is the one that says that the branch has moved.
-    command.env("STAGEGATE_REHEARSAL_KILL", "after:17");
+    // The plan, then two records for each of bump, changelog, commit-object, package, sbom,
+    // verify-packages, build and access; so this is the one that says that the branch has moved.
+    command.env("STAGEGATE_REHEARSAL_KILL", "after:19");
     assert_eq!(run(command).signal, Some(9));
     let journal = read(&world.root().join(".git/stagegate/release-0.2.0.jsonl"));
     let last = journal.lines().last().unwrap();
@@ -33,10 +33,10 @@ fn another_plan_is_refused_and_names_the_one_that_is_begun() {
     }
     let world = half_done();
     let journal = world.root().join(".git/stagegate/release-0.2.0.jsonl");
-    let says = format!("release-0.2.0 has been begun already, 8 of  … --resume … {journal}");
+    let says = format!("release-0.2.0 has been begun already, 9 of  … --resume … {journal}");
     refused(&world, "release 0.2.0 --yes", 8, &says);
     let says = format!(
-        "{journal} is the journal of another plan … release-0.2.0 is begun and not completed … \
+        "{journal} is the journal of another plan … release-0.2.0 is in progress … \
          `cargo xtask release 0.2.0 --resume`"
     );
     refused(&world, "release 0.3.0 --yes", 8, &says);
@@ -45,7 +45,7 @@ fn another_plan_is_refused_and_names_the_one_that_is_begun() {
     refused(&world, "release 0.3.0 --resume --yes", 8, says);
     // Its host cannot be reached, and the word on the release comes all the same.
     let status = world.run(&["status"]).must_end_with(1);
-    let says = "release-0.2.0 is begun and not completed";
+    let says = "release-0.2.0 is in progress";
     assert!(status.stdout.contains(says), "{}", status.words());
 }
 
@@ -69,7 +69,7 @@ fn a_journal_is_one_writers_and_not_obeyed_once_changed() {
     let journal = state.join("release-0.2.0.jsonl");
     let text = read(&journal);
     let changed = text.replacen("Release 0.2.0", "Release 6.6.6", 1);
-    for (spoilt, line) in [(changed, 1), (format!("{text}strange\n"), 18)] {
+    for (spoilt, line) in [(changed, 1), (format!("{text}strange\n"), 20)] {
         std::fs::write(&journal, spoilt).unwrap();
         let says = format!("{journal}:{line}: this is not a journal record … nothing was done");
         refused(&world, resume, 8, &says);

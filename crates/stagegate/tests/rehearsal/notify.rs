@@ -72,7 +72,7 @@ fn a_webhook_is_told_and_nothing_depends_on_it() {
         })
         .collect();
     assert_eq!(texts.len(), 2, "{texts:?}");
-    assert_eq!(texts[0], "▶ deploy backend in production: 0.1.0 begins");
+    assert_eq!(texts[0], "▶ deploy backend in production: 0.1.0 started");
     assert!(texts[1].starts_with("✅ deploy backend in production: 0.1.0 is done"));
     // Not set: it is said, and that is all.
     let ran = world.run(&deploy).must_end_with(0);

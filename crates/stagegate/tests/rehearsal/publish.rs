@@ -46,6 +46,28 @@ fn a_refused_token_is_named_and_the_release_goes_on_with_a_better_one() {
     assert!(!words.contains(&world.fakes.registry_token), "{words}");
 }
 
+/// A crate that does not build where its build script sees what publishes.
+fn nothing_secret_reaches_a_build_script(world: &World) {
+    let script = r#"
+fn main() {
+    for (name, _) in std::env::vars_os() {
+        let name = name.to_string_lossy().into_owned();
+        let secret = ["CARGO_REGISTRY_TOKEN", "GITHUB_TOKEN", "SSH_AUTH_SOCK"].contains(&name.as_str())
+            || name.starts_with("ACTIONS_ID_TOKEN");
+        assert!(!secret, "{name} reaches a build script");
+    }
+}
+"#;
+    let root = world.root();
+    std::fs::write(root.join("crates/core/build.rs"), script).unwrap();
+    git(root, &["add", "--all"]);
+    git(
+        root,
+        &["commit", "--quiet", "--message", "A curious build script"],
+    );
+    git(root, &["push", "--quiet", "origin", "main"]);
+}
+
 /// A release of the crates alone, by a runner that offers its identity.
 fn release(world: &World, version: &str) -> Command {
     let mut arguments = vec!["release", version, "--yes"];
@@ -72,6 +94,7 @@ fn a_workflow_publishes_with_its_identity_and_a_user_builds_what_it_published() 
         return;
     }
     let world = World::without_host(Fixture::new(), "publish");
+    nothing_secret_reaches_a_build_script(&world);
     let overlay = read(world.overlay());
     let built = overlay.replace("fresh_project = \"resolve\"", "fresh_project = \"build\"");
     std::fs::write(world.overlay(), built).unwrap();

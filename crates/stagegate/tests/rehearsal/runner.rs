@@ -125,7 +125,7 @@ fn what_stands_in_the_way_is_annotated() {
     let ran = step.run(command).must_end_with(3);
     let blockers = obeyed(&ran);
     let annotated = |part: &str| blockers.iter().any(|line| line.contains(part));
-    assert!(annotated("::error title=in the way::"), "{blockers:?}");
+    assert!(annotated("::error title=problem::"), "{blockers:?}");
     assert!(annotated("%0A→ "), "{blockers:?}");
     let summary = read(&step.summary);
     assert!(summary.contains("nothing was changed"), "{summary}");

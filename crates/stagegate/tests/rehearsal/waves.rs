@@ -132,7 +132,7 @@ fn a_host_that_fails_takes_the_others_back_and_a_resumed_run_brings_all_forward(
         "{words}"
     );
     assert!(
-        words.contains("users are back on the release before"),
+        words.contains("traffic is back on the previous release"),
         "{words}"
     );
     // The environment file is read at the start: the second host runs on as it was.

@@ -23,7 +23,7 @@ const ACTIONS: [&str; 5] = [
     "cache",
     "upload-artifact",
     "download-artifact",
-    "attest-build-provenance",
+    "attest",
 ];
 
 /// act, where it is installed.
@@ -45,7 +45,7 @@ struct Runner {
 
 impl Runner {
     fn start(name: &str, act: Utf8PathBuf) -> Runner {
-        let world = World::start(name);
+        let world = World::for_workflows(name);
         let runner = Runner {
             world,
             act,
@@ -97,7 +97,7 @@ impl Runner {
         let xtask = format!(
             "#!/bin/sh\nset -eu\nshift\necho \"$*\" >> {world}/commands\n\
              case \"$*\" in *\"--until publish-github-release\"*) if [ -f {world}/cancel ]; then rm {world}/cancel; \
-             STAGEGATE_REHEARSAL_KILL=after:12:INT; export STAGEGATE_REHEARSAL_KILL; fi;; esac\n\
+             STAGEGATE_REHEARSAL_KILL=after:14:INT; export STAGEGATE_REHEARSAL_KILL; fi;; esac\n\
              exec {STAGEGATE} --config {overlay} \"$@\"\n"
         );
         let rustup = "#!/bin/sh\ncase \"$1 $2\" in \"toolchain install\"|\"default 1.95\"|\"target add\") ;; *) exit 1;; esac\n";

@@ -8,6 +8,7 @@ use std::time::Duration;
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_fakes::checkout::Checkout;
 use stagegate_fakes::fault::Fault;
+use stagegate_fakes::github::TokenKind;
 use stagegate_fakes::host::{FakeHost, FrontEnd};
 use stagegate_fakes::world::{FakeEnvironment, HostedApp, WorldOptions};
 
@@ -78,20 +79,36 @@ pub(crate) struct World {
 impl World {
     /// Starts a world with a host.
     pub(crate) fn start(name: &str) -> World {
-        World::around(Fixture::new(), name, true, Duration::ZERO)
+        World::around(
+            Fixture::new(),
+            name,
+            true,
+            (Duration::ZERO, TokenKind::User),
+        )
+    }
+
+    /// Starts a world with a host, whose GitHub knows the token as a workflow's own.
+    pub(crate) fn for_workflows(name: &str) -> World {
+        let token = TokenKind::Workflow;
+        World::around(Fixture::new(), name, true, (Duration::ZERO, token))
     }
 
     /// Starts a world without a host.
     pub(crate) fn without_host(fixture: Fixture, name: &str) -> World {
-        World::around(fixture, name, false, Duration::ZERO)
+        World::around(fixture, name, false, (Duration::ZERO, TokenKind::User))
     }
 
     /// Starts a world without a host, whose index is that far behind by its own clock.
     pub(crate) fn lagging(fixture: Fixture, name: &str, lag: Duration) -> World {
-        World::around(fixture, name, false, lag)
+        World::around(fixture, name, false, (lag, TokenKind::User))
     }
 
-    fn around(fixture: Fixture, name: &str, host: bool, lag: Duration) -> World {
+    fn around(
+        fixture: Fixture,
+        name: &str,
+        host: bool,
+        (lag, github_token): (Duration, TokenKind),
+    ) -> World {
         let checkout = Checkout {
             root: fixture.root.clone(),
             remote: fixture.remote.clone(),
@@ -102,6 +119,7 @@ impl World {
             environment: ENVIRONMENT.map(str::to_owned).to_vec(),
         };
         let options = WorldOptions {
+            github_token,
             repository: REPOSITORY.to_owned(),
             app: host.then_some(app),
             front_end: front_end(),

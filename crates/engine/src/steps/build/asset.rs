@@ -5,8 +5,8 @@ use anyhow::{Context, bail};
 use camino::Utf8PathBuf;
 use stagegate_plan::model::BuildAsset;
 
+use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext};
-use crate::release_tree;
 use crate::steps::build::build;
 
 /// Where a plan keeps such a file.

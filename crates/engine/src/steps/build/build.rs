@@ -4,8 +4,8 @@ use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_plan::model::{Binary, Build, FrontendBuild, TimeCategory};
 
+use crate::executor::release_tree;
 use crate::executor::step::{Perform, StepContext};
-use crate::release_tree;
 use crate::tools::process::Tool;
 use crate::tools::toolchain;
 
@@ -66,7 +66,7 @@ pub(crate) fn for_target(
     binaries: &[Binary],
     target: &str,
 ) -> anyhow::Result<String> {
-    if let Err(blocker) = toolchain::standard_library(ctx.context, target) {
+    if let Err(blocker) = toolchain::standard_library(&ctx.context.root, target) {
         bail!("{}; {}", blocker.what, blocker.remedy);
     }
     let root = lay(ctx, revision)?;

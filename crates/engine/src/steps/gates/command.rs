@@ -61,7 +61,9 @@ impl Perform for CustomCommand {
         let Some([program, args @ ..]) = probe else {
             return Ok(Probe::Absent);
         };
-        let tool = Tool::new(program, &ctx.context.root, TimeCategory::Command).args(args);
+        let tool = Tool::new(program, &ctx.context.root, TimeCategory::Command)
+            .passing(&self.pass_env)
+            .args(args);
         let shown = tool.shown().to_owned();
         let (done, ..) = ctx.try_run(tool)?;
         Ok(if done {
@@ -76,7 +78,9 @@ impl Perform for CustomCommand {
         let [program, args @ ..] = run else {
             bail!("the step has no command")
         };
-        let tool = Tool::new(program, &ctx.context.root, TimeCategory::Command).args(args);
+        let tool = Tool::new(program, &ctx.context.root, TimeCategory::Command)
+            .passing(&self.pass_env)
+            .args(args);
         let shown = tool.shown().to_owned();
         ctx.run(tool)?;
         if self.probe.is_some() && self.probe(ctx)? == Probe::Absent {

@@ -8,8 +8,8 @@ use anyhow::{Context, bail};
 use stagegate_manifest::FileEdit;
 use stagegate_plan::model::{CommitIdentity, CreateCommitObject};
 
+use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext};
-use crate::release_tree;
 use crate::steps::git::edit;
 
 impl Perform for CreateCommitObject {

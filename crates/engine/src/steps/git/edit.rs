@@ -4,8 +4,8 @@ use anyhow::{Context, bail};
 use stagegate_manifest::{EditState, FileEdit};
 use stagegate_plan::model::EditFiles;
 
+use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext};
-use crate::release_tree;
 
 /// How many files stand before, and how many after their change.
 fn states(ctx: &StepContext<'_>, edits: &[FileEdit]) -> anyhow::Result<(usize, usize)> {

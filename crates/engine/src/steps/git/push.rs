@@ -33,11 +33,11 @@ fn look(
 ) -> anyhow::Result<Stand> {
     let git = ctx.context.git();
     let commit = git.need_commit(reference)?;
-    let references = ctx
-        .time
-        .during(stagegate_plan::model::TimeCategory::Git, || {
-            git.remote_refs(remote)
-        })?;
+    let references = crate::timing::during(
+        &mut ctx.time,
+        stagegate_plan::model::TimeCategory::Git,
+        || git.remote_refs(remote),
+    )?;
     let find = |name: &str| {
         references
             .iter()

@@ -3,7 +3,7 @@
 use stagegate_plan::model::{CommitIdentity, CreateTag};
 
 use crate::executor::step::{Perform, Probe, StepContext};
-use crate::release_tree;
+use crate::executor::release_tree;
 use crate::steps::git::create_commit::short;
 
 impl Perform for CreateTag {

@@ -32,7 +32,7 @@ impl Perform for UploadAssets {
                     ));
                 }
                 Err(error) => match error.downcast_ref::<stagegate_github::GitHubError>() {
-                    Some(cause) if cause.is_passing() && attempt < ATTEMPTS => pause(ctx, cause)?,
+                    Some(cause) if cause.is_transient() && attempt < ATTEMPTS => pause(ctx, cause)?,
                     _ => return Err(error),
                 },
             }

@@ -17,9 +17,8 @@ fn at_remote(
     branch: &str,
 ) -> anyhow::Result<Option<String>> {
     let git = ctx.context.git();
-    let references = ctx
-        .time
-        .during(TimeCategory::Git, || git.remote_refs(remote))?;
+    let references =
+        crate::timing::during(&mut ctx.time, TimeCategory::Git, || git.remote_refs(remote))?;
     let name = format!("refs/heads/{branch}");
     let found = references.into_iter().find(|(known, _)| *known == name);
     Ok(found.map(|(_, commit)| commit))
@@ -106,7 +105,7 @@ impl Perform for Proposal {
             }
             match send(&github, proposal, found.as_ref()) {
                 Ok(pull) => return Ok(shown(&pull)),
-                Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(ctx, &error)?,
+                Err(error) if error.is_transient() && attempt < ATTEMPTS => pause(ctx, &error)?,
                 Err(error) => return Err(error.into()),
             }
         }

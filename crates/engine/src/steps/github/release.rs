@@ -55,7 +55,7 @@ impl Perform for DraftRelease {
             }
             match github.create_draft(&release.repository, &draft) {
                 Ok(made) => return Ok(shown(&made)),
-                Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(ctx, &error)?,
+                Err(error) if error.is_transient() && attempt < ATTEMPTS => pause(ctx, &error)?,
                 Err(error) => return Err(error.into()),
             }
         }
@@ -115,7 +115,7 @@ impl Perform for PublishGithubRelease {
             }
             match github.publish(&release.repository, &found, latest) {
                 Ok(public) => return Ok(shown(&public)),
-                Err(error) if error.is_passing() && attempt < ATTEMPTS => pause(ctx, &error)?,
+                Err(error) if error.is_transient() && attempt < ATTEMPTS => pause(ctx, &error)?,
                 Err(error) => return Err(error.into()),
             }
         }

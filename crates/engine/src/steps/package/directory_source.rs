@@ -8,7 +8,7 @@ use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_manifest::sha256_hex;
 
-use crate::release_tree::write_whole;
+use crate::executor::release_tree::write_whole;
 use crate::steps::package::verify::unpack;
 
 /// The name of the source in cargo's configuration.

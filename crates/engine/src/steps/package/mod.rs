@@ -1,5 +1,6 @@
 //! Steps with packages and the registry.
 
+pub mod check_access;
 mod directory_source;
 pub mod package;
 pub mod publish;

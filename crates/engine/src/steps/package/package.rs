@@ -6,8 +6,8 @@ use semver::Version;
 use stagegate_plan::model::PackageCrates;
 use stagegate_registry::Replacement;
 
+use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext};
-use crate::release_tree;
 use crate::steps::package::directory_source::DirectorySource;
 use crate::tools::git::Git;
 

@@ -4,7 +4,6 @@
 //! sent. An answer that leaves the outcome open is settled by looking at the
 //! index before anything is sent again.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
@@ -12,6 +11,7 @@ use semver::Version;
 use stagegate_plan::model::{Publish, TimeCategory};
 use stagegate_registry::{Registry, RegistryError, TokenUse, Upload, UploadError};
 
+use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::package::package;
 use crate::tools::tokens::Granted;
@@ -43,7 +43,8 @@ fn conflict(name: &str, version: &Version, there: &str, ours: &str) -> String {
     )
 }
 
-fn kept_bytes(ctx: &StepContext<'_>, name: &str) -> anyhow::Result<Vec<u8>> {
+/// Returns the bytes of a package that were verified and kept.
+pub(crate) fn kept_bytes(ctx: &StepContext<'_>, name: &str) -> anyhow::Result<Vec<u8>> {
     let file = package::file(ctx, name);
     std::fs::read(&file).with_context(|| format!("reading the kept package {file}"))
 }
@@ -52,7 +53,7 @@ impl Perform for Publish {
     fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
         let name: &str = &self.package;
 
-        let version = ctx.plan.version_of(name);
+        let version = &self.version;
         let checksum = stagegate_manifest::sha256_hex(&kept_bytes(ctx, name)?);
         let registry = ctx.context.registry()?;
         Ok(match look(&registry, name, version, &checksum)? {
@@ -71,10 +72,25 @@ impl Perform for Publish {
         let size = bytes.len().div_ceil(1024);
         let metadata = package::metadata(ctx, name)?;
         let checksum = stagegate_manifest::sha256_hex(&bytes);
+        let refusal = refusal_file(ctx, name, &checksum);
+        if let Ok(why) = std::fs::read_to_string(&refusal) {
+            bail!(
+                "{}\n  it said: {why}",
+                refused(name, &self.version.to_string())
+            );
+        }
+        let packed = metadata.get("vers").and_then(serde_json::Value::as_str);
+        if packed != Some(self.version.to_string().as_str()) {
+            bail!(
+                "the kept package of {name} is of version {}, and the plan publishes {}; nothing was sent. Give this run up and release again",
+                packed.unwrap_or("none"),
+                self.version
+            );
+        }
         let registry = ctx.context.registry()?;
         let mut sending = Sending {
             name,
-            version: ctx.plan.version_of(name).to_string(),
+            version: self.version.to_string(),
             is_new: registry.versions(name)?.is_empty(),
             checksum: &checksum,
             upload: Upload { metadata, bytes },
@@ -111,9 +127,9 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     fn send(&mut self, ctx: &mut StepContext<'_>, registry: &Registry) -> anyhow::Result<()> {
-        let paces = Arc::clone(&ctx.context.paces);
-        let pace = paces.of(self.is_new);
+        let pace = ctx.rate_limits.of(self.is_new);
         let (mut unclear, mut renewed) = (0, false);
+        let mut undated = Undated::default();
         loop {
             let turn = pace.turn();
             let wait = pace.wait(Instant::now());
@@ -124,7 +140,10 @@ impl Sending<'_> {
             }
             let granted = self.token(ctx)?;
             ctx.progress(format!("uploading {}", self.name), None, None);
-            let answer = registry.upload(&granted.token, &self.upload);
+            let answer = match &granted.lease {
+                Some(lease) => registry.upload_leased(lease, self.name, &self.upload),
+                None => registry.upload(&granted.token, &self.upload),
+            };
             match answer {
                 Ok(uploaded) => {
                     let warnings = uploaded.warnings.into_iter();
@@ -138,16 +157,43 @@ impl Sending<'_> {
                 }
                 // Ours from an attempt whose answer was lost, or another's: the index tells.
                 Err(UploadError::AlreadyUploaded { .. }) => return Ok(()),
-                Err(UploadError::RateLimited { retry_after, .. }) => {
-                    pace.asked(
-                        Instant::now(),
-                        retry_after.unwrap_or(without_word(self.is_new)),
-                    );
+                Err(UploadError::RateLimited {
+                    retry_after: Some(wait),
+                    ..
+                }) => pace.asked(Instant::now(), wait),
+                // Nobody knows how long: the daily limit of a crate says nothing of it.
+                Err(UploadError::RateLimited {
+                    retry_after: None,
+                    detail,
+                    ..
+                }) => {
+                    let wait = undated.next(self.is_new).with_context(|| {
+                        format!(
+                            "the registry has refused {} for an hour, and does not say until when: {detail}",
+                            self.name
+                        )
+                    })?;
+                    ctx.progress(format!("the registry says: {detail}"), None, None);
+                    pace.asked(Instant::now(), wait);
                 }
-                // A workflow's token may have run out while a crate was waited for.
-                Err(UploadError::Unauthorized { .. }) if granted.renewable && !renewed => {
+                // A workflow's token may have run out while a crate was waited for, or may
+                // not be valid for this crate: then the plain token is next.
+                Err(error @ UploadError::Unauthorized { .. })
+                    if granted.lease.is_some() && !renewed =>
+                {
                     renewed = true;
-                    ctx.context.forget_token(&granted);
+                    let covers = error
+                        .access_problem()
+                        .is_none_or(|it| !it.is_limit_of_lease());
+                    if covers {
+                        ctx.context.forget_token(&granted);
+                    }
+                }
+                // The package itself is refused: the same bytes would be again.
+                Err(error @ UploadError::Refused { .. }) => {
+                    remember_refusal(ctx, self.name, self.checksum, &error.to_string())?;
+                    let text = refused(self.name, &self.version);
+                    return Err(anyhow::Error::from(error).context(text));
                 }
                 Err(error @ UploadError::Unauthorized { .. }) => {
                     let from = format!("the token came from {}", granted.from);
@@ -190,10 +236,54 @@ impl Sending<'_> {
     }
 }
 
-/// Where a 429 carries no `Retry-After`, the wait is what crates.io's bucket
-/// takes for one more upload.
-fn without_word(is_new: bool) -> Duration {
-    Duration::from_secs(if is_new { 600 } else { 60 })
+/// The waits after refusals for a rate limit that carry no `Retry-After`.
+#[derive(Default)]
+struct Undated {
+    waited: Duration,
+    last: Option<Duration>,
+}
+
+impl Undated {
+    /// Returns the next wait: at first what crates.io's bucket takes for one more upload,
+    /// then twice the last one; nothing once an hour has passed.
+    fn next(&mut self, is_new: bool) -> Option<Duration> {
+        let first = Duration::from_secs(if is_new { 600 } else { 60 });
+        let wait = self.last.map_or(first, |last| last * 2);
+        if self.waited >= UNDATED_LIMIT {
+            return None;
+        }
+        let wait = wait.min(UNDATED_LIMIT - self.waited);
+        self.waited += wait;
+        self.last = Some(wait);
+        Some(wait)
+    }
+}
+
+/// How long an undated limit is waited for.
+const UNDATED_LIMIT: Duration = Duration::from_secs(3600);
+
+/// Where it is kept that a package was refused.
+fn refusal_file(ctx: &StepContext<'_>, name: &str, checksum: &str) -> camino::Utf8PathBuf {
+    ctx.kept()
+        .join("refused")
+        .join(format!("{name}-{checksum}"))
+}
+
+/// Keeps that these bytes were refused, so that no resumed run sends them again.
+fn remember_refusal(
+    ctx: &StepContext<'_>,
+    name: &str,
+    checksum: &str,
+    why: &str,
+) -> anyhow::Result<()> {
+    release_tree::write_whole(&refusal_file(ctx, name, checksum), why.as_bytes())
+}
+
+/// What works where a package is refused.
+fn refused(name: &str, version: &str) -> String {
+    format!(
+        "the registry refuses the package {name} {version} itself, and would refuse the same bytes again: correct the manifest, commit, and release the next version (`cargo xtask release patch`), which publishes every crate"
+    )
 }
 
 /// How long the index is watched after an unclear answer.
@@ -261,6 +351,17 @@ fn pause_after(waited: Duration) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_undated_limit_is_waited_for_an_hour_and_no_longer() {
+        let waits = |is_new| {
+            let mut undated = Undated::default();
+            std::iter::from_fn(|| undated.next(is_new).map(|wait| wait.as_secs()))
+                .collect::<Vec<_>>()
+        };
+        assert_eq!(waits(false), [60, 120, 240, 480, 960, 1740]);
+        assert_eq!(waits(true), [600, 1200, 1800]);
+    }
 
     #[test]
     fn an_index_is_seen_soon_after_it_changes_and_not_asked_often() {

@@ -24,8 +24,8 @@ use cyclonedx_bom::prelude::{
 use semver::Version;
 use stagegate_plan::model::{Plan, WriteSbom};
 
+use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext};
-use crate::release_tree;
 use crate::steps::build::asset;
 use crate::steps::github::assets;
 use crate::tools::process::read;

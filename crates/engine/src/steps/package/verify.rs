@@ -13,8 +13,8 @@ use camino::Utf8Path;
 use stagegate_plan::model::VerifyPackages;
 use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 
+use crate::executor::release_tree;
 use crate::executor::step::{Perform, StepContext};
-use crate::release_tree;
 use crate::steps::package::package;
 
 impl Perform for VerifyPackages {

@@ -18,8 +18,8 @@ use stagegate_registry::CRATES_IO_INDEX;
 use toml_edit::{DocumentMut, InlineTable, Table, value};
 use url::Url;
 
+use crate::executor::release_tree;
 use crate::executor::step::{Perform, StepContext};
-use crate::release_tree;
 use crate::steps::package::package;
 use crate::tools::process::Tool;
 

@@ -62,7 +62,7 @@ pub(super) fn releases(record: &Record, site: &str) -> Vec<String> {
 /// The crates that are published.
 pub(super) fn crates(record: &Record) -> impl Iterator<Item = &str> {
     record.done().filter_map(|action| match action {
-        Action::Publish(Publish { package }) => Some(package.as_str()),
+        Action::Publish(Publish { package, .. }) => Some(package.as_str()),
         _ => None,
     })
 }

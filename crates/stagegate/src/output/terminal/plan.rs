@@ -120,6 +120,7 @@ mod tests {
             action: Action::CustomCommand(stagegate_plan::model::CustomCommand {
                 run: vec![id.to_owned()],
                 probe: None,
+                pass_env: Vec::new(),
             }),
         };
         let host_file = |path: &str, hosts: &[&str], diff: Option<&str>| HostFile {

@@ -25,6 +25,7 @@ fn command() -> Action {
     Action::CustomCommand(CustomCommand {
         run: vec!["true".to_owned()],
         probe: None,
+        pass_env: Vec::new(),
     })
 }
 
@@ -39,6 +40,7 @@ fn plan() -> Plan {
     let resolve = r#"{"do": "consumer-build", "crates": [], "depth": "lockfile", "docs": "https://docs.rs/"}"#;
     let publish = Action::Publish(Publish {
         package: "shop-core".to_owned(),
+        version: "1.0.0".parse().unwrap(),
     });
     let steps = vec![
         step("test", Stage::Test, command()),
