@@ -78,6 +78,28 @@ impl Changelog {
         &self.sections
     }
 
+    /// Whether the file has no sections and leads its readers to where the changes are told:
+    /// another changelog, or a page of releases.
+    pub fn points_elsewhere(&self) -> bool {
+        let conventions = [
+            "keepachangelog.com",
+            "semver.org",
+            "conventionalcommits.org",
+        ];
+        let text = self.text.to_lowercase();
+        let destinations = text.split("](").skip(1).chain(text.split("]:").skip(1));
+        let mut destinations = destinations.chain(text.split('<').skip(1));
+        self.sections.is_empty()
+            && destinations.any(|rest| {
+                let destination = rest.trim_start();
+                let end = destination.find([')', '>', ' ', '\n']);
+                let destination = &destination[..end.unwrap_or(destination.len())];
+                let elsewhere = ["change", "release", "history", "news"];
+                !conventions.iter().any(|site| destination.contains(site))
+                    && elsewhere.iter().any(|word| destination.contains(word))
+            })
+    }
+
     /// The section of unreleased changes.
     pub fn unreleased(&self) -> Option<&Section> {
         self.sections

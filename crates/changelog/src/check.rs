@@ -128,7 +128,7 @@ impl Changelog {
     }
 
     /// What stands in the brackets of a heading that is to be a link.
-    fn label(&self, section: &Section) -> Option<&str> {
+    pub(crate) fn label(&self, section: &Section) -> Option<&str> {
         let parts = section.parts.as_ref()?;
         if !parts.bracketed || parts.inline_link.is_some() {
             return None;

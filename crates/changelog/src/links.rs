@@ -32,39 +32,143 @@ pub(crate) struct Definition<'t> {
     range: Range<usize>,
 }
 
-/// A `…/compare/FROM...TO` address in its parts.
+/// An address that compares two revisions, in its parts: `…/compare/FROM...TO`, with two
+/// dots, or as Bitbucket has it, with the newer one first (`…/compare/TO..FROM`, or
+/// `TO%0DFROM`).
 struct Compare<'t> {
     base: &'t str,
     from: &'t str,
+    separator: &'static str,
     to: &'t str,
+    /// A query or a fragment.
+    rest: &'t str,
+    newer_first: bool,
 }
+
+/// What stands between two revisions; three dots before two, which they begin with.
+const SEPARATORS: [&str; 4] = ["...", "..", "%0D", "%0d"];
 
 impl<'t> Compare<'t> {
     fn parse(destination: &'t str) -> Option<Compare<'t>> {
         let at = destination.rfind("/compare/")? + "/compare/".len();
-        let (from, to) = destination[at..].split_once("...")?;
+        let end = destination[at..]
+            .find(['#', '?'])
+            .map_or(destination.len(), |end| at + end);
+        let revisions = &destination[at..end];
+        let mut separators = SEPARATORS.into_iter();
+        let (left, separator, right) = separators.find_map(|separator| {
+            let (left, right) = revisions.split_once(separator)?;
+            Some((left, separator, right))
+        })?;
+        let versions = (version_in(left), version_in(right));
+        let newer_first = match &versions {
+            (None, Some(_)) => true,
+            (Some((_, left)), Some((_, right))) => left > right,
+            _ => false,
+        };
+        let (from, to) = if newer_first {
+            (right, left)
+        } else {
+            (left, right)
+        };
         Some(Compare {
             base: &destination[..at],
             from,
+            separator,
             to,
+            rest: &destination[end..],
+            newer_first,
         })
     }
 
     /// What precedes the version in the tag of `from`.
     fn tag_prefix(&self) -> Option<&'t str> {
-        let digits = self.from.match_indices(|c: char| c.is_ascii_digit());
-        // The name of a package in a tag, `core2-v1.4.0`, may have digits too.
-        digits
-            .map(|(at, _)| at)
-            .find(|&at| Version::parse(&self.from[at..]).is_ok())
-            .map(|at| &self.from[..at])
+        version_in(self.from).map(|(prefix, _)| prefix)
+    }
+
+    /// The address of the same make for other revisions.
+    fn between(&self, from: &str, to: &str) -> String {
+        let Compare {
+            base,
+            separator,
+            rest,
+            ..
+        } = self;
+        let (left, right) = if self.newer_first {
+            (to, from)
+        } else {
+            (from, to)
+        };
+        format!("{base}{left}{separator}{right}{rest}")
     }
 }
 
-/// The edits that give `version` its link and move the one of `[Unreleased]`.
+/// The version that a tag ends with, and what precedes it.
+fn version_in(tag: &str) -> Option<(&str, Version)> {
+    let digits = tag.match_indices(|c: char| c.is_ascii_digit());
+    // The name of a package in a tag, `core2-v1.4.0`, may have digits too.
+    digits.map(|(at, _)| at).find_map(|at| {
+        let version = Version::parse(&tag[at..]).ok()?;
+        Some((&tag[..at], version))
+    })
+}
+
+/// An address with other versions in the place of those that it names; nothing where it
+/// does not name the first.
+fn renamed(address: &str, versions: [(&Version, &Version); 2]) -> Option<String> {
+    let [(named, _), _] = versions;
+    if !names(address, named) {
+        return None;
+    }
+    // Both at once: the new text of one may be the old text of the other.
+    let mut result = String::new();
+    let mut rest = address;
+    while !rest.is_empty() {
+        let found = versions.iter().find_map(|(old, new)| {
+            let after = rest.strip_prefix(&old.to_string())?;
+            let whole =
+                !result.ends_with(|c: char| c.is_ascii_digit() || c == '.') && !continues(after);
+            whole.then_some((after, new))
+        });
+        match found {
+            Some((after, new)) => {
+                result.push_str(&new.to_string());
+                rest = after;
+            }
+            None => {
+                let next = rest.chars().next().map_or(rest.len(), char::len_utf8);
+                result.push_str(&rest[..next]);
+                rest = &rest[next..];
+            }
+        }
+    }
+    Some(result)
+}
+
+fn names(address: &str, version: &Version) -> bool {
+    let version = version.to_string();
+    let mut found = address.match_indices(&version);
+    found.any(|(at, _)| {
+        !address[..at].ends_with(|c: char| c.is_ascii_digit() || c == '.')
+            && !continues(&address[at + version.len()..])
+    })
+}
+
+/// Whether a version goes on in a text that follows it: `1.0.0` in `1.0.01` or `1.0.0.1`.
+fn continues(after: &str) -> bool {
+    let mut chars = after.chars();
+    match chars.next() {
+        Some('.') => chars.next().is_some_and(|c| c.is_ascii_digit()),
+        Some(c) => c.is_ascii_digit(),
+        None => false,
+    }
+}
+
+/// The edits that give `version` its link, under the label that its heading has, and move
+/// the one of `[Unreleased]`.
 pub(crate) fn edits(
     changelog: &Changelog,
-    version: &Version,
+    (version, label): (&Version, &str),
     links: Option<&CompareLinks>,
     end_of_line: &str,
 ) -> Result<Vec<(Range<usize>, String)>, ChangelogError> {
@@ -74,22 +178,72 @@ pub(crate) fn edits(
             .iter()
             .find(|definition| definition.label.eq_ignore_ascii_case(label))
     };
-    if find(&version.to_string()).is_some() {
+    if find(label).is_some() {
         return Ok(Vec::new());
     }
+    let named = (version, label);
     match (find("unreleased"), links) {
         (Some(unreleased), _) => {
-            Ok(move_on(changelog, unreleased, version, links, end_of_line).unwrap_or_default())
+            let moved = move_on(
+                changelog,
+                &definitions,
+                unreleased,
+                named,
+                links,
+                end_of_line,
+            );
+            Ok(moved.unwrap_or_default())
         }
         (None, Some(links)) => {
-            let created = create(changelog, &definitions, version, links, end_of_line)?;
+            let created = create(changelog, &definitions, named, links, end_of_line)?;
             Ok(vec![created])
         }
         (None, None) => Ok(Vec::new()),
     }
 }
 
-/// The destination that an inline link of the new version's heading gets.
+/// The destination that an inline link of the new version's heading gets: one of the same
+/// make as that of the version before.
+pub(crate) fn inline_destination(
+    changelog: &Changelog,
+    version: &Version,
+    pattern: Option<&str>,
+    links: Option<&CompareLinks>,
+) -> Option<String> {
+    let pattern = pattern.map(|link| link.trim_start_matches('(').trim_end_matches(')'));
+    pattern
+        .and_then(|pattern| like_the_last(changelog, version, pattern))
+        .or_else(|| Some(destination(changelog, version, links?)))
+}
+
+/// What an inline link of the fresh `[Unreleased]` becomes, if it is to move on.
+pub(crate) fn moved_inline(changelog: &Changelog, version: &Version, link: &str) -> Option<String> {
+    let address = link.trim_start_matches('(').trim_end_matches(')');
+    let last = previous(changelog, version)?;
+    let moved = match Compare::parse(address) {
+        Some(compare) => {
+            let tag = format!("{}{version}", compare.tag_prefix()?);
+            compare.between(&tag, compare.to)
+        }
+        None => renamed(address, [(last, version), (last, version)])?,
+    };
+    Some(format!("({moved})"))
+}
+
+/// The address for `version` that is to the last version's as that is to the one before.
+fn like_the_last(changelog: &Changelog, version: &Version, last: &str) -> Option<String> {
+    let newest = previous(changelog, version)?;
+    let older = previous(changelog, newest).unwrap_or(newest);
+    if let Some(compare) = Compare::parse(last)
+        && let Some((prefix, to)) = version_in(compare.to)
+        && to == *newest
+    {
+        return Some(compare.between(compare.to, &format!("{prefix}{version}")));
+    }
+    renamed(last, [(newest, version), (older, newest)])
+}
+
+/// The destination that GitHub has.
 pub(crate) fn destination(
     changelog: &Changelog,
     version: &Version,
@@ -109,8 +263,9 @@ pub(crate) fn destination(
 
 fn move_on(
     changelog: &Changelog,
+    definitions: &[Definition<'_>],
     unreleased: &Definition<'_>,
-    version: &Version,
+    (version, label): (&Version, &str),
     links: Option<&CompareLinks>,
     end_of_line: &str,
 ) -> Option<Vec<(Range<usize>, String)>> {
@@ -119,18 +274,29 @@ fn move_on(
         .map(|links| links.tag_prefix.as_str())
         .or_else(|| compare.as_ref().and_then(Compare::tag_prefix));
     let mut edits = Vec::new();
-    let destination = match (compare, prefix) {
-        (Some(Compare { base, from, to }), Some(prefix)) => {
-            edits.push((
-                unreleased.range.clone(),
-                format!("{base}{prefix}{version}...{to}"),
-            ));
-            format!("{base}{from}...{prefix}{version}")
+    let destination = match (&compare, prefix) {
+        (Some(compare), Some(prefix)) => {
+            let tag = format!("{prefix}{version}");
+            let moved = compare.between(&tag, compare.to);
+            edits.push((unreleased.range.clone(), moved));
+            compare.between(compare.from, &tag)
         }
-        _ => destination(changelog, version, links?),
+        // Of another make: what it says of the last version holds for the new one.
+        _ => {
+            let last = previous(changelog, version)?;
+            let of_last = definitions.iter().find(|definition| {
+                let label = definition.label.trim_start_matches(['v', 'V']);
+                Version::parse(label).is_ok_and(|version| version == *last)
+            });
+            let moved = renamed(unreleased.destination, [(last, version), (last, version)]);
+            edits.extend(moved.map(|moved| (unreleased.range.clone(), moved)));
+            of_last
+                .and_then(|last| like_the_last(changelog, version, last.destination))
+                .or_else(|| Some(destination(changelog, version, links?)))?
+        }
     };
     let at = unreleased.line.end;
-    let mut line = format!("[{version}]: {destination}{end_of_line}");
+    let mut line = format!("[{label}]: {destination}{end_of_line}");
     if !changelog.text[..at].ends_with('\n') {
         // The last line of a text without a final newline stays without one.
         line = format!("{end_of_line}{}", line.trim_end());
@@ -142,7 +308,7 @@ fn move_on(
 fn create(
     changelog: &Changelog,
     definitions: &[Definition<'_>],
-    version: &Version,
+    (version, label): (&Version, &str),
     links: &CompareLinks,
     end_of_line: &str,
 ) -> Result<(Range<usize>, String), ChangelogError> {
@@ -151,7 +317,7 @@ fn create(
         tag_prefix,
     } = links;
     let destination = destination(changelog, version, links);
-    let mut lines = format!("[{version}]: {destination}{end_of_line}");
+    let mut lines = format!("[{label}]: {destination}{end_of_line}");
     if changelog.unreleased().is_some() {
         let compare = format!("{repository}/compare/{tag_prefix}{version}...HEAD");
         lines = format!("[Unreleased]: {compare}{end_of_line}{lines}");

@@ -52,18 +52,50 @@ impl Changelog {
             _ => {
                 let at = coming.heading.start;
                 let title = style.title(self, version, date, links);
-                let fresh = (at..at, format!("{heading}{end_of_line}"));
+                let fresh = fresh_heading(self, coming, version);
+                let fresh = (at..at, format!("{fresh}{end_of_line}"));
                 let named = (coming.title_range.clone(), title);
-                (style.bracketed, style.inline_link, vec![fresh, named])
+                (
+                    style.bracketed,
+                    style.inline_link.is_some(),
+                    vec![fresh, named],
+                )
             }
         };
         let mut edits = Vec::new();
         if bracketed && !inline_link {
-            edits.extend(links::edits(self, version, links, end_of_line)?);
+            let label = match coming.title {
+                Title::Version(_) => self.label(coming).map(str::to_owned),
+                _ => None,
+            };
+            let label = label.unwrap_or_else(|| style.label(version));
+            edits.extend(links::edits(self, (version, &label), links, end_of_line)?);
         }
         // A link just above the heading stays above it: the order decides.
         edits.append(&mut headings);
         Ok(apply(&self.text, edits))
+    }
+}
+
+/// The heading of the fresh `[Unreleased]`: as it was, with its own link moved on.
+fn fresh_heading(changelog: &Changelog, coming: &Section, version: &Version) -> String {
+    let heading = &changelog.text[coming.heading.clone()];
+    let link = coming.parts.as_ref().and_then(|p| p.inline_link.clone());
+    let link = link.map(|at| {
+        let start = coming.title_range.start;
+        start + at.start..start + at.end
+    });
+    let moved = link.clone().and_then(|at| {
+        let moved = links::moved_inline(changelog, version, &changelog.text[at])?;
+        Some(moved)
+    });
+    match (link, moved) {
+        (Some(at), Some(moved)) => format!(
+            "{}{moved}{}",
+            &changelog.text[coming.heading.start..at.start],
+            &changelog.text[at.end..coming.heading.end]
+        ),
+        _ => heading.to_owned(),
     }
 }
 
@@ -72,7 +104,8 @@ struct Style {
     /// What precedes the number: `[`, `v`, `[v`, `Version `.
     before: String,
     bracketed: bool,
-    inline_link: bool,
+    /// `(destination)` of the newest version.
+    inline_link: Option<String>,
     /// What stands between version and date, and after the date.
     separator: String,
     after: String,
@@ -90,14 +123,14 @@ impl Style {
         let mut style = Style {
             before: String::new(),
             bracketed: true,
-            inline_link: false,
+            inline_link: None,
             separator: " - ".to_owned(),
             after: String::new(),
         };
         if let Some(parts) = &newest.parts {
             style.before = shown[..parts.name.start].to_owned();
             style.bracketed = parts.bracketed;
-            style.inline_link = parts.inline_link.is_some();
+            style.inline_link = parts.inline_link.clone().map(|at| shown[at].to_owned());
             if let Some(date) = &parts.date {
                 style.separator = shown[parts.name_end..date.start].to_owned();
                 let mark = parts.yanked.as_ref().map_or(shown.len(), |mark| mark.start);
@@ -136,6 +169,12 @@ impl Style {
         }
     }
 
+    /// What stands in the brackets of a version's heading.
+    fn label(&self, version: &Version) -> String {
+        let prefix = self.before.rsplit('[').next().unwrap_or_default();
+        format!("{prefix}{version}")
+    }
+
     fn title(
         &self,
         changelog: &Changelog,
@@ -144,10 +183,10 @@ impl Style {
         links: Option<&CompareLinks>,
     ) -> String {
         let bracket = if self.bracketed { "]" } else { "" };
-        let link = links
-            .filter(|_| self.inline_link)
-            .map(|links| format!("({})", links::destination(changelog, version, links)))
-            .unwrap_or_default();
+        let pattern = self.inline_link.as_deref();
+        let destination = || links::inline_destination(changelog, version, pattern, links);
+        let link = pattern.and_then(|_| destination());
+        let link = link.map(|link| format!("({link})")).unwrap_or_default();
         let Style {
             before,
             separator,

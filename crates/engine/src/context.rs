@@ -13,7 +13,8 @@ use stagegate_config::schema::{Checkout, Config};
 use stagegate_github::{GitHub, Server};
 use stagegate_manifest::Workspace;
 use stagegate_plan::facts::TokenPlaces;
-use stagegate_registry::{CargoConfig, Registry, TokenUse};
+use stagegate_plan::model::namespace;
+use stagegate_registry::{CargoConfig, Registry, Replacement, TokenUse};
 
 use crate::connections::Connections;
 use crate::deploy_jobs::DeployJobs;
@@ -75,9 +76,7 @@ impl Context {
             // Another checkout may lie between the two.
             false => Places::around(&root),
         };
-        let Places { top, directory } = places.with_context(|| {
-            format!("{root} is not in a git checkout; a release is made from a commit: run `git init` and commit")
-        })?;
+        let Places { top, directory } = places.map_err(|error| not_a_checkout(&root, error))?;
         let top = top
             .canonicalize_utf8()
             .with_context(|| format!("following {top}"))?;
@@ -97,8 +96,8 @@ impl Context {
         );
         Ok(Context {
             root,
+            state: state_of(&directory, &subdirectory),
             subdirectory,
-            state: directory.join("stagegate"),
             target_directory: workspace.target_directory.clone(),
             workspace,
             config,
@@ -123,6 +122,24 @@ impl Context {
         let manifest = root.join("Cargo.toml");
         let clean = &crate::tools::process::clean;
         Ok(Workspace::load(&self.cargo, &manifest, clean)?)
+    }
+
+    /// The top of the git checkout around the workspace.
+    pub fn top(&self) -> &Utf8Path {
+        let depth = self.subdirectory.components().count();
+        self.root.ancestors().nth(depth).unwrap_or(&self.root)
+    }
+
+    /// A path of the checkout, as seen from the workspace's root.
+    pub(crate) fn from_root(&self, path: &str) -> Utf8PathBuf {
+        stagegate_manifest::relative_to(&self.root, &self.top().join(path))
+    }
+
+    /// A path as seen from the workspace's root, within the checkout; nothing for what
+    /// lies outside of it.
+    pub(crate) fn within_checkout(&self, path: &Utf8Path) -> Option<Utf8PathBuf> {
+        let absolute = stagegate_manifest::normalized(&self.root.join(path));
+        Some(absolute.strip_prefix(self.top()).ok()?.to_owned())
     }
 
     /// git in the workspace.
@@ -161,6 +178,11 @@ impl Context {
         let env = |name: &str| std::env::var(name).ok();
         let loaded = CargoConfig::load(self.root.as_std_path(), &cargo_home(), env)?;
         Ok(self.cargo_config.get_or_init(|| Arc::new(loaded)))
+    }
+
+    /// What cargo reads in the registry's place, if it does.
+    pub(crate) fn registry_replacement(&self) -> anyhow::Result<Option<Replacement>> {
+        Ok(self.cargo_config()?.replacement(&self.config.registry.name))
     }
 
     /// The registry's index: as configured, or as cargo knows it by its name.
@@ -244,6 +266,30 @@ fn know_checkout(config: &mut Config, root: &Utf8Path, subdirectory: &Utf8Path) 
     };
     let remote = Git::at(root).read(["remote", "get-url", &config.release.remote]);
     backend.build.checkout = Checkout::of(remote.ok().as_deref(), subdirectory.to_owned());
+}
+
+/// Says why there is no checkout. Where git has been here and refuses (a directory that
+/// belongs to another user), only git knows the remedy.
+fn not_a_checkout(root: &Utf8Path, error: anyhow::Error) -> anyhow::Error {
+    let mut around = root.ancestors();
+    match around.find(|directory| directory.join(".git").exists()) {
+        Some(checkout) => error.context(format!(
+            "git refuses the checkout at {checkout}; do what it says, and try again"
+        )),
+        None => error.context(format!(
+            "{root} is not in a git checkout; a release is made from a commit: run `git init` and commit"
+        )),
+    }
+}
+
+/// The place of a workspace's journals. Several workspaces of one repository know nothing
+/// of each other.
+fn state_of(directory: &Utf8Path, subdirectory: &Utf8Path) -> Utf8PathBuf {
+    let state = directory.join("stagegate");
+    match namespace(subdirectory) {
+        name if name.is_empty() => state,
+        name => state.join("in").join(name),
+    }
 }
 
 /// Where git has things.

@@ -22,7 +22,18 @@ pub struct Checkout {
 
 /// git, in a directory, whatever the user's own configuration asks for.
 fn git(directory: &Utf8Path, args: &[&str]) -> anyhow::Result<String> {
-    let output = Command::new("git")
+    let mut command = Command::new("git");
+    // Left by a hook or an alias of git's, they would lead to the original.
+    for name in [
+        "GIT_DIR",
+        "GIT_WORK_TREE",
+        "GIT_INDEX_FILE",
+        "GIT_COMMON_DIR",
+        "GIT_PREFIX",
+    ] {
+        command.env_remove(name);
+    }
+    let output = command
         .arg("-C")
         .arg(directory)
         .args(args)
@@ -40,11 +51,17 @@ fn git(directory: &Utf8Path, args: &[&str]) -> anyhow::Result<String> {
 }
 
 impl Checkout {
-    /// Copies the workspace whose root is `original` below `into`, on `branch`.
+    /// Copies the workspace whose root is `original` below `into`, on `branch`, with a
+    /// remote named `remote_name`.
     ///
     /// # Errors
     /// When the original cannot be read or the copy cannot be written.
-    pub fn of(original: &Utf8Path, into: &Utf8Path, branch: &str) -> anyhow::Result<Checkout> {
+    pub fn of(
+        original: &Utf8Path,
+        into: &Utf8Path,
+        branch: &str,
+        remote_name: &str,
+    ) -> anyhow::Result<Checkout> {
         let copy = into.join("work");
         let remote = into.join("remote.git");
         let top = git(original, &["rev-parse", "--show-toplevel"]).ok();
@@ -60,7 +77,7 @@ impl Checkout {
         )?;
         // Its address would be the original, which must not be reached.
         let _ = git(&copy, &["remote", "remove", "origin"]);
-        git(&copy, &["remote", "add", "origin", remote.as_str()])?;
+        git(&copy, &["remote", "add", remote_name, remote.as_str()])?;
         let root = if inside.as_str().is_empty() {
             copy
         } else {
@@ -112,12 +129,16 @@ fn clone(
             "--quiet",
             "--no-hardlinks",
             "--no-local",
+            "--no-checkout",
             top.as_str(),
             copy.as_str(),
         ],
     )?;
     settle(copy)?;
+    settle_filters(&top, copy)?;
     git(copy, &["checkout", "--quiet", "-B", branch])?;
+    clone_submodules(&top, copy)?;
+    copy_lockfile(&original, &copy.join(&inside))?;
     let changed = git(
         &top,
         &[
@@ -163,6 +184,48 @@ fn clone(
         )?;
     }
     Ok((inside, paths.len()))
+}
+
+/// Files of the copy come out as those of the original: with its line endings and filters.
+fn settle_filters(top: &Utf8Path, copy: &Utf8Path) -> anyhow::Result<()> {
+    let names = "^(core\\.(autocrlf|eol)|filter\\..*)$";
+    // Exit code 1: there is no such setting.
+    let settings = git(top, &["config", "--local", "-z", "--get-regexp", names]);
+    let settings = settings.unwrap_or_default();
+    for (name, value) in settings.split('\0').filter_map(|one| one.split_once('\n')) {
+        git(copy, &["config", "--add", name, value])?;
+    }
+    Ok(())
+}
+
+/// Submodules at the commits that the copy names, out of those of the original.
+fn clone_submodules(original: &Utf8Path, copy: &Utf8Path) -> anyhow::Result<()> {
+    let tree = git(copy, &["ls-tree", "-r", "-z", "--full-tree", "HEAD"])?;
+    for (head, path) in tree.split('\0').filter_map(|line| line.split_once('\t')) {
+        let Some(commit) = head.strip_prefix("160000 commit ") else {
+            continue;
+        };
+        let (from, to) = (original.join(path), copy.join(path));
+        if !from.join(".git").exists() {
+            continue;
+        }
+        let clone = ["clone", "--quiet", "--no-checkout", "--no-local"];
+        git(copy, &[&clone[..], &[from.as_str(), to.as_str()]].concat())?;
+        settle(&to)?;
+        settle_filters(&from, &to)?;
+        git(&to, &["checkout", "--quiet", "--detach", commit])?;
+        clone_submodules(&from, &to)?;
+    }
+    Ok(())
+}
+
+/// A lockfile that git ignores is not cloned.
+fn copy_lockfile(original: &Utf8Path, copy: &Utf8Path) -> anyhow::Result<()> {
+    let (from, to) = (original.join("Cargo.lock"), copy.join("Cargo.lock"));
+    match from.is_file() && !to.exists() {
+        true => copy_entry(&from, &to),
+        false => Ok(()),
+    }
 }
 
 fn copy_plain(original: &Utf8Path, copy: &Utf8Path, branch: &str) -> anyhow::Result<usize> {
@@ -243,7 +306,7 @@ mod tests {
         std::fs::remove_file(original.join("gone")).unwrap();
         let before = git(&original, &["status", "--porcelain"]).unwrap();
 
-        let copy = Checkout::of(&original, &root.join("copy"), "main").unwrap();
+        let copy = Checkout::of(&original, &root.join("copy"), "main", "origin").unwrap();
         assert_eq!(copy.uncommitted, 3);
         assert_eq!(
             std::fs::read_to_string(copy.root.join("Cargo.toml")).unwrap(),
@@ -272,7 +335,7 @@ mod tests {
         let original = root.join("original");
         std::fs::create_dir_all(&original).unwrap();
         std::fs::write(original.join("Cargo.toml"), "x").unwrap();
-        let copy = Checkout::of(&original, &root.join("copy"), "main").unwrap();
+        let copy = Checkout::of(&original, &root.join("copy"), "main", "origin").unwrap();
         assert!(copy.root.join(".git").is_dir() && !original.join(".git").exists());
         let heads = git(&copy.remote, &["for-each-ref", "--format=%(refname)"]).unwrap();
         assert_eq!(heads.trim(), "refs/heads/main");

@@ -128,6 +128,7 @@ pub fn bump(
         directories.insert(package.directory(), (name.as_str(), version));
         locked.insert(name.as_str(), (&package.version, version));
     }
+    let patched = patched(workspace, to);
     let members = manifests_of(workspace, &root_manifest);
     let mut texts = BTreeMap::new();
     for &path in members.keys() {
@@ -153,7 +154,7 @@ pub fn bump(
         }
         // What the workspace's own manifest states is for members that move too.
         let released = version.is_some() || path == root_manifest;
-        manifest.follow(&directories, released)?;
+        manifest.follow(&directories, &patched, released)?;
         manifests.insert(path, manifest);
     }
     if let Some(version) = shared_version(workspace, &inherited)?
@@ -176,6 +177,17 @@ pub fn bump(
     edits.extend(lock_edit(workspace, read, &locked)?);
     edits.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(edits)
+}
+
+/// The members that move and stand for a registry's crate of their name, by `[patch]`.
+fn patched<'a>(
+    workspace: &'a Workspace,
+    to: &'a BTreeMap<String, Version>,
+) -> BTreeMap<String, (&'a str, &'a Version)> {
+    let moves = to.iter().filter(|(name, _)| workspace.is_patched(name));
+    moves
+        .map(|(name, version)| (name.clone(), (name.as_str(), version)))
+        .collect()
 }
 
 /// Every manifest of the workspace, with the package in it; a virtual
@@ -238,6 +250,22 @@ fn lock_edit(
         .then(|| FileEdit::new(Utf8Path::new("Cargo.lock"), text.as_bytes(), splices)))
 }
 
+/// The edit that gives members their new versions in the lockfile of another workspace,
+/// which holds them by their paths; nothing where it holds none. `to` maps a name to the
+/// version before and after; `path` is relative to this workspace's root.
+///
+/// # Errors
+///
+/// [`BumpError`].
+pub fn bump_lockfile(
+    path: &Utf8Path,
+    text: &str,
+    to: &BTreeMap<&str, (&Version, &Version)>,
+) -> Result<Option<FileEdit>, BumpError> {
+    let splices = lockfile::bump(path, text, to)?;
+    Ok((!splices.is_empty()).then(|| FileEdit::new(path, text.as_bytes(), splices)))
+}
+
 fn read_text(
     path: &Utf8Path,
     read: &dyn Fn(&Utf8Path) -> io::Result<Vec<u8>>,
@@ -252,7 +280,7 @@ fn read_text(
 }
 
 /// The path from a directory to a file, with `..` where the file is outside.
-fn relative_to(directory: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
+pub fn relative_to(directory: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
     let shared = directory
         .components()
         .zip(path.components())

@@ -12,17 +12,22 @@
 
 mod bump;
 mod edit;
+mod inherited;
 mod lockfile;
 mod manifest_edit;
 mod order;
+mod packed_files;
 mod requirement;
 mod rules;
 mod span;
 mod workspace;
 
-pub use bump::{BumpError, bump};
+pub use bump::{BumpError, bump, bump_lockfile, relative_to};
+pub use cargo_metadata::DependencyKind;
 pub use edit::{EditError, EditState, FileEdit, Splice, sha256_hex};
-pub use manifest_edit::inherits_version;
+pub use inherited::{changed_keys, inherited_keys};
+pub use manifest_edit::{inherits_version, path_dependencies};
 pub use order::OrderError;
+pub use packed_files::PackedFiles;
 pub use rules::{MetadataProblem, metadata_problems};
-pub use workspace::{InternalDependency, Package, Workspace, WorkspaceError};
+pub use workspace::{InternalDependency, Package, Workspace, WorkspaceError, normalized};

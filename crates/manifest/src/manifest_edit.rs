@@ -93,16 +93,18 @@ impl<'t> Manifest<'t> {
     }
 
     /// Lets every requirement on a package in one of these directories follow
-    /// its new version; `released` says whether this manifest's package moves too.
+    /// its new version, and every one on a package that stands for a registry's in `patched`;
+    /// `released` says whether this manifest's package moves too.
     pub(crate) fn follow(
         &mut self,
         to: &BTreeMap<Utf8PathBuf, (&str, &Version)>,
+        patched: &BTreeMap<String, (&str, &Version)>,
         released: bool,
     ) -> Result<(), BumpError> {
         let mut splices = Vec::new();
         for table in dependency_tables(self.document.as_table()) {
-            for (_, dependency) in table.iter() {
-                splices.extend(self.followed(dependency, to, released)?);
+            for (key, dependency) in table.iter() {
+                splices.extend(self.followed((key, dependency), (to, patched), released)?);
             }
         }
         self.splices.extend(splices);
@@ -111,18 +113,23 @@ impl<'t> Manifest<'t> {
 
     fn followed(
         &self,
-        dependency: &Item,
-        to: &BTreeMap<Utf8PathBuf, (&str, &Version)>,
+        (key, dependency): (&str, &Item),
+        (to, patched): (
+            &BTreeMap<Utf8PathBuf, (&str, &Version)>,
+            &BTreeMap<String, (&str, &Version)>,
+        ),
         released: bool,
     ) -> Result<Option<Splice>, BumpError> {
-        let (Some(path), Some(item)) = (
-            dependency.get("path").and_then(Item::as_str),
-            dependency.get("version"),
-        ) else {
-            return Ok(None);
-        };
         let own = self.path.parent().unwrap_or(Utf8Path::new(""));
-        let Some((name, version)) = to.get(&normalized(&own.join(path))) else {
+        let text = |name: &str| dependency.get(name).and_then(Item::as_str);
+        let (item, found) = match (text("path"), dependency.get("version")) {
+            (Some(path), Some(item)) => (item, to.get(&normalized(&own.join(path)))),
+            (None, Some(item)) => (item, patched.get(text("package").unwrap_or(key))),
+            // The short form: `name = "1.0"`.
+            (None, None) if dependency.is_str() => (dependency, patched.get(key)),
+            _ => return Ok(None),
+        };
+        let Some((name, version)) = found else {
             return Ok(None);
         };
         let requirement = item.as_str().unwrap_or_default();
@@ -140,6 +147,24 @@ impl<'t> Manifest<'t> {
     }
 }
 
+/// The dependencies of a manifest that are named by a path: the path as it is written, and
+/// the requirement, if there is one. A text that is no manifest has none.
+pub fn path_dependencies(text: &str) -> Vec<(String, Option<String>)> {
+    let Ok(manifest) = Document::parse(text) else {
+        return Vec::new();
+    };
+    let mut found = Vec::new();
+    for table in dependency_tables(manifest.as_table()) {
+        for (_, dependency) in table.iter() {
+            let text = |key: &str| dependency.get(key).and_then(Item::as_str);
+            if let Some(path) = text("path") {
+                found.push((path.to_owned(), text("version").map(str::to_owned)));
+            }
+        }
+    }
+    found
+}
+
 /// Whether the manifest `text` takes its package's version from the workspace.
 /// A text that is no manifest does not.
 pub fn inherits_version(text: &str) -> bool {
@@ -148,7 +173,7 @@ pub fn inherits_version(text: &str) -> bool {
 }
 
 /// Every table of dependencies in a manifest.
-fn dependency_tables(root: &dyn TableLike) -> Vec<&dyn TableLike> {
+pub(crate) fn dependency_tables(root: &dyn TableLike) -> Vec<&dyn TableLike> {
     let mut tables = kinds(root);
     let targets = root.get("target").and_then(Item::as_table_like);
     for (_, target) in targets.into_iter().flat_map(TableLike::iter) {

@@ -10,6 +10,7 @@ use std::process::Command;
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use cargo_metadata::{DependencyKind, Metadata, MetadataCommand};
 use semver::Version;
+use toml_edit::{Item, TableLike};
 
 /// A workspace: its members and the edges between them.
 #[derive(Debug, Clone)]
@@ -127,12 +128,46 @@ impl Workspace {
                 stderr: String::from_utf8_lossy(&output.stderr).trim().to_owned(),
             });
         }
-        MetadataCommand::parse(String::from_utf8_lossy(&output.stdout))
+        let workspace = MetadataCommand::parse(String::from_utf8_lossy(&output.stdout))
             .map(Workspace::from_metadata)
             .map_err(|source| WorkspaceError::Format {
                 manifest_path: manifest_path.to_owned(),
                 source,
-            })
+            })?;
+        // `--no-deps` tells nothing of patches; what cannot be read patches nothing.
+        let places = [
+            workspace.manifest_path(),
+            workspace.root.join(".cargo/config.toml"),
+        ];
+        let texts = places.map(|place| std::fs::read_to_string(place).unwrap_or_default());
+        Ok(texts
+            .iter()
+            .fold(workspace, |found, text| found.patched(text)))
+    }
+
+    /// The workspace with the edges that `[patch]` makes: a dependency on a registry's
+    /// crate of which a member stands in its place. `text` is the workspace's manifest, or
+    /// cargo's configuration beside it.
+    pub fn patched(mut self, text: &str) -> Workspace {
+        let patches = patches(&self, text);
+        for package in &mut self.packages {
+            let from_registry = package
+                .metadata
+                .dependencies
+                .iter()
+                .filter(|d| d.path.is_none());
+            let edges = from_registry.filter_map(|dependency| {
+                let is_default = dependency.registry.is_none();
+                let key = (dependency.name.clone(), is_default);
+                let name = patches.get(&key).filter(|name| **name != package.name)?;
+                Some(edge(name, dependency))
+            });
+            let edges: Vec<_> = edges
+                .filter(|edge| !package.internal.contains(edge))
+                .collect();
+            package.internal.extend(edges);
+        }
+        self
     }
 
     /// The workspace in the answer of `cargo metadata`, with or without `--no-deps`.
@@ -168,6 +203,20 @@ impl Workspace {
             target_directory,
             packages,
         }
+    }
+
+    /// Whether any member stands in the place of a registry's crate for another one.
+    pub fn has_patched_members(&self) -> bool {
+        self.packages.iter().any(|p| self.is_patched(&p.name))
+    }
+
+    /// Whether a member stands in the place of a registry's crate for another member.
+    pub(crate) fn is_patched(&self, name: &str) -> bool {
+        self.packages.iter().any(|package| {
+            let by_version = |d: &&cargo_metadata::Dependency| d.path.is_none() && d.name == name;
+            package.internal.iter().any(|edge| edge.name == name)
+                && package.metadata.dependencies.iter().any(|d| by_version(&d))
+        })
     }
 
     /// The member of this name.
@@ -217,20 +266,68 @@ fn internal(
             let path = normalized(dependency.path.as_ref()?);
             // A package may depend on itself in its tests; that is no edge.
             let name = by_directory.get(&path).filter(|_| path != own)?;
-            Some(InternalDependency {
-                name: name.clone(),
-                kind: dependency.kind,
-                requirement: dependency.req.clone(),
-                has_version: dependency.req != semver::VersionReq::STAR,
-                has_registry: dependency.registry.is_some(),
-            })
+            Some(edge(name, dependency))
         })
         .collect()
 }
 
+fn edge(name: &str, dependency: &cargo_metadata::Dependency) -> InternalDependency {
+    InternalDependency {
+        name: name.to_owned(),
+        kind: dependency.kind,
+        requirement: dependency.req.clone(),
+        has_version: dependency.req != semver::VersionReq::STAR,
+        has_registry: dependency.registry.is_some(),
+    }
+}
+
+/// The members that a `[patch]` puts in the place of a registry's crates: by the crate's
+/// name, and whether the registry is crates.io.
+fn patches(workspace: &Workspace, text: &str) -> BTreeMap<(String, bool), String> {
+    let mut found = BTreeMap::new();
+    let Ok(document) = toml_edit::Document::parse(text) else {
+        return found;
+    };
+    for (registry, name, directory) in patched_directories(&document, &workspace.root) {
+        let mut members = workspace.packages.iter();
+        if let Some(member) = members.find(|package| package.directory() == directory) {
+            found.insert((name, is_crates_io(&registry)), member.name.clone());
+        }
+    }
+    found
+}
+
+fn is_crates_io(registry: &str) -> bool {
+    registry == "crates-io"
+        || ["index.crates.io", "github.com/rust-lang/crates.io-index"]
+            .iter()
+            .any(|part| registry.contains(part))
+}
+
+/// Each patch with a path: its registry, the crate's own name, and the directory.
+pub(crate) fn patched_directories<S>(
+    document: &toml_edit::Document<S>,
+    around: &Utf8Path,
+) -> Vec<(String, String, Utf8PathBuf)> {
+    let mut found = Vec::new();
+    let tables = document.get("patch").and_then(Item::as_table_like);
+    for (registry, table) in tables.into_iter().flat_map(TableLike::iter) {
+        let entries = table.as_table_like();
+        for (key, entry) in entries.into_iter().flat_map(TableLike::iter) {
+            let text = |name: &str| entry.get(name).and_then(Item::as_str);
+            if let Some(path) = text("path") {
+                let name = text("package").unwrap_or(key);
+                let directory = normalized(&around.join(path));
+                found.push((registry.to_owned(), name.to_owned(), directory));
+            }
+        }
+    }
+    found
+}
+
 /// The path without `.` and `..`, as cargo itself compares paths: by their
 /// text, not by what links lead to.
-pub(crate) fn normalized(path: &Utf8Path) -> Utf8PathBuf {
+pub fn normalized(path: &Utf8Path) -> Utf8PathBuf {
     let mut result = Utf8PathBuf::new();
     for component in path.components() {
         match component {

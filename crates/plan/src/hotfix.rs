@@ -9,10 +9,11 @@ use stagegate_manifest::FileEdit;
 use crate::facts::Facts;
 use crate::model::{
     Action, Blocker, CreateBranch, CreateCommitObject, HOTFIX_BRANCH_PREFIX, Plan, RunId, Step,
-    Verb,
+    Verb, branch_beside, namespace,
 };
-use crate::preflight::{CheckKind, checks};
+use crate::preflight::{CheckKind, branches, checks};
 use crate::release::edits;
+use crate::release::message;
 use crate::request::HotfixRequest;
 use crate::version::{BumpKind, Group, VersionBump, WORKSPACE};
 
@@ -39,6 +40,9 @@ pub fn plan(
     };
     if !git.dirty.is_empty() {
         blockers.push(checks::dirty(&git.dirty));
+    }
+    if let Some(Err(blocker)) = &git.signing {
+        blockers.push(blocker.clone());
     }
     let tag = group.tag_of(&wanted.version);
     let base = git
@@ -67,12 +71,14 @@ pub fn plan(
         }));
         return None;
     };
-    let mut plan = empty(facts, &one, wanted, &name, &names);
+    let branch = branch_beside(HOTFIX_BRANCH_PREFIX, &name, git.every_branch())
+        .map_err(|there| blockers.push(branches::in_the_way(&there)))
+        .ok()?;
+    let mut plan = empty(facts, &one, wanted, (&name, &branch), &names);
     let reference = plan.reference();
-    let branch = format!("{HOTFIX_BRANCH_PREFIX}{name}");
     let action = Action::CreateCommitObject(CreateCommitObject {
         parent: base.clone(),
-        message: format!("Begin the hotfix {name}"),
+        message: message::other("begin the hotfix", &name, git),
         identity,
         sign: git.sign_commits,
         reference: reference.clone(),
@@ -95,7 +101,7 @@ fn empty(
     facts: &Facts,
     one: &VersionBump<'_>,
     wanted: &HotfixRequest,
-    name: &str,
+    (name, branch): (&str, &str),
     changelogs: &[String],
 ) -> Plan {
     let whole = one.group.name == WORKSPACE;
@@ -109,10 +115,11 @@ fn empty(
     };
     Plan {
         cli_args: wanted.words(),
+        namespace: namespace(&facts.subdirectory),
         title: format!("hotfix {name}"),
         from: Some(wanted.version.clone()),
         next_step_hint: Some(format!(
-            "commit the fix on {HOTFIX_BRANCH_PREFIX}{name}{log}, then `cargo xtask release {word}`"
+            "commit the fix on {branch}{log}, then `cargo xtask release {word}`"
         )),
         ..Plan::new(RunId::new(Verb::Hotfix, name), one.to.clone(), facts.at)
     }

@@ -8,18 +8,16 @@ use stagegate_config::stage::Stage;
 use crate::facts::{Facts, GitFacts};
 use crate::model::{
     Action, Blocker, CreateCommitObject, Plan, Proposal, PushBranch, RELEASE_BRANCH_PREFIX, Step,
-    Verb,
+    Verb, branch_beside,
 };
-use crate::preflight::{checks, versions};
+use crate::preflight::{branches, checks, versions};
 use crate::release;
 use crate::release::edits::{Edits, edits};
+use crate::release::notes::{LONGEST_PULL_REQUEST, shortened};
 use crate::release::version_bumps::moves;
-use crate::release::{local, spoken};
+use crate::release::{local, message, spoken};
 use crate::request::ReleaseRequest;
 use crate::version::VersionBump;
-
-/// GitHub takes 65,536 characters.
-const LONGEST: usize = 60_000;
 
 pub(crate) fn plan(
     facts: &Facts,
@@ -73,14 +71,17 @@ fn steps(
         return None;
     };
     let (reference, versions) = (plan.reference(), spoken(moves));
-    let branch = format!("{RELEASE_BRANCH_PREFIX}{}", plan.cli_args.replace(' ', ","));
+    let name = plan.cli_args.replace(' ', ",");
+    let branch = branch_beside(RELEASE_BRANCH_PREFIX, &name, git.every_branch())
+        .map_err(|there| blockers.push(branches::in_the_way(&there)))
+        .ok()?;
     let body = body(moves, &edits);
     local::write(&git.head, moves, &edits, plan);
     let mut all = edits.bump;
     all.extend(edits.changelogs);
     let object = Action::CreateCommitObject(CreateCommitObject {
         parent: git.head.clone(),
-        message: format!("Prepare the release {versions}"),
+        message: message::other("prepare the release", &versions, git),
         identity: git.identity.clone()?,
         sign: git.sign_commits,
         reference: reference.clone(),
@@ -114,7 +115,7 @@ fn steps(
     let proposal = Proposal {
         server: github.server.clone(),
         repository: github.repository.clone(),
-        title: format!("Release {versions}"),
+        title: message::of_release(config, git, moves),
         body,
         head: branch.clone(),
         base: config.release.branch.clone(),
@@ -139,9 +140,10 @@ fn body(moves: &[VersionBump<'_>], edits: &Edits) -> String {
         text.push_str(edits.notes[&one.group.name].trim_end());
         text.push_str("\n\n");
     }
-    if text.chars().count() > LONGEST {
-        text = text.chars().take(LONGEST).collect();
-        text.push_str("…\n\nThe rest is in the changelog.\n\n");
-    }
+    let text = shortened(
+        &text,
+        LONGEST_PULL_REQUEST,
+        "The rest is in the changelog.\n\n",
+    );
     text + "Merging this releases it."
 }

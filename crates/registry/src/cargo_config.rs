@@ -3,8 +3,9 @@
 //!
 //! Files are read as cargo reads them, `.cargo/config.toml` from a directory
 //! upwards and then `CARGO_HOME`, the environment on top of all. Source
-//! replacement (`[source]`) is not looked at, on purpose: a mirror is for
-//! reading, and what is published goes to the registry that is named.
+//! replacement (`[source]`) changes nothing of that, on purpose: a mirror is for
+//! reading, and what is published goes to the registry that is named. It is told
+//! apart, to whoever packs crates whose siblings the mirror does not have yet.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -29,6 +30,24 @@ struct Files {
     providers: BTreeMap<String, CredentialProvider>,
     global_providers: Vec<CredentialProvider>,
     aliases: BTreeMap<String, PathAndArgs>,
+    sources: BTreeMap<String, Source>,
+}
+
+/// An entry of the `[source]` table.
+struct Source {
+    replace_with: Option<String>,
+    stands: Option<Replacement>,
+}
+
+/// What cargo reads in the place of a registry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Replacement {
+    /// A registry with this index.
+    Registry(String),
+    /// A directory of unpacked crates, as `cargo vendor` makes it.
+    Directory(PathBuf),
+    /// A directory of packed crates with an index.
+    LocalRegistry(PathBuf),
 }
 
 /// Somebody who may have a registry's token.
@@ -94,7 +113,20 @@ impl Files {
                 .as_ref()
                 .to_vec(),
             aliases: config.credential_alias,
+            sources: BTreeMap::new(),
         };
+        for (name, entry) in config.source {
+            let stands = entry
+                .directory
+                .map(Replacement::Directory)
+                .or(entry.local_registry.map(Replacement::LocalRegistry))
+                .or(entry.registry.map(Replacement::Registry));
+            let source = Source {
+                replace_with: entry.replace_with,
+                stands,
+            };
+            files.sources.insert(name, source);
+        }
         for (name, entry) in config.registries {
             files
                 .indexes
@@ -111,6 +143,22 @@ impl Files {
 }
 
 impl CargoConfig {
+    /// What cargo reads in the place of a registry, if it does.
+    pub fn replacement(&self, registry: &str) -> Option<Replacement> {
+        let mut name = self.files.sources.get(registry)?.replace_with.as_deref()?;
+        // A circle is cargo's to complain of.
+        for _ in 0..self.files.sources.len() {
+            let source = self.files.sources.get(name);
+            match source.and_then(|source| source.replace_with.as_deref()) {
+                Some(next) => name = next,
+                None => break,
+            }
+        }
+        let stands = self.files.sources.get(name).and_then(|s| s.stands.clone());
+        let index = || self.files.indexes.get(name).cloned();
+        stands.or_else(|| index().map(Replacement::Registry))
+    }
+
     /// Reads the files around `directory`; variables are asked for when they
     /// are needed.
     ///

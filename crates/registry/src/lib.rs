@@ -32,7 +32,7 @@ mod upload;
 mod yank;
 
 pub use access::AccessProblem;
-pub use cargo_config::{CRATES_IO_INDEX, CargoConfig, CargoConfigError, Provider};
+pub use cargo_config::{CRATES_IO_INDEX, CargoConfig, CargoConfigError, Provider, Replacement};
 pub use error::RegistryError;
 pub use index::{IndexDependency, IndexVersion};
 pub use new_crate::new_crate;

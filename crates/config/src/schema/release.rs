@@ -23,6 +23,10 @@ pub struct ReleaseConfig {
     /// package. The default is `v{version}` if the whole workspace has one version, and
     /// `{name}-v{version}` otherwise.
     pub tag: Option<String>,
+    /// The release commit's message; `{version}` stands for what is released. The default is
+    /// the form of the last release commit, or `chore(release): {version}` if the commits
+    /// follow the conventional commits specification, or `Release {version}`.
+    pub message: Option<String>,
     /// The workspace's changelog, relative to the root. The default is `CHANGELOG.md`, if
     /// it exists; without a changelog there is no changelog stage.
     #[schemars(with = "Option<String>")]
@@ -69,6 +73,7 @@ impl Default for ReleaseConfig {
             branch: "main".to_owned(),
             remote: "origin".to_owned(),
             tag: None,
+            message: None,
             changelog: None,
             targets: BTreeMap::new(),
         }

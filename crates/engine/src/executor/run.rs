@@ -75,6 +75,9 @@ pub(crate) fn run(
         dispatch,
         rate_limits: &rate_limits,
     };
+    if makes_a_commit(plan) && !journal.has_begun(plan) {
+        release_tree::discard_leftovers(context, plan)?;
+    }
     let mut recorder = StepRecorder::new(journal, start, emit);
     let done = |step: &&Step| recorder.journal.is_done(&step.id);
     let done_before = plan.steps.iter().filter(done).count();
@@ -107,6 +110,11 @@ pub(crate) fn run(
         recorder.tell(&ended);
     }
     Ok(outcome)
+}
+
+fn makes_a_commit(plan: &Plan) -> bool {
+    let makes = |step: &Step| matches!(step.action, Action::CreateCommitObject(_));
+    plan.steps.iter().any(makes)
 }
 
 /// Returns the one line that says what to do next.

@@ -160,7 +160,7 @@ impl<'a> StepContext<'a> {
 
     /// What this run keeps for a resumed one, apart from the journal.
     pub(crate) fn kept(&self) -> Utf8PathBuf {
-        self.context.state.join(self.plan.run_id.to_string())
+        crate::executor::release_tree::kept(self.context, self.plan)
     }
 
     /// Waits because the world needs time; ends early when somebody asks to stop.

@@ -179,6 +179,12 @@ impl Journal {
         self.state.evidence(Phase::Forward, step).is_some()
     }
 
+    /// Returns whether any step was ever begun.
+    pub fn has_begun(&self, plan: &Plan) -> bool {
+        let begun = |step: &Step| self.state.was_started(Phase::Forward, &step.id);
+        plan.steps.iter().any(begun)
+    }
+
     /// Writes one record, and returns when it is on the disk.
     pub fn append(&mut self, record: &Record) -> Result<(), JournalError> {
         if let Some(event) = record.event() {

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use camino::Utf8PathBuf;
+use stagegate_manifest::relative_to;
 use stagegate_plan::facts::ChangelogFacts;
 use stagegate_plan::model::Blocker;
 
@@ -24,10 +25,8 @@ pub fn every_changelog(context: &Context) -> Vec<ChangelogFacts> {
         .chain(groups.filter_map(|group| group.changelog.as_ref()))
         .cloned()
         .collect();
-    let directories = workspace.packages.iter().filter_map(|package| {
-        let directory = package.directory();
-        Some(directory.strip_prefix(&workspace.root).ok()?.to_owned())
-    });
+    let members = workspace.packages.iter();
+    let directories = members.map(|package| relative_to(&workspace.root, &package.directory()));
     let usual = std::iter::once(Utf8PathBuf::new())
         .chain(directories)
         .filter_map(|directory| {

@@ -3,15 +3,16 @@
 use std::collections::BTreeMap;
 
 use stagegate_plan::facts::{BranchDivergence, GitFacts, RemoteFacts, SurveyResult};
-use stagegate_plan::model::{Blocker, CommitIdentity, HOTFIX_BRANCH_PREFIX as HOTFIXES};
+use stagegate_plan::model::{Blocker, CommitIdentity, is_hotfix_branch, is_release_branch};
 
 use crate::context::Context;
+use crate::survey::{Scope, signing};
 use crate::tools::git::Git;
 
 /// The settings that say what is signed.
 const SIGNING: &str = "^(commit|tag)\\.gpgsign$";
 
-pub(crate) fn look(context: &Context) -> SurveyResult<GitFacts> {
+pub(crate) fn look(context: &Context, scope: &Scope) -> SurveyResult<GitFacts> {
     let git = context.git();
     let Ok(Some(head)) = git.commit_of("HEAD") else {
         return Err(Blocker::new(
@@ -25,7 +26,7 @@ pub(crate) fn look(context: &Context) -> SurveyResult<GitFacts> {
     let branch = git
         .ask(["symbolic-ref", "--quiet", "--short", "HEAD"])
         .map_err(unread)?;
-    let hotfix = branch.as_deref().filter(|b| b.starts_with(HOTFIXES));
+    let hotfix = branch.as_deref().filter(|b| is_hotfix_branch(b));
     let released_from = hotfix.unwrap_or(&context.config.release.branch);
     // The slowest two: one looks at every file, the other at another machine.
     let (remote, dirty, rest) = std::thread::scope(|threads| {
@@ -39,16 +40,21 @@ pub(crate) fn look(context: &Context) -> SurveyResult<GitFacts> {
         )
     });
     let (identity, signing, tags) = rest;
-    let signing = signing.map_err(unread)?;
+    let signs = signing.map_err(unread)?;
+    let shallow = git.read(["rev-parse", "--is-shallow-repository"]);
     Ok(GitFacts {
+        shallow: shallow.map_err(unread)? == "true",
+        signing: (scope.signing && !signs.is_empty()).then(|| signing::look(&git, &head)),
         remote,
         branch,
         head,
         dirty: dirty.map_err(unread)?,
         identity,
-        sign_commits: signing.contains("commit.gpgsign"),
-        sign_tags: signing.contains("tag.gpgsign"),
+        sign_commits: signs.contains("commit.gpgsign"),
+        sign_tags: signs.contains("tag.gpgsign"),
         tags: tags.map_err(unread)?,
+        branches: branches(&git).map_err(unread)?,
+        subjects: subjects(&git).map_err(unread)?,
     })
 }
 
@@ -75,6 +81,23 @@ fn tags(git: &Git) -> anyhow::Result<BTreeMap<String, String>> {
         }
     }
     Ok(tags)
+}
+
+fn branches(git: &Git) -> anyhow::Result<Vec<String>> {
+    let text = git.read(["for-each-ref", "--format=%(refname:strip=2)", "refs/heads"])?;
+    Ok(text.lines().map(str::to_owned).collect())
+}
+
+/// As many commits as show a habit.
+fn subjects(git: &Git) -> anyhow::Result<Vec<String>> {
+    let text = git.read([
+        "log",
+        "--no-merges",
+        "--max-count=100",
+        "--format=%s",
+        "HEAD",
+    ])?;
+    Ok(text.lines().map(str::to_owned).collect())
 }
 
 fn remote(context: &Context, git: &Git, head: &str, branch: &str) -> SurveyResult<RemoteFacts> {
@@ -110,18 +133,22 @@ fn remote(context: &Context, git: &Git, head: &str, branch: &str) -> SurveyResul
             tags.insert(tag.trim_end_matches("^{}").to_owned(), commit.clone());
         }
     }
+    let branches = references
+        .iter()
+        .filter_map(|(name, _)| Some(name.strip_prefix("refs/heads/")?.to_owned()))
+        .collect();
     let prepared = references
         .iter()
         .filter_map(|(name, commit)| {
             let branch = name.strip_prefix("refs/heads/")?;
-            let ours = branch.starts_with(stagegate_plan::model::RELEASE_BRANCH_PREFIX);
-            ours.then(|| (branch.to_owned(), commit.clone()))
+            is_release_branch(branch).then(|| (branch.to_owned(), commit.clone()))
         })
         .collect();
     Ok(RemoteFacts {
         url,
         relation,
         tags,
+        branches,
         prepared,
     })
 }

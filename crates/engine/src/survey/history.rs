@@ -4,17 +4,41 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
-use stagegate_manifest::Workspace;
+use stagegate_manifest::{PackedFiles, Workspace, changed_keys, inherited_keys, relative_to};
 use stagegate_plan::facts::{CommitFacts, GitFacts, History};
+use stagegate_plan::model::Blocker;
+use stagegate_plan::release::commits::title_of_merge;
 use stagegate_plan::version::Group;
 
 use crate::context::Context;
 use crate::tools::git::Git;
 
+/// Manifests and their like, relative to the workspace's root.
+type Files = BTreeMap<Utf8PathBuf, Vec<u8>>;
+
+/// What the survey knows of the past.
+#[derive(Default)]
+pub(crate) struct Past {
+    /// What happened to each group.
+    pub(crate) groups: BTreeMap<String, History>,
+    /// Why that cannot be known.
+    pub(crate) gap: Option<Blocker>,
+}
+
+/// A member, and which commits count for it.
+struct Member {
+    name: String,
+    /// Its directory within the checkout.
+    directory: Utf8PathBuf,
+    packed: PackedFiles,
+    /// The keys that it takes from the workspace's manifest.
+    inherited: BTreeSet<String>,
+}
+
 /// The tag of a group's last release: of the version it has now, or of the
 /// highest one before.
-fn last_release(git: &GitFacts, group: &Group) -> Option<String> {
-    let released = git.tags.keys().filter_map(|tag| {
+fn last_release<'t>(tags: impl Iterator<Item = &'t String>, group: &Group) -> Option<String> {
+    let released = tags.filter_map(|tag| {
         let version = group.version_of(tag)?;
         (version <= group.version).then_some((version, tag))
     });
@@ -26,79 +50,177 @@ fn last_release(git: &GitFacts, group: &Group) -> Option<String> {
 pub(crate) fn look(
     context: &Context,
     workspace: &Workspace,
+    files: &Files,
     groups: &[Group],
     git: &GitFacts,
-) -> anyhow::Result<BTreeMap<String, History>> {
-    let directories = directories(context, workspace);
+) -> anyhow::Result<Past> {
+    let members = members(context, workspace, files);
     let mut logs: BTreeMap<String, Vec<(CommitFacts, BTreeSet<String>)>> = BTreeMap::new();
-    let mut found = BTreeMap::new();
+    let mut past = Past::default();
     for group in groups {
-        let since = last_release(git, group);
+        let since = last_release(git.tags.keys(), group);
+        past.gap = past
+            .gap
+            .or_else(|| gap(context, group, git, since.as_deref()));
         let mut commits = Vec::new();
         if let Some(tag) = &since {
             if !logs.contains_key(tag) {
-                logs.insert(tag.clone(), log(&context.git(), tag, &directories)?);
+                logs.insert(tag.clone(), log(context, tag, &members)?);
             }
             let touched = logs[tag]
                 .iter()
                 .filter(|(_, packages)| packages.iter().any(|package| group.has(package)));
             commits.extend(touched.map(|(commit, _)| commit.clone()));
         }
-        found.insert(group.name.clone(), History { since, commits });
+        past.groups
+            .insert(group.name.clone(), History { since, commits });
     }
-    Ok(found)
+    Ok(past)
 }
 
-/// Each member's directory within the git checkout.
-fn directories(context: &Context, workspace: &Workspace) -> Vec<(Utf8PathBuf, String)> {
-    let within = |package: &stagegate_manifest::Package| {
-        let directory = package.directory();
-        let relative = directory.strip_prefix(&workspace.root).ok()?;
-        Some((context.subdirectory.join(relative), package.name.clone()))
+/// Why this checkout cannot tell what happened since a group's last release: what is not
+/// here must not be read as "all new".
+fn gap(context: &Context, group: &Group, git: &GitFacts, since: Option<&str>) -> Option<Blocker> {
+    let remote = &context.config.release.remote;
+    let fetch = match git.shallow {
+        true => format!("git fetch --unshallow --tags {remote}"),
+        false => format!("git fetch --tags {remote}"),
     };
-    workspace.packages.iter().filter_map(within).collect()
+    let remedy = format!("`{fetch}` (in a workflow, `fetch-depth: 0`), and try again");
+    let there = git.remote.as_ref().ok().map(|remote| &remote.tags);
+    let there = there.into_iter().flat_map(BTreeMap::keys);
+    let last = last_release(git.tags.keys().chain(there), group);
+    match (last, since) {
+        (Some(last), here) if here != Some(last.as_str()) => Some(Blocker::new(
+            format!(
+                "{last}, the last release of {}, is at {remote} and not in this clone, so nobody can tell what has changed since",
+                group.name
+            ),
+            remedy,
+        )),
+        (None, _) if git.shallow => Some(Blocker::new(
+            format!(
+                "this clone is shallow, and the last release of {} may lie before its first commit",
+                group.name
+            ),
+            remedy,
+        )),
+        (Some(last), Some(here))
+            if git.shallow
+                && !context
+                    .git()
+                    .is_ancestor(&format!("refs/tags/{here}"), "HEAD") =>
+        {
+            Some(Blocker::new(
+                format!(
+                    "this clone is shallow and does not reach back to {last}, the last release of {}",
+                    group.name
+                ),
+                remedy,
+            ))
+        }
+        _ => None,
+    }
 }
 
-/// The commits since a tag, and the packages that each touched.
+fn members(context: &Context, workspace: &Workspace, files: &Files) -> Vec<Member> {
+    let text = |path: &Utf8Path| {
+        let bytes = files.get(path).map(Vec::as_slice).unwrap_or_default();
+        String::from_utf8_lossy(bytes).into_owned()
+    };
+    let root = text(Utf8Path::new("Cargo.toml"));
+    let member = |package: &stagegate_manifest::Package| {
+        let relative = relative_to(&workspace.root, &package.directory());
+        let manifest = text(&relative.join("Cargo.toml"));
+        Some(Member {
+            name: package.name.clone(),
+            directory: context.within_checkout(&relative)?,
+            packed: PackedFiles::of(&manifest, &root),
+            inherited: inherited_keys(&manifest),
+        })
+    };
+    workspace.packages.iter().filter_map(member).collect()
+}
+
+/// The commits since a tag, and the packages that each touched. A merge is seen as what it
+/// brought to its first parent, and counts where it says something of its own.
 fn log(
-    git: &Git,
+    context: &Context,
     tag: &str,
-    directories: &[(Utf8PathBuf, String)],
+    members: &[Member],
 ) -> anyhow::Result<Vec<(CommitFacts, BTreeSet<String>)>> {
     // Names are written raw and end in NUL with -z, whatever is in them.
     let range = format!("refs/tags/{tag}..HEAD");
+    let git = context.git();
     let text = git.read([
         "log",
         "-z",
         "--name-only",
-        "--format=%x01%H%x02%B%x02",
+        "--diff-merges=first-parent",
+        "--format=%x01%H%x02%P%x02%B%x02",
         &range,
     ])?;
-    Ok(text
-        .split('\u{1}')
-        .filter_map(|record| {
-            let mut parts = record.splitn(3, '\u{2}');
-            let (id, message, names) = (parts.next()?, parts.next()?, parts.next()?);
-            let packages = names
-                .split(['\0', '\n'])
-                .filter_map(|name| package_of(Utf8Path::new(name), directories))
-                .collect();
-            let commit = CommitFacts {
-                id: id.to_owned(),
-                message: message.trim().to_owned(),
-            };
-            Some((commit, packages))
-        })
-        .collect())
+    let root_manifest = context.subdirectory.join("Cargo.toml");
+    let mut commits = Vec::new();
+    for record in text.split('\u{1}') {
+        let mut parts = record.splitn(4, '\u{2}');
+        let (Some(id), Some(parents), Some(message), Some(names)) =
+            (parts.next(), parts.next(), parts.next(), parts.next())
+        else {
+            continue;
+        };
+        let said = match parents.contains(' ') {
+            true => title_of_merge(message),
+            false => Some(message.trim().to_owned()),
+        };
+        let Some(message) = said else { continue };
+        let names: Vec<&str> = names.split(['\0', '\n']).collect();
+        let mut packages: BTreeSet<String> = names
+            .iter()
+            .filter_map(|name| package_of(Utf8Path::new(name), members))
+            .collect();
+        if names.contains(&root_manifest.as_str()) {
+            packages.extend(inheriting(&git, id, &root_manifest, members));
+        }
+        let commit = CommitFacts {
+            id: id.to_owned(),
+            message,
+        };
+        commits.push((commit, packages));
+    }
+    Ok(commits)
 }
 
-/// The package whose directory holds a file; of nested ones the innermost.
-fn package_of(file: &Utf8Path, directories: &[(Utf8PathBuf, String)]) -> Option<String> {
-    directories
+/// The members that inherit what a commit changed in the workspace's manifest.
+fn inheriting<'m>(
+    git: &Git,
+    commit: &str,
+    manifest: &Utf8Path,
+    members: &'m [Member],
+) -> impl Iterator<Item = String> + use<'m> {
+    // There may be none before the commit, or after it.
+    let text = |revision: &str| {
+        let object = format!("{revision}:{manifest}");
+        git.read(["cat-file", "blob", &object]).unwrap_or_default()
+    };
+    let changed = changed_keys(&text(&format!("{commit}^")), &text(commit));
+    members
         .iter()
-        .filter(|(directory, _)| !file.as_str().is_empty() && file.starts_with(directory))
-        .max_by_key(|(directory, _)| directory.as_str().len())
-        .map(|(_, package)| package.clone())
+        .filter(move |member| !member.inherited.is_disjoint(&changed))
+        .map(|member| member.name.clone())
+}
+
+/// The package that a file is packed into: of nested ones the innermost, if it takes it.
+fn package_of(file: &Utf8Path, members: &[Member]) -> Option<String> {
+    let around = members
+        .iter()
+        .filter(|member| !file.as_str().is_empty() && file.starts_with(&member.directory));
+    let innermost = around.max_by_key(|member| member.directory.as_str().len())?;
+    let within = file.strip_prefix(&innermost.directory).ok()?;
+    innermost
+        .packed
+        .holds(within)
+        .then(|| innermost.name.clone())
 }
 
 #[cfg(test)]
@@ -106,15 +228,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_file_belongs_to_the_innermost_package() {
-        let directories = [
-            ("", "root"),
-            ("crates/core", "core"),
-            ("crates/core/macros", "macros"),
+    fn a_file_belongs_to_the_innermost_package_that_packs_it() {
+        let members = [
+            ("", "root", "exclude = [\".github\", \"/docs\"]"),
+            ("crates/core", "core", "include = [\"src/**\"]"),
+            ("crates/core/macros", "macros", ""),
         ]
-        .map(|(directory, name)| (Utf8PathBuf::from(directory), name.to_owned()));
+        .map(|(directory, name, choice)| Member {
+            name: name.to_owned(),
+            directory: directory.into(),
+            packed: PackedFiles::of(&format!("[package]\n{choice}"), ""),
+            inherited: BTreeSet::new(),
+        });
         let check = |file: &str, want: Option<&str>| {
-            let got = package_of(Utf8Path::new(file), &directories);
+            let got = package_of(Utf8Path::new(file), &members);
             assert_eq!(got.as_deref(), want, "{file}");
         };
         check("README.md", Some("root"));
@@ -122,5 +249,10 @@ mod tests {
         check("crates/core/macros/src/lib.rs", Some("macros"));
         check("crates/core-io/src/lib.rs", Some("root"));
         check("", None);
+        // What no package takes is nobody's news.
+        check(".github/workflows/ci.yml", None);
+        check("docs/guide.md", None);
+        check("crates/core/tests/a.rs", None);
+        check("crates/core/Cargo.toml", Some("core"));
     }
 }

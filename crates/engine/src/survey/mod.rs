@@ -11,8 +11,11 @@ pub mod github;
 pub mod history;
 pub mod hosts;
 pub mod interfaces;
+mod other_workspaces;
+pub mod packing;
 pub mod registry;
 pub mod released;
+mod signing;
 pub mod sizes;
 pub mod targets;
 pub mod tools;
@@ -24,8 +27,8 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use semver::Version;
-use stagegate_manifest::Workspace;
-use stagegate_plan::facts::{ChangelogFacts, Facts, SurveyResult};
+use stagegate_manifest::{Workspace, normalized, relative_to};
+use stagegate_plan::facts::{ChangelogFacts, Facts, RegistryFacts, SurveyResult};
 use stagegate_plan::model::Blocker;
 use stagegate_plan::request::Request;
 use stagegate_plan::version::groups::groups;
@@ -54,6 +57,13 @@ pub struct Scope {
     /// The version whose files are meant instead of the checked-out ones, and a
     /// package of its group; absent: the main group's.
     pub files_of: Option<(Option<String>, Version)>,
+    /// The version whose packages are of interest though they may have left the workspace
+    /// since, and a package of its group; absent: the main group's.
+    pub packages_of: Option<(Option<String>, Version)>,
+    /// Crates that the registry is asked for, whoever they belong to.
+    pub crates: Vec<String>,
+    /// Whether git can sign commits and tags, where it is to.
+    pub signing: bool,
     /// What happened since the last releases.
     pub history: bool,
     /// How public interfaces changed since then.
@@ -74,6 +84,9 @@ impl Scope {
                 from: None,
                 version: None,
                 files_of: None,
+                packages_of: None,
+                crates: Vec::new(),
+                signing: true,
                 history: wanted.asks_for_history(),
                 interfaces: wanted.asks_for_auto(),
             },
@@ -90,15 +103,19 @@ impl Scope {
                 registry: true,
                 github: true,
                 version: Some((wanted.crates.first().cloned(), wanted.version.clone())),
+                packages_of: Some((wanted.crates.first().cloned(), wanted.version.clone())),
+                crates: wanted.crates.clone(),
                 ..Scope::default()
             },
             Request::Hotfix(wanted) => Scope {
                 registry: true,
                 files_of: Some((wanted.package.clone(), wanted.version.clone())),
+                signing: true,
                 ..Scope::default()
             },
             Request::Prepare(wanted) => Scope {
                 github: true,
+                signing: true,
                 history: wanted.asks_for_history(),
                 interfaces: wanted.asks_for_auto(),
                 ..Scope::default()
@@ -117,6 +134,7 @@ impl Scope {
             targets: true,
             registry: true,
             github: true,
+            signing: true,
             environment: Some(environment.to_owned()),
             ..Scope::default()
         }
@@ -137,6 +155,15 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         files = self::files(&workspace)?;
         groups = groups::groups(&workspace, &files, &context.config);
     }
+    let wanted = tag_of(context, scope.packages_of.as_ref(), &groups);
+    if let Some(there) = released::files_of(context, wanted.as_deref())? {
+        let former = context.workspace_at(&there.root)?.packages.into_iter();
+        let mut left: Vec<_> = former
+            .filter(|p| workspace.package(&p.name).is_none())
+            .collect();
+        workspace.packages.append(&mut left);
+        groups = groups::groups(&workspace, &files, &context.config);
+    }
     let publishes = workspace
         .packages
         .iter()
@@ -144,40 +171,51 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
     let main_tag = tag_of(context, scope.version.as_ref(), &groups);
     // Whatever is asked answers in its own time, registry, GitHub and hosts from afar.
     let workspace_ref = &workspace;
-    let (registry, github, (hosts, promoted), git, sizes, tools) = std::thread::scope(|threads| {
-        let registry = threads.spawn(|| {
-            (scope.registry && publishes).then(|| registry::look(context, workspace_ref))
+    let files_ref = &files;
+    let (registry, github, (hosts, promoted), git, packing, sizes, tools) =
+        std::thread::scope(|threads| {
+            let registry = threads.spawn(|| {
+                (scope.registry && publishes).then(|| registry::look(context, workspace_ref))
+            });
+            let wants_release = scope.github && context.config.github.release;
+            let tag = main_tag.as_deref();
+            let github = threads
+                .spawn(move || wants_release.then(|| github::look(context, workspace_ref, tag)));
+            let git = threads.spawn(|| checkout::look(context, scope));
+            let packs = scope.registry && publishes && scope.files_of.is_none();
+            let packing = threads.spawn(move || {
+                packs
+                    .then(|| packing::look(context, workspace_ref, files_ref))
+                    .transpose()
+            });
+            let sizes = threads.spawn(|| {
+                (scope.registry && publishes).then(|| sizes::look(context, workspace_ref))
+            });
+            let tools = threads.spawn(|| scope.gates.then(|| tools::look(context)));
+            let hosts = (hosts::look(context, scope), hosts::running(context, scope));
+            (
+                registry.join().expect("the survey does not panic"),
+                github.join().expect("the survey does not panic"),
+                hosts,
+                git.join().expect("the survey does not panic"),
+                packing.join().expect("the survey does not panic"),
+                sizes
+                    .join()
+                    .expect("the survey does not panic")
+                    .unwrap_or_default(),
+                tools
+                    .join()
+                    .expect("the survey does not panic")
+                    .unwrap_or_default(),
+            )
         });
-        let wants_release = scope.github && context.config.github.release;
-        let tag = main_tag.as_deref();
-        let github =
-            threads.spawn(move || wants_release.then(|| github::look(context, workspace_ref, tag)));
-        let git = threads.spawn(|| checkout::look(context));
-        let sizes = threads
-            .spawn(|| (scope.registry && publishes).then(|| sizes::look(context, workspace_ref)));
-        let tools = threads.spawn(|| scope.gates.then(|| tools::look(context)));
-        let hosts = (hosts::look(context, scope), hosts::running(context, scope));
-        (
-            registry.join().expect("the survey does not panic"),
-            github.join().expect("the survey does not panic"),
-            hosts,
-            git.join().expect("the survey does not panic"),
-            sizes
-                .join()
-                .expect("the survey does not panic")
-                .unwrap_or_default(),
-            tools
-                .join()
-                .expect("the survey does not panic")
-                .unwrap_or_default(),
-        )
-    });
-    let mut history = BTreeMap::new();
+    let registry = registry.map(|found| with_crates(context, &scope.crates, found));
+    let mut past = history::Past::default();
     let mut interfaces = BTreeMap::new();
     if let (true, Ok(groups), Ok(git)) = (scope.history, &groups, &git) {
-        history = history::look(context, &workspace, groups, git)?;
+        past = history::look(context, &workspace, &files, groups, git)?;
         if scope.interfaces {
-            interfaces = interfaces::look(context, &workspace, groups, &history);
+            interfaces = interfaces::look(context, &workspace, groups, &past.groups);
         }
     }
     Ok(Facts {
@@ -188,7 +226,8 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
             .to_string(),
         changelogs: changelogs(context, root, groups.as_deref().unwrap_or_default()),
         groups,
-        history,
+        history: past.groups,
+        history_gap: past.gap,
         interfaces,
         git,
         tools,
@@ -201,11 +240,45 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         registry,
         github,
         sizes,
+        packing: packing?.unwrap_or_default(),
         hosts,
         promoted,
+        subdirectory: context.subdirectory.clone(),
+        other_workspaces: match scope.files_of {
+            None => other_workspaces::look(context, &workspace).unwrap_or_default(),
+            Some(_) => Vec::new(),
+        },
         workspace,
         files,
     })
+}
+
+/// The registry with what it has of these crates too: what has left the workspace is still
+/// there.
+fn with_crates(
+    context: &Context,
+    crates: &[String],
+    found: SurveyResult<RegistryFacts>,
+) -> SurveyResult<RegistryFacts> {
+    let mut found = found?;
+    for name in crates {
+        if !found.versions.contains_key(name) {
+            let versions = context
+                .registry()
+                .and_then(|registry| Ok(registry.versions(name)?))
+                .map_err(|error| {
+                    Blocker::new(
+                        format!(
+                            "the registry {} cannot be asked for {name}: {error:#}",
+                            found.name
+                        ),
+                        "check the name and the network",
+                    )
+                })?;
+            found.versions.insert(name.clone(), versions);
+        }
+    }
+    Ok(found)
 }
 
 /// The tag of a version, of a package's group or the main one.
@@ -216,10 +289,10 @@ fn tag_of(
 ) -> Option<String> {
     let (package, version) = wanted?;
     let groups = groups.as_ref().ok()?;
-    let group = match package {
-        Some(package) => groups.iter().find(|g| g.has(package)),
-        None => stagegate_plan::version::groups::main(groups, &context.config),
-    };
+    let named = |package: &String| groups.iter().find(|g| g.has(package));
+    // A package that has left the workspace was most likely of the main group.
+    let main = || stagegate_plan::version::groups::main(groups, &context.config);
+    let group = package.as_ref().and_then(named).or_else(main);
     Some(group?.tag_of(version))
 }
 
@@ -228,11 +301,9 @@ fn files(workspace: &Workspace) -> anyhow::Result<BTreeMap<Utf8PathBuf, Vec<u8>>
     let root = ["Cargo.toml", "Cargo.lock"].map(|name| workspace.root.join(name));
     let mut files = BTreeMap::new();
     for path in manifests.chain(root) {
-        let Ok(relative) = path.strip_prefix(&workspace.root) else {
-            continue;
-        };
+        let relative = relative_to(&workspace.root, &normalized(&path));
         match std::fs::read(&path) {
-            Ok(bytes) => drop(files.insert(relative.to_owned(), bytes)),
+            Ok(bytes) => drop(files.insert(relative, bytes)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {}
             Err(e) => return Err(e).with_context(|| format!("reading {path}")),
         }
@@ -281,7 +352,7 @@ fn changelogs(
 fn behind_links(root: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
     let file = root.join(path).canonicalize_utf8();
     match (root.canonicalize_utf8(), file) {
-        (Ok(root), Ok(file)) => file.strip_prefix(&root).unwrap_or(path).to_owned(),
+        (Ok(root), Ok(file)) => relative_to(&root, &file),
         _ => path.to_owned(),
     }
 }

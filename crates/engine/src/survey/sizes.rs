@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, HashMap};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use stagegate_manifest::Workspace;
+use stagegate_manifest::{Workspace, relative_to};
 
 use crate::context::Context;
 
@@ -20,9 +20,9 @@ pub(crate) fn look(context: &Context, workspace: &Workspace) -> BTreeMap<String,
         .packages
         .iter()
         .filter_map(|package| {
-            let directory = package.manifest_path.parent()?;
-            let directory = directory.strip_prefix(&workspace.root).ok()?;
-            Some((context.subdirectory.join(directory), package.name.as_str()))
+            let relative = relative_to(&workspace.root, &package.directory());
+            let directory = context.within_checkout(&relative)?;
+            Some((directory, package.name.as_str()))
         })
         .collect();
     sizes(&text, &directories)

@@ -1,6 +1,6 @@
 //! git, asked through its plumbing: output that is made for programs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
@@ -25,11 +25,17 @@ impl Git {
     }
 
     /// The command, not yet run.
+    ///
+    /// It runs no hooks of the checkout: they are made for a person's commits and pushes,
+    /// expect what a fresh tree has not, and would decide when the branch has moved. What
+    /// must hold of a release is a gate, and the remote's own hooks run there.
     pub fn tool<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> Tool {
         Tool::new("git", &self.directory, TimeCategory::Git)
             .keeping(Keeps::Remote)
             .env("GIT_TERMINAL_PROMPT", "0")
             .env("LC_ALL", "C")
+            .unshown("-c")
+            .unshown("core.hooksPath=/dev/null")
             .args(args)
     }
 
@@ -90,6 +96,41 @@ impl Git {
             self.ask(["merge-base", "--is-ancestor", old, new]),
             Ok(Some(_))
         )
+    }
+
+    /// The submodules that a commit names: their paths within the repository, and their
+    /// commits.
+    pub fn submodules(&self, commit: &str) -> anyhow::Result<Vec<(Utf8PathBuf, String)>> {
+        let text = self.read(["ls-tree", "-r", "-z", "--full-tree", commit])?;
+        // `MODE TYPE OBJECT<tab>PATH`; the mode of a submodule's commit is 160000.
+        let entries = text.split('\0').filter_map(|line| line.split_once('\t'));
+        let submodule = |(head, path): (&str, &str)| {
+            let commit = head.strip_prefix("160000 commit ")?;
+            Some((path.into(), commit.to_owned()))
+        };
+        Ok(entries.filter_map(submodule).collect())
+    }
+
+    /// Tracked files whose content LFS keeps, within the repository.
+    pub fn lfs_files(&self) -> anyhow::Result<Vec<String>> {
+        let args = [
+            "ls-files",
+            "-z",
+            "--full-name",
+            "--",
+            ":(top,attr:filter=lfs)",
+        ];
+        let text = self.read(args)?;
+        let paths = text.split('\0').filter(|path| !path.is_empty());
+        Ok(paths.map(str::to_owned).collect())
+    }
+
+    /// Tracked files, as `MODE OBJECT` by their path within the repository.
+    pub fn tracked(&self) -> anyhow::Result<BTreeMap<String, String>> {
+        let text = self.read(["ls-files", "-z", "--stage", "--full-name", "--", ":/"])?;
+        let entries = text.split('\0').filter_map(|line| line.split_once('\t'));
+        let entry = |(head, path): (&str, &str)| (path.to_owned(), head.to_owned());
+        Ok(entries.map(entry).collect())
     }
 
     /// Paths that differ from the last commit, untracked ones included, ignored

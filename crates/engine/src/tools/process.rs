@@ -64,6 +64,34 @@ pub(crate) fn clean(command: &mut Command) {
             command.env_remove(&name);
         }
     }
+    leave_repository(command);
+}
+
+/// What `git rev-parse --local-env-vars` lists: which repository, index and objects are
+/// meant. git sets them for its aliases and hooks, and they would outweigh the directory
+/// that a command runs in. Configuration given by the environment (`GIT_CONFIG_COUNT`,
+/// `GIT_CONFIG_PARAMETERS`) stays, as git itself keeps it for its submodules.
+const LOCAL_TO_A_REPOSITORY: [&str; 13] = [
+    "GIT_ALTERNATE_OBJECT_DIRECTORIES",
+    "GIT_COMMON_DIR",
+    "GIT_CONFIG",
+    "GIT_DIR",
+    "GIT_GRAFT_FILE",
+    "GIT_IMPLICIT_WORK_TREE",
+    "GIT_INDEX_FILE",
+    "GIT_NO_REPLACE_OBJECTS",
+    "GIT_OBJECT_DIRECTORY",
+    "GIT_PREFIX",
+    "GIT_REPLACE_REF_BASE",
+    "GIT_SHALLOW_FILE",
+    "GIT_WORK_TREE",
+];
+
+/// Takes away what would lead a program to another repository than its directory's.
+fn leave_repository(command: &mut Command) {
+    for name in LOCAL_TO_A_REPOSITORY {
+        command.env_remove(name);
+    }
 }
 
 impl Tool {
@@ -100,6 +128,7 @@ impl Tool {
             may_be_ended: false,
         };
         tool.command.current_dir(directory);
+        leave_repository(&mut tool.command);
         scrub(&mut tool.command, Keeps::Nothing, "");
         tool
     }
@@ -149,6 +178,12 @@ impl Tool {
             self.shown.push(' ');
             self.shown.push_str(arg.as_ref());
         }
+        self
+    }
+
+    /// Adds an argument that a person need not type.
+    pub fn unshown(mut self, arg: &str) -> Tool {
+        self.command.arg(arg);
         self
     }
 

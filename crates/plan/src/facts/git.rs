@@ -14,6 +14,11 @@ pub struct GitFacts {
     pub branch: Option<String>,
     /// The commit.
     pub head: String,
+    /// Only a part of the history is here.
+    pub shallow: bool,
+    /// Whether git can sign as its settings ask it to; `None` where nothing is signed, or
+    /// nobody wants to know.
+    pub signing: Option<SurveyResult<String>>,
     /// Paths that differ from it.
     pub dirty: Vec<String>,
     /// Who commits.
@@ -24,6 +29,10 @@ pub struct GitFacts {
     pub sign_tags: bool,
     /// Tags here, and the commits they mean.
     pub tags: BTreeMap<String, String>,
+    /// Branches here.
+    pub branches: Vec<String>,
+    /// The first lines of the last commits, newest first; merges are left out.
+    pub subjects: Vec<String>,
     /// The remote.
     pub remote: SurveyResult<RemoteFacts>,
 }
@@ -45,11 +54,16 @@ impl GitFacts {
         })
     }
 
+    /// Every branch, here and at the remote.
+    pub fn every_branch(&self) -> impl Iterator<Item = &String> + Clone {
+        let there = self.remote.as_ref().ok().map(|remote| &remote.branches);
+        self.branches.iter().chain(there.into_iter().flatten())
+    }
+
     /// The branch that a release goes on: a hotfix's own, or the configured one.
     pub fn release_branch<'a>(&'a self, config: &'a Config) -> &'a str {
         let current = self.branch.as_deref();
-        let hotfix =
-            current.filter(|branch| branch.starts_with(crate::model::HOTFIX_BRANCH_PREFIX));
+        let hotfix = current.filter(|branch| crate::model::is_hotfix_branch(branch));
         hotfix.unwrap_or(&config.release.branch)
     }
 }
@@ -63,6 +77,8 @@ pub struct RemoteFacts {
     pub relation: BranchDivergence,
     /// Tags there, and the commits they mean.
     pub tags: BTreeMap<String, String>,
+    /// Branches there.
+    pub branches: Vec<String>,
     /// Branches of release pull requests there, and their commits.
     pub prepared: BTreeMap<String, String>,
 }

@@ -5,6 +5,8 @@ mod git;
 mod github;
 mod history;
 mod hosts;
+mod other_workspace;
+mod packing;
 mod registry;
 mod token_places;
 
@@ -13,6 +15,8 @@ pub use git::{BranchDivergence, GitFacts, RemoteFacts};
 pub use github::GitHubFacts;
 pub use history::{CommitFacts, History};
 pub use hosts::{HostSurvey, RunningHost};
+pub use other_workspace::{OtherDependency, OtherWorkspace};
+pub use packing::PackingFacts;
 pub use registry::RegistryFacts;
 pub use token_places::TokenPlaces;
 
@@ -36,16 +40,22 @@ pub struct Facts {
     pub at: Timestamp,
     /// The same as a local date, `YYYY-MM-DD`.
     pub date: String,
+    /// The workspace's directory within the git checkout; empty at its top.
+    pub subdirectory: Utf8PathBuf,
     /// The workspace's packages.
     pub workspace: Workspace,
     /// Manifests and lockfile, relative to the root.
     pub files: BTreeMap<Utf8PathBuf, Vec<u8>>,
+    /// Other workspaces of the repository that lock members of this one.
+    pub other_workspaces: Vec<OtherWorkspace>,
     /// The packages that move together.
     pub groups: SurveyResult<Vec<Group>>,
     /// Every changelog that there is, by the name its group knows it under.
     pub changelogs: BTreeMap<Utf8PathBuf, ChangelogFacts>,
     /// What happened since each group's last release, where that was asked for.
     pub history: BTreeMap<String, History>,
+    /// Why this checkout cannot tell what happened, where it cannot.
+    pub history_gap: Option<Blocker>,
     /// How each group's public interface changed since then, where that was asked for.
     pub interfaces: BTreeMap<String, SurveyResult<ApiChange>>,
     /// The git checkout.
@@ -63,6 +73,8 @@ pub struct Facts {
     pub github: Option<SurveyResult<GitHubFacts>>,
     /// Bytes of tracked files by package: more than its package will have.
     pub sizes: BTreeMap<String, u64>,
+    /// What would be packed otherwise than the checkout has it, by package.
+    pub packing: BTreeMap<String, PackingFacts>,
     /// The hosts of the environment.
     pub hosts: Vec<HostSurvey>,
     /// What runs on the hosts of the environment that is promoted from.

@@ -23,11 +23,13 @@ pub use action::{
     VerifyRelease, WriteSbom, Yank,
 };
 pub use blocker::{Blocker, Blockers};
-pub use branches::{HOTFIX_BRANCH_PREFIX, RELEASE_BRANCH_PREFIX};
+pub use branches::{
+    HOTFIX_BRANCH_PREFIX, RELEASE_BRANCH_PREFIX, branch_beside, is_hotfix_branch, is_release_branch,
+};
 pub use commit_identity::CommitIdentity;
 pub use event::{Event, Finding, RunEnd, StepOutcome};
 pub use host_file::HostFile;
-pub use plan::Plan;
+pub use plan::{Plan, namespace};
 pub use run_id::{RunId, Verb};
 pub use run_state::{Ended, IllegalTransition, Phase, ProbeSample, RunState, StepRun, StepStatus};
 pub use step::Step;

@@ -19,6 +19,9 @@ pub struct Plan {
     /// What is typed after the command to mean this run (`1.4.0`).
     #[serde(default)]
     pub cli_args: String,
+    /// The workspace's directory within the repository, as a name; empty at its top.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub namespace: String,
     /// One line for people.
     pub title: String,
     /// The version it is about.
@@ -54,6 +57,17 @@ pub struct Plan {
     pub freeze_override: Option<String>,
 }
 
+/// Returns the name under which a workspace of a repository keeps its own: its directory,
+/// in characters that a file and a reference of git's may have.
+pub fn namespace(subdirectory: &camino::Utf8Path) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let encoded = subdirectory.as_str().bytes().map(|byte| match byte {
+        byte if plain(byte) => char::from(byte).to_string(),
+        byte => format!("%{byte:02X}"),
+    });
+    encoded.collect()
+}
+
 impl Plan {
     /// Creates a plan without steps.
     pub fn new(run_id: RunId, version: Version, at: Timestamp) -> Plan {
@@ -61,6 +75,7 @@ impl Plan {
             title: run_id.to_string(),
             run_id,
             cli_args: String::new(),
+            namespace: String::new(),
             version,
             versions: BTreeMap::new(),
             from: None,
@@ -77,7 +92,10 @@ impl Plan {
 
     /// The private reference that holds a release commit until the branch does.
     pub fn reference(&self) -> String {
-        format!("refs/stagegate/{}", self.run_id)
+        match self.namespace.as_str() {
+            "" => format!("refs/stagegate/{}", self.run_id),
+            name => format!("refs/stagegate/in/{name}/{}", self.run_id),
+        }
     }
 
     /// The version that a package gets.

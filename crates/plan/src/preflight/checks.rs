@@ -8,7 +8,8 @@ use stagegate_config::schema::Config;
 use stagegate_github::WriteAccess;
 
 use crate::facts::{BranchDivergence, Facts, GitFacts, GitHubFacts, RegistryFacts, SurveyResult};
-use crate::model::{Blocker, HOTFIX_BRANCH_PREFIX as HOTFIXES};
+use crate::model::{Blocker, is_hotfix_branch};
+use crate::preflight::checkout;
 
 /// What a precondition is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,6 +42,10 @@ pub enum CheckKind {
     RegistryOwners,
     /// GitHub, and the token for it.
     GitHub,
+    /// What would be packed.
+    Packing,
+    /// Whether git can sign.
+    Signing,
     /// A host.
     Host,
 }
@@ -87,6 +92,7 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
         )
     }));
     checks.extend(git(facts, config));
+    checks.extend(checkout::packing(facts));
     if let Err(blocker) = &facts.groups {
         checks.push(check(CheckKind::Versions, "versions", Err(blocker.clone())));
     }
@@ -213,12 +219,14 @@ pub fn git(facts: &Facts, config: &Config) -> Vec<Check> {
                 "set `git config user.name` and `git config user.email`",
             )
         });
-    vec![
+    let mut checks = vec![
         check(CheckKind::Branch, "branch", branch(git, config)),
         check(CheckKind::WorkingTree, "working tree", clean),
         check(CheckKind::Identity, "identity", identity),
         check(CheckKind::Remote, "remote", remote(git, config)),
-    ]
+    ];
+    checks.extend(checkout::signing(git));
+    checks
 }
 
 /// Files that a release would not contain.
@@ -241,7 +249,7 @@ pub fn dirty(paths: &[String]) -> Blocker {
 fn branch(git: &GitFacts, config: &Config) -> SurveyResult<String> {
     let wanted = &config.release.branch;
     match &git.branch {
-        Some(branch) if branch == wanted || branch.starts_with(HOTFIXES) => Ok(branch.clone()),
+        Some(branch) if branch == wanted || is_hotfix_branch(branch) => Ok(branch.clone()),
         Some(branch) => Err(Blocker::new(
             format!("the branch is {branch}, and releases are made from {wanted}"),
             format!("`git switch {wanted}`, or set `release.branch` in stagegate.toml"),

@@ -1,6 +1,7 @@
 //! Whether what is published can be resolved: siblings that stay, and cycles of dev-dependencies.
 
 use stagegate_config::schema::Config;
+use stagegate_manifest::DependencyKind;
 
 use crate::facts::Facts;
 use crate::model::Blocker;
@@ -44,6 +45,40 @@ pub fn siblings(
                         package.name, dependency.name, dependency.requirement, registry.name
                     ),
                     format!("release it too: add `{}=VERSION`", dependency.name),
+                ));
+            }
+        }
+    }
+}
+
+/// A release that comes to require a candidate makes everybody who takes the release take
+/// the candidate with it.
+pub fn candidates(
+    facts: &Facts,
+    config: &Config,
+    moves: &[VersionBump<'_>],
+    blockers: &mut Vec<Blocker>,
+) {
+    let moved = |name: &str| moves.iter().find(|one| one.group.has(name));
+    let packages = facts.workspace.packages.iter();
+    for package in packages.filter(|p| p.publishable_to(&config.registry.name)) {
+        let Some(one) = moved(&package.name).filter(|one| one.to.pre.is_empty()) else {
+            continue;
+        };
+        let needed = package.internal.iter().filter(|d| d.has_version);
+        let built = needed.filter(|d| d.kind != DependencyKind::Development);
+        for dependency in built {
+            let candidate = moved(&dependency.name).filter(|other| !other.to.pre.is_empty());
+            if let Some(candidate) = candidate {
+                blockers.push(Blocker::new(
+                    format!(
+                        "{} {} is a release and would require {} {}, which is a candidate",
+                        package.name, one.to, dependency.name, candidate.to
+                    ),
+                    format!(
+                        "make {} a candidate too, or release {} first",
+                        one.group.name, candidate.group.name
+                    ),
                 ));
             }
         }

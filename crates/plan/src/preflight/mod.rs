@@ -3,6 +3,8 @@
 pub mod access;
 pub mod admission;
 pub mod assets;
+pub mod branches;
+pub mod checkout;
 pub mod checks;
 pub mod freeze;
 pub mod internal_deps;

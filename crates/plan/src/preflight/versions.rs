@@ -1,6 +1,5 @@
 //! Whether a version can be released: its number, its tag, its place in the registry.
 
-use semver::BuildMetadata;
 use stagegate_registry::IndexVersion;
 
 use crate::facts::Facts;
@@ -10,19 +9,10 @@ use crate::version::VersionBump;
 /// The version itself.
 pub fn version(facts: &Facts, one: &VersionBump<'_>, tagged: bool, blockers: &mut Vec<Blocker>) {
     let (tag, version, current) = (one.tag(), &one.to, &one.group.version);
-    if version < current {
+    if version.cmp_precedence(current).is_lt() {
         blockers.push(Blocker::new(
             format!("{version} is not greater than {current}, the version that the workspace has"),
             "ask for a greater version",
-        ));
-    }
-    if version.build != BuildMetadata::EMPTY {
-        blockers.push(Blocker::new(
-            format!(
-                "{version} has build metadata (`+{}`): registries take two versions that differ in it only as one",
-                version.build
-            ),
-            "leave out the part from `+` on",
         ));
     }
     if let Ok(git) = &facts.git {
@@ -65,7 +55,9 @@ pub fn version(facts: &Facts, one: &VersionBump<'_>, tagged: bool, blockers: &mu
         }
     }
     if let Some(Ok(registry)) = &facts.registry {
-        let has = |versions: &[IndexVersion]| versions.iter().any(|v| v.vers == *version);
+        // A registry takes two versions that differ in build metadata only as one.
+        let taken = |known: &IndexVersion| known.vers.cmp_precedence(version).is_eq();
+        let has = |versions: &[IndexVersion]| versions.iter().any(taken);
         let published: Vec<_> = registry
             .versions
             .iter()

@@ -21,6 +21,17 @@ pub fn call_for(group: &Group, history: &History) -> Option<(BumpKind, String)> 
     Some((kind, format!("{}: {short} {first}", kind.name())))
 }
 
+/// What a merge says of the branch that it merges, where that follows the conventions: its
+/// subject, or the title of the pull request that GitHub, GitLab and Bitbucket write below
+/// a subject of their own. Nothing else of a merge counts: its commits speak for
+/// themselves.
+pub fn title_of_merge(message: &str) -> Option<String> {
+    let below = message.split_once("\n\n").map(|(_, below)| below.trim());
+    let candidates = [Some(message.trim()), below].into_iter().flatten();
+    let mut said = candidates.filter(|text| Commit::parse(text).is_ok());
+    said.next().map(str::to_owned)
+}
+
 /// What one message calls for; nothing for work that users do not see.
 fn kind_of(message: &str) -> Option<BumpKind> {
     let Ok(commit) = Commit::parse(message) else {
@@ -43,6 +54,30 @@ fn kind_of(message: &str) -> Option<BumpKind> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_merge_says() {
+        let check = |message: &str, want: Option<&str>| {
+            assert_eq!(title_of_merge(message).as_deref(), want, "{message}");
+        };
+        check(
+            "feat!: a new parser (#12)",
+            Some("feat!: a new parser (#12)"),
+        );
+        check("Merge branch 'topic'", None);
+        check(
+            "Merge pull request #12 from o/topic\n\nfix: do not panic",
+            Some("fix: do not panic"),
+        );
+        check(
+            "Merge branch 'topic' into 'main'\n\nfeat: x\n\nSee merge request g/p!12",
+            Some("feat: x\n\nSee merge request g/p!12"),
+        );
+        check(
+            "Merge pull request #12 from o/topic\n\nWork in progress",
+            None,
+        );
+    }
 
     #[test]
     fn what_a_message_calls_for() {

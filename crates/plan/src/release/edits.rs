@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 
 use stagegate_changelog::{Changelog, ChangelogError, CompareLinks};
 use stagegate_config::stage::Stage;
-use stagegate_manifest::{FileEdit, bump};
+use stagegate_manifest::{FileEdit, bump, normalized, relative_to};
 
 use crate::facts::{ChangelogFacts, Facts};
 use crate::model::Blocker;
+use crate::release::other_lockfiles;
 use crate::request::ReleaseRequest;
 use crate::version::VersionBump;
 
@@ -17,6 +18,8 @@ pub struct Edits {
     pub bump: Vec<FileEdit>,
     /// The changelogs.
     pub changelogs: Vec<FileEdit>,
+    /// Files that would have to follow and do not, for people.
+    pub left: Vec<String>,
     /// What each group's release says of itself, Markdown.
     pub notes: BTreeMap<String, String>,
 }
@@ -27,8 +30,12 @@ pub(crate) fn edits(
     moves: &[VersionBump<'_>],
     blockers: &mut Vec<Blocker>,
 ) -> Edits {
+    let (lockfiles, left) = other_lockfiles::edits(facts, moves);
+    let mut bump = manifests(facts, moves, blockers);
+    bump.extend(lockfiles);
     let mut edits = Edits {
-        bump: manifests(facts, moves, blockers),
+        bump,
+        left,
         changelogs: Vec::new(),
         notes: BTreeMap::new(),
     };
@@ -64,10 +71,10 @@ pub(crate) fn manifests(
         );
     }
     let read = |path: &camino::Utf8Path| {
-        let relative = path.strip_prefix(&facts.workspace.root).unwrap_or(path);
+        let relative = relative_to(&facts.workspace.root, &normalized(path));
         facts
             .files
-            .get(relative)
+            .get(&relative)
             .cloned()
             .ok_or_else(|| std::io::ErrorKind::NotFound.into())
     };
@@ -103,6 +110,9 @@ fn changelogs(
         }
         seen.push(&found.file);
         let Ok(text) = &found.text else { continue };
+        if Changelog::parse(text).is_ok_and(|changelog| changelog.points_elsewhere()) {
+            continue;
+        }
         match promote(facts, one, text) {
             Ok((edit, said)) => {
                 if let Some(new) = edit {
@@ -121,7 +131,9 @@ fn changelogs(
     let only_empty = |e: &ChangelogError| {
         matches!(
             e,
-            ChangelogError::EmptyUnreleased { .. } | ChangelogError::EmptyVersion { .. }
+            ChangelogError::NoUnreleased
+                | ChangelogError::EmptyUnreleased { .. }
+                | ChangelogError::EmptyVersion { .. }
         )
     };
     let fine = !notes.is_empty() || !one.asked;
@@ -178,17 +190,14 @@ fn promote(
 }
 
 /// Where people browse, from where programs ask.
-fn web_of(api: &url::Url) -> String {
+pub(crate) fn web_of(api: &url::Url) -> String {
     let origin = api.origin().ascii_serialization();
     origin.replace("://api.github.com", "://github.com")
 }
 
 /// The notes of a version whose section stands in the changelog already, dated: what
-/// a merged pull request has left.
+/// a merged pull request has left, or somebody has written by hand.
 fn prepared(changelog: &Changelog, one: &VersionBump<'_>) -> Option<String> {
-    if one.group.version != one.to {
-        return None;
-    }
     let section = changelog.section(&one.to)?;
     if section.date.is_none() || changelog.coming(&one.to).is_ok() {
         return None;

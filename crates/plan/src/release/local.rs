@@ -3,6 +3,7 @@
 
 use stagegate_config::schema::AssetConfig;
 use stagegate_config::stage::Stage;
+use stagegate_manifest::normalized;
 
 use crate::deploy::build;
 use crate::model::{
@@ -10,8 +11,9 @@ use crate::model::{
     DraftRelease, EditFiles, MoveBranch, PackageCrates, Plan, PlannedUpload, Push, Step,
     UploadAssets, VerifyPackages, WriteSbom,
 };
-use crate::release::edits::Edits;
-use crate::release::{Release, spoken};
+use crate::release::edits::{Edits, web_of};
+use crate::release::notes::{LONGEST_RELEASE, shortened};
+use crate::release::{Release, message, spoken};
 use crate::request::Part;
 use crate::version::{VersionBump, WORKSPACE};
 
@@ -25,7 +27,7 @@ impl Release<'_> {
         write(&self.git.head, self.moves, &edits, plan);
         let object = Action::CreateCommitObject(CreateCommitObject {
             parent: self.git.head.clone(),
-            message: format!("Release {}", spoken(self.moves)),
+            message: message::of_release(self.config, self.git, self.moves),
             identity: identity.clone(),
             sign: self.git.sign_commits,
             reference: reference.clone(),
@@ -243,6 +245,23 @@ impl Release<'_> {
             .push(Step::new("push", Stage::Push, title, action));
     }
 
+    /// Where the rest of long notes is.
+    fn rest_of_the_notes(&self, one: &VersionBump<'_>) -> String {
+        let mut changelogs = one.group.changelogs.iter();
+        let found = changelogs.find_map(|path| self.facts.changelogs.get(path));
+        let (Some(found), Some(Ok(github))) = (found, &self.facts.github) else {
+            return format!("The rest is in the message of the tag {}.", one.tag());
+        };
+        let path = normalized(&self.facts.subdirectory.join(&found.file));
+        format!(
+            "The rest is in [{}]({}/{}/blob/{}/{path}).",
+            found.file,
+            web_of(&github.server.api),
+            github.facts.full_name,
+            one.tag()
+        )
+    }
+
     /// One group's draft on GitHub, with what is attached to it.
     fn draft(&self, plan: &mut Plan, one: &VersionBump<'_>, notes: &str) {
         let Some(release) = self.release_ref(one) else {
@@ -251,7 +270,7 @@ impl Release<'_> {
         let version = spoken(std::slice::from_ref(one));
         let notes = match notes {
             "" => format!("Release {version}."),
-            notes => notes.to_owned(),
+            notes => shortened(notes, LONGEST_RELEASE, &self.rest_of_the_notes(one)),
         };
         let title = format!(
             "draft the release {} on {}",

@@ -3,6 +3,9 @@
 pub mod commits;
 pub mod edits;
 pub mod local;
+pub mod message;
+pub mod notes;
+pub mod other_lockfiles;
 pub mod publish;
 pub mod version_bumps;
 
@@ -16,7 +19,7 @@ use crate::deploy::build;
 use crate::facts::{BranchDivergence, Facts, GitFacts};
 use crate::model::{
     Action, Binary, Blocker, Plan, PublishGithubRelease, ReleaseRef, RunId, Step, Verb,
-    VerifyRelease,
+    VerifyRelease, namespace,
 };
 use crate::preflight::{Check, assets, checks, internal_deps, metadata, token, versions};
 use crate::release::edits::edits;
@@ -54,6 +57,7 @@ pub(crate) fn plan(
     }
     assets::assets(config, groups, blockers);
     internal_deps::siblings(facts, config, &moves, blockers);
+    internal_deps::candidates(facts, config, &moves, blockers);
     let mut plan = empty(facts, config, &moves)?;
     plan.steps = gates::steps(facts, config, &moves, &mut plan.notes);
     let git = facts.git.as_ref().ok()?;
@@ -64,6 +68,7 @@ pub(crate) fn plan(
         moves: &moves,
         levels: &levels,
     };
+    plan.notes.extend(edits.left.iter().cloned());
     release.local(&mut plan, edits)?;
     release.remote(&mut plan);
     let environment = release.deploys(wanted, &mut plan, blockers);
@@ -128,6 +133,7 @@ pub fn empty(facts: &Facts, config: &Config, moves: &[VersionBump<'_>]) -> Optio
     });
     Some(Plan {
         cli_args: asked.join(" "),
+        namespace: namespace(&facts.subdirectory),
         title: format!("release {}", spoken(moves)),
         versions: versions.collect::<BTreeMap<_, _>>(),
         from: (main.group.version != main.to).then(|| main.group.version.clone()),

@@ -22,8 +22,16 @@ pub fn moves<'a>(
     blockers: &mut Vec<Blocker>,
 ) -> Vec<VersionBump<'a>> {
     let mut moves: Vec<VersionBump<'a>> = Vec::new();
+    if let Some(gap) = facts
+        .history_gap
+        .as_ref()
+        .filter(|_| wanted.asks_for_history())
+    {
+        blockers.push(gap.clone());
+        return moves;
+    }
     for one in &wanted.versions {
-        for group in meant(facts, groups, one, blockers) {
+        for group in meant(facts, groups, one, wanted, blockers) {
             if moves.iter().any(|m| m.group.name == group.name) {
                 blockers.push(Blocker::new(
                     format!("{} is asked for twice", group.name),
@@ -33,9 +41,14 @@ pub fn moves<'a>(
             }
             let (to, reasons) = match &one.version {
                 VersionRequest::Exact(version) => (version.clone(), Vec::new()),
+                VersionRequest::Next(_)
+                    if one.group.is_none() && is_first(facts, groups, group) =>
+                {
+                    (group.version.clone(), vec![first(group)])
+                }
                 VersionRequest::Next(kind) => (kind.after(&group.version), Vec::new()),
-                VersionRequest::Auto => match automatic(facts, group) {
-                    Ok(Some((kind, reasons))) => (kind.after(&group.version), reasons),
+                VersionRequest::Auto => match automatic(facts, groups, group, wanted) {
+                    Ok(Some(found)) => found,
                     // One of several that needs nothing; alone it is said below.
                     Ok(None) => continue,
                     Err(blocker) => {
@@ -79,6 +92,7 @@ fn meant<'a>(
     facts: &Facts,
     groups: &'a [Group],
     wanted: &GroupVersion,
+    request: &ReleaseRequest,
     blockers: &mut Vec<Blocker>,
 ) -> Vec<&'a Group> {
     let names = || {
@@ -117,20 +131,51 @@ fn meant<'a>(
         _ => groups
             .iter()
             .filter(|group| {
-                facts
-                    .history
-                    .get(&group.name)
-                    .is_none_or(|h| h.has_changed())
+                let history = facts.history.get(&group.name);
+                follows_candidate(group, request) || history.is_none_or(|h| h.has_changed())
             })
             .collect(),
     }
 }
 
-/// The kind of version that commits and interfaces call for.
-fn automatic(facts: &Facts, group: &Group) -> Result<Option<(BumpKind, Vec<String>)>, Blocker> {
+/// Whether a group's candidate is to become its release, though nothing has changed since.
+fn follows_candidate(group: &Group, wanted: &ReleaseRequest) -> bool {
+    !group.version.pre.is_empty() && wanted.pre.is_none()
+}
+
+/// Whether one of several groups was never released, so that its version is still to come.
+fn is_first(facts: &Facts, groups: &[Group], group: &Group) -> bool {
+    let history = facts.history.get(&group.name);
+    let untagged = history.is_some_and(|history| history.since.is_none());
+    let is_known = |version: &Version| *version == group.version;
+    let published = match &facts.registry {
+        Some(Ok(registry)) => {
+            let ours = registry.versions.iter().filter(|(name, _)| group.has(name));
+            ours.flat_map(|(_, versions)| versions)
+                .any(|v| is_known(&v.vers))
+        }
+        _ => false,
+    };
+    groups.len() > 1 && untagged && !published
+}
+
+fn first(group: &Group) -> String {
+    format!("the first release of {}", group.name)
+}
+
+/// The version that commits and interfaces call for, and why.
+fn automatic(
+    facts: &Facts,
+    groups: &[Group],
+    group: &Group,
+    request: &ReleaseRequest,
+) -> Result<Option<(Version, Vec<String>)>, Blocker> {
     let Some(history) = facts.history.get(&group.name) else {
         return Ok(None);
     };
+    if is_first(facts, groups, group) {
+        return Ok(Some((group.version.clone(), vec![first(group)])));
+    }
     let mut kind = None;
     let mut reasons = Vec::new();
     if history.since.is_none() {
@@ -153,7 +198,11 @@ fn automatic(facts: &Facts, group: &Group) -> Result<Option<(BumpKind, Vec<Strin
         let found = found.as_ref().map_err(Clone::clone)?;
         take(found.call_for(group));
     }
-    Ok(kind.map(|kind| (kind, reasons)))
+    if follows_candidate(group, request) {
+        let why = format!("{} was its last candidate", group.version);
+        take(Some((BumpKind::Patch, why)));
+    }
+    Ok(kind.map(|kind| (kind.after(&group.version), reasons)))
 }
 
 /// Every version of a group that is known anywhere.
@@ -196,11 +245,7 @@ fn follow<'a>(
             }
         }
         let Some((group, reasons)) = next else { return };
-        let to = BumpKind::Patch.after(&group.version);
-        let to = match &wanted.pre {
-            Some(label) => pre_release(&to, label, known(facts, group).iter()).unwrap_or(to),
-            None => to,
-        };
+        let to = followers_version(facts, group, moves, wanted);
         moves.push(VersionBump {
             group,
             to,
@@ -208,6 +253,40 @@ fn follow<'a>(
             asked: false,
         });
     }
+}
+
+/// The version of a group that only follows others. What follows a candidate is one
+/// itself, and a candidate does not become a release because something else does.
+fn followers_version(
+    facts: &Facts,
+    group: &Group,
+    moves: &[VersionBump<'_>],
+    wanted: &ReleaseRequest,
+) -> Version {
+    let release = BumpKind::Patch.after(&group.version);
+    let own = label_of(&group.version);
+    let members = facts
+        .workspace
+        .packages
+        .iter()
+        .filter(|p| group.has(&p.name));
+    let needed = members.flat_map(|package| &package.internal);
+    let moved = needed.filter_map(|d| moves.iter().find(|m| m.group.has(&d.name)));
+    let followed = moved.filter_map(|moved| label_of(&moved.to)).next();
+    let labels = [wanted.pre.as_deref(), own, followed];
+    let known = known(facts, group);
+    let next = |label: &&str| pre_release(&release, label, known.iter()).ok();
+    // Another label may sort below the one that the group has.
+    let mut candidates = labels.iter().flatten().filter_map(next);
+    let greater = candidates.find(|next| next.cmp_precedence(&group.version).is_gt());
+    greater.unwrap_or(release)
+}
+
+/// The label of a pre-release: what its name begins with.
+fn label_of(version: &Version) -> Option<&str> {
+    let end = version.pre.find(|c: char| !c.is_ascii_alphabetic());
+    let label = &version.pre.as_str()[..end.unwrap_or(version.pre.len())];
+    (!label.is_empty()).then_some(label)
 }
 
 /// What a group's published packages would no longer resolve.

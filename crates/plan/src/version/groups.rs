@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 use stagegate_config::schema::{Config, GroupConfig, Versioning};
-use stagegate_manifest::{Package, Workspace, inherits_version};
+use stagegate_manifest::{Package, Workspace, inherits_version, normalized, relative_to};
 
 use crate::model::Blocker;
 
@@ -210,8 +210,8 @@ fn rest_of(
         }
         Versioning::Independent => {
             let inherits = |p: &Package| {
-                let relative = p.manifest_path.strip_prefix(&workspace.root).ok();
-                let text = relative.and_then(|path| files.get(path));
+                let relative = relative_to(&workspace.root, &normalized(&p.manifest_path));
+                let text = files.get(&relative);
                 text.and_then(|bytes| std::str::from_utf8(bytes).ok())
                     .is_some_and(inherits_version)
             };
@@ -251,9 +251,8 @@ fn make(
     let mut changelogs: Vec<Utf8PathBuf> = wanted.changelog.iter().cloned().collect();
     for member in &members {
         let directory = member.directory();
-        if let Ok(directory) = directory.strip_prefix(&workspace.root)
-            && directory != Utf8Path::new("")
-        {
+        let directory = relative_to(&workspace.root, &directory);
+        if directory != Utf8Path::new("") {
             changelogs.push(directory.join(CHANGELOG));
         }
     }

@@ -14,8 +14,16 @@ pub enum BumpKind {
 }
 
 impl BumpKind {
-    /// The next version of this kind. A pre-release of it becomes its release.
+    /// The next version of this kind. A pre-release of it becomes its release. Build
+    /// metadata stays: it names what is packed along, which no kind of bump changes.
     pub fn after(self, current: &Version) -> Version {
+        Version {
+            build: current.build.clone(),
+            ..self.numbers_after(current)
+        }
+    }
+
+    fn numbers_after(self, current: &Version) -> Version {
         let Version {
             major,
             minor,

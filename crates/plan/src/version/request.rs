@@ -27,11 +27,13 @@ pub enum VersionRequest {
     Auto,
 }
 
-/// The next pre-release of `version` under a label such as `rc`: one more than
-/// the highest of `known` that has the same numbers and the same label.
+/// The next pre-release of `version` under a label such as `rc`: one more than the highest
+/// of `known` that has the same numbers and the same label, written as those are (`rc.2`,
+/// `rc2`, `rc-2`).
 ///
 /// # Errors
-/// A label that no pre-release may have, or a version that is a pre-release itself.
+/// A label that no pre-release may have, a version that is a pre-release itself, and a
+/// number that would sort below the last one (`rc10` below `rc9`).
 pub fn pre_release<'v>(
     version: &Version,
     label: &str,
@@ -43,25 +45,73 @@ pub fn pre_release<'v>(
         ));
     }
     let numbers = |v: &Version| (v.major, v.minor, v.patch);
-    let count = |v: &Version| -> Option<u64> {
-        v.pre
-            .as_str()
-            .strip_prefix(label)?
-            .strip_prefix('.')?
-            .parse()
-            .ok()
+    let labelled = known.filter_map(|v| Some((v, Numbered::parse(v.pre.as_str(), label)?)));
+    let (same, others): (Vec<_>, Vec<_>) =
+        labelled.partition(|(v, _)| numbers(v) == numbers(version));
+    // Where there is none of these numbers, the others show how they are written.
+    let latest = |of: &[(&'v Version, Numbered)]| {
+        let latest = of.iter().max_by(|(a, _), (b, _)| a.cmp(b));
+        latest.map(|(_, numbered)| numbered.clone())
     };
-    let last = known
-        .filter(|v| numbers(v) == numbers(version))
-        .filter_map(count)
-        .max();
-    let text = format!("{label}.{}", last.unwrap_or(0) + 1);
+    let style = latest(&same)
+        .or_else(|| latest(&others))
+        .unwrap_or_default();
+    let last = same.iter().map(|(_, numbered)| numbered.count).max();
+    let text = style.write(label, last.unwrap_or(0) + 1);
     let pre = Prerelease::new(&text)
         .map_err(|e| format!("`{label}` cannot name a pre-release ({e}); write `rc`, say"))?;
-    Ok(Version {
+    let next = Version {
         pre,
         ..version.clone()
-    })
+    };
+    match same.iter().map(|(v, _)| *v).max() {
+        Some(last) if next.cmp_precedence(last).is_le() => Err(format!(
+            "{next} would sort below {last}: a number that follows its label without a dot is compared letter by letter"
+        )),
+        _ => Ok(next),
+    }
+}
+
+/// How a pre-release is numbered.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Numbered {
+    /// What stands between the label and the number.
+    separator: &'static str,
+    /// Digits, with the zeros that lead.
+    width: usize,
+    count: u64,
+}
+
+impl Default for Numbered {
+    fn default() -> Numbered {
+        Numbered {
+            separator: ".",
+            width: 1,
+            count: 0,
+        }
+    }
+}
+
+impl Numbered {
+    fn parse(pre: &str, label: &str) -> Option<Numbered> {
+        let rest = pre.strip_prefix(label)?;
+        let separators = [".", "-", ""].into_iter();
+        separators
+            .filter_map(|separator| Some((separator, rest.strip_prefix(separator)?)))
+            .find_map(|(separator, digits)| {
+                Some(Numbered {
+                    separator,
+                    width: digits.len(),
+                    count: digits.parse().ok()?,
+                })
+            })
+    }
+
+    fn write(&self, label: &str, count: u64) -> String {
+        // A number of its own may have no zeros before it; without a dot they keep the order.
+        let width = if self.separator == "." { 1 } else { self.width };
+        format!("{label}{}{count:0width$}", self.separator)
+    }
 }
 
 impl fmt::Display for GroupVersion {
@@ -158,6 +208,18 @@ mod tests {
         let refused = |version: &str, label: &str| {
             pre_release(&version.parse().unwrap(), label, std::iter::empty()).unwrap_err()
         };
+        // As it is the habit, in this version or in the ones before.
+        check("1.4.0", "rc", &["1.4.0-rc1", "1.4.0-rc2"], "1.4.0-rc3");
+        check("1.4.0", "beta", &["1.4.0-beta-1"], "1.4.0-beta-2");
+        check("1.4.0", "rc", &["1.4.0-rc09"], "1.4.0-rc10");
+        check("1.4.0", "rc", &["1.3.0-rc2", "1.3.0"], "1.4.0-rc1");
+        check("1.4.0", "rc", &["1.4.0-rc", "1.4.0-rc.1"], "1.4.0-rc.2");
+        let known = ["1.4.0-rc9".parse().unwrap()];
+        let error = pre_release(&"1.4.0".parse().unwrap(), "rc", known.iter()).unwrap_err();
+        assert!(
+            error.contains("1.4.0-rc10 would sort below 1.4.0-rc9"),
+            "{error}"
+        );
         assert!(refused("1.4.0-rc.1", "rc").contains("twice"));
         assert!(refused("1.4.0", "r_c").contains("cannot name a pre-release"));
     }

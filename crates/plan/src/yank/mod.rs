@@ -8,9 +8,10 @@ use stagegate_config::stage::Stage;
 use stagegate_manifest::FileEdit;
 use stagegate_registry::Token;
 
-use crate::facts::{Facts, SurveyResult};
+use crate::facts::{Facts, GitFacts, SurveyResult};
 use crate::model::{Action, Blocker, MarkChangelog, MarkRelease, Plan, ReleaseRef, Step, Yank};
 use crate::preflight::checks;
+use crate::release::message;
 use crate::request::YankRequest;
 use crate::version::Group;
 
@@ -73,8 +74,18 @@ fn group_of<'a>(
     wanted: &YankRequest,
 ) -> SurveyResult<&'a Group> {
     if let Some(first) = wanted.crates.first() {
-        let group = facts.group_of(Some(first), config)?;
-        return match wanted.crates.iter().find(|name| !group.has(name)) {
+        let groups = facts.groups.as_deref().unwrap_or_default();
+        let is_ours = |name: &str| groups.iter().any(|group| group.has(name));
+        // What has left the workspace is known to the registry alone.
+        let ours = wanted.crates.iter().find(|name| is_ours(name));
+        let gone = |name: &str| !is_ours(name) && has_version(facts, name, wanted);
+        let group = match ours {
+            Some(name) => facts.group_of(Some(name), config)?,
+            None if gone(first) => facts.group_of(None, config)?,
+            None => facts.group_of(Some(first), config)?,
+        };
+        let other = |name: &&String| !group.has(name) && !gone(name);
+        return match wanted.crates.iter().find(other) {
             None => Ok(group),
             Some(other) => Err(Blocker::new(
                 format!("{first} and {other} have versions of their own"),
@@ -110,21 +121,26 @@ fn published(facts: &Facts, group: &Group, wanted: &YankRequest) -> Vec<String> 
     let Some(Ok(registry)) = &facts.registry else {
         return Vec::new();
     };
-    let has = |name: &String| {
-        let known = registry
-            .versions
-            .get(name)
-            .map(Vec::as_slice)
-            .unwrap_or_default();
-        group.has(name) && known.iter().any(|v| v.vers == wanted.version)
-    };
     let order = facts.workspace.publish_order(&registry.name);
-    order
-        .unwrap_or_default()
-        .into_iter()
-        .flatten()
-        .filter(has)
+    let order: Vec<String> = order.unwrap_or_default().into_iter().flatten().collect();
+    let gone = wanted
+        .crates
+        .iter()
+        .filter(|name| facts.workspace.package(name).is_none());
+    let gone: Vec<String> = gone.cloned().collect();
+    let ours = order.into_iter().filter(|name| group.has(name));
+    ours.chain(gone)
+        .filter(|name| has_version(facts, name, wanted))
         .collect()
+}
+
+/// Whether the registry has the version of a crate.
+fn has_version(facts: &Facts, name: &str, wanted: &YankRequest) -> bool {
+    let Some(Ok(registry)) = &facts.registry else {
+        return false;
+    };
+    let known = registry.versions.get(name).into_iter().flatten();
+    known.into_iter().any(|v| v.vers == wanted.version)
 }
 
 /// Dependents first, so that at no moment a version that resolves needs one
@@ -280,7 +296,7 @@ fn changelog_step(
     };
     let action = Action::MarkChangelog(MarkChangelog {
         edit: FileEdit::from_texts(path.clone(), text.as_bytes(), marked.as_bytes()),
-        message: message(wanted),
+        message: message(wanted, git),
         branch,
         remote: config.release.remote.clone(),
         parent: git.head.clone(),
@@ -295,10 +311,11 @@ fn changelog_step(
 }
 
 /// The message of the commit that marks the changelog.
-fn message(wanted: &YankRequest) -> String {
-    let verb = if wanted.undo { "Un-yank" } else { "Yank" };
+fn message(wanted: &YankRequest, git: &GitFacts) -> String {
+    let verb = if wanted.undo { "un-yank" } else { "yank" };
+    let subject = message::other(verb, &wanted.version.to_string(), git);
     match &wanted.reason {
-        Some(reason) => format!("{verb} {}\n\n{reason}", wanted.version),
-        None => format!("{verb} {}", wanted.version),
+        Some(reason) => format!("{subject}\n\n{reason}"),
+        None => subject,
     }
 }

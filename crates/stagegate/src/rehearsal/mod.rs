@@ -180,6 +180,7 @@ impl Rehearsal {
             &self.original,
             self.scratch.path(),
             &self.config.release.branch,
+            &self.config.release.remote,
         )?;
         if format != Format::Json {
             let extra = match checkout.uncommitted {
@@ -200,7 +201,7 @@ impl Rehearsal {
             self.options(&program, repository.clone(), faults.clone()),
         )?;
         overlay::write(&overlay_path, &self.config, &world, args.stabilize)?;
-        lock_dependencies(&world.checkout)?;
+        lock_dependencies(&world.checkout, &self.config.release.remote)?;
         let client = Client::new(&program, &world, &overlay_path, &self.target, format, began);
         if world.host.is_some() && deploys(args) {
             if format != Format::Json {
@@ -303,7 +304,7 @@ fn deploys(args: &Args) -> bool {
 
 /// Writes a lockfile where the copy has none: the first gate would write one, and a release
 /// wants it before.
-fn lock_dependencies(checkout: &Checkout) -> anyhow::Result<()> {
+fn lock_dependencies(checkout: &Checkout, remote: &str) -> anyhow::Result<()> {
     if checkout.root.join("Cargo.lock").exists() {
         return Ok(());
     }
@@ -331,7 +332,7 @@ fn lock_dependencies(checkout: &Checkout) -> anyhow::Result<()> {
                 "Lock dependencies for the rehearsal",
             ],
         )?;
-        run("git", &["push", "--quiet", "origin", "HEAD"])?;
+        run("git", &["push", "--quiet", remote, "HEAD"])?;
     }
     Ok(())
 }

@@ -35,8 +35,40 @@ pub(crate) struct Outline<'a> {
     pub(crate) toolchain: Option<String>,
     /// The gates of pull requests and pushes.
     pub(crate) gates: Vec<Stage>,
+    /// What a checkout takes along beside the repository's own files.
+    pub(crate) content: CheckoutContent,
     /// Whether anything goes to the registry.
     pub(crate) publishes: bool,
+}
+
+/// What a checkout takes along, where the repository has such.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct CheckoutContent {
+    pub(crate) submodules: bool,
+    pub(crate) lfs: bool,
+}
+
+impl CheckoutContent {
+    fn of(context: &Context) -> CheckoutContent {
+        CheckoutContent {
+            submodules: context.top().join(".gitmodules").is_file(),
+            lfs: context
+                .git()
+                .lfs_files()
+                .is_ok_and(|files| !files.is_empty()),
+        }
+    }
+
+    /// The settings of the action that checks out.
+    fn settings(self) -> String {
+        let submodules = if self.submodules {
+            "submodules: recursive\n"
+        } else {
+            ""
+        };
+        let lfs = if self.lfs { "lfs: true\n" } else { "" };
+        format!("{submodules}{lfs}")
+    }
 }
 
 /// A workflow as it is to be.
@@ -72,6 +104,7 @@ impl<'a> Outline<'a> {
             subdirectory: context.subdirectory.as_str(),
             toolchain,
             gates: config.ci.gates.clone().unwrap_or_else(on),
+            content: CheckoutContent::of(context),
             publishes: packages
                 .iter()
                 .any(|package| package.publishable_to(&config.registry.name)),

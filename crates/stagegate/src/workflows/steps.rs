@@ -83,18 +83,22 @@ impl Outline<'_> {
             true => "fetch-depth: 0\n",
             false => "",
         };
-        let with = format!("{depth}persist-credentials: false\n");
+        let content = self.content.settings();
+        let with = format!("{depth}{content}persist-credentials: false\n");
         action("Check out", "", self.checkout(), &with) + &self.tools(job)
     }
 
     /// The same for a release: a merged pull request, and a tag, are checked out as
     /// commits, and a release is made on a branch.
     pub(super) fn ready_to_release(&self, job: &str) -> String {
-        let with = "ref: ${{ github.event.pull_request.merge_commit_sha }}\nfetch-depth: 0\npersist-credentials: false\n";
+        let content = self.content.settings();
+        let with = format!(
+            "ref: ${{{{ github.event.pull_request.merge_commit_sha }}}}\nfetch-depth: 0\n{content}persist-credentials: false\n"
+        );
         let env = format!("BRANCH: {}\n", scalar(&self.config.release.branch));
         let on_branch = "exec git switch --quiet --force-create \"$BRANCH\"\n";
         let by_hand = "github.event_name != 'workflow_dispatch'";
-        action("Check out", "", self.checkout(), with)
+        action("Check out", "", self.checkout(), &with)
             + &script("Be on the branch", by_hand, &env, on_branch)
             + &self.tools(job)
     }

@@ -25,7 +25,10 @@ impl Perform for MoveBranch {
         if head == commit {
             return Ok(Probe::Done(format!("{branch} is at {}", short(&commit))));
         }
-        if head == parent {
+        if git.is_ancestor(&commit, &head) {
+            return Ok(Probe::Done(format!("{branch} holds {}", short(&commit))));
+        }
+        if head == parent || is_elsewhere(ctx, parent, &head)? {
             return Ok(Probe::Absent);
         }
         Ok(Probe::Conflict(format!(
@@ -43,6 +46,14 @@ impl Perform for MoveBranch {
 
         let git = ctx.context.git();
         restore_half_moved(ctx, edits)?;
+        let head = git.commit_of("HEAD")?.context("there is no commit")?;
+        if head != parent {
+            // Another workspace of the repository was released in the meantime.
+            let message = format!("Merge the {}", ctx.plan.title);
+            let merge = ["merge", "--no-ff", "--quiet", "-m", &message, reference];
+            ctx.run(git.tool(merge))?;
+            return Ok(format!("merged into {} of {}", short(&head), self.branch));
+        }
         ctx.run(git.tool(["merge", "--ff-only", "--quiet", reference]))?;
         let commit = git.commit_of("HEAD")?.context("there is no commit")?;
         if commit == parent {
@@ -50,6 +61,23 @@ impl Perform for MoveBranch {
         }
         Ok(format!("{} on top of {}", short(&commit), short(parent)))
     }
+}
+
+/// Whether a workspace below the repository's top is as the release found it, though the
+/// branch has moved: what came since belongs to others.
+fn is_elsewhere(ctx: &StepContext<'_>, parent: &str, head: &str) -> anyhow::Result<bool> {
+    let git = ctx.context.git();
+    if ctx.context.subdirectory.as_str().is_empty() || !git.is_ancestor(parent, head) {
+        return Ok(false);
+    }
+    let members = ctx.context.workspace.packages.iter();
+    let mut places: Vec<String> = members.map(|p| p.directory().to_string()).collect();
+    places.push(ctx.context.root.to_string());
+    let mut args = ["diff", "--name-only", parent, head, "--"]
+        .map(str::to_owned)
+        .to_vec();
+    args.append(&mut places);
+    Ok(git.read(args)?.is_empty())
 }
 
 /// A git that was killed while it moved leaves some files as they will be. If
@@ -63,11 +91,9 @@ fn restore_half_moved(ctx: &mut StepContext<'_>, edits: &[FileEdit]) -> anyhow::
     }
     let mut ours = Vec::new();
     for path in &dirty {
-        let relative = camino::Utf8Path::new(path)
-            .strip_prefix(&ctx.context.subdirectory)
-            .unwrap_or(path.as_ref());
+        let relative = ctx.context.from_root(path);
         let known = edits.iter().find(|edit| edit.path == relative);
-        let content = std::fs::read(ctx.context.root.join(relative));
+        let content = std::fs::read(ctx.context.root.join(&relative));
         match (known, content) {
             (Some(edit), Ok(content)) if edit.state(&content) != EditState::Other => {
                 ours.push(relative.to_string())

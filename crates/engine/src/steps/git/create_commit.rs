@@ -26,7 +26,7 @@ impl Perform for CreateCommitObject {
             true => commit.clone(),
             false => git.read(["rev-parse", &format!("{commit}^")])?,
         };
-        if known == parent {
+        if known == parent && (prepared || is_made(self, &commit, ctx)?) {
             return Ok(Probe::Done(short(&commit)));
         }
         // Left by a plan that was given up: nothing but this plan goes by it now.
@@ -96,6 +96,23 @@ impl Perform for CreateCommitObject {
             .context("the release tree has no commit")?;
         Ok(format!("{} “{message}”", short(&made)))
     }
+}
+
+/// Whether a commit is the one that this plan makes: its message, its author, and the
+/// moment that the plan was made. Another plan's has the same parent, and may have other
+/// changes.
+fn is_made(
+    wanted: &CreateCommitObject,
+    commit: &str,
+    ctx: &StepContext<'_>,
+) -> anyhow::Result<bool> {
+    let CommitIdentity { name, email } = &wanted.identity;
+    let at = ctx.plan.at.as_second();
+    let wanted = format!("{name}\n{email}\n{at}\n{}", wanted.message);
+    let format = "--format=%cn%n%ce%n%ct%n%B";
+    let git = ctx.context.git();
+    let found = git.read(["log", "-1", "--no-show-signature", format, commit])?;
+    Ok(found.trim_end() == wanted.trim_end())
 }
 
 pub(crate) fn short(commit: &str) -> String {

@@ -5,6 +5,7 @@ use stagegate_plan::model::Push;
 
 use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::git::create_commit::short;
+use crate::tools::git::Git;
 
 /// Where branch and tags stand at the remote, and where they should.
 struct Stand {
@@ -56,6 +57,21 @@ fn look(
     })
 }
 
+/// What the remote's branch is to be: the release commit, or where the remote has others
+/// since, the branch that holds both.
+fn tip(git: &Git, branch: &str, stand: &Stand) -> anyhow::Result<String> {
+    let Some(there) = &stand.branch else {
+        return Ok(stand.commit.clone());
+    };
+    let ours = git.commit_of(&format!("refs/heads/{branch}"))?;
+    let holds_both =
+        |ours: &String| git.is_ancestor(&stand.commit, ours) && git.is_ancestor(there, ours);
+    Ok(match git.is_ancestor(there, &stand.commit) {
+        true => stand.commit.clone(),
+        false => ours.filter(holds_both).unwrap_or(stand.commit.clone()),
+    })
+}
+
 impl Perform for Push {
     fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
         let remote: &str = &self.remote;
@@ -84,7 +100,7 @@ impl Perform for Push {
         }
         if let Some(there) = &stand.branch
             && !contains
-            && !git.is_ancestor(there, &stand.commit)
+            && !git.is_ancestor(there, &tip(&git, branch, &stand)?)
         {
             return Ok(Probe::Conflict(format!(
                 "{remote} has commits on {branch} that are not in the release ({}); nothing is published yet, so begin again from there",
@@ -113,12 +129,17 @@ impl Perform for Push {
             .map(str::to_owned)
             .to_vec();
         if !contains(&before.branch) {
-            args.push(format!("{commit}:refs/heads/{branch}"));
+            let tip = tip(&git, branch, &before)?;
+            args.push(format!("{tip}:refs/heads/{branch}"));
         }
         args.extend(
             tags.iter()
                 .map(|tag| format!("refs/tags/{tag}:refs/tags/{tag}")),
         );
+        // LFS brings its objects to the remote by a hook, and none is run.
+        if !git.lfs_files()?.is_empty() {
+            ctx.run(git.tool(["lfs", "push", remote, &commit]))?;
+        }
         ctx.run(git.tool(args))?;
         let stand = look(ctx, remote, branch, tags, reference)?;
         let tags = tags.join(", ");

@@ -2,6 +2,7 @@
 
 use stagegate_plan::model::{CommitIdentity, CreateTag};
 
+use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::git::create_commit::short;
 
@@ -34,13 +35,16 @@ impl Perform for CreateTag {
 
         let git = ctx.context.git();
         let kind = if sign { "--sign" } else { "--annotate" };
+        // A program takes no argument of more than 128 KiB, and notes may be longer.
+        let text = ctx.kept().join("tag-message");
+        release_tree::write_whole(&text, message.as_bytes())?;
         // Changelog headings begin with `#`, which git would take for comments.
         let args = [
             "tag",
             kind,
             "--cleanup=whitespace",
-            "--message",
-            message,
+            "--file",
+            text.as_str(),
             "--end-of-options",
             name,
             &format!("{reference}^{{commit}}"),

@@ -1,6 +1,7 @@
 //! Steps with packages and the registry.
 
 pub mod check_access;
+mod directory_source;
 pub mod package;
 pub mod publish;
 pub mod sbom;

@@ -4,9 +4,12 @@ use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 use stagegate_plan::model::PackageCrates;
+use stagegate_registry::Replacement;
 
 use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext};
+use crate::steps::package::directory_source::DirectorySource;
+use crate::tools::git::Git;
 
 /// Where a plan keeps its packages: with the journal, so that a resumed run
 /// uploads the very bytes that were proven.
@@ -55,26 +58,7 @@ impl Perform for PackageCrates {
             .output()
             .join(ctx.plan.run_id.to_string())
             .join("package");
-        let mut args = vec![
-            "package".to_owned(),
-            "--no-verify".to_owned(),
-            "--target-dir".to_owned(),
-            output.to_string(),
-        ];
-        if root.join("Cargo.lock").is_file() {
-            args.push("--locked".to_owned());
-        }
-        for name in crates {
-            args.extend(["--package".to_owned(), name.clone()]);
-        }
-        if ctx.context.config.registry.name != "crates-io" {
-            args.extend([
-                "--registry".to_owned(),
-                ctx.context.config.registry.name.clone(),
-            ]);
-        }
-        let tool = ctx.context.cargo_in(&root).args(args);
-        ctx.run(tool)?;
+        make(ctx, &root, &output, crates)?;
         let kept = kept(ctx);
         if kept.exists() {
             std::fs::remove_dir_all(&kept).with_context(|| format!("removing {kept}"))?;
@@ -103,6 +87,55 @@ impl Perform for PackageCrates {
             total.div_ceil(1024)
         ))
     }
+}
+
+/// Has cargo make the packages below `output`.
+///
+/// cargo takes siblings of the same release out of an overlay on the registry that it is
+/// told of. Where it reads another source in the registry's place, that one is told; a
+/// directory of crates takes no overlay, and gets the siblings one after the other.
+fn make(
+    ctx: &mut StepContext<'_>,
+    root: &Utf8Path,
+    output: &Utf8Path,
+    crates: &[String],
+) -> anyhow::Result<()> {
+    let mut args = ["package", "--no-verify", "--target-dir", output.as_str()]
+        .map(str::to_owned)
+        .to_vec();
+    let lock = ["ls-files", "--error-unmatch", "--", "Cargo.lock"];
+    if Git::at(root).ask(lock)?.is_some() {
+        args.push("--locked".to_owned());
+    }
+    if ctx.context.workspace.has_patched_members() {
+        // A sibling by `[patch]` is none to cargo's packaging: it looks for the version that
+        // is to be published in the registry, and only to lock it.
+        args.push("--exclude-lockfile".to_owned());
+    }
+    // Where a mirror stands for crates.io, cargo asks which of the two is meant.
+    let registry = &ctx.context.config.registry.name;
+    match ctx.context.registry_replacement()? {
+        Some(Replacement::Registry(index)) => args.extend(["--index".to_owned(), index]),
+        Some(Replacement::Directory(directory)) if registry == "crates-io" => {
+            let source = DirectorySource::beside(&directory, output.join("sources"))?;
+            args.extend(source.arguments());
+            for name in crates {
+                let one = ["--package", name];
+                let tool = ctx.context.cargo_in(root).args(&args).args(one);
+                ctx.run(tool)?;
+                let version = ctx.plan.version_of(name);
+                source.add(&output.join("package").join(file_name(name, version)))?;
+            }
+            return Ok(());
+        }
+        _ => args.extend(["--registry".to_owned(), registry.clone()]),
+    }
+    for name in crates {
+        args.extend(["--package".to_owned(), name.clone()]);
+    }
+    let tool = ctx.context.cargo_in(root).args(args);
+    ctx.run(tool)?;
+    Ok(())
 }
 
 /// What the registry's web API is told beside the bytes, as cargo would.

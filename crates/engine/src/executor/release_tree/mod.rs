@@ -4,6 +4,8 @@
 //! only when the release commit is made, packaged, built and proven. It is a
 //! git worktree, so that the packages carry the release commit's own id.
 
+mod checkout_files;
+
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_plan::model::Plan;
@@ -59,6 +61,7 @@ pub(crate) fn lay(ctx: &mut StepContext<'_>, commit: &str) -> anyhow::Result<Utf
             checkout.as_str(),
             commit,
         ]))?;
+        checkout_files::bring(ctx, &checkout, commit)?;
     }
     Ok(root(ctx.context, ctx.plan))
 }
@@ -67,6 +70,28 @@ pub(crate) fn lay(ctx: &mut StepContext<'_>, commit: &str) -> anyhow::Result<Utf
 pub(crate) fn of_release(ctx: &mut StepContext<'_>) -> anyhow::Result<Utf8PathBuf> {
     let commit = ctx.context.git().need_commit(&ctx.plan.reference())?;
     lay(ctx, &commit)
+}
+
+/// Removes what an earlier plan of the same name left: its tree, its commit and what was
+/// made from it. A release that is begun again is made of the new plan alone.
+pub(crate) fn discard_leftovers(context: &Context, plan: &Plan) -> anyhow::Result<()> {
+    remove(context, plan);
+    for left in [checkout(context, plan), kept(context, plan)] {
+        if left.exists() {
+            std::fs::remove_dir_all(&left).with_context(|| format!("removing {left}"))?;
+        }
+    }
+    let git = context.git();
+    let reference = plan.reference();
+    if git.commit_of(&reference)?.is_some() {
+        git.read(["update-ref", "-d", &reference])?;
+    }
+    Ok(())
+}
+
+/// Where a run keeps what a resumed one needs, apart from the journal.
+pub(crate) fn kept(context: &Context, plan: &Plan) -> Utf8PathBuf {
+    context.state.join(plan.run_id.to_string())
 }
 
 /// Removes the tree of a completed plan. Nothing depends on it any more, so a
