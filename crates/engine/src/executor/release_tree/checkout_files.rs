@@ -11,8 +11,8 @@ use std::collections::BTreeMap;
 use anyhow::{Context as _, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::executor::step::StepContext;
 use crate::executor::release_tree::write_whole;
+use crate::executor::step::StepContext;
 use crate::tools::git::Git;
 
 /// Brings the files of `tree`, a checkout of `commit`, to what the user's checkout has.

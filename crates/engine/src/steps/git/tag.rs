@@ -2,8 +2,8 @@
 
 use stagegate_plan::model::{CommitIdentity, CreateTag};
 
-use crate::executor::step::{Perform, Probe, StepContext};
 use crate::executor::release_tree;
+use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::git::create_commit::short;
 
 impl Perform for CreateTag {
