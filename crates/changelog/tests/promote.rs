@@ -325,3 +325,104 @@ fn links_are_not_written_into_code() {
         Err(ChangelogError::Unclosed { line: 3 })
     );
 }
+
+#[test]
+fn links_of_every_make_move_on() {
+    // The definitions of `[Unreleased]` and of the last version, before and after.
+    let check = |last: &str, before: [&str; 2], after: [&str; 3]| {
+        let [unreleased, of_last] = before;
+        let text = format!(
+            "## [Unreleased]\n- a\n\n## [{last}] - 2026-01-01\n- b\n\n## [{}] - 2025-01-01\n- c\n\n[Unreleased]: {unreleased}\n[{last}]: {of_last}\n",
+            last.replace("1.3.0", "1.2.0")
+        );
+        let text = promoted(&text, None).unwrap();
+        let label = last.replace("1.3.0", "1.4.0");
+        let [unreleased, of_new, of_last] = after;
+        let want =
+            format!("[Unreleased]: {unreleased}\n[{label}]: {of_new}\n[{last}]: {of_last}\n");
+        assert!(text.ends_with(&want), "{text}\nlacks {want}");
+    };
+    // Codeberg, with two dots and a capital V in labels and headings alike.
+    check(
+        "V1.3.0",
+        [
+            "https://codeberg.org/o/r/compare/v1.3.0..main",
+            "https://codeberg.org/o/r/compare/v1.2.0..v1.3.0",
+        ],
+        [
+            "https://codeberg.org/o/r/compare/v1.4.0..main",
+            "https://codeberg.org/o/r/compare/v1.3.0..v1.4.0",
+            "https://codeberg.org/o/r/compare/v1.2.0..v1.3.0",
+        ],
+    );
+    // Bitbucket's newer form: the newer revision first, and a fragment.
+    check(
+        "1.3.0",
+        [
+            "https://bitbucket.org/o/r/branches/compare/main%0Dr-1.3.0#diff",
+            "https://bitbucket.org/o/r/branches/compare/r-1.3.0%0Dr-1.2.0#diff",
+        ],
+        [
+            "https://bitbucket.org/o/r/branches/compare/main%0Dr-1.4.0#diff",
+            "https://bitbucket.org/o/r/branches/compare/r-1.4.0%0Dr-1.3.0#diff",
+            "https://bitbucket.org/o/r/branches/compare/r-1.3.0%0Dr-1.2.0#diff",
+        ],
+    );
+    // Azure DevOps, in parameters.
+    check(
+        "1.3.0",
+        [
+            "https://dev.azure.com/o/p/_git/r/branchCompare?baseVersion=GTv1.3.0&targetVersion=GBmain",
+            "https://dev.azure.com/o/p/_git/r/branchCompare?baseVersion=GTv1.2.0&targetVersion=GTv1.3.0",
+        ],
+        [
+            "https://dev.azure.com/o/p/_git/r/branchCompare?baseVersion=GTv1.4.0&targetVersion=GBmain",
+            "https://dev.azure.com/o/p/_git/r/branchCompare?baseVersion=GTv1.3.0&targetVersion=GTv1.4.0",
+            "https://dev.azure.com/o/p/_git/r/branchCompare?baseVersion=GTv1.2.0&targetVersion=GTv1.3.0",
+        ],
+    );
+}
+
+#[test]
+fn inline_links_are_of_the_make_of_the_last() {
+    let check = |before: &str, after: &str| {
+        assert_eq!(promoted(before, None).as_deref(), Ok(after), "{before}");
+    };
+    check(
+        "## [Unreleased](https://gitlab.com/o/r/-/compare/v1.3.0...main)\n- a\n\n## [1.3.0](https://gitlab.com/o/r/-/compare/v1.2.0...v1.3.0) - 2026-01-01\n- b\n",
+        "## [Unreleased](https://gitlab.com/o/r/-/compare/v1.4.0...main)\n\n## [1.4.0](https://gitlab.com/o/r/-/compare/v1.3.0...v1.4.0) - 2026-03-14\n- a\n\n## [1.3.0](https://gitlab.com/o/r/-/compare/v1.2.0...v1.3.0) - 2026-01-01\n- b\n",
+    );
+    check(
+        "## Unreleased\n- a\n\n## [v1.3.0](https://git.sr.ht/~o/r/refs/v1.3.0)\n- b\n",
+        "## Unreleased\n\n## [v1.4.0](https://git.sr.ht/~o/r/refs/v1.4.0) - 2026-03-14\n- a\n\n## [v1.3.0](https://git.sr.ht/~o/r/refs/v1.3.0)\n- b\n",
+    );
+}
+
+#[test]
+fn a_file_that_only_points_elsewhere_has_nothing_to_promote() {
+    let check = |text: &str, want: bool| {
+        assert_eq!(
+            Changelog::parse(text).unwrap().points_elsewhere(),
+            want,
+            "{text}"
+        );
+    };
+    check(
+        "# Changelog\n\nSee [the releases](https://github.com/o/r/releases).\n",
+        true,
+    );
+    check("Moved to <https://example.org/CHANGELOG.html>.\n", true);
+    check(
+        "# Changelog\n\nIt is [there][log].\n\n[log]: ../../HISTORY.md\n",
+        true,
+    );
+    check("# Changelog\n", false);
+    check(
+        "# Changelog\n\nThe format is [Keep a Changelog](https://keepachangelog.com/en/1.1.0/).\n",
+        false,
+    );
+    check(
+        "See [there](../CHANGELOG.md).\n\n## [Unreleased]\n\n- a\n",
+        false,
+    );
+}

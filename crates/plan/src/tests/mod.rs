@@ -5,6 +5,7 @@ pub(crate) mod former;
 pub(crate) mod frontends;
 pub(crate) mod gates;
 pub(crate) mod publishing;
+pub(crate) mod repositories;
 pub(crate) mod rollbacks;
 pub(crate) mod targets;
 pub(crate) mod versions;

@@ -49,6 +49,35 @@ impl Fixture {
             &here.join("../demo"),
             root.join("crates/demo").as_std_path(),
         );
+        let fixture = Fixture::around(directory, root, remote);
+        let root = &fixture.root;
+        git(
+            root,
+            &["tag", "--annotate", "--message", "Release 0.1.0", "v0.1.0"],
+        );
+        git(root, &["push", "--quiet", "origin", "v0.1.0"]);
+        fixture
+    }
+
+    /// A repository of the files that are written into it, pushed.
+    pub(crate) fn of(fill: impl FnOnce(&Utf8Path)) -> Fixture {
+        let directory = tempfile::Builder::new()
+            .prefix("stagegate-test-")
+            .tempdir()
+            .unwrap();
+        let place = Utf8Path::from_path(directory.path())
+            .unwrap()
+            .canonicalize_utf8()
+            .unwrap();
+        let (root, remote) = (place.join("work"), place.join("remote.git"));
+        std::fs::create_dir(&root).unwrap();
+        fill(&root);
+        Fixture::around(directory, root, remote)
+    }
+
+    /// git around what is there, with a bare remote beside it.
+    fn around(directory: TempDir, root: Utf8PathBuf, remote: Utf8PathBuf) -> Fixture {
+        let place = root.parent().unwrap().to_owned();
         git(&root, &["init", "--quiet", "--initial-branch", "main"]);
         for (name, value) in [
             ("user.name", NAME),
@@ -60,10 +89,6 @@ impl Fixture {
         }
         git(&root, &["add", "--all"]);
         git(&root, &["commit", "--quiet", "--message", "The fixture"]);
-        git(
-            &root,
-            &["tag", "--annotate", "--message", "Release 0.1.0", "v0.1.0"],
-        );
         git(
             &place,
             &[
@@ -80,14 +105,7 @@ impl Fixture {
         git(&root, &["remote", "add", "origin", remote.as_str()]);
         git(
             &root,
-            &[
-                "push",
-                "--quiet",
-                "--set-upstream",
-                "origin",
-                "main",
-                "v0.1.0",
-            ],
+            &["push", "--quiet", "--set-upstream", "origin", "main"],
         );
         Fixture {
             _directory: directory,

@@ -29,6 +29,7 @@ mod process;
 mod promotion;
 mod publish;
 mod refusal;
+mod repositories;
 mod runner;
 mod spoil;
 mod targets;
