@@ -7,7 +7,7 @@ use stagegate_plan::model::BuildAsset;
 
 use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext};
-use crate::steps::build::build;
+use crate::steps::build::artifact;
 
 /// Where a plan keeps such a file.
 pub(crate) fn kept(ctx: &StepContext<'_>, name: &str) -> Utf8PathBuf {
@@ -24,7 +24,7 @@ impl Perform for BuildAsset {
         let (file, name) = (&self.file, self.name.as_str());
         let root = release_tree::of_release(ctx)?;
         if let Some([program, args @ ..]) = command {
-            build::own_command(ctx, &root, program, args)?;
+            artifact::own_command(ctx, &root, program, args)?;
         }
         let path = root.join(file);
         if !path.is_file() {

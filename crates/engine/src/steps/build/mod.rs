@@ -1,4 +1,4 @@
 //! Steps that build what is released or deployed.
 
+pub mod artifact;
 pub mod asset;
-pub mod build;

@@ -1,3 +1,8 @@
 //! Steps on a host, over SSH.
 
-pub mod deploy;
+mod bundle;
+mod fetch_artifacts;
+mod migrate_data;
+mod on_host;
+mod roll_back_host;
+mod service;

@@ -90,8 +90,6 @@ impl Perform for CustomCommand {
     }
 }
 
-/// Runs a team's own command, and asks it afterwards where it can be asked.
-
 #[cfg(test)]
 mod tests {
     use super::summary;

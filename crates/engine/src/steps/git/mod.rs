@@ -4,5 +4,6 @@ pub mod branch;
 pub mod commit;
 pub mod create_commit;
 pub mod edit;
+mod mark_changelog;
 pub mod push;
 pub mod tag;

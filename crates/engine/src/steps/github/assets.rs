@@ -7,9 +7,9 @@ use stagegate_github::Asset;
 use stagegate_plan::model::{ReleaseRef, UploadAssets};
 
 use crate::executor::step::{Perform, StepContext};
-use crate::steps::build::{asset, build};
+use crate::steps::build::{artifact, asset};
 use crate::steps::github::release::{ATTEMPTS, need, pause};
-use crate::steps::package::package;
+use crate::steps::package::archive;
 use crate::tools::process::read;
 
 impl Perform for UploadAssets {
@@ -52,20 +52,20 @@ fn files(
     let read_file =
         |path: &camino::Utf8Path| std::fs::read(path).with_context(|| format!("reading {path}"));
     for name in crates {
-        let file = package::file_name(name, ctx.plan.version_of(name));
-        files.insert(file, read_file(&package::file(ctx, name))?);
+        let file = archive::file_name(name, ctx.plan.version_of(name));
+        files.insert(file, read_file(&archive::file(ctx, name))?);
     }
     for target in targets {
         for name in binaries {
-            let file = build::name_for(ctx, name, target);
-            files.insert(file, read_file(&build::binary_for(ctx, name, target))?);
+            let file = artifact::name_for(ctx, name, target);
+            files.insert(file, read_file(&artifact::binary_for(ctx, name, target))?);
         }
     }
     if !binaries.is_empty() && targets.is_empty() {
         let triple = host_triple(ctx)?;
         for name in binaries {
-            let file = build::name_for(ctx, name, &triple);
-            files.insert(file, read_file(&build::binary(ctx, name))?);
+            let file = artifact::name_for(ctx, name, &triple);
+            files.insert(file, read_file(&artifact::binary(ctx, name))?);
         }
     }
     for name in others {

@@ -1,5 +1,6 @@
 //! Steps at GitHub.
 
 pub mod assets;
+mod mark_release;
 pub mod pull_request;
 pub mod release;

@@ -1,8 +1,8 @@
 //! Steps with packages and the registry.
 
+pub mod archive;
 pub mod check_access;
 mod directory_source;
-pub mod package;
 pub mod publish;
 pub mod sbom;
 pub mod verify;

@@ -13,7 +13,7 @@ use stagegate_registry::{Registry, RegistryError, TokenUse, Upload, UploadError}
 
 use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext};
-use crate::steps::package::package;
+use crate::steps::package::archive;
 use crate::tools::tokens::Granted;
 
 /// How a version stands in the index.
@@ -45,7 +45,7 @@ fn conflict(name: &str, version: &Version, there: &str, ours: &str) -> String {
 
 /// Returns the bytes of a package that were verified and kept.
 pub(crate) fn kept_bytes(ctx: &StepContext<'_>, name: &str) -> anyhow::Result<Vec<u8>> {
-    let file = package::file(ctx, name);
+    let file = archive::file(ctx, name);
     std::fs::read(&file).with_context(|| format!("reading the kept package {file}"))
 }
 
@@ -70,7 +70,7 @@ impl Perform for Publish {
 
         let bytes = kept_bytes(ctx, name)?;
         let size = bytes.len().div_ceil(1024);
-        let metadata = package::metadata(ctx, name)?;
+        let metadata = archive::metadata(ctx, name)?;
         let checksum = stagegate_manifest::sha256_hex(&bytes);
         let refusal = refusal_file(ctx, name, &checksum);
         if let Ok(why) = std::fs::read_to_string(&refusal) {

@@ -15,7 +15,7 @@ use toml_edit::{Array, DocumentMut, InlineTable, Item, Table, value};
 
 use crate::executor::release_tree;
 use crate::executor::step::{Perform, StepContext};
-use crate::steps::package::package;
+use crate::steps::package::archive;
 
 impl Perform for VerifyPackages {
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
@@ -42,7 +42,7 @@ impl Perform for VerifyPackages {
             })
             .collect();
         for name in crates {
-            unpack(&package::file(ctx, name), &directory)?;
+            unpack(&archive::file(ctx, name), &directory)?;
         }
         let root = release_tree::root(ctx.context, ctx.plan);
         let original = root.join("Cargo.toml");

@@ -20,7 +20,7 @@ use url::Url;
 
 use crate::executor::release_tree;
 use crate::executor::step::{Perform, StepContext};
-use crate::steps::package::package;
+use crate::steps::package::archive;
 use crate::tools::process::Tool;
 
 impl Perform for ConsumerBuild {
@@ -191,7 +191,7 @@ fn compare(ctx: &StepContext<'_>, lock: &str, crates: &[PublishedCrate]) -> anyh
         let Some(found) = checksum(&lock, &one.name, &version) else {
             bail!("a fresh project does not resolve {} to {version}", one.name);
         };
-        let file = package::file(ctx, &one.name);
+        let file = archive::file(ctx, &one.name);
         let ours = std::fs::read(&file).with_context(|| format!("reading {file}"))?;
         let ours = stagegate_manifest::sha256_hex(&ours);
         if found != ours {

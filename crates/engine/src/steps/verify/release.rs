@@ -9,7 +9,7 @@ use url::Url;
 
 use crate::executor::step::{Perform, StepContext};
 use crate::steps::github::release;
-use crate::steps::package::package;
+use crate::steps::package::archive;
 
 impl Perform for VerifyRelease {
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
@@ -91,7 +91,7 @@ fn downloads(ctx: &StepContext<'_>, crates: &[String]) -> anyhow::Result<()> {
             Some(crates.len() as u64),
         );
         let version = ctx.plan.version_of(name);
-        let ours = package::file(ctx, name);
+        let ours = archive::file(ctx, name);
         let ours = std::fs::read(&ours).with_context(|| format!("reading {ours}"))?;
         if registry.download(name, version)? != ours {
             bail!("the registry gives other bytes for {name} {version} than we sent");

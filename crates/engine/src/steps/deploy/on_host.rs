@@ -1,0 +1,106 @@
+//! What every step on a host needs: the deploy's description and a connection that is kept.
+
+use camino::Utf8PathBuf;
+use stagegate_deploy::{Deploy, DeployError, Host, Part, Progress, Release, RunError};
+use stagegate_plan::model::{Place, Plan};
+
+use crate::executor::step::{Probe, StepContext};
+
+/// Describes the deploy to a host as the deploy crate takes it.
+pub(super) fn deploy(ctx: &StepContext<'_>, place: &Place) -> Deploy {
+    // A rollback goes by the host's own record; that commit need not be here.
+    let ask = |revision: &str| ctx.context.git().commit_of(revision).ok().flatten();
+    let known = ctx.context.deploy_jobs.commit(&place.revision, ask);
+    let mut app = place.app.clone();
+    if !place.built {
+        // What is on the host already is not built there again.
+        app.disable_host_builds();
+    }
+    Deploy {
+        target: place.target.clone(),
+        app,
+        release: Release {
+            version: place.version.clone(),
+            commit: known.unwrap_or_else(|| place.revision.clone()),
+        },
+        owner: format!("{}@{}", ctx.plan.run_id, ctx.plan.at.as_nanosecond()),
+        by: who(ctx.plan),
+        is_rollback: !place.built,
+    }
+}
+
+/// Who deploys, for the host's record, and why in a freeze.
+fn who(plan: &Plan) -> String {
+    match &plan.freeze_override {
+        None => account(),
+        Some(why) => format!("{} (despite the freeze: {why})", account()),
+    }
+}
+
+fn account() -> String {
+    let names = ["GITHUB_ACTOR", "USER", "LOGNAME"];
+    names
+        .iter()
+        .find_map(|name| std::env::var(name).ok())
+        .unwrap_or_else(|| "unknown".to_owned())
+}
+
+/// Returns a host's answer to a probe as the executor takes it.
+pub(super) fn probe_of(probe: stagegate_deploy::Probe) -> Probe {
+    match probe {
+        stagegate_deploy::Probe::Absent => Probe::Absent,
+        stagegate_deploy::Probe::Done(evidence) => Probe::Done(evidence),
+        stagegate_deploy::Probe::Conflict(what) => Probe::Conflict(what),
+    }
+}
+
+/// Where a few of a part's artifacts are kept for patches. Each part has its own, so that
+/// none lets the others' go.
+pub(super) fn cache(ctx: &StepContext<'_>, part: Part) -> Utf8PathBuf {
+    let deployed = ctx.context.output().join("deployed");
+    deployed.join(part.name())
+}
+
+/// Asks the host over a connection that is kept, if there is one, and keeps it for what
+/// the step then does.
+pub(super) fn ask<T>(
+    ctx: &StepContext<'_>,
+    place: &Place,
+    question: impl Fn(&Host) -> Result<T, DeployError>,
+) -> anyhow::Result<T> {
+    let connections = &ctx.context.connections;
+    let kept = connections.take(&place.target).map(|host| {
+        let answer = question(&host);
+        (host, answer)
+    });
+    let (host, answer) = match kept {
+        Some((host, answer)) if !matches!(answer, Err(DeployError::Run(RunError::Lost { .. }))) => {
+            (host, answer)
+        }
+        // None, or lost while it was kept.
+        _ => {
+            let host = Host::connect(&place.target)?;
+            let answer = question(&host);
+            (host, answer)
+        }
+    };
+    let answer = answer?;
+    connections.keep(host);
+    Ok(answer)
+}
+
+/// The connection by which the step's host was asked, or a new one.
+pub(super) fn connection(ctx: &StepContext<'_>, place: &Place) -> anyhow::Result<Host> {
+    Ok(match ctx.context.connections.take(&place.target) {
+        Some(host) => host,
+        None => Host::connect(&place.target)?,
+    })
+}
+
+/// Reports a host's progress: a probe that was answered, or how far the step is.
+pub(super) fn show(ctx: &StepContext<'_>, progress: Progress) {
+    if let Some(probed) = progress.probed {
+        return ctx.probed(probed.at, probed.latency);
+    }
+    ctx.progress(progress.text, progress.done, progress.total);
+}

@@ -1,0 +1,72 @@
+//! Steps of a service's deploy on one host.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use stagegate_deploy::{
+    ArtifactError, DeployJob, Part, ServiceStep, perform_service as perform_on_host,
+    probe_service as probe_on_host,
+};
+use stagegate_plan::model::{DeployService, Place, TimeCategory};
+
+use crate::executor::step::{Perform, Probe, StepContext};
+use crate::steps::build::artifact;
+use crate::steps::deploy::on_host;
+
+/// The built binary, unless it is on the host already, or will be built there.
+fn binary(
+    ctx: &StepContext<'_>,
+    part: Part,
+    place: &Place,
+) -> anyhow::Result<Option<Arc<DeployJob>>> {
+    let service = place.app.settings(part).filter(|_| place.built);
+    let Some(service) = service.filter(|service| service.build.is_none()) else {
+        return Ok(None);
+    };
+    let jobs = &ctx.context.deploy_jobs;
+    let job = jobs.job(&artifact::binary(ctx, &service.binary), |path| {
+        Ok::<_, ArtifactError>(DeployJob::of_file(path)?.with_cache(on_host::cache(ctx, part)))
+    })?;
+    Ok(Some(job))
+}
+
+impl Perform for DeployService {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        let place = &self.place;
+
+        let (deploy, binary) = (on_host::deploy(ctx, place), binary(ctx, self.part, place)?);
+        if self.step == ServiceStep::Confirm {
+            ctx.context.connections.drop_all(&place.target);
+        }
+        let probe = on_host::ask(ctx, place, |host| {
+            probe_on_host(self.part, self.step, host, &deploy, binary.as_deref())
+        })?;
+        Ok(on_host::probe_of(probe))
+    }
+
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let place = &self.place;
+
+        let (deploy, binary) = (on_host::deploy(ctx, place), binary(ctx, self.part, place)?);
+        let host = on_host::connection(ctx, place)?;
+        let start = Instant::now();
+        let result = perform_on_host(
+            self.part,
+            self.step,
+            &host,
+            &deploy,
+            binary.as_deref(),
+            &mut |p| on_host::show(ctx, p),
+        );
+        // The app's start, the watch and the drain are waits that were asked for.
+        if matches!(
+            self.step,
+            ServiceStep::Health | ServiceStep::Stabilize | ServiceStep::Confirm
+        ) {
+            ctx.time.record(TimeCategory::Waiting, start.elapsed());
+        }
+        let done = result?;
+        ctx.context.connections.keep(host);
+        Ok(done)
+    }
+}
