@@ -79,7 +79,7 @@ fn nothing_is_left_unfinished() {
 
 #[test]
 fn nothing_below_the_command_line_knows_a_mode() {
-    let rooms = [
+    let crates = [
         "config",
         "plan",
         "engine",
@@ -90,9 +90,9 @@ fn nothing_below_the_command_line_knows_a_mode() {
         "deploy",
     ];
     for path in files(".rs") {
-        if !rooms
+        if !crates
             .iter()
-            .any(|room| path.starts_with(&format!("crates/{room}/src/")))
+            .any(|name| path.starts_with(&format!("crates/{name}/src/")))
         {
             continue;
         }
@@ -122,10 +122,11 @@ fn libraries_print_nothing() {
 
 #[test]
 fn the_exit_codes_are_the_documented_ones() {
-    let text = read("RELEASE.md");
+    let page = "docs/src/reference/exit-codes.md";
+    let text = read(page);
     for exit in Exit::ALL {
         let row = format!("| {} | {} |", exit.code(), exit.meaning());
-        assert!(text.contains(&row), "RELEASE.md lacks the row {row}");
+        assert!(text.contains(&row), "{page} lacks the row {row}");
     }
 }
 

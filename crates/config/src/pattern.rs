@@ -5,10 +5,11 @@ use std::str::FromStr;
 
 use camino::Utf8Path;
 use glob::{MatchOptions, Pattern};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// A pattern for paths relative to the workspace's root, such as `docs/**/*.md`.
-#[derive(Clone, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct PathPattern(Pattern);
 

@@ -8,7 +8,7 @@ use semver::Version;
 
 use crate::edit::FileEdit;
 use crate::lockfile;
-use crate::manifest_edit::{Manifest, VersionSource};
+use crate::manifest_edit::{Manifest, NewVersions, VersionSource};
 use crate::workspace::Workspace;
 
 /// Why versions cannot be changed as asked.
@@ -116,7 +116,7 @@ pub fn bump(
     to: &BTreeMap<String, Version>,
 ) -> Result<Vec<FileEdit>, BumpError> {
     let root_manifest = workspace.manifest_path();
-    let mut directories = BTreeMap::new();
+    let mut new_versions = NewVersions::default();
     let mut locked = BTreeMap::new();
     for (name, version) in to {
         let package = workspace
@@ -125,10 +125,16 @@ pub fn bump(
                 name: name.clone(),
                 root: workspace.root.clone(),
             })?;
-        directories.insert(package.directory(), (name.as_str(), version));
+        new_versions
+            .by_directory
+            .insert(package.directory(), (name.as_str(), version));
+        if workspace.is_patched(name) {
+            new_versions
+                .by_name
+                .insert(name.clone(), (name.as_str(), version));
+        }
         locked.insert(name.as_str(), (&package.version, version));
     }
-    let patched = patched(workspace, to);
     let members = manifests_of(workspace, &root_manifest);
     let mut texts = BTreeMap::new();
     for &path in members.keys() {
@@ -154,7 +160,7 @@ pub fn bump(
         }
         // What the workspace's own manifest states is for members that move too.
         let released = version.is_some() || path == root_manifest;
-        manifest.follow(&directories, &patched, released)?;
+        manifest.follow(&new_versions, released)?;
         manifests.insert(path, manifest);
     }
     if let Some(version) = shared_version(workspace, &inherited)?
@@ -177,17 +183,6 @@ pub fn bump(
     edits.extend(lock_edit(workspace, read, &locked)?);
     edits.sort_by(|a, b| a.path.cmp(&b.path));
     Ok(edits)
-}
-
-/// The members that move and stand for a registry's crate of their name, by `[patch]`.
-fn patched<'a>(
-    workspace: &'a Workspace,
-    to: &'a BTreeMap<String, Version>,
-) -> BTreeMap<String, (&'a str, &'a Version)> {
-    let moves = to.iter().filter(|(name, _)| workspace.is_patched(name));
-    moves
-        .map(|(name, version)| (name.clone(), (name.as_str(), version)))
-        .collect()
 }
 
 /// Every manifest of the workspace, with the package in it; a virtual

@@ -41,6 +41,15 @@ pub(crate) enum VersionSource {
     Missing,
 }
 
+/// The packages that get a new version, with their names, as dependencies name them.
+#[derive(Debug, Default)]
+pub(crate) struct NewVersions<'a> {
+    /// By the directory that a path leads to.
+    pub(crate) by_directory: BTreeMap<Utf8PathBuf, (&'a str, &'a Version)>,
+    /// By name: those that `[patch]` puts in the place of a registry's.
+    pub(crate) by_name: BTreeMap<String, (&'a str, &'a Version)>,
+}
+
 impl<'t> Manifest<'t> {
     pub(crate) fn parse(path: &'t Utf8Path, text: &'t str) -> Result<Manifest<'t>, BumpError> {
         let document = Document::parse(text).map_err(|error| BumpError::Syntax {
@@ -92,19 +101,17 @@ impl<'t> Manifest<'t> {
         true
     }
 
-    /// Lets every requirement on a package in one of these directories follow
-    /// its new version, and every one on a package that stands for a registry's in `patched`;
-    /// `released` says whether this manifest's package moves too.
+    /// Lets every requirement on one of the packages with new versions follow it;
+    /// `released` says whether this manifest's package is released too.
     pub(crate) fn follow(
         &mut self,
-        to: &BTreeMap<Utf8PathBuf, (&str, &Version)>,
-        patched: &BTreeMap<String, (&str, &Version)>,
+        new_versions: &NewVersions<'_>,
         released: bool,
     ) -> Result<(), BumpError> {
         let mut splices = Vec::new();
         for table in dependency_tables(self.document.as_table()) {
             for (key, dependency) in table.iter() {
-                splices.extend(self.followed((key, dependency), (to, patched), released)?);
+                splices.extend(self.followed((key, dependency), new_versions, released)?);
             }
         }
         self.splices.extend(splices);
@@ -114,19 +121,19 @@ impl<'t> Manifest<'t> {
     fn followed(
         &self,
         (key, dependency): (&str, &Item),
-        (to, patched): (
-            &BTreeMap<Utf8PathBuf, (&str, &Version)>,
-            &BTreeMap<String, (&str, &Version)>,
-        ),
+        NewVersions {
+            by_directory,
+            by_name,
+        }: &NewVersions<'_>,
         released: bool,
     ) -> Result<Option<Splice>, BumpError> {
         let own = self.path.parent().unwrap_or(Utf8Path::new(""));
         let text = |name: &str| dependency.get(name).and_then(Item::as_str);
         let (item, found) = match (text("path"), dependency.get("version")) {
-            (Some(path), Some(item)) => (item, to.get(&normalized(&own.join(path)))),
-            (None, Some(item)) => (item, patched.get(text("package").unwrap_or(key))),
+            (Some(path), Some(item)) => (item, by_directory.get(&normalized(&own.join(path)))),
+            (None, Some(item)) => (item, by_name.get(text("package").unwrap_or(key))),
             // The short form: `name = "1.0"`.
-            (None, None) if dependency.is_str() => (dependency, patched.get(key)),
+            (None, None) if dependency.is_str() => (dependency, by_name.get(key)),
             _ => return Ok(None),
         };
         let Some((name, version)) = found else {

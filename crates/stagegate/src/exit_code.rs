@@ -56,12 +56,12 @@ impl Exit {
         Exit::Interrupted,
     ];
 
-    /// The number.
+    /// Returns the number.
     pub fn code(self) -> u8 {
         self as u8
     }
 
-    /// What it means, in one line.
+    /// Returns what it means, in one line.
     pub fn meaning(self) -> &'static str {
         match self {
             Exit::Success => "everything asked for is done",
@@ -83,7 +83,7 @@ impl Exit {
         }
     }
 
-    /// The code for an error that ended a command before or outside a run.
+    /// Returns the code for an error that ended a command before or outside a run.
     pub fn of(error: &anyhow::Error) -> Exit {
         for cause in error.chain() {
             if cause.is::<Blockers>() {
@@ -105,7 +105,7 @@ impl Exit {
         Exit::Failure
     }
 
-    /// The code for the way a run ended.
+    /// Returns the code for the way a run ended.
     pub(crate) fn of_run(end: RunEnd, failure: Option<&anyhow::Error>) -> Exit {
         let is = |test: fn(&(dyn std::error::Error + 'static)) -> bool| {
             failure.is_some_and(|e| e.chain().any(test))

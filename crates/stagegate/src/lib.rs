@@ -30,6 +30,11 @@ pub use cli::GlobalArgs;
 pub use commands::Command;
 pub use exit_code::Exit;
 
+/// Returns the command line as clap reads it, for documents and completions of your own.
+pub fn command_line() -> clap::Command {
+    <cli::Cli as clap::CommandFactory>::command()
+}
+
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
     #[cfg(feature = "rehearsal")]

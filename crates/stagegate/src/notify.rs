@@ -15,7 +15,7 @@ use stagegate_plan::model::{Event, RunEnd};
 /// How long one message may take.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// Who tells the webhook.
+/// Sends events of a run to the webhook.
 pub(crate) struct Notifier {
     config: NotifyConfig,
     title: String,
@@ -26,7 +26,7 @@ pub(crate) struct Notifier {
 }
 
 impl Notifier {
-    /// Nobody is told where nothing is configured.
+    /// Creates one; without configuration it sends nothing.
     pub(crate) fn new(config: &NotifyConfig) -> Notifier {
         let mut notifier = Notifier {
             config: config.clone(),
@@ -42,7 +42,9 @@ impl Notifier {
         let name = webhook.env.clone();
         let address = std::env::var(&name).unwrap_or_default();
         if address.trim().is_empty() {
-            complain(&format!("{name} is not set, so nobody is told of this run"));
+            complain(&format!(
+                "{name} is not set, so nothing is sent about this run"
+            ));
             return notifier;
         }
         let (send, messages) = mpsc::channel::<String>();
@@ -54,7 +56,7 @@ impl Notifier {
                     && !std::mem::replace(&mut complained, true)
                 {
                     complain(&format!(
-                        "the webhook of {name} was not told: {why}; the run does not depend on it"
+                        "the webhook of {name} did not take the message: {why}; the run does not depend on it"
                     ));
                 }
             }
@@ -62,7 +64,7 @@ impl Notifier {
         notifier
     }
 
-    /// Is told of an event.
+    /// Sends a message about an event, if it is one to tell.
     pub(crate) fn event(&mut self, event: &Event) {
         if let Some((occasion, text)) = self.message(event)
             && self.config.tells(occasion)
@@ -112,7 +114,7 @@ impl Notifier {
                         NotifyEvent::Failed,
                         format!("⏹ {title} was stopped\n{next}"),
                     ),
-                    // Another job goes on with it.
+                    // Another job resumes it.
                     RunEnd::Paused => return None,
                 })
             }
@@ -174,7 +176,7 @@ mod tests {
         Event::RunEnded {
             unrestored: Vec::new(),
             end,
-            next: "go on with `x --resume`".to_owned(),
+            next: "resume with `x --resume`".to_owned(),
             seconds: 61.2,
         }
     }
@@ -189,7 +191,7 @@ mod tests {
         assert_eq!(
             text,
             "❌ deploy both in production: 1.4.0 failed\nbackend.health@app1: it answers 500\n\
-             go on with `x --resume`"
+             resume with `x --resume`"
         );
         let (_, text) = notifier.message(&ended(RunEnd::Completed)).unwrap();
         assert!(text.ends_with("is done, in 61 s"), "{text}");

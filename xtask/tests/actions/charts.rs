@@ -23,7 +23,7 @@ fn read(file: &Path) -> Option<Output> {
 
 #[test]
 fn mermaid_reads_the_charts_of_a_summary() {
-    let sample = root().join("crates/stagegate/src/render/runner/summary/sample.md");
+    let sample = root().join("crates/stagegate/src/output/github_actions/summary/sample.md");
     let Some(output) = read(&sample) else { return };
     let said = crate::said(&output);
     assert!(output.status.success(), "{said}");

@@ -1,18 +1,19 @@
 //! `[app]`: what is deployed.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::schema::{FrontendConfig, ServiceConfig};
 
 /// `[app]`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct AppConfig {
-    /// Names directories and units on the host.
+    /// The name of the app. Directories and units on the host are named after it.
     pub name: String,
-    /// The service behind the public port.
+    /// The backend: a service behind a public port.
     pub backend: Option<ServiceConfig>,
-    /// What users see: a static bundle, or a service of its own.
+    /// The frontend: a bundle of files, or a service.
     pub frontend: Option<FrontendConfig>,
 }
 

@@ -4,29 +4,34 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stagegate_deploy::{HostBuild, Limits};
 
 /// `[app.backend.build]`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct BuildConfig {
-    /// Where.
+    /// Where the program is built.
     pub on: BuildOn,
-    /// The address that hosts fetch the sources from; absent: the remote's, as https.
+    /// The address that hosts fetch the sources from. The default is the remote's, as
+    /// https.
     pub git: Option<String>,
-    /// The command, run at the workspace's root; absent: cargo builds the binary, in
-    /// release mode and with the lockfile as it is.
+    /// The command, run at the workspace's root. The default is `cargo build --release
+    /// --locked` for the package and the binary.
     pub run: Option<Vec<String>>,
-    /// Where the program then lies, relative to that; absent: where cargo puts it.
+    /// Where the program is then, relative to the workspace's root. The default is where
+    /// cargo puts it.
+    #[schemars(with = "Option<String>")]
     pub program: Option<Utf8PathBuf>,
-    /// Variables for the command; no place for secrets.
+    /// Environment variables for the command. Do not put secrets here.
     pub env: BTreeMap<String, String>,
-    /// What the build may take of the host.
+    /// Limits of the build, in addition to those of the service.
     pub limits: Limits,
-    /// Free space that a host needs for it, in MiB.
+    /// The free space that a host needs for the build, in MiB.
     pub disk_mib: u64,
-    /// How long it may take.
+    /// How long the build may take.
+    #[schemars(with = "crate::text_value::Duration")]
     pub limit: SignedDuration,
     /// What the checkout says, where the configuration does not.
     #[serde(skip)]
@@ -34,10 +39,10 @@ pub struct BuildConfig {
 }
 
 /// Where the program is built.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum BuildOn {
-    /// Where stagegate runs; the hosts are sent it.
+    /// Where stagegate runs; the program is then sent to the hosts.
     #[default]
     Here,
     /// On each host, as the service's account, from git.

@@ -2,46 +2,47 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::schema::CiActions;
 use crate::stage::Stage;
 
 /// `[ci]`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CiConfig {
-    /// The runner of every job: a label, or several that one runner has to have.
+    /// The runner of every job: a label, or several that one runner must have.
     pub runner: OneOrMany,
-    /// The toolchain; absent: what `rust-toolchain.toml` says, else the stated
-    /// `rust-version`, else `stable`.
+    /// The toolchain. The default is that of `rust-toolchain.toml`, or else the stated
+    /// `rust-version`, or else `stable`.
     pub toolchain: Option<String>,
-    /// Where a release deploys, and a push to the branch; absent: `production`,
-    /// or the only environment there is.
+    /// The environment that releases and pushes deploy to. The default is `production`,
+    /// or the only environment.
     pub environment: Option<String>,
-    /// The gates that pull requests and pushes pass; absent: all that are on, but
-    /// for `semver`, which needs to know the version.
+    /// The gates that pull requests and pushes must pass. The default is all that are on,
+    /// except `semver`, which needs to know the version.
     pub gates: Option<Vec<Stage>>,
-    /// Lines of shell that make a runner ready to build.
+    /// Shell commands that prepare a runner for the build.
     pub setup: Vec<String>,
-    /// Environment of every job; no secrets.
+    /// Environment variables of every job. Do not put secrets here.
     pub env: BTreeMap<String, String>,
-    /// Further jobs for pull requests and pushes, required as the gates are.
+    /// Your own jobs for pull requests and pushes, required like the gates.
     #[serde(rename = "job")]
     pub jobs: Vec<CiJob>,
-    /// Whether a pushed tag of the form `release.tag` is released. A release that is
-    /// made elsewhere pushes its tag too, and would be made twice.
+    /// Whether pushing a tag of the form `release.tag` releases it. Leave it off if you
+    /// also release elsewhere: such a release pushes its tag, and would start again.
     pub on_tag: bool,
-    /// Whether what is released gets an attestation of where it was built.
+    /// Whether released files get an attestation of where they were built.
     pub attest: bool,
-    /// When `ci.yml` runs by itself, in cron's words; empty: never.
+    /// When `ci.yml` runs by itself, as a cron expression. Without one, it never does.
     pub schedule: String,
-    /// The actions of others that the workflows use.
+    /// Third-party actions that the workflows use.
     pub actions: CiActions,
 }
 
 /// A word, or several.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(untagged, expecting = "a label, or a list of labels")]
 pub enum OneOrMany {
     /// One.
@@ -70,43 +71,43 @@ impl Default for CiConfig {
 }
 
 /// `[[ci.job]]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CiJob {
-    /// Its name: lower-case letters, digits and `-`.
+    /// The name of the job: lower-case letters, digits and `-`.
     pub name: String,
-    /// The command, at the workspace's root. No shell is involved.
+    /// The command, run at the workspace's root without a shell.
     pub run: Vec<String>,
-    /// How long it may take, in minutes.
+    /// How long the job may take, in minutes.
     #[serde(default = "default_minutes")]
     pub minutes: u32,
-    /// Its runner, where it differs.
+    /// The runner of the job, if it differs.
     pub runner: Option<OneOrMany>,
-    /// Jobs of `ci.yml` that have to pass before: `gate`, or one of your own.
+    /// Jobs of `ci.yml` that must pass before it: `gate`, or your own.
     #[serde(default)]
     pub needs: Vec<String>,
-    /// Its environment; no secrets.
+    /// Environment variables of the job. Do not put secrets here.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
-    /// It runs once for each combination; the values are in its environment as
-    /// `MATRIX_NAME`.
+    /// Lists of values, by name. The job runs once for each combination, with the values in
+    /// its environment as `MATRIX_NAME`.
     #[serde(default)]
     pub matrix: BTreeMap<String, Vec<String>>,
-    /// Containers beside it, by name.
+    /// Containers that run beside the job, by name.
     #[serde(default)]
     pub services: BTreeMap<String, CiService>,
 }
 
 /// `[ci.job.services.NAME]`: a container beside a job.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CiService {
-    /// The image.
+    /// The image of the container.
     pub image: String,
-    /// Ports, as `HOST:CONTAINER`.
+    /// Published ports, as `HOST:CONTAINER`.
     #[serde(default)]
     pub ports: Vec<String>,
-    /// Its environment; no secrets.
+    /// Environment variables of the container. Do not put secrets here.
     #[serde(default)]
     pub env: BTreeMap<String, String>,
     /// Options of `docker create`, such as a health check.

@@ -1,18 +1,20 @@
 //! `[ci.actions]`: the actions of others that the workflows use, each pinned by its commit.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// `[ci.actions]`: each as it stands after `uses:`, with the version behind a `#`.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+/// `[ci.actions]`: each as it is written after `uses:`, pinned by a commit, with the version
+/// behind a `#`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CiActions {
-    /// Checks the repository out.
+    /// Checks out the repository.
     pub checkout: String,
     /// Keeps files from one run to the next.
     pub cache: String,
-    /// Hands a file on to later jobs.
+    /// Passes a file on to later jobs.
     pub upload_artifact: String,
-    /// Takes what earlier jobs handed on.
+    /// Fetches what earlier jobs passed on.
     pub download_artifact: String,
     /// Attests where files were built.
     pub attest: String,

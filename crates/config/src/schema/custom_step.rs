@@ -1,23 +1,24 @@
 //! `[[step]]`: a command of the team's own, placed at a stage.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[[step]]`: a command of the team's own, and how to know that it is done.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CustomStep {
-    /// A name for messages; absent: the command's first words.
+    /// A name for plans and messages. The default is the command.
     pub name: Option<String>,
-    /// The stage it follows.
+    /// The stage that the step follows.
     pub after: Option<crate::stage::Stage>,
-    /// The stage it precedes.
+    /// The stage that the step precedes.
     pub before: Option<crate::stage::Stage>,
-    /// The command; `{version}` stands for the version. No shell is involved.
+    /// The command, run without a shell. `{version}` stands for the version.
     pub run: Vec<String>,
-    /// Exits with 0 when the step is already done.
+    /// A command that exits with 0 if the step is already done.
     pub probe: Option<Vec<String>>,
-    /// Secrets of the environment that it needs, by their names, such as `GITHUB_TOKEN`:
-    /// commands lose tokens, the runner's identity and the agent's socket otherwise.
+    /// Environment variables with secrets that the command needs, such as `GITHUB_TOKEN`.
+    /// Without this, commands get no tokens, no runner identity and no agent socket.
     #[serde(default)]
     pub pass_env: Vec<String>,
 }

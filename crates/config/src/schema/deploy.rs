@@ -4,53 +4,61 @@ use std::num::NonZeroUsize;
 
 use camino::Utf8PathBuf;
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::schema::Freeze;
 
 /// `[deploy.NAME]`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EnvironmentConfig {
-    /// Where the app runs.
+    /// The hosts that the app runs on.
     pub hosts: Vec<HostConfig>,
-    /// Which of them change when.
+    /// How many hosts change at a time.
     #[serde(default)]
     pub waves: Waves,
-    /// What becomes of hosts that have the new release when another one fails.
+    /// What happens to hosts that have switched when another host fails.
     #[serde(default)]
     pub on_failure: OnFailure,
-    /// When nothing is deployed here.
+    /// Windows of the week in which nothing is deployed, such as `Fri 15:00 - Mon 06:00
+    /// Europe/Berlin`.
     #[serde(default)]
     pub freeze: Vec<Freeze>,
-    /// How long a new backend is watched before it is confirmed.
+    /// How long a new release is watched before it is confirmed.
     #[serde(default = "default_stabilize")]
+    #[schemars(with = "crate::text_value::Duration")]
     pub stabilize: SignedDuration,
-    /// The private key; absent: the agent, then the usual files.
+    /// The private key. The default is the agent, then the usual files.
+    #[schemars(with = "Option<String>")]
     pub identity: Option<Utf8PathBuf>,
-    /// The file of trusted host keys; absent: `~/.ssh/known_hosts`.
+    /// The file of trusted host keys. The default is `~/.ssh/known_hosts`.
+    #[schemars(with = "Option<String>")]
     pub known_hosts: Option<Utf8PathBuf>,
-    /// Hosts to go through, the nearest first, as `user@host:port` with commas between;
-    /// `none` for none. Absent: what OpenSSH's configuration says.
+    /// Jump hosts, the nearest first, as `user@host:port` separated by commas, or `none`.
+    /// The default is what OpenSSH's configuration says.
     pub jump: Option<String>,
-    /// OpenSSH's configuration, or `none`; absent: `~/.ssh/config`, if that is there.
+    /// OpenSSH's configuration, or `none`. The default is `~/.ssh/config`, if it exists.
+    #[schemars(with = "Option<String>")]
     pub ssh_config: Option<Utf8PathBuf>,
-    /// Where the host's file system begins for us.
+    /// The directory on the host that stagegate treats as its root.
     #[serde(default = "default_prefix")]
+    #[schemars(with = "String")]
     pub prefix: Utf8PathBuf,
-    /// The public port here, where it differs from the app's.
+    /// The public port, if it differs from the app's.
     pub port: Option<u16>,
-    /// The port of a frontend that is a service, where it differs from the app's.
+    /// The port of a frontend that is a service, if it differs from the app's.
     pub frontend_port: Option<u16>,
-    /// The service user here, where it differs from the app's.
+    /// The service user, if it differs from the app's.
     pub service_user: Option<String>,
-    /// What users open here, where it differs from the app's.
+    /// The URL that users open, if it differs from the app's.
+    #[schemars(with = "Option<crate::text_value::Address>")]
     pub url: Option<Url>,
 }
 
 /// One host: its address, or a table for one that differs from the others.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "a host is written as \"user@host[:port]\", or as a table with `address` and what differs there: `port`, `frontend_port`, `identity`, `jump`, `prefix`"
@@ -63,20 +71,22 @@ pub enum HostConfig {
 }
 
 /// A host that differs from the others of its environment.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct HostOverrides {
     /// `user@host[:port]`
     pub address: String,
-    /// The public port there.
+    /// The public port on this host.
     pub port: Option<u16>,
-    /// The port of a frontend that is a service.
+    /// The port of a frontend that is a service, on this host.
     pub frontend_port: Option<u16>,
-    /// The private key for it.
+    /// The private key for this host.
+    #[schemars(with = "Option<String>")]
     pub identity: Option<Utf8PathBuf>,
-    /// Hosts to go through to it, or `none`.
+    /// Jump hosts to this host, or `none`.
     pub jump: Option<String>,
-    /// Where its file system begins for us.
+    /// The directory on this host that stagegate treats as its root.
+    #[schemars(with = "Option<String>")]
     pub prefix: Option<Utf8PathBuf>,
 }
 
@@ -97,16 +107,15 @@ impl HostConfig {
         }
     }
 }
-
-/// `waves`: a few hosts first, then the others, some at a time.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+/// A deploy changes a few hosts first, then the others, some at a time.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Waves {
-    /// Hosts of the first wave.
+    /// The number of hosts in the first wave.
     pub canary: NonZeroUsize,
-    /// Hosts of each wave after it; side by side.
+    /// The number of hosts in each later wave; they change side by side.
     pub batch: NonZeroUsize,
-    /// Hosts that may fail before the others are held back.
+    /// How many hosts may fail before the remaining waves are not started.
     pub max_failures: usize,
 }
 
@@ -135,10 +144,10 @@ impl Waves {
 }
 
 /// `on_failure`: what becomes of the hosts that have switched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum OnFailure {
-    /// They go back to what ran before: all hosts run the same.
+    /// They are rolled back, so that all hosts run the same release.
     #[default]
     RollBack,
     /// They keep the new release.

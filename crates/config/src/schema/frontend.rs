@@ -1,28 +1,31 @@
 //! `[app.frontend]`: what users see, a static bundle or a service of its own.
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 use crate::pattern::PathPattern;
 use crate::schema::ServiceConfig;
-
-/// `[app.frontend]`: `build` and `dist` of a bundle, or `[app.frontend.service]`.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+/// `[app.frontend]`: `build` and `dist` for a bundle, or the table `service`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct FrontendConfig {
-    /// The command that makes the bundle, run at the workspace's root.
+    /// The command that builds the bundle, run at the workspace's root.
     #[serde(default)]
     pub build: Vec<String>,
-    /// Where the bundle then lies, relative to the root.
+    /// The directory of the built bundle, relative to the root.
     #[serde(default)]
+    #[schemars(with = "String")]
     pub dist: Utf8PathBuf,
-    /// The service, written as the backend is.
+    /// The service, if the frontend is not a bundle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceConfig>,
-    /// What users open; asked at the end of a deploy.
+    /// The URL that users open. It is requested at the end of a deploy.
+    #[schemars(with = "Option<crate::text_value::Address>")]
     pub url: Option<Url>,
-    /// The files whose change on the branch deploys it; none: no push does.
+    /// Patterns of files: a push that changes one of them deploys the frontend. Without
+    /// any, no push does.
     #[serde(default)]
     pub paths: Vec<PathPattern>,
 }

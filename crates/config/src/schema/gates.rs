@@ -3,6 +3,7 @@
 use std::fmt;
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -10,132 +11,139 @@ use serde::{Deserialize, Deserializer, Serialize, de};
 use crate::pattern::PathPattern;
 
 /// What a gate's failure means. A gate that could not run has failed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Level {
     /// Stops the release.
     #[default]
     Deny,
-    /// Is said, and the release goes on.
+    /// The failure is shown, and the release continues.
     Warn,
     /// The gate is not in the plan.
     Off,
 }
 
 /// `[gates]`
-#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gates {
-    /// `cargo fmt --check`
+    /// `cargo fmt --check` passes.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<CommandGate>")]
     pub fmt: CommandGate,
-    /// Known vulnerabilities in `Cargo.lock`.
+    /// No package in `Cargo.lock` has a known vulnerability.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<AuditGate>")]
     pub audit: AuditGate,
-    /// Direct dependencies that do not accept the newest version.
+    /// Direct dependencies accept the newest versions.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<OutdatedGate>")]
     pub outdated: OutdatedGate,
-    /// Links between documents.
+    /// Links between documents lead somewhere.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<LinksGate>")]
     pub links: LinksGate,
-    /// Credentials in tracked files.
+    /// No credential is in a tracked file.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<SecretsGate>")]
     pub secrets: SecretsGate,
-    /// `cargo clippy`, warnings denied.
+    /// `cargo clippy` passes, warnings denied.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<CommandGate>")]
     pub clippy: CommandGate,
-    /// `cargo test`
+    /// `cargo test` passes.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<CommandGate>")]
     pub test: CommandGate,
-    /// `cargo doc`, warnings denied.
+    /// `cargo doc` passes, warnings denied.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<CommandGate>")]
     pub doc: CommandGate,
     /// The stated `rust-version` is enough.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<MsrvGate>")]
     pub msrv: MsrvGate,
-    /// `cargo semver-checks` against the release before.
+    /// `cargo semver-checks` passes, compared with the previous release.
     #[serde(deserialize_with = "level_or_table")]
+    #[schemars(with = "LevelOr<SemverGate>")]
     pub semver: SemverGate,
 }
 
 /// A gate that is a cargo command.
-#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct CommandGate {
     /// What its failure means.
     pub level: Level,
-    /// In place of the usual arguments after `cargo SUBCOMMAND`.
+    /// Arguments after `cargo SUBCOMMAND`, instead of the usual ones.
     pub args: Option<Vec<String>>,
 }
 
 /// The audit gate.
-#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct AuditGate {
     /// What its failure means.
     pub level: Level,
-    /// A directory in the RustSec layout, relative to the root; absent: the
+    /// A directory in the RustSec layout, relative to the root. The default is the
     /// RustSec database itself, fetched with git into cargo's home.
+    #[schemars(with = "Option<String>")]
     pub database: Option<Utf8PathBuf>,
-    /// Advisories that do not count, by id.
+    /// Advisories to ignore, by id.
     pub ignore: Vec<String>,
 }
-
-/// The outdated gate. It is off unless it is named: how old dependencies are is
-/// a matter of upkeep, and asking costs a request to the index for each.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+/// The outdated gate. It is off by default: how old dependencies are is a matter of
+/// upkeep, and the check costs a request to the index for each.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct OutdatedGate {
     /// What its failure means; a table without a level means `deny`.
     #[serde(default)]
     pub level: Level,
-    /// Packages that may stay behind, by name.
+    /// Packages to ignore, by name.
     #[serde(default)]
     pub ignore: Vec<String>,
 }
 
 /// The links gate.
-#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LinksGate {
     /// What its failure means.
     pub level: Level,
-    /// Which tracked Markdown files are read, as patterns relative to the root;
-    /// absent: all of them.
+    /// The tracked Markdown files to check, as patterns relative to the root. The default
+    /// is all of them.
     pub paths: Option<Vec<PathPattern>>,
 }
 
 /// The secrets gate.
-#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SecretsGate {
     /// What its failure means.
     pub level: Level,
-    /// Files that may hold what looks like a credential, as patterns relative to
-    /// the root.
+    /// Files that may contain what looks like a credential, as patterns relative to the
+    /// root.
     pub allow: Vec<PathPattern>,
 }
-
-/// The msrv gate. It warns unless it is told otherwise: a machine without the
-/// older toolchain can release, and is told what was not proven.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+/// The msrv gate. It warns by default: a machine without the older toolchain can release,
+/// and says what was not verified.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MsrvGate {
     /// What its failure means; a table without a level means `deny`.
     #[serde(default)]
     pub level: Level,
 }
-
-/// The semver gate. It is off unless it is named, for it needs a tool that not
-/// everybody has.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+/// The semver gate. It is off by default, because it needs `cargo-semver-checks`.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct SemverGate {
     /// What its failure means; a table without a level means `deny`.
     #[serde(default)]
     pub level: Level,
-    /// Arguments on top of what the gate says itself: packages, baseline and
-    /// kind of release.
+    /// Arguments in addition to those of the gate itself: packages, baseline and kind of
+    /// release.
     #[serde(default)]
     pub args: Vec<String>,
 }
@@ -156,6 +164,15 @@ impl Default for SemverGate {
     fn default() -> Self {
         SemverGate::at_level(Level::Off)
     }
+}
+
+/// How the schema describes a gate: a level, or its table.
+#[derive(JsonSchema)]
+#[schemars(untagged)]
+#[expect(dead_code, reason = "it is read by the derive only")]
+enum LevelOr<T> {
+    Level(Level),
+    Table(T),
 }
 
 /// A gate that can be written as its level alone.

@@ -1,23 +1,27 @@
 //! `[github]`: where the GitHub release is made.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stagegate_github::Repository;
 use url::Url;
 
 /// `[github]`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct GitHubConfig {
-    /// `owner/name`; absent: read from the remote's address, then from the
+    /// `owner/name`. The default is read from the remote's address, then from the
     /// packages' `repository`.
+    #[schemars(with = "Option<String>")]
     pub repository: Option<Repository>,
     /// The address of the API (GitHub Enterprise: `https://HOST/api/v3`).
+    #[schemars(with = "crate::text_value::Address")]
     pub api: Url,
     /// The address of uploads (GitHub Enterprise: `https://HOST/api/uploads`).
+    #[schemars(with = "crate::text_value::Address")]
     pub uploads: Url,
-    /// Whether there is a GitHub release at all.
+    /// Whether to make a GitHub release.
     pub release: bool,
-    /// Whether it gets a list of everything that is in it, in CycloneDX.
+    /// Whether to attach a bill of materials in CycloneDX.
     pub sbom: bool,
 }
 

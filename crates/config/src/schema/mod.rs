@@ -51,10 +51,11 @@ pub use switch::{PlainSwitch, ProxyConfig, SwitchConfig};
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// The whole of `stagegate.toml`.
-#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Config {
     /// Versions, branch, tag and changelog.
@@ -63,7 +64,7 @@ pub struct Config {
     pub registry: RegistryConfig,
     /// Where the GitHub release goes.
     pub github: GitHubConfig,
-    /// What must hold before anything changes.
+    /// What must pass before anything changes.
     pub gates: Gates,
     /// More files for the GitHub release.
     #[serde(rename = "asset")]
@@ -75,7 +76,7 @@ pub struct Config {
     pub app: Option<AppConfig>,
     /// Environments by name; `production` is the default one.
     pub deploy: BTreeMap<String, EnvironmentConfig>,
-    /// Who is told of runs.
+    /// Who is notified of runs.
     pub notify: NotifyConfig,
     /// What a rehearsal needs to know of the app.
     pub rehearsal: RehearsalConfig,

@@ -1,14 +1,15 @@
 //! `[notify]`: who is told that a run begins, and how it ended.
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[notify]`
-#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct NotifyConfig {
-    /// Where messages go, if anywhere.
+    /// Where messages are sent.
     pub webhook: Option<WebhookConfig>,
-    /// What is told; absent: everything.
+    /// The events to tell of. The default is all of them.
     pub on: Option<Vec<NotifyEvent>>,
 }
 
@@ -18,9 +19,8 @@ impl NotifyConfig {
         self.on.as_ref().is_none_or(|on| on.contains(&occasion))
     }
 }
-
-/// `webhook`: takes Slack's JSON. Its address is a secret.
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+/// A webhook that takes Slack's JSON. Its address is a secret.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct WebhookConfig {
     /// The environment variable that holds the address.
@@ -28,15 +28,15 @@ pub struct WebhookConfig {
 }
 
 /// What is worth telling.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum NotifyEvent {
-    /// A run begins.
+    /// A run starts.
     Started,
-    /// Everything in its plan is done.
+    /// Everything in the plan is done.
     Completed,
-    /// A deploy went back to what ran before.
+    /// A deploy was rolled back.
     RolledBack,
-    /// It failed, or was stopped.
+    /// The run failed, was stopped, or its rollback is incomplete.
     Failed,
 }

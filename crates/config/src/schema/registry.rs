@@ -1,30 +1,32 @@
 //! `[registry]`: where crates are published.
 
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use url::Url;
 
 /// `[registry]`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RegistryConfig {
     /// The registry's name as cargo knows it.
     pub name: String,
-    /// Its sparse index; absent: the one that cargo knows by that name.
+    /// Its sparse index. The default is the one that cargo knows by that name.
     pub index: Option<String>,
     /// How long a new version may take to appear in the index.
+    #[schemars(with = "crate::text_value::Duration")]
     pub visible_within: SignedDuration,
-    /// Whether a workflow's identity is exchanged for a token, where the
-    /// runner offers one.
+    /// Whether to exchange a workflow's identity for a token, if the runner offers one.
     pub trusted_publishing: bool,
-    /// How far a project of a user's is taken with the new versions at the end.
+    /// How far a fresh project with the new versions is taken at the end.
     pub fresh_project: FreshProject,
-    /// Who builds the documentation of what is on crates.io.
+    /// The site that builds the documentation of crates on crates.io.
+    #[schemars(with = "crate::text_value::Address")]
     pub docs: Url,
 }
 
 /// How far a fresh project with the published crates is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum FreshProject {
     /// It is resolved and built.
@@ -32,7 +34,7 @@ pub enum FreshProject {
     Build,
     /// It is resolved, and the checksums are compared.
     Resolve,
-    /// There is none.
+    /// No such project is made.
     Off,
 }
 

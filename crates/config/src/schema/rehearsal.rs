@@ -2,26 +2,27 @@
 
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[rehearsal]`
-#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct RehearsalConfig {
-    /// The app's environment on the fake host, no secrets among it;
-    /// `{prefix}` stands for the host's root.
+    /// The app's environment on the fake host. `{prefix}` stands for the host's root. Do
+    /// not put secrets here.
     pub env: BTreeMap<String, String>,
-    /// The path that load asks for; absent: the health path.
+    /// The path that the load requests. The default is the health path.
     pub get: Option<String>,
-    /// What load sends, if the app takes anything.
+    /// What the load posts, if the app takes anything.
     pub post: Option<PostConfig>,
 }
 
 /// `[rehearsal.post]`
-#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PostConfig {
-    /// Where to.
+    /// The path.
     pub path: String,
     /// The body.
     pub body: String,

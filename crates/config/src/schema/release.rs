@@ -3,40 +3,42 @@
 use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// `[release]`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct ReleaseConfig {
-    /// How versions move, for packages that are in no group.
+    /// How the versions of packages that are in no group are related.
     pub versioning: Versioning,
-    /// Groups of packages by name.
+    /// Version groups, by name.
     #[serde(rename = "group")]
     pub groups: BTreeMap<String, GroupConfig>,
-    /// The branch that releases are made from.
+    /// The branch that you release from.
     pub branch: String,
-    /// The remote that branch and tag are pushed to.
+    /// The remote that the branch and the tag are pushed to.
     pub remote: String,
-    /// The tag's name; `{version}` stands for the version, `{name}` for the
-    /// group or package. Absent: `v{version}` where the whole workspace has one
-    /// version, `{name}-v{version}` otherwise.
+    /// The name of the tag. `{version}` stands for the version, `{name}` for the group or
+    /// package. The default is `v{version}` if the whole workspace has one version, and
+    /// `{name}-v{version}` otherwise.
     pub tag: Option<String>,
-    /// The release commit's message; `{version}` stands for what is released. Absent: that of
-    /// the last release commit, or `chore(release): {version}` where the commits follow the
-    /// conventional commits specification, or `Release {version}`.
+    /// The release commit's message; `{version}` stands for what is released. The default is
+    /// the form of the last release commit, or `chore(release): {version}` if the commits
+    /// follow the conventional commits specification, or `Release {version}`.
     pub message: Option<String>,
-    /// The workspace's changelog, relative to the root; absent means `CHANGELOG.md` where
-    /// such a file exists, and no changelog stage where none does.
+    /// The workspace's changelog, relative to the root. The default is `CHANGELOG.md`, if
+    /// it exists; without a changelog there is no changelog stage.
+    #[schemars(with = "Option<String>")]
     pub changelog: Option<Utf8PathBuf>,
-    /// The target triples that the app's binary is built for in a GitHub release, and the
-    /// runner that builds it in a workflow. None: it is built once, for the machine that
-    /// releases.
+    /// The target triples that the app's binary is built for in a GitHub release, each
+    /// with the runner that builds it in a workflow. Without any, it is built once, for
+    /// the machine that releases.
     pub targets: BTreeMap<String, String>,
 }
 
 /// How the versions of a workspace's packages move.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Versioning {
     /// One version for all.
@@ -47,18 +49,19 @@ pub enum Versioning {
 }
 
 /// `[release.group.NAME]`
-#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct GroupConfig {
-    /// Packages by name; `*` stands for any part of one.
+    /// The packages in the group. `*` stands for any part of a name.
     pub crates: Vec<String>,
-    /// How their versions move.
+    /// Whether they share one version.
     #[serde(default)]
     pub versioning: Versioning,
     /// The tag's name, as in `[release]`.
     pub tag: Option<String>,
-    /// A changelog of the group's own, relative to the root, beside those in
-    /// its packages' directories.
+    /// A changelog of the group, relative to the root, in addition to those in its
+    /// packages' directories.
+    #[schemars(with = "Option<String>")]
     pub changelog: Option<Utf8PathBuf>,
 }
 

@@ -2,6 +2,7 @@
 
 use camino::Utf8PathBuf;
 use jiff::SignedDuration;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stagegate_deploy::Limits;
 
@@ -9,49 +10,54 @@ use crate::pattern::PathPattern;
 use crate::schema::{BuildConfig, BuildOn, MigrateConfig, SwitchConfig};
 
 /// `[app.backend]`
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ServiceConfig {
-    /// The workspace's package that holds it.
+    /// The workspace's package that contains the service.
     pub package: String,
-    /// Its binary; absent: named like the package.
+    /// Its binary. The default is the name of the package.
     pub binary: Option<String>,
-    /// The public port; the slots take the two next to it.
+    /// The public port. The slots use the next two ports.
     pub port: u16,
-    /// The path that answers 200 with the running version.
+    /// The path that answers 200 with JSON that contains the running version.
     #[serde(default = "default_health")]
     pub health: String,
-    /// The user it runs as; absent: named like the app.
+    /// The user it runs as. The default is the name of the app.
     pub service_user: Option<String>,
-    /// The secrets' file on the host; absent: `/etc/APP/.env`.
+    /// The environment file on the host. The default is `/etc/APP/.env`.
+    #[schemars(with = "Option<String>")]
     pub env_file: Option<Utf8PathBuf>,
-    /// Names that the file must define.
+    /// Variables that the environment file must define.
     #[serde(default)]
     pub require_env: Vec<String>,
-    /// Passes in a row before users meet the new version.
+    /// How many times in a row the health check must pass before the new version gets
+    /// traffic.
     #[serde(default = "default_passes")]
     pub health_passes: u32,
-    /// The limit for those passes.
+    /// How long the health check may take to pass.
     #[serde(default = "default_deadline")]
+    #[schemars(with = "crate::text_value::Duration")]
     pub health_deadline: SignedDuration,
-    /// How long the old version may go on answering open connections.
+    /// How long the old version may keep answering open connections.
     #[serde(default = "default_drain")]
+    #[schemars(with = "crate::text_value::Duration")]
     pub drain: SignedDuration,
-    /// How many known-good releases stay on a host.
+    /// How many known-good releases to keep on a host.
     #[serde(default = "default_keep")]
     pub keep_releases: usize,
-    /// What its processes may take, and where they may write.
+    /// Limits of its processes, and where they may write.
     #[serde(default)]
     pub limits: Limits,
-    /// How users come to the new version.
+    /// How traffic switches to the new version.
     #[serde(default)]
     pub switch: SwitchConfig,
-    /// The files whose change on the branch deploys it; none: no push does.
+    /// Patterns of files: a push that changes one of them deploys the service. Without
+    /// any, no push does.
     #[serde(default)]
     pub paths: Vec<PathPattern>,
-    /// How the data follow a release.
+    /// How the data is migrated.
     pub migrate: Option<MigrateConfig>,
-    /// Where it is built.
+    /// Where and how the program is built.
     #[serde(default)]
     pub build: BuildConfig,
 }

@@ -1,11 +1,12 @@
 //! `switch` in `[app.backend]`: how users come to the new slot.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use stagegate_deploy::{DrainProbe, Method, Preset, Proxy};
 
 /// `switch`: a word, or a table for a proxy.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(
     untagged,
     expecting = "`switch` is \"nft\", \"socket\", \"restart\", or a table for a proxy: `{ preset = \"nginx\" | \"caddy\" | \"haproxy\", file = \"/etc/…\" }` or `{ template = \"path/in/the/workspace\", file = \"/etc/…\", check = [\"…\"], reload = [\"…\"] }`, and `watch = \"public\" | \"slot\"`"
@@ -24,30 +25,32 @@ impl Default for SwitchConfig {
 }
 
 /// A way of switching that is one word.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PlainSwitch {
     /// The kernel redirects the public port.
     Nft,
     /// systemd holds the public port, and the new release is started with that listener.
     Socket,
-    /// The new release is started on the public port when the old one has stopped.
+    /// The old release is stopped, then the new one is started on the public port.
     Restart,
 }
-
-/// A proxy that owns the public port.
-#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
+/// A proxy that listens on the public port.
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ProxyConfig {
-    /// A proxy whose ways are known.
+    /// A proxy that stagegate knows how to configure.
     pub preset: Option<Preset>,
-    /// The file of the workspace that is written to the host, with `{port}` in it.
+    /// A template of your own in the workspace, in which `{port}`, `{slot}` and `{app}`
+    /// are replaced.
+    #[schemars(with = "Option<String>")]
     pub template: Option<Utf8PathBuf>,
-    /// Where it is written on the host; the proxy's own configuration includes it.
+    /// The file to write on the host. The proxy's own configuration includes it.
+    #[schemars(with = "String")]
     pub file: Utf8PathBuf,
-    /// The command that refuses what the proxy would not take.
+    /// The command that checks the proxy's configuration.
     pub check: Option<Vec<String>>,
-    /// The command that makes the proxy read the file.
+    /// The command that reloads the proxy.
     pub reload: Option<Vec<String>>,
     /// Where the new release is watched.
     #[serde(default)]

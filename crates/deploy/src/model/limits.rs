@@ -1,20 +1,22 @@
 //! Limits of a unit, in addition to the hardening that every unit has.
 
 use camino::Utf8PathBuf;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 /// Limits of a unit, in addition to its fixed hardening.
-#[derive(Serialize, Deserialize, Clone, Debug, Default, PartialEq)]
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Debug, Default, PartialEq)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// The most memory, as systemd's `MemoryMax=` takes it: bytes, or with `K`, `M`, `G`.
+    /// The maximum memory, as in systemd's `MemoryMax=`: bytes, or with `K`, `M` or `G`.
     #[serde(default)]
     pub memory: Option<String>,
-    /// The most processes and threads.
+    /// The maximum number of processes and threads.
     #[serde(default)]
     pub tasks: Option<u32>,
-    /// Absolute paths that it may write to, in addition to its state directory.
+    /// Absolute paths that the unit may write to, in addition to its state directory.
     #[serde(default)]
+    #[schemars(with = "Vec<String>")]
     pub write_paths: Vec<Utf8PathBuf>,
 }
 

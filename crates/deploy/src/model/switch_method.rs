@@ -6,6 +6,7 @@
 //! another, and a rollback goes by the method of the switch before.
 
 use camino::{Utf8Path, Utf8PathBuf};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::model::slot::Slot;
@@ -105,10 +106,10 @@ pub struct Proxy {
 }
 
 /// Where a release behind a proxy is watched while it is stabilized.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum DrainProbe {
-    /// ProxyVia the proxy: it answers plain HTTP on the public port.
+    /// Through the proxy: it answers plain HTTP on the public port.
     #[default]
     Public,
     /// On the slot's own port: the proxy speaks TLS only, or chooses by name.
@@ -116,7 +117,7 @@ pub enum DrainProbe {
 }
 
 /// A proxy whose ways are known.
-#[derive(Serialize, Deserialize, Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Serialize, Deserialize, JsonSchema, Clone, Copy, Debug, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub enum Preset {
     /// An `upstream` of the app's name, for `proxy_pass http://APP`.

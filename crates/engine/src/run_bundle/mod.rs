@@ -282,7 +282,7 @@ fn take_journal(path: &Utf8Path, state: &Utf8Path) -> anyhow::Result<()> {
         text = std::fs::read_to_string(known).with_context(|| format!("reading {known}"))?;
         if text.lines().next() != arrived.lines().next() {
             bail!(
-                "{known} is of another plan than the {stem} that arrived; one of them has to be given up (RELEASE.md says how)"
+                "{known} is of another plan than the {stem} that arrived; one of them has to be given up (the book says how, under Troubleshooting)"
             );
         }
         done |= known.extension() == Some("done");

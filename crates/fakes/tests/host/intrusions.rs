@@ -42,7 +42,7 @@ fn of_two_deploys_at_once_one_waits() {
     let clients =
         commits.map(|commit| Client::begin(&bench, Part::Backend, &bench.deploy(commit), &program));
     let ended = clients.map(Client::end);
-    let refused = |said: &str| said.contains("is being deployed to by run-");
+    let refused = |said: &str| said.contains("is being deployed to by ");
     let (winner, loser) = match &ended {
         [(true, _), (false, said)] if refused(said) => (SECOND, THIRD),
         [(false, said), (true, _)] if refused(said) => (THIRD, SECOND),

@@ -1,10 +1,10 @@
-//! What stands in the way, with its remedy. All of it, at once.
+//! Problems that keep a plan from being made, each with its remedy. All of them, at once.
 
 use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
-/// One thing that stands in the way.
+/// One problem that keeps a plan from being made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocker {
     /// What is wrong, naming file, line, command or host.
@@ -29,19 +29,15 @@ impl From<stagegate_config::resolve::ResolveError> for Blocker {
     }
 }
 
-/// Everything that stands in the way; never empty.
+/// Every problem that was found; never empty.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blockers(pub Vec<Blocker>);
 
 impl fmt::Display for Blockers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let count = self.0.len();
-        let plural = if count == 1 {
-            "thing stands"
-        } else {
-            "things stand"
-        };
-        write!(f, "{count} {plural} in the way; nothing was changed")?;
+        let noun = if count == 1 { "problem" } else { "problems" };
+        write!(f, "{count} {noun} found; nothing was changed")?;
         for blocker in &self.0 {
             write!(f, "\n  {}\n    → {}", blocker.what, blocker.remedy)?;
         }

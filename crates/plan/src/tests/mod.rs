@@ -340,7 +340,7 @@ fn everything_in_the_way_is_said_at_once() {
     ] {
         assert!(blockers.contains(part), "{blockers}\nlacks {part:?}");
     }
-    assert!(blockers.starts_with("7 things"), "{blockers}");
+    assert!(blockers.starts_with("7 problems"), "{blockers}");
 }
 
 #[test]

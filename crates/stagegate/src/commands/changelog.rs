@@ -70,7 +70,7 @@ pub(crate) fn run(question: &Task, session: &Session) -> anyhow::Result<Exit> {
     }
 }
 
-/// Something to mend in a file.
+/// Something to fix in a file.
 struct Finding {
     file: Utf8PathBuf,
     /// None for what concerns the file as a whole.
@@ -78,7 +78,7 @@ struct Finding {
     what: String,
 }
 
-/// Every changelog that can be read, and what is wrong with the others.
+/// Returns every changelog that can be read, and what is wrong with the others.
 fn read(found: &[ChangelogFacts]) -> (Vec<(&Utf8PathBuf, Changelog)>, Vec<Finding>) {
     let (mut readable, mut findings) = (Vec::new(), Vec::new());
     for ChangelogFacts { file, text } in found {
@@ -140,11 +140,11 @@ fn tell(readable: &[(&Utf8PathBuf, Changelog)], findings: &[Finding]) {
     }
     let sound = |file: &Utf8PathBuf| !findings.iter().any(|f| f.file == *file);
     for (file, changelog) in readable.iter().filter(|(file, _)| sound(file)) {
-        let sections = changelog.sections().len();
-        line(&format!(
-            "{} {file}: {sections} sections",
-            palette.good("✓")
-        ));
+        let sections = match changelog.sections().len() {
+            1 => "1 section".to_owned(),
+            count => format!("{count} sections"),
+        };
+        line(&format!("{} {file}: {sections}", palette.good("✓")));
     }
 }
 

@@ -31,7 +31,7 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<Exit> {
     let plan = plan(&facts, &context.config, &request)?;
     std::fs::create_dir_all(context.output())?;
     std::fs::write(context.output().join(".gitignore"), "*\n")?;
-    // Gates leave nothing to go on with, and may run while a release is under way.
+    // Gates leave nothing to resume, and may run while a release is in progress.
     let journal = Journal::begin(&context.output().join("check"), &plan, None)?;
     let mut renderer = output::renderer(format);
     let options = RunOptions {

@@ -73,7 +73,7 @@ fn tell(format: Format, what: &str, runs: &[RunId], place: &str) {
     }
 }
 
-/// The git checkout's root: where GitHub looks for workflows.
+/// Returns the root of the git checkout, where GitHub looks for workflows.
 fn top(context: &Context) -> Utf8PathBuf {
     let depth = context.subdirectory.components().count();
     let top = context.root.ancestors().nth(depth);
@@ -124,12 +124,10 @@ fn check(context: &Context, format: Format) -> anyhow::Result<Exit> {
     for entry in &entries {
         let what = match &entry.status {
             FileStatus::UpToDate => "is as it should be".to_owned(),
-            FileStatus::Absent => "is not there; `cargo xtask ci write` writes it".to_owned(),
-            FileStatus::Outdated => {
-                "is not what stagegate.toml says; `cargo xtask ci write` writes it again".to_owned()
-            }
+            FileStatus::Absent => "is missing; `cargo xtask ci write` writes it".to_owned(),
+            FileStatus::Outdated => "is outdated; `cargo xtask ci write` updates it".to_owned(),
             FileStatus::Orphaned => {
-                "is of no use any more; `cargo xtask ci write` removes it".to_owned()
+                "is no longer needed; `cargo xtask ci write` removes it".to_owned()
             }
             FileStatus::Foreign(why) => why.clone(),
         };

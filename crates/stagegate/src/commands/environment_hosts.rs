@@ -8,8 +8,8 @@ use stagegate_engine::context::Context;
 /// What one host answered.
 pub(super) type Asked<T> = (Target, Result<T, DeployError>);
 
-/// The hosts of an environment, each with the app as it has it; none where there is no
-/// app or no such environment.
+/// Returns the hosts of an environment, each with the app as it has it; none where there
+/// is no app or no such environment.
 ///
 /// # Errors
 /// An address that is none.
@@ -20,7 +20,7 @@ pub(super) fn of(context: &Context, environment: &str) -> anyhow::Result<Vec<(Ta
     }
 }
 
-/// The same, for a command that is about hosts and nothing else.
+/// Returns the same for a command that needs at least one host.
 ///
 /// # Errors
 /// When there are none.

@@ -248,7 +248,8 @@ fn check_that_somebody_can_answer(invocation: &Invocation<'_>, plan: &Plan) -> R
     }
 }
 
-/// The crash matrix of a rehearsal kills this very process at a record.
+/// Returns the observer that kills this process at a record: the crash matrix of a
+/// rehearsal.
 #[cfg(feature = "rehearsal")]
 fn observer() -> anyhow::Result<Option<Observer>> {
     use stagegate_engine::journal::Moment;

@@ -62,7 +62,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-/// The last ones, newest first.
+/// Returns the last ones, newest first.
 fn newest(records: &[DeployRecord], last: usize) -> Vec<&DeployRecord> {
     records.iter().rev().take(last).collect()
 }
@@ -71,7 +71,7 @@ fn words(record: &DeployRecord, palette: Palette) -> String {
     let (mark, how) = match record.outcome {
         Outcome::Confirmed => (palette.good("✓"), "confirmed"),
         Outcome::Unhealthy => (palette.bad("✗"), "never healthy"),
-        Outcome::Reverted => (palette.warn("↩"), "taken back"),
+        Outcome::Reverted => (palette.warn("↩"), "rolled back"),
         Outcome::Decommissioned => (palette.good("✓"), "stopped for good"),
     };
     let reason = record.reason.as_deref();

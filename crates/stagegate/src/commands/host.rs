@@ -1,4 +1,4 @@
-//! `host`: whether hosts are fit for the app, and making them so.
+//! `host`: checks whether hosts are ready for the app, and makes them ready.
 
 use clap::Subcommand;
 use stagegate_deploy::{DeployError, Provision};
@@ -16,7 +16,7 @@ use crate::prompt::agreed;
 /// What to do about hosts.
 #[derive(Debug, Subcommand)]
 pub enum Task {
-    /// Say whether each host is ready for a deploy, and what to do if not
+    /// Check whether each host is ready for a deploy, with remedies
     Check(EnvironmentArgs),
     /// Show what each host lacks, ask, and make it: account, directories, env file
     Bootstrap(BootstrapArgs),
@@ -55,7 +55,7 @@ fn check(context: &Context, environment: &str, format: Format) -> anyhow::Result
     Ok(doctor::show(&checks, &ready, format))
 }
 
-/// What each host lacks: shown, asked about, made, and looked at again.
+/// Shows what each host lacks, asks, makes it, and checks again.
 fn bootstrap(context: &Context, args: &BootstrapArgs, format: Format) -> anyhow::Result<Exit> {
     let environment = &args.environment.name;
     let there = hosts::needed(context, environment)?;

@@ -1,4 +1,4 @@
-//! `logs`: what the app says on its hosts, now or as it says it.
+//! `logs`: what the app logs on its hosts, once or as it is logged.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -19,10 +19,10 @@ const MAX_CONSECUTIVE_ERRORS: u32 = 30;
 /// `logs`
 #[derive(Debug, clap::Args)]
 pub struct Args {
-    /// Go on with what is said from now on, until Ctrl-C
+    /// Keep printing what is logged from now on, until Ctrl-C
     #[arg(short, long)]
     pub(crate) follow: bool,
-    /// How many lines of each host to begin with
+    /// How many lines of each host to start with
     #[arg(short = 'n', long, value_name = "N", default_value_t = 100)]
     pub(crate) lines: usize,
     #[command(flatten)]

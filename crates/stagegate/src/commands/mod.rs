@@ -3,6 +3,7 @@
 pub(crate) mod changelog;
 pub(crate) mod check;
 pub(crate) mod ci;
+pub(crate) mod completions;
 pub(crate) mod deploy;
 pub(crate) mod doctor;
 pub(crate) mod environment_hosts;
@@ -12,10 +13,12 @@ pub(crate) mod host;
 pub(crate) mod hotfix;
 pub(crate) mod init;
 pub(crate) mod logs;
+pub(crate) mod man;
 #[cfg(feature = "rehearsal")]
 pub(crate) mod rehearse;
 pub(crate) mod release;
 pub(crate) mod rollback;
+pub(crate) mod schema;
 pub(crate) mod shared_args;
 pub(crate) mod status;
 pub(crate) mod yank;
@@ -26,12 +29,12 @@ use shared_args::EnvironmentArgs;
 use crate::cli::Session;
 use crate::exit_code::Exit;
 
-/// A command line that clap could read and that still cannot be followed.
+/// Reports a command line that clap could read and that still makes no sense.
 #[derive(Debug, thiserror::Error)]
 #[error("{0}")]
 pub(crate) struct Usage(pub(crate) String);
 
-/// What to do. An `xtask` of your own can flatten it into its subcommands.
+/// Names the command. An `xtask` of your own can flatten it into its subcommands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Release a version: gates, bump, tag, publish, GitHub release, deploy
@@ -44,16 +47,16 @@ pub enum Command {
     Yank(yank::Args),
     /// Make a branch from a released version, ready for a fix
     Hotfix(hotfix::Args),
-    /// Make stagegate part of a workspace: xtask, alias, stagegate.toml, workflows
+    /// Add stagegate to a workspace: xtask, alias, stagegate.toml, workflows
     Init(init::Args),
     /// Run the gates on what is checked out
     Check(check::Args),
     /// Write the workflows for GitHub Actions, or work within them
     #[command(subcommand)]
     Ci(ci::Task),
-    /// Say what is released, what runs where, and what is in progress
+    /// Show what is released, what runs where, and what is in progress
     Status(EnvironmentArgs),
-    /// Say what was deployed to each host, by whom, and how it ended
+    /// Show what was deployed to each host, by whom, and how it ended
     History(history::Args),
     /// Print what the app logs on its hosts
     Logs(logs::Args),
@@ -62,9 +65,15 @@ pub enum Command {
     Host(host::Task),
     /// Check every precondition of a release, with remedies
     Doctor(EnvironmentArgs),
-    /// Check the changelogs, or print what they say of a version
+    /// Check the changelogs, or print the section of a version
     #[command(subcommand)]
     Changelog(changelog::Task),
+    /// Print the JSON Schema of stagegate.toml, for editors
+    Schema,
+    /// Print what a shell needs to complete commands and options
+    Completions(completions::Args),
+    /// Print the manual page, or write one for each command
+    Man(man::Args),
     /// Run a whole release against fakes on this machine
     #[cfg(feature = "rehearsal")]
     Rehearse(rehearse::Args),
@@ -87,6 +96,9 @@ pub(crate) fn run(command: Command, session: &Session) -> anyhow::Result<Exit> {
         Command::Host(task) => host::run(&task, session),
         Command::Doctor(args) => doctor::run(&args, session),
         Command::Changelog(task) => changelog::run(&task, session),
+        Command::Schema => schema::run(),
+        Command::Completions(args) => completions::run(args),
+        Command::Man(args) => man::run(args),
         #[cfg(feature = "rehearsal")]
         Command::Rehearse(args) => rehearse::run(args, session),
     }

@@ -35,7 +35,7 @@ pub struct EnvironmentArgs {
     pub(crate) name: String,
 }
 
-/// Which half of the app.
+/// Names the half of the app that is meant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum PartArg {
     /// The service
@@ -59,11 +59,11 @@ impl From<PartArg> for stagegate_plan::request::Part {
 /// How much of a plan is run.
 #[derive(Debug, Args)]
 pub(crate) struct FilterArgs {
-    /// Stop once this stage is done, or once the `plan` is written down; another
-    /// machine can resume it (`ci export`)
+    /// Stop when this stage is done, or, with `plan`, when the plan is made; another
+    /// machine can resume the run (`ci export`)
     #[arg(long, value_name = "STAGE")]
     until: Option<StepFilter>,
-    /// Do this one step of a plan that is begun, and no other
+    /// Do this one step of a run in progress, and no other
     #[arg(
         long,
         value_name = "STEP",

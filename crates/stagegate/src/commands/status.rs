@@ -35,7 +35,7 @@ pub(crate) fn run(args: &EnvironmentArgs, session: &Session) -> anyhow::Result<E
             })
             .collect();
         line(
-            &serde_json::json!({ "event": "status", "begun": open, "environment": environment, "hosts": hosts })
+            &serde_json::json!({ "event": "status", "in_progress": open, "environment": environment, "hosts": hosts })
                 .to_string(),
         );
         return Ok(exit);
@@ -75,13 +75,13 @@ pub(crate) fn run(args: &EnvironmentArgs, session: &Session) -> anyhow::Result<E
     Ok(exit)
 }
 
-/// Whether the host is as its last deploy left it.
+/// Returns whether the host is as its last deploy left it.
 fn is_well(status: &stagegate_deploy::HostStatus) -> bool {
     let fails = |health: &Health| matches!(health, Health::Failing(_));
     status.drift.is_empty() && !fails(&status.health) && !fails(&status.frontend_health)
 }
 
-/// One host, in a line.
+/// Describes one host in a line.
 fn words(status: &stagegate_deploy::HostStatus) -> String {
     let Some(release) = &status.release else {
         return "nothing is deployed yet".to_owned();
@@ -91,8 +91,8 @@ fn words(status: &stagegate_deploy::HostStatus) -> String {
         .map_or_else(String::new, |slot| format!(" in slot {}", slot.name()));
     let led = match status.switch_kind {
         Some(SwitchKind::Nft) | None => "",
-        Some(SwitchKind::Template) => ", users led by a proxy",
-        Some(SwitchKind::Socket) => ", users led by the listener that systemd holds",
+        Some(SwitchKind::Template) => ", traffic through a proxy",
+        Some(SwitchKind::Socket) => ", traffic through the socket that systemd holds",
         Some(SwitchKind::Restart) => ", on the public port itself",
     };
     let since = status

@@ -29,7 +29,7 @@ pub(crate) fn count(number: usize, noun: &str) -> String {
 
 /// Somebody who is told of events.
 pub(crate) trait Renderer {
-    /// Is told of one.
+    /// Shows one event.
     fn event(&mut self, event: &Event);
     /// Leaves the terminal alone while somebody else uses it.
     fn suspend(&mut self, work: &mut dyn FnMut()) {
@@ -37,7 +37,7 @@ pub(crate) trait Renderer {
     }
 }
 
-/// The renderer of a format.
+/// Returns the renderer of a format.
 pub(crate) fn renderer(format: Format) -> Box<dyn Renderer> {
     match format {
         Format::Human => Box::new(Human::new()),
@@ -55,7 +55,7 @@ pub(crate) fn plan(format: Format, plan: &Plan) {
     }
 }
 
-/// The format that is asked for, or the one that suits who reads.
+/// Returns the format that is asked for, or the one that suits who reads.
 pub(crate) fn format(asked: Option<Format>) -> Format {
     asked.unwrap_or_else(|| match github_actions::is_here() {
         true => Format::Github,

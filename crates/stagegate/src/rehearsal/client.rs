@@ -70,8 +70,8 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// The command, in an environment that leads nowhere but into the
-    /// rehearsal: no token and no agent of the real world is in it.
+    /// Returns the command, in an environment that leads nowhere but into the rehearsal: no
+    /// real token and no real agent is in it.
     fn command(&self, arguments: &[&str], kill: Option<&str>) -> Command {
         let mut command = Command::new(self.program);
         let real = |name: &str| {
@@ -141,7 +141,7 @@ impl<'a> Client<'a> {
         })
     }
 
-    /// The deploy that comes before, so that there is something to replace.
+    /// Makes the deploy that comes before, so that there is something to replace.
     pub(super) fn deploy(&self, story: &mut RehearsalReport) -> anyhow::Result<u8> {
         let mut shown = renderer(self.format);
         let ended = self.run(&["deploy", "both", "--yes"], None, &mut |event| {
@@ -151,7 +151,7 @@ impl<'a> Client<'a> {
         Ok(self.settle(ended, story))
     }
 
-    /// What the last process said and ended with.
+    /// Records what the last process said and ended with.
     fn settle(&self, ended: Ended, story: &mut RehearsalReport) -> u8 {
         if !ended.errors.trim().is_empty() {
             let text = ended.errors.trim().to_owned();

@@ -51,7 +51,7 @@ pub(super) struct ReleaseSeen {
     pub(super) assets: Vec<String>,
 }
 
-/// Looks. What cannot be seen is left empty: the report shows it as missing.
+/// Takes the snapshot. What cannot be seen is left empty: the report shows it as missing.
 pub(super) fn look(
     world: &FakeEnvironment,
     versions: &BTreeMap<String, Version>,

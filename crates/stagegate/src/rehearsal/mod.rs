@@ -4,7 +4,7 @@
 //! program** is run in the copy as a user would run it: `release VERSION
 //! --yes`. It is told where the world is by a file that lies over
 //! stagegate.toml, and knows nothing of a rehearsal. That it is a process of
-//! its own is what lets it be killed, and go on.
+//! its own is what lets it be killed, and resumed.
 
 mod client;
 mod environment_snapshot;
@@ -84,7 +84,7 @@ pub(crate) fn rehearse(
     if args.keep || story.exit != Exit::Success.code() {
         let path = rehearsal.scratch.path();
         match format {
-            Format::Human | Format::Github => line(&format!("the world is kept in {path}")),
+            Format::Human | Format::Github => line(&format!("the rehearsal is kept in {path}")),
             Format::Json => line(&serde_json::json!({ "event": "kept", "path": path }).to_string()),
         }
         rehearsal.scratch.keep();
@@ -233,7 +233,7 @@ impl Rehearsal {
         Ok(story)
     }
 
-    /// The repository that the fake GitHub plays.
+    /// Returns the repository that the fake GitHub plays.
     fn repository(&self) -> String {
         let configured = self.config.github.repository.clone();
         let named = || {
@@ -276,7 +276,7 @@ impl Rehearsal {
         }
     }
 
-    /// The logs outlive the copy, whatever became of it.
+    /// Copies the logs, which outlive the copy of the workspace.
     fn keep_logs(&self, world: &FakeEnvironment) {
         let to = self.output.join("logs");
         let _ = std::fs::remove_dir_all(&to);
@@ -302,8 +302,8 @@ fn deploys(args: &Args) -> bool {
         .contains(&stagegate_config::stage::Stage::DeployBackend)
 }
 
-/// A copy of a directory without a lockfile would get one from the first gate;
-/// a release wants it before.
+/// Writes a lockfile where the copy has none: the first gate would write one, and a release
+/// wants it before.
 fn lock_dependencies(checkout: &Checkout, remote: &str) -> anyhow::Result<()> {
     if checkout.root.join("Cargo.lock").exists() {
         return Ok(());
@@ -337,7 +337,7 @@ fn lock_dependencies(checkout: &Checkout, remote: &str) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What follows `release` on the client's command line.
+/// Returns what follows `release` on the client's command line.
 fn words(args: &Args) -> Vec<String> {
     let mut words: Vec<String> = args.versions.iter().map(ToString::to_string).collect();
     if let Some(label) = &args.pre {

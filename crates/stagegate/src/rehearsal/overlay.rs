@@ -84,8 +84,8 @@ fn frontend_service(config: &Config) -> Option<&ServiceConfig> {
     config.app.as_ref()?.frontend_service()
 }
 
-/// The host of a rehearsal is this machine: it fetches from the rehearsal's own remote,
-/// and its toolchain is where ours is.
+/// Describes a build on the host of a rehearsal, which is this machine: it fetches from the
+/// rehearsal's own remote, and its toolchain is where ours is.
 fn build_of(world: &FakeEnvironment) -> serde_json::Value {
     let places = ["CARGO_HOME", "RUSTUP_HOME"];
     let known = places.map(|name| Some((name, std::env::var(name).ok()?)));
@@ -93,8 +93,9 @@ fn build_of(world: &FakeEnvironment) -> serde_json::Value {
     serde_json::json!({ "git": world.remote(), "env": env })
 }
 
-/// How users come to any of the services, where the fake host cannot do it: it has no
-/// proxy, and hands no listener on. There its firewall leads them, and the report says so.
+/// Returns how users come to any of the services, where the fake host cannot do it: it has
+/// no proxy, and hands no listener on. There its firewall leads them, and the report says
+/// so.
 pub(super) fn not_by_the_firewall(config: &Config) -> BTreeSet<&'static str> {
     let services = [backend(config), frontend_service(config)];
     services.into_iter().flatten().filter_map(led_by).collect()

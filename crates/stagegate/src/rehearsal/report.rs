@@ -187,7 +187,7 @@ impl RehearsalReport {
         self.seconds = took.as_secs_f64();
     }
 
-    /// The steps of the release.
+    /// Returns the steps of the release.
     pub(super) fn release_steps(&self) -> impl Iterator<Item = &StepStory> {
         self.steps.iter().filter(|step| step.run == "release")
     }
@@ -225,7 +225,7 @@ impl RehearsalReport {
         }
     }
 
-    /// Everything but the single samples.
+    /// Returns everything but the single samples.
     pub(super) fn brief(&self) -> serde_json::Value {
         let mut value = serde_json::to_value(self).expect("a story is plain data");
         if let Some(load) = &self.load {
@@ -256,7 +256,7 @@ pub(super) struct TimeStory {
 }
 
 impl TimeStory {
-    /// stagegate's own share of the wall time, percent.
+    /// Returns stagegate's own share of the wall time, in percent.
     pub(super) fn own_percent(&self) -> f64 {
         if self.wall > 0.0 {
             100.0 * self.own / self.wall
@@ -286,12 +286,12 @@ pub(super) struct LoadSummary {
 }
 
 impl LoadStory {
-    /// All requests in figures.
+    /// Returns all requests in figures.
     pub(super) fn summary(&self) -> LoadSummary {
         summary(self.samples.iter())
     }
 
-    /// The requests that were under way between two moments of the rehearsal.
+    /// Returns the requests that were under way between two moments of the rehearsal.
     pub(super) fn between(&self, from: f64, to: f64) -> LoadSummary {
         let began = self.began;
         summary(self.samples.iter().filter(|sample| {

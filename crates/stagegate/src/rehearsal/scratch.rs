@@ -69,8 +69,7 @@ impl Scratch {
         self.kept.set(true);
     }
 
-    /// A copy of this program: the original may be replaced by what the
-    /// rehearsal builds.
+    /// Copies this program: the original may be replaced by what the rehearsal builds.
     pub(super) fn keep_program(&self) -> anyhow::Result<Utf8PathBuf> {
         let program = std::env::current_exe().context("asking for this program's path")?;
         let copy = self.path.join("stagegate");
@@ -90,7 +89,7 @@ impl Drop for Scratch {
     }
 }
 
-/// A directory in a place that everybody may write to must be ours alone.
+/// Makes a directory that is ours alone, in a place that everybody may write to.
 fn private_directory(path: &Utf8Path, user: u32) -> anyhow::Result<()> {
     match DirBuilder::new().mode(0o700).create(path) {
         Err(e) if e.kind() == std::io::ErrorKind::AlreadyExists => {}

@@ -63,7 +63,7 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
 /// Every `run:` stops at the first command that fails, on every runner.
 pub(super) const SHELL: &str = "defaults:\n  run:\n    shell: bash\n\n";
 
-/// When it runs by itself.
+/// Returns when it runs by itself.
 fn schedule(outline: &Outline<'_>) -> String {
     match outline.config.ci.schedule.trim() {
         "" => String::new(),
@@ -71,7 +71,7 @@ fn schedule(outline: &Outline<'_>) -> String {
     }
 }
 
-/// The lines of a job of the team's own that say where and how it runs.
+/// Returns the lines of a job of the team's own that say where and how it runs.
 fn frame(job: &CiJob) -> String {
     let mut text = String::new();
     if !job.matrix.is_empty() {
@@ -105,7 +105,7 @@ fn frame(job: &CiJob) -> String {
     text
 }
 
-/// The environment of a job of the team's own, and the values of its matrix.
+/// Returns the environment of a job of the team's own, and the values of its matrix.
 fn job_env(job: &CiJob) -> String {
     let own = job
         .env
@@ -118,7 +118,7 @@ fn job_env(job: &CiJob) -> String {
     own.chain(matrix).collect()
 }
 
-/// The environment of every job.
+/// Returns the environment of every job.
 pub(super) fn env(outline: &Outline<'_>) -> String {
     let mut text = String::new();
     for (name, value) in &outline.config.ci.env {
@@ -146,9 +146,9 @@ fn gates(outline: &Outline<'_>) -> String {
     outline.job(&job, &steps)
 }
 
-/// What was downloaded and built. Only this workflow keeps it: what is released
-/// is built from nothing that another run left, and so nothing is kept on a branch
-/// that by its name is one of releases.
+/// Returns what was downloaded and built. Only this workflow keeps it: what is released is
+/// built from nothing that another run left, and so nothing is kept on a branch that by its
+/// name is one of releases.
 fn cache(outline: &Outline<'_>, key: &str) -> String {
     if outline.config.release.branch.starts_with("release") {
         return String::new();

@@ -45,7 +45,7 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
     text
 }
 
-/// What a person chooses.
+/// Returns what a person chooses.
 fn inputs(outline: &Outline<'_>, usual: &str) -> String {
     let mut targets = vec!["backend", "frontend", "both"];
     targets.retain(|target| match *target {
@@ -61,7 +61,7 @@ fn inputs(outline: &Outline<'_>, usual: &str) -> String {
     )
 }
 
-/// The choice of an environment.
+/// Returns the choice of an environment.
 pub(super) fn environments(outline: &Outline<'_>, usual: &str) -> String {
     format!(
         "environment:\n  description: Where\n  required: true\n  type: choice\n  options: {}\n  default: {}\n",
@@ -70,7 +70,7 @@ pub(super) fn environments(outline: &Outline<'_>, usual: &str) -> String {
     )
 }
 
-/// Every path whose change deploys something.
+/// Returns every path whose change deploys something.
 fn paths(outline: &Outline<'_>) -> BTreeSet<String> {
     let app = outline.config.app.as_ref();
     let backend = app.and_then(|app| app.backend.as_ref()).map(|b| &b.paths);

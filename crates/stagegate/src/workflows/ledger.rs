@@ -38,7 +38,7 @@ pub(crate) struct Entry {
 }
 
 impl Entry {
-    /// What differs, as a patch that makes of it what is to be.
+    /// Returns what differs, as a patch that makes of it what is to be.
     pub(crate) fn diff(&self) -> String {
         let (old, new) = (format!("a/{}", self.path), format!("b/{}", self.path));
         TextDiff::from_lines(&self.before, &self.after)

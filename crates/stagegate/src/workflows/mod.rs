@@ -84,7 +84,7 @@ pub(crate) struct Workflow {
 pub(crate) const FILES: [&str; 4] = ["ci.yml", "release.yml", "deploy.yml", "rollback.yml"];
 
 impl<'a> Outline<'a> {
-    /// The outline of a workspace.
+    /// Returns the outline of a workspace.
     pub(crate) fn of(context: &'a Context) -> Outline<'a> {
         let config = &context.config;
         let packages = &context.workspace.packages;
@@ -111,7 +111,7 @@ impl<'a> Outline<'a> {
         }
     }
 
-    /// Every environment that something can be deployed to.
+    /// Returns every environment that something can be deployed to.
     fn environments(&self) -> Vec<&str> {
         match &self.config.app {
             Some(_) => self.config.deploy.keys().map(String::as_str).collect(),
@@ -119,7 +119,7 @@ impl<'a> Outline<'a> {
         }
     }
 
-    /// Where a release deploys; none: it deploys nothing.
+    /// Returns where a release deploys; none: it deploys nothing.
     fn environment(&self) -> Option<&str> {
         let all = self.environments();
         let wanted = self.config.ci.environment.as_deref();
@@ -130,7 +130,7 @@ impl<'a> Outline<'a> {
             .or_else(|| all.first().copied())
     }
 
-    /// What is built for the app.
+    /// Returns what is built for the app.
     fn has_backend(&self) -> bool {
         self.config
             .app
@@ -138,7 +138,7 @@ impl<'a> Outline<'a> {
             .is_some_and(|app| app.backend.is_some())
     }
 
-    /// What a GitHub release holds the backend for, and whose runner builds it.
+    /// Returns what a GitHub release holds the backend for, and whose runner builds it.
     fn targets(&self) -> Vec<(&str, &str)> {
         let config = self.config;
         let all = config.release.targets.iter();
@@ -154,7 +154,7 @@ impl<'a> Outline<'a> {
             .is_some_and(|app| app.frontend.is_some())
     }
 
-    /// The group of runs that never meet.
+    /// Returns the group of runs that never meet.
     fn concurrency(&self) -> String {
         match self.environment() {
             Some(name) => format!("stagegate-{name}"),
@@ -163,7 +163,7 @@ impl<'a> Outline<'a> {
     }
 }
 
-/// A version as rustup takes it: `1.95` where it is stated so.
+/// Returns a version as rustup takes it: `1.95` where it is stated so.
 fn spoken(version: &semver::Version) -> String {
     match version.patch {
         0 => format!("{}.{}", version.major, version.minor),
@@ -171,7 +171,7 @@ fn spoken(version: &semver::Version) -> String {
     }
 }
 
-/// Every workflow that the outline calls for.
+/// Returns every workflow that the outline calls for.
 pub(crate) fn workflows(outline: &Outline<'_>) -> Vec<Workflow> {
     let deploys = outline.environment().is_some();
     let all = [

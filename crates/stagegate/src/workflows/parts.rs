@@ -10,12 +10,12 @@ const BEGIN: &str = "# stagegate: yours begin ";
 const END: &str = "# stagegate: yours end ";
 const DIGEST: &str = "# stagegate: sha256 ";
 
-/// A part with nothing in it.
+/// Returns a part with nothing in it.
 pub(super) fn empty(name: &str) -> String {
     format!("{BEGIN}{name}\n{END}{name}\n")
 }
 
-/// A workflow's text with the lines that say what it is and where it is from.
+/// Adds the lines that say what a workflow is and where it is from.
 pub(super) fn with_head(body: &str) -> String {
     let head = "# Written by `cargo xtask ci write` from stagegate.toml. Change that file, or what\n\
                 # stands between `yours begin` and `yours end`; nothing else is kept.\n";
@@ -23,18 +23,18 @@ pub(super) fn with_head(body: &str) -> String {
     format!("{head}{DIGEST}{digest}\n{body}")
 }
 
-/// Whether a file says that it was written by us.
+/// Returns whether a file says that it was written by us.
 pub(super) fn is_ours(text: &str) -> bool {
     text.lines().any(|line| line.starts_with(DIGEST))
 }
 
-/// Whether nothing but the parts was changed since the file was written.
+/// Returns whether nothing but the parts was changed since the file was written.
 pub(super) fn is_untouched(text: &str) -> bool {
     let said = text.lines().find_map(|line| line.strip_prefix(DIGEST));
     said == Some(digest(text).as_str())
 }
 
-/// Over everything but the parts and the digest itself.
+/// Digests everything but the parts and the digest itself.
 fn digest(text: &str) -> String {
     let mut kept = String::new();
     let mut within = false;
@@ -49,8 +49,8 @@ fn digest(text: &str) -> String {
     stagegate_manifest::sha256_hex(kept.as_bytes())
 }
 
-/// A line without the commit that an action is pinned to: a bot that moves pins on has not
-/// changed the workflow by hand.
+/// Returns a line without the commit that an action is pinned to: a bot that moves pins on
+/// has not changed the workflow by hand.
 fn without_pin(line: &str) -> &str {
     let step = line.trim_start().trim_start_matches("- ");
     match step.strip_prefix("uses: ") {
@@ -91,7 +91,7 @@ fn is_mark(line: &str, mark: &str) -> bool {
     line.trim_start().starts_with(mark)
 }
 
-/// What the team has written, by the names of the parts.
+/// Returns what the team has written, by the names of the parts.
 pub(super) fn contents(text: &str) -> BTreeMap<String, String> {
     let mut found: BTreeMap<String, String> = BTreeMap::new();
     let mut name: Option<&str> = None;

@@ -1,7 +1,7 @@
 //! `release.yml`: one dispatch from plan to production.
 //!
 //! The plan is made once, by the first job, and travels with its journal to the
-//! others, which obey it: gates and packages, what is built, everything up to
+//! others, which run it: gates and packages, what is built, everything up to
 //! the public release, and the deploy. What is built for several targets is built
 //! by as many machines at once. Only the first and the last know the
 //! hosts, only the one that publishes may write to the repository and has an
@@ -56,7 +56,8 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
     text
 }
 
-/// By hand, by merging a release pull request, and where it is wanted by a tag.
+/// Returns the triggers: by hand, by merging a release pull request, and, if it is wanted,
+/// by a tag.
 fn events(outline: &Outline<'_>) -> String {
     let mut inputs = "version:\n  description: What to release, as after `cargo xtask release`\n  required: true\n  type: string\ndry_run:\n  description: Only show the plan\n  type: boolean\n  default: false\n".to_owned();
     if outline.environment().is_some() {
@@ -75,7 +76,7 @@ fn events(outline: &Outline<'_>) -> String {
     text
 }
 
-/// What stands around the version in a tag that is to be released; a tag that names
+/// Returns what stands around the version in a tag that is to be released; a tag that names
 /// a group says no more than its own version, and begins nothing.
 fn tag_form<'a>(outline: &'a Outline<'_>) -> Option<(&'a str, &'a str)> {
     let tag = outline
@@ -88,7 +89,7 @@ fn tag_form<'a>(outline: &'a Outline<'_>) -> Option<(&'a str, &'a str)> {
     (outline.config.ci.on_tag && !tag.contains("{name}")).then_some((before, after))
 }
 
-/// What a merged pull request, and a tag, say of the version.
+/// Returns what a merged pull request, and a tag, say of the version.
 fn words(outline: &Outline<'_>) -> String {
     let mut text = "options=()\ncase \"$EVENT\" in\n  pull_request)\n    VERSION=\"${VERSION#release/}\"\n    VERSION=\"${VERSION//,/ }\"\n    ;;\n".to_owned();
     if let Some((before, after)) = tag_form(outline) {
@@ -105,7 +106,7 @@ fn words(outline: &Outline<'_>) -> String {
     text + "read -ra words <<< \"$VERSION\"\n"
 }
 
-/// The environment's name, where hosts are asked.
+/// Returns the environment's name, where hosts are asked.
 fn hosts(outline: &Outline<'_>) -> String {
     outline.environment().map(scalar).unwrap_or_default()
 }
@@ -214,7 +215,7 @@ fn build(outline: &Outline<'_>) -> String {
     outline.job(&job, &steps)
 }
 
-/// Each build, and who does it: what is deployed, and what is only released.
+/// Returns each build, and who does it: what is deployed, and what is only released.
 fn matrix(outline: &Outline<'_>, targets: &[(&str, &str)]) -> String {
     if targets.is_empty() {
         return "strategy:\n  matrix:\n    step: [build]\n".to_owned();
@@ -285,7 +286,7 @@ fn publish(outline: &Outline<'_>, builds: bool) -> String {
     outline.job(&job, &steps)
 }
 
-/// The files that are attached to the release. git's own directory is at the
+/// Returns the files that are attached to the release. git's own directory is at the
 /// checkout's root, wherever the workspace is.
 fn subjects(outline: &Outline<'_>) -> Option<String> {
     let attached = [

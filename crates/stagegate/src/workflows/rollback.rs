@@ -91,7 +91,8 @@ fn rollback(outline: &Outline<'_>) -> String {
     outline.job(&job, &steps)
 }
 
-/// A registry takes no yank from a workflow's identity: this needs a token.
+/// Returns the job that yanks. A registry takes no yank from a workflow's identity: this
+/// needs a token.
 fn yank(outline: &Outline<'_>, after_rollback: bool) -> String {
     let variable = Token::variable(&outline.config.registry.name);
     let env = format!(

@@ -8,13 +8,13 @@ const CARRIED: &str = "target/stagegate/carried";
 /// Where a job puts what it has done.
 const STATE: &str = "target/stagegate/state/state.tar";
 
-/// A step that runs a command and nothing else: the shell makes room for it, so
+/// Returns a step that runs a command and nothing else: the shell makes room for it, so
 /// that a runner's signals reach it.
 pub(super) fn xtask(name: &str, env: &str, command: &str) -> String {
     script(name, "", env, &format!("exec cargo xtask {command}"))
 }
 
-/// A step of shell lines; `condition` and `env` may be empty.
+/// Returns a step of shell lines; `condition` and `env` may be empty.
 pub(super) fn script(name: &str, condition: &str, env: &str, lines: &str) -> String {
     let mut text = format!("- name: {name}\n");
     if !condition.is_empty() {
@@ -30,7 +30,7 @@ pub(super) fn script(name: &str, condition: &str, env: &str, lines: &str) -> Str
     text
 }
 
-/// A step that is somebody else's action.
+/// Returns a step that is somebody else's action.
 pub(super) fn action(name: &str, condition: &str, uses: &str, with: &str) -> String {
     let mut text = format!("- name: {name}\n");
     if !condition.is_empty() {
@@ -41,7 +41,7 @@ pub(super) fn action(name: &str, condition: &str, uses: &str, with: &str) -> Str
 }
 
 impl Outline<'_> {
-    /// The first lines of a job, up to its steps.
+    /// Returns the first lines of a job, up to its steps.
     pub(super) fn job(&self, job: &Job<'_>, steps: &str) -> String {
         let mut text = format!("{}:\n  name: {}\n", job.id, job.name);
         if !job.needs.is_empty() {
@@ -103,7 +103,7 @@ impl Outline<'_> {
             + &self.tools(job)
     }
 
-    /// The toolchain, and what the team adds.
+    /// Returns the toolchain, and what the team adds.
     fn tools(&self, job: &str) -> String {
         let mut text = self.toolchain();
         if !self.config.ci.setup.is_empty() {
@@ -127,7 +127,7 @@ impl Outline<'_> {
         }
     }
 
-    /// The path of a file of the workspace, for actions, which know no directory
+    /// Returns the path of a file of the workspace, for actions, which know no directory
     /// but the checkout's.
     pub(super) fn path(&self, path: &str) -> String {
         match self.subdirectory {
@@ -198,7 +198,8 @@ pub(super) const FREEZE_OPTION: &str =
 /// Where the agent listens.
 pub(super) const AGENT: &str = "SSH_AUTH_SOCK: ${{ runner.temp }}/stagegate-agent.sock\n";
 
-/// The deploy key goes from the environment into an agent, through a pipe.
+/// Returns the step that puts the deploy key from the environment into an agent, through a
+/// pipe.
 pub(super) fn agent() -> String {
     let env = format!(
         "DEPLOY_KEY: ${{{{ secrets.DEPLOY_KEY }}}}\nKNOWN_HOSTS: ${{{{ vars.KNOWN_HOSTS }}}}\n{AGENT}"
@@ -216,7 +217,7 @@ printf '%s\n' "$DEPLOY_KEY" | ssh-add -q -
     script("Load the deploy key into an agent", "", &env, lines)
 }
 
-/// The agent ends, and with it the key, however the job ends.
+/// Returns the step that ends the agent, and with it the key, however the job ends.
 pub(super) fn agent_ends() -> String {
     let lines =
         "if [ -f \"$SSH_AUTH_SOCK.pid\" ]; then kill \"$(cat \"$SSH_AUTH_SOCK.pid\")\"; fi\n";

@@ -2,7 +2,7 @@
 
 use stagegate_config::schema::OneOrMany;
 
-/// Lines, moved to the right. Empty ones stay empty.
+/// Indents lines. Empty ones stay empty.
 pub(super) fn indent(text: &str, columns: usize) -> String {
     let space = " ".repeat(columns);
     let moved = text.lines().map(|line| match line {
@@ -12,7 +12,7 @@ pub(super) fn indent(text: &str, columns: usize) -> String {
     moved.collect()
 }
 
-/// A string as a YAML scalar, quoted unless it can be nothing else.
+/// Returns a string as a YAML scalar, quoted unless it can be nothing else.
 pub(super) fn scalar(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "_./-".contains(c);
     let words = ["true", "false", "yes", "no", "on", "off", "null", "y", "n"];
@@ -26,7 +26,7 @@ pub(super) fn scalar(text: &str) -> String {
     }
 }
 
-/// A list in one line.
+/// Returns a list in one line.
 pub(super) fn list<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> String {
     let items: Vec<String> = items
         .into_iter()
@@ -35,7 +35,7 @@ pub(super) fn list<S: AsRef<str>>(items: impl IntoIterator<Item = S>) -> String 
     format!("[{}]", items.join(", "))
 }
 
-/// The labels of a runner: one word, or a list.
+/// Returns the labels of a runner: one word, or a list.
 pub(super) fn labels(runner: &OneOrMany) -> String {
     match runner {
         OneOrMany::One(label) => scalar(label),

@@ -218,7 +218,7 @@ fn deploys_go_back(world: &World, first: &str, commit: &str) {
     let status = status_of(world);
     let host = &status["hosts"][0]["status"];
     assert_eq!(
-        (&host["version"], &status["begun"]),
+        (&host["version"], &status["in_progress"]),
         (&"0.1.0".into(), &Value::Array(Vec::new()))
     );
     assert!(

@@ -199,7 +199,7 @@ fn configurations_and_manifests_that_cannot_be_released() {
         plain,
         "0.2.0",
         3,
-        "crates/parse/Cargo.toml: … description … → correct the manifest",
+        "crates/parse/Cargo.toml: … description … → add one to `[package]`",
     );
     let circle = |f: &Fixture| {
         let manifest = "crates/core/Cargo.toml";

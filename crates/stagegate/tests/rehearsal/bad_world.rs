@@ -105,13 +105,13 @@ fn tokens_and_addresses_that_do_not_work() {
         ended(&ran, 3, says);
         assert!(!ran.words().contains(secret), "{}", ran.words());
     };
-    let says = "1 thing stands … no token for the registry crates-io … \
+    let says = "1 problem found … no token for the registry crates-io … \
                 set CARGO_REGISTRY_TOKEN, or run `cargo login`";
     check("CARGO_REGISTRY_TOKEN", None, says);
-    let says = "1 thing stands … no token for GitHub … set GITHUB_TOKEN";
+    let says = "1 problem found … no token for GitHub … set GITHUB_TOKEN";
     check("GITHUB_TOKEN", None, says);
     check("GITHUB_TOKEN", Some(" "), says);
-    let says = "1 thing stands … GitHub does not accept the token … `contents: write`";
+    let says = "1 problem found … GitHub does not accept the token … `contents: write`";
     check("GITHUB_TOKEN", Some(secret), says);
     let overlay = read(world.overlay()).replace("/index/", "/nowhere/");
     std::fs::write(world.overlay(), overlay).unwrap();

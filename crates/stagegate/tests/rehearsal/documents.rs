@@ -2,13 +2,14 @@
 //! not here fails this test, and so does one that is here and nowhere shown.
 
 use std::collections::BTreeSet;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::fixture::Fixture;
 use crate::process::{STAGEGATE, command, run, target_directory};
 use crate::within_a_rehearsal;
 use crate::world::{NO_GATES, World};
 
+/// In addition to every page of the book.
 const DOCUMENTS: [&str; 3] = ["README.md", "RELEASE.md", "CONTRIBUTING.md"];
 
 /// Shown, and run by another test: by this one's own run, or with its own evidence.
@@ -28,12 +29,17 @@ const ELSEWHERE: [(&str, &str); 8] = [
 
 /// In this order, in one world: the command, what is added where there is no
 /// terminal to ask on, and its exit code.
-const IN_A_WORLD: [(&str, &[&str], i32); 23] = [
+const IN_A_WORLD: [(&str, &[&str], i32); 32] = [
+    ("cargo xtask schema", &[], 0),
+    ("cargo xtask completions bash --for xtask", &[], 0),
+    ("cargo xtask man", &[], 0),
     ("cargo xtask check fmt links", &[], 0),
     ("cargo xtask doctor", &[], 0),
     ("cargo xtask changelog check", &[], 0),
     ("cargo xtask changelog show unreleased", &[], 0),
     ("cargo xtask release minor --dry-run", &[], 0),
+    ("cargo xtask release minor --dry-run --format json", &[], 0),
+    ("cargo xtask release minor --pre rc --dry-run", &[], 0),
     ("cargo xtask release 1.4.0 --dry-run", &[], 0),
     ("cargo xtask release prepare 1.4.0", &[], 0),
     ("cargo xtask release 1.4.0", &["--yes"], 0),
@@ -46,10 +52,26 @@ const IN_A_WORLD: [(&str, &[&str], i32); 23] = [
     ("cargo xtask host bootstrap", &[], 0),
     ("cargo xtask history", &[], 0),
     ("cargo xtask logs", &[], 0),
+    ("cargo xtask rollback both --dry-run", &[], 0),
     ("cargo xtask rollback both", &[], 0),
+    ("cargo xtask deploy both --dry-run", &[], 0),
+    ("cargo xtask deploy both", &[], 0),
     ("cargo xtask deploy both --version 1.4.0", &[], 0),
     ("cargo xtask yank 1.4.0", &["--yes"], 0),
     ("cargo xtask yank 1.4.0 --undo", &["--yes"], 0),
+    (
+        "cargo xtask release minor",
+        &[
+            "--yes",
+            "--skip",
+            "changelog",
+            "--skip",
+            "deploy-backend",
+            "--skip",
+            "deploy-frontend",
+        ],
+        0,
+    ),
     ("cargo xtask hotfix 1.4.0", &[], 0),
     ("cargo xtask ci write", &[], 0),
     ("cargo xtask ci check", &[], 0),
@@ -66,25 +88,51 @@ const REHEARSALS: [(&str, i32); 4] = [
     ("cargo xtask rehearse --fault backend-crash", 7),
 ];
 
-/// The commands in the `sh` blocks of the documents.
-fn shown() -> BTreeSet<String> {
+/// Returns the blocks of a language in all documents, each with the document's name.
+fn blocks(language: &str) -> Vec<(String, String)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..");
-    let mut commands = BTreeSet::new();
-    for document in DOCUMENTS {
-        let text = std::fs::read_to_string(root.join(document)).unwrap();
-        let mut inside = false;
+    let mut documents: Vec<_> = DOCUMENTS.iter().map(|name| root.join(name)).collect();
+    pages(&root.join("docs/src"), &mut documents);
+    assert!(documents.len() > 30, "{documents:?}");
+    let mut found = Vec::new();
+    for document in documents {
+        let text = std::fs::read_to_string(&document).unwrap();
+        let mut block: Option<String> = None;
         for line in text.lines() {
-            match line.trim() {
-                "```sh" => inside = true,
-                "```" => inside = false,
-                command if inside && !command.is_empty() => {
-                    commands.insert(command.to_owned());
+            match (line.trim(), &mut block) {
+                ("```", _) => {
+                    let name = document.display().to_string();
+                    found.extend(block.take().map(|text| (name, text)));
+                }
+                (_, Some(block)) => *block += &format!("{line}\n"),
+                (fence, None) if fence.strip_prefix("```") == Some(language) => {
+                    block = Some(String::new());
                 }
                 _ => {}
             }
         }
     }
-    commands
+    found
+}
+
+/// The commands in the `sh` blocks of the documents.
+fn shown() -> BTreeSet<String> {
+    let blocks = blocks("sh");
+    let lines = blocks.iter().flat_map(|(_, text)| text.lines());
+    let commands = lines.map(str::trim).filter(|line| !line.is_empty());
+    commands.map(str::to_owned).collect()
+}
+
+/// Finds the book's pages.
+fn pages(directory: &Path, into: &mut Vec<PathBuf>) {
+    for entry in std::fs::read_dir(directory).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            pages(&path, into);
+        } else if path.extension().is_some_and(|it| it == "md") {
+            into.push(path);
+        }
+    }
 }
 
 /// What follows `cargo xtask`.
@@ -108,6 +156,57 @@ fn every_command_shown_is_run_and_every_one_run_is_shown() {
     assert_eq!(shown(), run);
 }
 
+/// The schema of `stagegate.toml`; a part of a file need not be complete.
+fn schema(of_a_part: bool) -> serde_json::Value {
+    fn forget_required(schema: &mut serde_json::Value) {
+        match schema {
+            serde_json::Value::Object(map) => {
+                map.remove("required");
+                map.values_mut().for_each(forget_required);
+            }
+            serde_json::Value::Array(list) => list.iter_mut().for_each(forget_required),
+            _ => {}
+        }
+    }
+    let mut schema = stagegate_config::json_schema();
+    if of_a_part {
+        forget_required(&mut schema);
+    }
+    schema
+}
+
+#[test]
+fn every_configuration_shown_has_only_keys_that_exist() {
+    let part = jsonschema::validator_for(&schema(true)).unwrap();
+    let mut checked = 0;
+    for (document, text) in blocks("toml") {
+        let other = ["# xtask/Cargo.toml", "# .cargo/config.toml"];
+        if other.iter().any(|head| text.starts_with(head)) {
+            continue;
+        }
+        let value: serde_json::Value = toml_edit::de::from_str(&text)
+            .unwrap_or_else(|error| panic!("{document}: {error}\n{text}"));
+        let wrong: Vec<String> = part.iter_errors(&value).map(|e| e.to_string()).collect();
+        assert!(wrong.is_empty(), "{document}: {wrong:?}\n{text}");
+        checked += 1;
+    }
+    assert!(checked > 10, "{checked} blocks");
+}
+
+#[test]
+fn the_schema_accepts_this_repositorys_own_file_and_refuses_an_unknown_key() {
+    let whole = jsonschema::validator_for(&schema(false)).unwrap();
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../stagegate.toml");
+    let text = std::fs::read_to_string(file).unwrap();
+    let value: serde_json::Value = toml_edit::de::from_str(&text).unwrap();
+    let wrong: Vec<String> = whole.iter_errors(&value).map(|e| e.to_string()).collect();
+    assert!(wrong.is_empty(), "{wrong:?}");
+    for mistake in ["[release]\nbrunch = \"main\"", "[gates]\nfmt = \"maybe\""] {
+        let value: serde_json::Value = toml_edit::de::from_str(mistake).unwrap();
+        assert!(!whole.is_valid(&value), "{mistake}");
+    }
+}
+
 #[test]
 fn the_commands_of_a_release_work_in_the_order_of_their_use() {
     if within_a_rehearsal() {
@@ -119,7 +218,7 @@ fn the_commands_of_a_release_work_in_the_order_of_their_use() {
     for (command, added, code) in IN_A_WORLD {
         let mut arguments = words(command);
         arguments.extend(added);
-        if command == "cargo xtask release 1.4.0" {
+        if ["cargo xtask release 1.4.0", "cargo xtask release minor"].contains(&command) {
             arguments.extend(NO_GATES);
         }
         world.run(&arguments).must_end_with(code);

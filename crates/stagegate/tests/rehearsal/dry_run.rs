@@ -13,7 +13,7 @@ use crate::world::World;
 const NO_DEPLOY: [&str; 4] = ["--skip", "deploy-backend", "--skip", "deploy-frontend"];
 
 /// What is said of a release with all that can be wrong with it.
-const EVERYTHING: &str = "9 things stand in the way; nothing was changed … \
+const EVERYTHING: &str = "9 problems found; nothing was changed … \
     the branch is topic … `CHANGELOG.md` … origin has commits on main … \
     there is no token for the registry crates-io … \
     set CARGO_REGISTRY_TOKEN, or run `cargo login` … there is no token for GitHub … \

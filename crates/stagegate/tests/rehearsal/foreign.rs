@@ -188,7 +188,7 @@ fn the_workspace_of_serde_is_rehearsed_and_not_changed() {
     let kept = ran
         .stdout
         .lines()
-        .find_map(|l| l.strip_prefix("the world is kept in "))
+        .find_map(|l| l.strip_prefix("the rehearsal is kept in "))
         .unwrap();
     is_released(&Place::below(Utf8Path::new(kept)), &current);
     assert!(Path::new(&home.join("target/stagegate/report.html")).is_file());

@@ -59,7 +59,7 @@ fn a_webhook_is_told_and_nothing_depends_on_it() {
     let mut command = world.command(&deploy);
     command.env("RELEASE_WEBHOOK", &address);
     let ran = run(command).must_end_with(0);
-    let complaint = "the webhook of RELEASE_WEBHOOK was not told: it answers 500";
+    let complaint = "the webhook of RELEASE_WEBHOOK did not take the message: it answers 500";
     assert!(ran.stderr.contains(complaint), "{}", ran.stderr);
     assert!(!ran.words().contains("a-secret"), "{}", ran.words());
     let texts: Vec<String> = heard

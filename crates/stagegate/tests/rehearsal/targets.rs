@@ -92,7 +92,7 @@ fn a_target_without_its_standard_library_is_told_before_anything_is_done() {
     let world = world(&["riscv64gc-unknown-netbsd", "pdp11-dec-unix"]);
     let dry = [&["release", "0.2.0", "--dry-run"], NO_DEPLOY.as_slice()].concat();
     let ran = unchanged_by(&world, world.command(&dry), "two targets");
-    let says = "2 things stand in the way … rustc knows no target pdp11-dec-unix … --print target-list … \
+    let says = "2 problems found … rustc knows no target pdp11-dec-unix … --print target-list … \
                 the standard library for riscv64gc-unknown-netbsd is not installed … \
                 `rustup target add riscv64gc-unknown-netbsd`";
     ended(&ran, 3, says);

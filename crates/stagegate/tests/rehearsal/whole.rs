@@ -118,7 +118,7 @@ fn rehearse(name: &str, arguments: &[&str]) -> Value {
     let kept = ran
         .stdout
         .lines()
-        .find_map(|l| l.strip_prefix("the world is kept in "));
+        .find_map(|l| l.strip_prefix("the rehearsal is kept in "));
     let place = Place::below(kept.expect("--keep says where").into());
 
     let commit = evidence::tag_is_pushed(&place, version);

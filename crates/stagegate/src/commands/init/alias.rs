@@ -8,9 +8,9 @@ use super::{Change, end_of_line};
 pub(super) const FILE: &str = ".cargo/config.toml";
 
 /// What `cargo xtask` stands for.
-const ALIAS: &str = "run --quiet --package xtask --";
+const ALIAS: &str = "run --package xtask --";
 
-/// What becomes of cargo's configuration.
+/// Adds the alias to cargo's configuration.
 pub(super) fn add(text: Option<&str>) -> Change {
     let entry = format!("xtask = \"{ALIAS}\"");
     let Some(text) = text else {
@@ -78,7 +78,7 @@ mod tests {
 
     #[test]
     fn an_alias_is_added_and_another_is_left_alone() {
-        let entry = "xtask = \"run --quiet --package xtask --\"";
+        let entry = "xtask = \"run --package xtask --\"";
         check(None, &format!("[alias]\n{entry}\n"));
         check(
             Some("[build]\njobs = 2"),

@@ -10,7 +10,7 @@ use super::{Change, end_of_line};
 /// The directory of the new member.
 const MEMBER: &str = "xtask";
 
-/// What becomes of the root's `Cargo.toml`.
+/// Adds `xtask` to the members in the root's `Cargo.toml`.
 pub(super) fn add(text: &str) -> Change {
     let refuse = |why: &str| {
         Change::Refused(format!(

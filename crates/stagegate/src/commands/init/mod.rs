@@ -94,7 +94,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     }
     line("  Cargo.lock: cargo adds what xtask depends on");
     if refused {
-        line("nothing was changed: half of it would be none; do what is said above and try again");
+        line("nothing was changed; fix the files that are marked above and try again");
         return Ok(Exit::Blocked);
     }
     if args.dry_run {
@@ -140,7 +140,7 @@ fn plan(context: &Context, args: &Args) -> anyhow::Result<Vec<Planned>> {
         Some(found) if found == text => Change::Same,
         Some(_) => Change::Refused(format!(
             "is there already and not written by this; move {path} away, or add stagegate to it \
-             as the README says"
+             by hand, as the book says under \"Adopt stagegate\""
         )),
     };
     let one = |path: &str, what, text| -> anyhow::Result<Planned> {
@@ -185,7 +185,7 @@ fn plan(context: &Context, args: &Args) -> anyhow::Result<Vec<Planned>> {
     ])
 }
 
-/// Where the line of a byte ends, before its line ending.
+/// Returns where the line of a byte ends, before its line ending.
 fn end_of_line(text: &str, from: usize) -> usize {
     let rest = &text[from..];
     let end = rest.find('\n').unwrap_or(rest.len());
@@ -199,8 +199,8 @@ fn write(path: &Utf8Path, text: &str) -> anyhow::Result<()> {
     std::fs::write(path, text).with_context(|| format!("writing {path}"))
 }
 
-/// Cargo's own way to write what the new member needs; without it the first command
-/// with `--locked` fails.
+/// Updates `Cargo.lock` by cargo itself; without it the first command with `--locked`
+/// fails.
 fn lock(context: &Context) -> anyhow::Result<()> {
     let output = std::process::Command::new(&context.cargo)
         .args([
@@ -215,7 +215,7 @@ fn lock(context: &Context) -> anyhow::Result<()> {
         .context("starting cargo")?;
     if !output.status.success() {
         bail!(
-            "everything is written, and cargo cannot resolve it yet; mend what it says, then `cargo xtask ci write`:\n{}",
+            "everything is written, and cargo cannot resolve it yet; fix what it says, then `cargo xtask ci write`:\n{}",
             String::from_utf8_lossy(&output.stderr).trim()
         );
     }

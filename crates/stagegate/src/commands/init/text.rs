@@ -11,7 +11,7 @@ fn main() -> std::process::ExitCode {
 }
 ";
 
-/// `xtask/Cargo.toml`, with stagegate from crates.io or from a directory.
+/// Returns `xtask/Cargo.toml`, with stagegate from crates.io or from a directory.
 pub(super) fn manifest(from: Option<&Utf8Path>) -> String {
     let version = env!("CARGO_PKG_VERSION");
     let source = match from {
@@ -24,7 +24,8 @@ pub(super) fn manifest(from: Option<&Utf8Path>) -> String {
     )
 }
 
-/// `stagegate.toml`: what most teams look for first. An app is described, not guessed.
+/// Returns `stagegate.toml` with what most teams look for first. An app is described, not
+/// guessed.
 pub(super) fn settings(branch: Option<&str>) -> String {
     let branch = toml_edit::Value::from(branch.unwrap_or("main"));
     format!(

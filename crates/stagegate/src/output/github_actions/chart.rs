@@ -10,7 +10,7 @@ use super::record::Record;
 /// More points than that are thinned out, the slowest of each bundle kept.
 const POINTS: usize = 60;
 
-/// A name in a chart.
+/// Returns a name in a chart.
 fn name(text: &str) -> String {
     let kept = text.chars().map(|c| match c {
         c if c.is_alphanumeric() || "-._/()+@".contains(c) => c,
@@ -20,7 +20,7 @@ fn name(text: &str) -> String {
     kept.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// When each step ran; none if none did.
+/// Returns when each step ran; none if none did.
 pub(super) fn gantt(record: &Record) -> Option<String> {
     let began = record.began.as_millisecond();
     let mut lines = vec![
@@ -56,7 +56,7 @@ pub(super) fn gantt(record: &Record) -> Option<String> {
     (number > 0).then(|| lines.join("\n"))
 }
 
-/// How long the app took to answer while it was watched; none without an answer.
+/// Returns how long the app took to answer while it was watched; none without an answer.
 pub(super) fn latency(step: &str, answers: &[ProbeSample]) -> Option<String> {
     let good: Vec<(f64, f64)> = answers
         .iter()

@@ -4,7 +4,7 @@
 //! an error from afar) is made [`inert`] before it is printed, and what goes into a
 //! command of ours is escaped.
 
-/// A command with its properties, such as `::error file=a.rs,line=1::it is wrong`.
+/// Returns a command with its properties, such as `::error file=a.rs,line=1::it is wrong`.
 pub(crate) fn command(name: &str, properties: &[(&str, &str)], message: &str) -> String {
     let given: Vec<String> = properties
         .iter()
@@ -15,21 +15,21 @@ pub(crate) fn command(name: &str, properties: &[(&str, &str)], message: &str) ->
     format!("::{name}{space}{}::{}", given.join(","), data(message))
 }
 
-/// The escapes that a runner undoes in a message.
+/// Escapes what a runner unescapes in a message.
 fn data(text: &str) -> String {
     text.replace('%', "%25")
         .replace('\r', "%0D")
         .replace('\n', "%0A")
 }
 
-/// Those that it undoes in a property.
+/// Escapes what a runner unescapes in a property.
 fn property(text: &str) -> String {
     data(text).replace(':', "%3A").replace(',', "%2C")
 }
 
-/// The same text, in which a runner finds no command. There are two forms: `::` at
-/// a line's beginning, spaces aside, and the older `##[` anywhere. A runner ends a
-/// line at a carriage return, too.
+/// Returns the same text, in which a runner finds no command. There are two forms: `::` at
+/// a line's beginning, spaces aside, and the older `##[` anywhere. A runner ends a line at
+/// a carriage return, too.
 pub(crate) fn inert(text: &str) -> String {
     let lines = text.split(['\n', '\r']).map(|line| {
         let body = line.trim_start_matches(is_passed_over);
@@ -45,7 +45,8 @@ pub(crate) fn inert(text: &str) -> String {
     lines.collect::<Vec<_>>().join("\n")
 }
 
-/// What may stand before a command; more than a runner skips does no harm.
+/// Returns whether a character may stand before a command; more than a runner skips does no
+/// harm.
 fn is_passed_over(c: char) -> bool {
     c.is_whitespace() || c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{feff}')
 }
@@ -54,7 +55,7 @@ fn is_passed_over(c: char) -> bool {
 mod tests {
     use super::*;
 
-    /// What a runner would obey in a text: its rules, as it documents and applies
+    /// Returns what a runner would obey in a text: its rules, as it documents and applies
     /// them.
     fn obeyed(text: &str) -> Vec<String> {
         let lines = text.split(['\n', '\r']);

@@ -26,7 +26,7 @@ use super::{Palette, Renderer, count, show_plan};
 /// An annotation is read in a margin.
 const ANNOTATION: usize = 2000;
 
-/// Whether this process runs in a step of a workflow.
+/// Returns whether this process runs in a step of a workflow.
 pub(crate) fn is_here() -> bool {
     std::env::var("GITHUB_ACTIONS").as_deref() == Ok("true")
 }
@@ -51,7 +51,7 @@ pub(crate) fn mask(secret: &str) {
     }
 }
 
-/// The secrets that the environment holds for us.
+/// Masks the secrets that the environment holds for us.
 pub(crate) fn mask_environment() {
     let ours = |name: &str| {
         let registries = name.starts_with("CARGO_REGISTRIES_") && name.ends_with("_TOKEN");
@@ -189,12 +189,12 @@ impl Runner {
     }
 }
 
-/// The beginning of a text, for an annotation.
+/// Returns the beginning of a text, for an annotation.
 fn short(text: &str) -> String {
     text.chars().take(ANNOTATION).collect()
 }
 
-/// The server's address, as a runner tells it.
+/// Returns the server's address, as a runner tells it.
 fn site() -> String {
     let told = std::env::var("GITHUB_SERVER_URL").ok();
     told.filter(|site| !site.is_empty())

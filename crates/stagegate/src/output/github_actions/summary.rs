@@ -16,7 +16,7 @@ const CHARTS: usize = 4;
 /// Characters of an error that a summary repeats; the log has it all.
 const ERROR: usize = 8000;
 
-/// Text as it is, in Markdown: no sign of it is a sign of the language.
+/// Escapes text so that no character of it has a meaning in Markdown.
 fn plain(text: &str) -> String {
     let mut out = String::new();
     for c in text.chars() {
@@ -35,7 +35,7 @@ fn plain(text: &str) -> String {
     out
 }
 
-/// The same, but what stands between backticks stays a command to copy.
+/// Escapes text likewise, but what stands between backticks stays a command to copy.
 fn spoken(text: &str) -> String {
     if text.matches('`').count() % 2 == 1 {
         return plain(text);
@@ -47,14 +47,14 @@ fn spoken(text: &str) -> String {
     parts.collect()
 }
 
-/// One line of it, no longer than a table bears.
+/// Returns the first line of a text, escaped and short enough for a table.
 fn cell(text: &str) -> String {
     let line = text.lines().next().unwrap_or_default();
     let short: String = line.chars().take(200).collect();
     plain(&short)
 }
 
-/// A block of text as it is; its fence is longer than any in it.
+/// Returns a block of text as it is; its fence is longer than any in it.
 fn block(language: &str, text: &str) -> String {
     let mut longest = 0;
     let mut run = 0;
@@ -66,7 +66,7 @@ fn block(language: &str, text: &str) -> String {
     format!("{fence}{language}\n{text}\n{fence}\n")
 }
 
-/// What a run came to. `site`: the address of the GitHub server.
+/// Summarizes how a run went. `site`: the address of the GitHub server.
 pub(super) fn summary(record: &Record, site: &str) -> String {
     let mut text = String::new();
     if let Some(Ended {
@@ -145,7 +145,7 @@ fn facts(record: &Record, site: &str, seconds: f64, text: &mut String) {
     row("took", format!("{seconds:.1} s"));
 }
 
-/// What users met while they were moved from one release to the next.
+/// Summarizes how the app answered while traffic switched.
 fn switch(record: &Record, text: &mut String) {
     if record.state.probes.is_empty() {
         return;
@@ -168,7 +168,7 @@ fn switch(record: &Record, text: &mut String) {
     }
 }
 
-/// A row of figures, and the slowest answer.
+/// Returns a row of figures, and the slowest answer.
 fn figures(answers: &[ProbeSample]) -> (String, f64) {
     let mut times: Vec<f64> = answers.iter().filter_map(|answer| answer.latency).collect();
     times.sort_by(f64::total_cmp);
@@ -223,7 +223,7 @@ fn plan_details(plan: &Plan) -> String {
     )
 }
 
-/// A plan that nobody obeys.
+/// Summarizes a plan that is not run.
 pub(super) fn of_plan(plan: &Plan) -> String {
     let shown = show_plan(plan, &Palette::none(), None);
     format!(
@@ -233,9 +233,9 @@ pub(super) fn of_plan(plan: &Plan) -> String {
     )
 }
 
-/// What stood in the way.
+/// Summarizes problems that keep a plan from being made.
 pub(super) fn of_blockers(blockers: &Blockers) -> String {
-    let mut text = "## ❌ Something stands in the way; nothing was changed\n\n".to_owned();
+    let mut text = "## ❌ Problems found; nothing was changed\n\n".to_owned();
     for blocker in &blockers.0 {
         let what: Vec<String> = blocker.what.lines().map(plain).collect();
         let remedy: Vec<String> = blocker.remedy.lines().map(plain).collect();

@@ -32,7 +32,7 @@ pub(super) fn values(record: &Record, site: &str) -> Vec<(&'static str, String)>
     ]
 }
 
-/// The tags of what is planned.
+/// Returns the tags of what is planned.
 pub(super) fn tags(record: &Record) -> Vec<String> {
     let named = record
         .plan()
@@ -45,7 +45,7 @@ pub(super) fn tags(record: &Record) -> Vec<String> {
     named.collect()
 }
 
-/// Where people see the releases that are public. `site`: the server's address.
+/// Returns where people see the releases that are public. `site`: the server's address.
 pub(super) fn releases(record: &Record, site: &str) -> Vec<String> {
     let public = record.done().filter_map(|action| match action {
         Action::PublishGithubRelease(PublishGithubRelease { release, .. }) => Some(format!(
@@ -59,7 +59,7 @@ pub(super) fn releases(record: &Record, site: &str) -> Vec<String> {
     public.collect()
 }
 
-/// The crates that are published.
+/// Returns the crates that are published.
 pub(super) fn crates(record: &Record) -> impl Iterator<Item = &str> {
     record.done().filter_map(|action| match action {
         Action::Publish(Publish { package, .. }) => Some(package.as_str()),
@@ -67,7 +67,7 @@ pub(super) fn crates(record: &Record) -> impl Iterator<Item = &str> {
     })
 }
 
-/// The hosts on which a service is confirmed or a bundle shown.
+/// Returns the hosts on which a service is confirmed or a bundle shown.
 pub(super) fn hosts(record: &Record) -> Vec<String> {
     use stagegate_deploy::FrontendStep;
     use stagegate_deploy::ServiceStep;

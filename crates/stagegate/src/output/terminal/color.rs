@@ -11,7 +11,7 @@ pub(crate) struct Palette {
 }
 
 impl Palette {
-    /// For standard output.
+    /// Creates the palette for standard output.
     pub(crate) fn for_stdout() -> Palette {
         Palette {
             colored: wanted(
@@ -21,7 +21,7 @@ impl Palette {
         }
     }
 
-    /// For standard error.
+    /// Creates the palette for standard error.
     pub(crate) fn for_stderr() -> Palette {
         Palette {
             colored: wanted(
@@ -31,7 +31,7 @@ impl Palette {
         }
     }
 
-    /// None at all.
+    /// Creates a palette without colors.
     pub(crate) fn none() -> Palette {
         Palette { colored: false }
     }
@@ -65,8 +65,8 @@ impl Palette {
     }
 }
 
-/// `NO_COLOR` (no-color.org) turns colors off, `CARGO_TERM_COLOR` has cargo's
-/// meaning, and otherwise a terminal decides.
+/// Returns whether to use colors: `NO_COLOR` (no-color.org) turns them off,
+/// `CARGO_TERM_COLOR` has cargo's meaning, and otherwise a terminal decides.
 fn wanted(variable: &dyn Fn(&str) -> Option<String>, terminal: bool) -> bool {
     if variable("NO_COLOR").is_some_and(|value| !value.is_empty()) {
         return false;

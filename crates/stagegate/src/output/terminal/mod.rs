@@ -37,7 +37,7 @@ impl Human {
         }
     }
 
-    /// A line that stays, above whatever moves.
+    /// Prints a line that stays, above whatever moves.
     pub(crate) fn say(&self, text: &str) {
         self.bars.suspend(|| super::line(text));
     }

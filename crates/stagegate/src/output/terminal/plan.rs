@@ -70,12 +70,12 @@ pub(crate) fn show(plan: &Plan, palette: &Palette, width: Option<usize>) -> Stri
     lines.join("\n")
 }
 
-/// New files of the same hosts stand below one line.
+/// Groups new files of the same hosts below one line.
 fn alike(one: &HostFile, next: &HostFile) -> bool {
     one.diff.is_none() && next.diff.is_none() && one.hosts == next.hosts
 }
 
-/// What becomes of files of ours, on hosts that have the same to expect.
+/// Shows what changes in our files, for hosts that have the same change to expect.
 fn host_files(files: &[HostFile], palette: &Palette, width: Option<usize>) -> Vec<String> {
     let hosts = files[0].hosts.join(", ");
     let mut lines = Vec::new();

@@ -4,7 +4,7 @@ use super::super::report::RehearsalReport;
 use super::{figures, plot, switches, timeline, verdict};
 use crate::exit_code::Exit;
 
-/// Text within HTML.
+/// Escapes text for HTML.
 pub(super) fn escape(text: &str) -> String {
     text.replace('&', "&amp;")
         .replace('<', "&lt;")
@@ -26,7 +26,7 @@ table { border-collapse: collapse; width: 100%; font-size: 13px; } td, th { text
 code, pre { font: 12.5px/1.45 ui-monospace, monospace; } pre { overflow-x: auto; border-left: 3px solid var(--bad); padding-left: .8rem; }
 ";
 
-/// The page.
+/// Returns the page.
 pub(super) fn page(story: &RehearsalReport) -> String {
     let head = escape(&verdict(story));
     let class = if story.exit == Exit::Success.code() {
@@ -191,5 +191,5 @@ fn world(story: &RehearsalReport) -> String {
         .iter()
         .map(|(name, text)| format!("<dt>{name}</dt><dd>{text}</dd>"))
         .collect();
-    format!("<h2>The world now</h2>\n<dl>{rows}</dl>\n")
+    format!("<h2>Afterwards</h2>\n<dl>{rows}</dl>\n")
 }

@@ -3,7 +3,7 @@
 use super::super::report::RehearsalReport;
 use super::{figures, switches, verdict};
 
-/// The page.
+/// Returns the page.
 pub(super) fn page(story: &RehearsalReport) -> String {
     let mut lines = vec![format!("# Rehearsal: {}", verdict(story)), String::new()];
     let time = story.time();
@@ -52,7 +52,7 @@ pub(super) fn page(story: &RehearsalReport) -> String {
             cell(&step.id)
         ));
     }
-    lines.push("\n## The world now\n".to_owned());
+    lines.push("\n## Afterwards\n".to_owned());
     for seen in &story.world.crates {
         lines.push(format!(
             "- registry: `{} {}`, checksum `{}`",
@@ -82,7 +82,7 @@ pub(super) fn page(story: &RehearsalReport) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Text within a table.
+/// Escapes text for a table.
 fn cell(text: &str) -> String {
     text.replace('|', "\\|")
 }

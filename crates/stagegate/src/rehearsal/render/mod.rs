@@ -13,7 +13,7 @@ use super::report::{LoadSummary, RehearsalReport};
 use crate::exit_code::Exit;
 use crate::output::{Palette, line as print, width, wrap};
 
-/// A line of the report, broken at the terminal's width.
+/// Returns a line of the report, broken at the terminal's width.
 fn line(text: &str) {
     print(&wrap(text, width(), "            "));
 }
@@ -43,7 +43,7 @@ pub(super) fn write(output: &Utf8Path, story: &RehearsalReport) -> anyhow::Resul
     Ok(files)
 }
 
-/// The story with its figures, and every sample.
+/// Returns the story with its figures, and every sample.
 fn whole(story: &RehearsalReport) -> serde_json::Value {
     let mut value = story.brief();
     if let Some(load) = &story.load {
@@ -66,7 +66,7 @@ pub(super) struct Switch {
     pub(super) load: Option<LoadSummary>,
 }
 
-/// Every switch of the release, with the requests around it.
+/// Returns every switch of the release, with the requests around it.
 pub(super) fn switches(story: &RehearsalReport) -> Vec<Switch> {
     let mut switches = Vec::new();
     for step in story.release_steps() {
@@ -97,7 +97,7 @@ pub(super) fn switches(story: &RehearsalReport) -> Vec<Switch> {
     switches
 }
 
-/// One sentence on how it ended.
+/// Returns one sentence on how it ended.
 pub(super) fn verdict(story: &RehearsalReport) -> String {
     let exit = Exit::ALL
         .into_iter()
@@ -120,7 +120,7 @@ pub(super) fn verdict(story: &RehearsalReport) -> String {
     }
 }
 
-/// The figures of a load, in a sentence.
+/// Returns the figures of a load, in a sentence.
 pub(super) fn figures(load: &LoadSummary) -> String {
     format!(
         "{} requests, {} failed (p50 {:.1} ms, p99 {:.1} ms, slowest {:.1} ms)",

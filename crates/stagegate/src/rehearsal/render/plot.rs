@@ -13,7 +13,7 @@ const TOP: f64 = 26.0;
 /// More dots than that are not seen apart; failures and slow ones are all kept.
 const DOTS: usize = 4000;
 
-/// The drawing, where there was load.
+/// Returns the drawing, where there was load.
 pub(super) fn svg(story: &RehearsalReport) -> Option<String> {
     let load = story
         .load

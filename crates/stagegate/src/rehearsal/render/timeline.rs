@@ -7,7 +7,7 @@ const WIDTH: f64 = 960.0;
 const LEFT: f64 = 190.0;
 const ROW: f64 = 20.0;
 
-/// The drawing.
+/// Returns the drawing.
 pub(super) fn svg(story: &RehearsalReport) -> String {
     let end = story
         .steps
@@ -64,7 +64,7 @@ fn short(id: &str) -> String {
     format!("{kept}…")
 }
 
-/// Some four to eight round numbers below `end`.
+/// Returns some four to eight round numbers below `end`.
 pub(super) fn ticks(end: f64) -> Vec<f64> {
     let rough = end / 6.0;
     let power = 10f64.powf(rough.log10().floor());

@@ -29,7 +29,7 @@ fn command() -> Action {
     })
 }
 
-/// A release that publishes one crate and ends in a failed deploy, told by somebody
+/// Returns a release that publishes one crate and ends in a failed deploy, told by somebody
 /// hostile.
 fn plan() -> Plan {
     let release = r#"{"server": {"api": "https://api.github.com/", "uploads": "https://uploads.github.com/"}, "repository": "o/r", "tag": "v1.1.0"}"#;
