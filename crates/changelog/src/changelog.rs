@@ -78,6 +78,12 @@ impl Changelog {
         &self.sections
     }
 
+    /// Whether anything is told under `[Unreleased]`.
+    pub fn has_news(&self) -> bool {
+        self.unreleased()
+            .is_some_and(|section| !self.is_empty(section))
+    }
+
     /// Whether the file has no sections and leads its readers to where the changes are told:
     /// another changelog, or a page of releases.
     pub fn points_elsewhere(&self) -> bool {

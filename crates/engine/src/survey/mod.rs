@@ -209,6 +209,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
                     .unwrap_or_default(),
             )
         });
+    let git_is_readable = git.is_ok();
     let registry = registry.map(|found| with_crates(context, &scope.crates, found));
     let mut past = history::Past::default();
     let mut interfaces = BTreeMap::new();
@@ -240,7 +241,11 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         registry,
         github,
         sizes,
-        packing: packing?.unwrap_or_default(),
+        // Without a commit nothing is packed, and the checkout says so.
+        packing: match git_is_readable {
+            true => packing?.unwrap_or_default(),
+            false => BTreeMap::new(),
+        },
         hosts,
         promoted,
         subdirectory: context.subdirectory.clone(),

@@ -198,6 +198,10 @@ pub(crate) fn web_of(api: &url::Url) -> String {
 /// The notes of a version whose section stands in the changelog already, dated: what
 /// a merged pull request has left, or somebody has written by hand.
 fn prepared(changelog: &Changelog, one: &VersionBump<'_>) -> Option<String> {
+    // Beside other unreleased changes, nobody can tell which of the two is meant.
+    if one.group.version != one.to && changelog.has_news() {
+        return None;
+    }
     let section = changelog.section(&one.to)?;
     if section.date.is_none() || changelog.coming(&one.to).is_ok() {
         return None;

@@ -32,7 +32,9 @@ fn versions_that_cannot_be_released() {
     check(nothing, "", 2, "VERSION");
     let says = "0.0.9 is not greater than 0.1.0 … → ask for a greater version";
     check(nothing, "0.0.9", 3, says);
-    check(nothing, "0.2.0+1", 3, "build metadata (`+1`) … leave out");
+    // Build metadata makes no other number of it.
+    let says = "0.2.0+1 is already published on crates-io";
+    check(|f| publish(f, "0.2.0", false), "0.2.0+1", 3, says);
     check(nothing, "0.2.0 --skip tag", 3, "tag cannot be skipped");
     check(
         nothing,

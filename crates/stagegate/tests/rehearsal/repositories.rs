@@ -79,6 +79,13 @@ fn release(world: &World, place: &Utf8Path, more: &[&str], env: &[(&str, &str)])
     crate::process::run(command)
 }
 
+/// `release --resume` in a directory of the checkout.
+fn resume(world: &World, place: &Utf8Path) -> Ran {
+    let mut command = world.command(&["release", "--resume", "--yes"]);
+    command.current_dir(place);
+    crate::process::run(command)
+}
+
 /// The files of the package that the release keeps, and their bytes.
 fn packed(world: &World, file: &str) -> Option<Vec<u8>> {
     let kept = world.root().join(".git/stagegate/release-0.2.0/packages");
@@ -273,9 +280,9 @@ fn each_package_is_proven_alone_and_with_its_own_configuration() {
             ],
             "",
         );
-        let ran = release(&world, world.root(), &[], &[]).must_end_with(1);
+        let ran = release(&world, world.root(), &[], &[]).must_end_with(6);
         let says = "user-of-a-test does not build alone";
-        assert!(ran.stderr.contains(says), "{}", ran.stderr);
+        assert!(ran.words().contains(says), "{}", ran.words());
         assert!(git(world.root(), &["tag"]).trim().is_empty());
     };
     alone("[features]\nmore = []", "", ", features = [\"more\"]");
@@ -396,8 +403,8 @@ fn workspaces_of_one_repository_know_nothing_of_each_other() {
     ];
     assert_eq!(references, want);
     // The one at the top is released; the one below goes on all the same.
-    release(&world, world.root(), &["--resume"], &[]).must_end_with(0);
-    release(&world, &tools, &["--resume"], &[]).must_end_with(0);
+    resume(&world, world.root()).must_end_with(0);
+    resume(&world, &tools).must_end_with(0);
     for tag in ["v0.2.0", "tools-v0.2.0"] {
         git(world.root(), &["merge-base", "--is-ancestor", tag, "main"]);
         let remote = git(world.root(), &["ls-remote", "origin", tag]);
@@ -415,7 +422,7 @@ fn a_release_that_is_begun_again_is_made_of_the_new_plan() {
         "# Changelog\n\n## [Unreleased]\n\n- A thing.\n",
     )]);
     let broken = [("RUSTFLAGS", "--no-such-flag"), ("TZ", "Etc/GMT+12")];
-    release(&one, one.root(), &[], &broken).must_end_with(1);
+    release(&one, one.root(), &[], &broken).must_end_with(6);
     let commit = |reference: &str| git(one.root(), &["rev-parse", reference]);
     let first = commit("refs/stagegate/release-0.2.0");
     // Another author, another day, and a lockfile's worth of other content.
@@ -444,8 +451,21 @@ fn a_clone_without_the_last_release_is_refused() {
         return;
     }
     let origin = world(&[]);
+    // The interface of a program is nobody's, so the commits alone decide.
+    git(
+        origin.root(),
+        &["mv", "part/src/lib.rs", "part/src/main.rs"],
+    );
+    write(
+        origin.root(),
+        &[("part/src/main.rs", "//! A part.\nfn main() {}\n")],
+    );
+    commit(origin.root(), "A program");
     git(origin.root(), &["tag", "v0.1.0"]);
-    write(origin.root(), &[("part/src/lib.rs", "//! Another part.\n")]);
+    write(
+        origin.root(),
+        &[("part/src/main.rs", "//! Another part.\nfn main() {}\n")],
+    );
     commit(origin.root(), "feat: another");
     git(
         origin.root(),
@@ -457,8 +477,10 @@ fn a_clone_without_the_last_release_is_refused() {
     );
     let auto = |clone: &[&str], says: &str| {
         let place = origin.root().parent().unwrap().join("clone");
+        let who = ["-c", "user.name=N", "-c", "user.email=n@example.org"];
         let words = [
             &["clone", "--quiet"],
+            &who[..],
             clone,
             &[remote.as_str(), place.as_str()],
         ]
