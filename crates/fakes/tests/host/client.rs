@@ -123,7 +123,7 @@ impl Client {
     /// Whose run its deploy is, on the host.
     pub(crate) fn owner(deploy: &Deploy) -> String {
         let plan = plan(Part::Backend, deploy);
-        format!("{}@{}", plan.run_id, plan.at.as_second())
+        format!("{}@{}", plan.run_id, plan.at.as_nanosecond())
     }
 
     /// Waits until it begins that step.
