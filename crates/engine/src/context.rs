@@ -131,7 +131,7 @@ impl Context {
     }
 
     /// A path of the checkout, as seen from the workspace's root.
-    pub(crate) fn in_repository(&self, path: &str) -> Utf8PathBuf {
+    pub(crate) fn relative_to_root(&self, path: &str) -> Utf8PathBuf {
         stagegate_manifest::relative_to(&self.root, &self.top().join(path))
     }
 

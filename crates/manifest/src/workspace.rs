@@ -80,7 +80,7 @@ pub enum WorkspaceError {
         source: std::io::Error,
     },
     /// Cargo refused the manifest.
-    #[error("`cargo metadata` cannot read {manifest_path}; mend what it says:\n{stderr}")]
+    #[error("`cargo metadata` cannot read {manifest_path}; fix what it reports:\n{stderr}")]
     Refused {
         /// The manifest asked about.
         manifest_path: Utf8PathBuf,

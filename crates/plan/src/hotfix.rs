@@ -135,7 +135,7 @@ fn taken(facts: &Facts, one: &VersionBump<'_>, blockers: &mut Vec<Blocker>) {
                 "{} is released already, so the next patch is not free",
                 one.to
             ),
-            format!("mend the later one: `cargo xtask hotfix {}`", one.to),
+            format!("fix the later one: `cargo xtask hotfix {}`", one.to),
         ));
     }
 }

@@ -46,7 +46,7 @@ pub(crate) fn plan(
     plan.run_id = plan.run_id.with_verb(Verb::Prepare);
     plan.title = format!("prepare the release {}", spoken(&moves));
     plan.next_step_hint =
-        Some("look at the pull request; merging it releases what it says".to_owned());
+        Some("review the pull request; merging it releases what it says".to_owned());
     let git = facts.git.as_ref().ok()?;
     steps(facts, config, git, &moves, edits, &mut plan, blockers)?;
     Some(plan)

@@ -208,7 +208,7 @@ pub(crate) fn execute(ctx: &mut StepContext<'_>, kind: &dyn Perform) -> anyhow::
             outcome: StepOutcome::Found,
             evidence,
         }),
-        Probe::Conflict(what) => bail!("{title}: something else is in its place: {what}"),
+        Probe::Conflict(what) => bail!("{title}: conflict: {what}"),
         Probe::Absent => Ok(Performed {
             outcome: StepOutcome::Performed,
             evidence: kind.perform(ctx).with_context(|| title)?,

@@ -56,9 +56,9 @@ pub enum JournalError {
         /// Where it would be.
         path: Utf8PathBuf,
     },
-    /// It has been begun already.
+    /// It was started already.
     #[error(
-        "{id} has been begun already, {done} of {steps} steps are done; go on with --resume (to give it up, remove {path})"
+        "{id} was started already, {done} of {steps} steps are done; continue it with --resume (to give it up, remove {path})"
     )]
     Begun {
         /// Which run.

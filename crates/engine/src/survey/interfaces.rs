@@ -86,7 +86,7 @@ fn interface(context: &Context, tag: &str, libraries: &[&str]) -> SurveyResult<A
                 libraries.join(", ")
             ),
             format!(
-                "run `cargo semver-checks --baseline-rev {tag}` and mend what it says, or name the version"
+                "run `cargo semver-checks --baseline-rev {tag}` and fix what it reports, or name the version"
             ),
         ));
     })

@@ -38,7 +38,7 @@ pub(crate) fn look(
         };
         if !needs.is_empty() {
             found.push(OtherWorkspace {
-                lockfile: context.in_repository(lockfile.as_str()),
+                lockfile: context.relative_to_root(lockfile.as_str()),
                 text,
                 needs,
             });
@@ -61,7 +61,7 @@ fn needs(context: &Context, workspace: &Workspace, manifest: &Utf8Path) -> Vec<O
         let to = normalized(&directory.join(to));
         let member = workspace.packages.iter().find(|p| p.directory() == to)?;
         Some(OtherDependency {
-            manifest: context.in_repository(manifest.as_str()),
+            manifest: context.relative_to_root(manifest.as_str()),
             name: member.name.clone(),
             requirement,
         })

@@ -31,7 +31,7 @@ pub fn version(facts: &Facts, one: &VersionBump<'_>, tagged: bool, blockers: &mu
                     "{version} is already tagged: {tag} is {} {place}",
                     &commit[..commit.len().min(12)]
                 ),
-                "ask for the next version; if that release broke off, go on with `--resume`",
+                "ask for the next version; if that release was interrupted, continue it with `--resume`",
             ));
         }
     }

@@ -304,7 +304,7 @@ impl Release<'_> {
             }
             if !one.to.pre.is_empty() && !self.facts.changelogs.is_empty() {
                 plan.notes.push(format!(
-                    "{} is a pre-release: [Unreleased] goes on gathering until the release",
+                    "{} is a pre-release: [Unreleased] keeps collecting until the release",
                     one.to
                 ));
             }

@@ -60,7 +60,7 @@ pub(crate) fn plan(
     }
     if !undo {
         plan.notes.push(
-            "a yank deletes nothing: projects that have the version in their Cargo.lock go on building".to_owned(),
+            "a yank deletes nothing: projects that have the version in their Cargo.lock still build".to_owned(),
         );
     }
     Some(plan)

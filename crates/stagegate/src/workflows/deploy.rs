@@ -31,7 +31,7 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
     }
     text.push_str("\npermissions: {}\n\n");
     text.push_str(&format!(
-        "concurrency:\n  group: stagegate-${{{{ inputs.environment || '{usual}' }}}}\n  # Two deploys never meet, and one that has begun is not cut off.\n  cancel-in-progress: false\n\n"
+        "concurrency:\n  group: stagegate-${{{{ inputs.environment || '{usual}' }}}}\n  # One deploy at a time, and a deploy that runs is never cancelled.\n  cancel-in-progress: false\n\n"
     ));
     text.push_str(SHELL);
     text.push_str(&env(outline));

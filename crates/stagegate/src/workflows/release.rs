@@ -35,7 +35,7 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
     text.push_str("\npermissions: {}\n\n");
     // A pull request of any other kind that is closed meets no release.
     text.push_str(&format!(
-        "concurrency:\n  group: ${{{{ (github.event_name != 'pull_request' || startsWith(github.head_ref, 'release/')) && '{}' || github.run_id }}}}\n  # Half a release, or half a deploy, is nobody's wish.\n  cancel-in-progress: false\n\n",
+        "concurrency:\n  group: ${{{{ (github.event_name != 'pull_request' || startsWith(github.head_ref, 'release/')) && '{}' || github.run_id }}}}\n  # A release or a deploy that is cancelled half-way helps nobody.\n  cancel-in-progress: false\n\n",
         outline.concurrency()
     ));
     text.push_str(SHELL);

@@ -33,7 +33,7 @@ fn another_plan_is_refused_and_names_the_one_that_is_begun() {
     }
     let world = half_done();
     let journal = world.root().join(".git/stagegate/release-0.2.0.jsonl");
-    let says = format!("release-0.2.0 has been begun already, 9 of  … --resume … {journal}");
+    let says = format!("release-0.2.0 was started already, 9 of  … --resume … {journal}");
     refused(&world, "release 0.2.0 --yes", 8, &says);
     let says = format!(
         "{journal} is the journal of another plan … release-0.2.0 is in progress … \

@@ -91,7 +91,7 @@ fn restore_half_moved(ctx: &mut StepContext<'_>, edits: &[FileEdit]) -> anyhow::
     }
     let mut ours = Vec::new();
     for path in &dirty {
-        let relative = ctx.context.in_repository(path);
+        let relative = ctx.context.relative_to_root(path);
         let known = edits.iter().find(|edit| edit.path == relative);
         let content = std::fs::read(ctx.context.root.join(&relative));
         match (known, content) {

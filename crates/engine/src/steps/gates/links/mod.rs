@@ -44,7 +44,7 @@ impl Perform for CheckLinks {
         if let (0, Some(patterns)) = (read, paths) {
             let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
             bail!(
-                "no tracked file fits `gates.links.paths` ({}); a gate that looked at nothing is no pass: correct it, or set `gates.links = \"off\"`",
+                "no tracked file fits `gates.links.paths` ({}); a gate that checks nothing proves nothing: correct it, or set `gates.links = \"off\"`",
                 patterns.join(", ")
             );
         }
