@@ -4,6 +4,7 @@ mod action;
 mod blocker;
 mod branches;
 mod commit_identity;
+mod count;
 mod event;
 mod host_file;
 mod plan;
@@ -27,6 +28,7 @@ pub use branches::{
     HOTFIX_BRANCH_PREFIX, RELEASE_BRANCH_PREFIX, branch_beside, is_hotfix_branch, is_release_branch,
 };
 pub use commit_identity::CommitIdentity;
+pub use count::count;
 pub use event::{Event, Finding, RunEnd, StepOutcome};
 pub use host_file::HostFile;
 pub use plan::{Plan, namespace};

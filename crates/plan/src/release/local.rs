@@ -9,7 +9,7 @@ use crate::deploy::build;
 use crate::model::{
     Action, Binary, Build, BuildAsset, CheckAccess, CommitIdentity, CreateCommitObject, CreateTag,
     DraftRelease, EditFiles, MoveBranch, PackageCrates, Plan, PlannedUpload, Push, Step,
-    UploadAssets, VerifyPackages, WriteSbom,
+    UploadAssets, VerifyPackages, WriteSbom, count,
 };
 use crate::release::edits::{Edits, web_of};
 use crate::release::notes::{LONGEST_RELEASE, shortened};
@@ -74,7 +74,7 @@ impl Release<'_> {
     fn make(&self, plan: &mut Plan, reference: &str) {
         let crates = self.crates();
         if !crates.is_empty() {
-            let title = format!("package {} crates from that commit", crates.len());
+            let title = format!("package {} from that commit", count(crates.len(), "crate"));
             let action = Action::PackageCrates(PackageCrates {
                 crates: crates.clone(),
             });
@@ -297,10 +297,10 @@ impl Release<'_> {
         let mut files: Vec<String> = assets.map(|asset| asset_name(asset, one)).collect();
         files.extend(self.config.github.sbom.then(|| self.sbom_name(one)));
         let title = format!(
-            "attach {} crates, {} binaries, {} other files and SHA256SUMS",
-            crates.len(),
-            binaries.len() * targets.len().max(1),
-            files.len()
+            "attach {}, {}, {} and SHA256SUMS",
+            count(crates.len(), "crate"),
+            count(binaries.len() * targets.len().max(1), "binary"),
+            count(files.len(), "other file")
         );
         let action = Action::UploadAssets(UploadAssets {
             release,
@@ -330,7 +330,7 @@ pub fn write(base: &str, moves: &[VersionBump<'_>], edits: &Edits, plan: &mut Pl
         }
     };
     let versions = spoken(moves);
-    let title = format!("write {versions} into {} files", edits.bump.len());
+    let title = format!("write {versions} into {}", count(edits.bump.len(), "file"));
     step("bump", Stage::Bump, title, &edits.bump);
     let files: Vec<&str> = edits.changelogs.iter().map(|e| e.path.as_str()).collect();
     let title = match moves {

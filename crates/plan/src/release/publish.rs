@@ -6,7 +6,9 @@ use stagegate_config::schema::{Config, FreshProject};
 use stagegate_config::stage::Stage;
 
 use crate::facts::Facts;
-use crate::model::{Action, ConsumerBuild, Plan, Publish, PublishedCrate, ResolveDepth, Step};
+use crate::model::{
+    Action, ConsumerBuild, Plan, Publish, PublishedCrate, ResolveDepth, Step, count,
+};
 use crate::preflight::limits;
 
 /// One step a crate, all beside each other: each needs only the steps of the
@@ -143,8 +145,8 @@ pub fn notes(facts: &Facts, plan: &mut Plan) {
             .push(format!("the token for {} comes {places}", registry.name));
     }
     plan.notes.push(format!(
-        "{} crates are published, at most {} one after the other; each waits until the index shows what it depends on",
-        published.len(),
+        "{} to publish, at most {} one after the other; each waits until the index shows what it depends on",
+        count(published.len(), "crate"),
         longest_chain(plan)
     ));
     if registry.name == "crates-io" {

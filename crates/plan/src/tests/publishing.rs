@@ -52,7 +52,7 @@ fn what_publishing_takes_is_told_before_the_question() {
     for want in [
         "new on crates-io: left, right, top",
         "comes from the workflow's identity, else from X",
-        "4 crates are published, at most 3 one after the other",
+        "4 crates to publish, at most 3 one after the other",
         "11266 KiB of tracked files before packing; the largest crate is top with 11264 KiB",
         "top may be more than the 10 MiB packed",
     ] {

@@ -161,7 +161,7 @@ fn a_history_that_is_not_all_here_is_not_read_as_new() {
     for words in ["auto", "minor", "core=auto"] {
         let said = release(&facts, INDEPENDENT, words).unwrap_err().to_string();
         assert!(
-            said.starts_with("1 thing") && said.contains("not here"),
+            said.starts_with("1 problem found") && said.contains("not here"),
             "{said}"
         );
     }

@@ -12,20 +12,13 @@ use stagegate_plan::model::{Blockers, Event, Plan};
 use crate::cli::Format;
 use crate::exit_code::Exit;
 
+pub(crate) use stagegate_plan::model::count;
 pub(crate) use step_outputs::output;
 pub(crate) use terminal::Human;
 #[cfg(feature = "rehearsal")]
 pub(crate) use terminal::color::wrap;
 pub(crate) use terminal::color::{Palette, width};
 pub(crate) use terminal::plan::show as show_plan;
-
-/// Returns a number with its noun, in the singular or the plural.
-pub(crate) fn count(number: usize, noun: &str) -> String {
-    match number {
-        1 => format!("1 {noun}"),
-        _ => format!("{number} {noun}s"),
-    }
-}
 
 /// Somebody who is told of events.
 pub(crate) trait Renderer {

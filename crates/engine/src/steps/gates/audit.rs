@@ -8,7 +8,7 @@ use camino::Utf8Path;
 use rustsec::advisory::Id;
 use rustsec::report::Settings;
 use rustsec::{Database, Lockfile, Report};
-use stagegate_plan::model::{AuditDependencies, Finding};
+use stagegate_plan::model::{AuditDependencies, Finding, count};
 
 use crate::executor::step::{Perform, StepContext};
 use crate::tools::advisory_db::default_database;
@@ -58,8 +58,8 @@ impl Perform for AuditDependencies {
                 })
                 .collect();
             bail!(
-                "{} known vulnerabilities in Cargo.lock:\n{}\n  update the packages, or name the advisory in `gates.audit.ignore`",
-                found.len(),
+                "{} in Cargo.lock:\n{}\n  update the packages, or name the advisory in `gates.audit.ignore`",
+                count(found.len(), "known vulnerability"),
                 found.join("\n")
             );
         }
@@ -69,8 +69,9 @@ impl Perform for AuditDependencies {
             .map(|advisory| advisory.metadata.date.as_str().to_owned())
             .max();
         Ok(format!(
-            "{} packages, none in {advisories} advisories of {place} (newest: {})",
-            locked.packages.len(),
+            "{}, none in {} of {place} (newest: {})",
+            count(locked.packages.len(), "package"),
+            count(advisories, "advisory"),
             newest.unwrap_or_default()
         ))
     }

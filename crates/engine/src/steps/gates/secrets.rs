@@ -10,7 +10,7 @@ use anyhow::bail;
 use camino::Utf8Path;
 use regex::bytes::Regex;
 use stagegate_config::pattern::PathPattern;
-use stagegate_plan::model::{FindSecrets, Finding};
+use stagegate_plan::model::{FindSecrets, Finding, count};
 
 use crate::executor::step::{Perform, StepContext};
 use crate::steps::gates::tracked::Tracked;
@@ -93,8 +93,8 @@ impl Perform for FindSecrets {
                 .collect();
             ctx.found(found);
             bail!(
-                "{} credentials in tracked files:\n    {}\n  revoke each where it was issued, for whoever has the history has it, and remove it; a file that only looks so is named in `gates.secrets.allow`",
-                shown.len(),
+                "{} in tracked files:\n    {}\n  revoke each where it was issued, because the history keeps it, and remove it; a file that only looks so is named in `gates.secrets.allow`",
+                count(shown.len(), "credential"),
                 shown.join("\n    ")
             );
         }

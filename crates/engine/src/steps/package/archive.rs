@@ -3,7 +3,7 @@
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
-use stagegate_plan::model::PackageCrates;
+use stagegate_plan::model::{PackageCrates, count};
 use stagegate_registry::Replacement;
 
 use crate::executor::release_tree;
@@ -39,7 +39,7 @@ impl Perform for PackageCrates {
         let whole = crates.iter().all(|name| file(ctx, name).is_file());
         Ok(if whole && made_for.is_some() && made_for == commit {
             // The commit's name is written last, after every file it speaks of.
-            Probe::Done(format!("{} packages are kept", crates.len()))
+            Probe::Done(format!("{} kept", count(crates.len(), "package")))
         } else {
             Probe::Absent
         })
@@ -82,8 +82,8 @@ impl Perform for PackageCrates {
         keep_metadata(ctx, &root, crates)?;
         release_tree::write_whole(&kept.join(MADE_FOR), commit.as_bytes())?;
         Ok(format!(
-            "{} packages, {} KiB",
-            crates.len(),
+            "{}, {} KiB",
+            count(crates.len(), "package"),
             total.div_ceil(1024)
         ))
     }

@@ -8,7 +8,7 @@
 //! them are all that crates.io takes at once.
 
 use anyhow::bail;
-use stagegate_plan::model::{CheckAccess, PlannedUpload};
+use stagegate_plan::model::{CheckAccess, PlannedUpload, count};
 use stagegate_registry::{TokenUse, Trial};
 
 use crate::executor::step::{Perform, StepContext};
@@ -63,10 +63,14 @@ impl Perform for CheckAccess {
             );
         }
         Ok(match (covered, plain.len()) {
-            (_, 0) => format!("the workflow's identity is trusted by all {covered} crates"),
-            (0, count) => format!("a token for {count} crates is there"),
+            (_, 0) => format!(
+                "the workflow's identity is trusted by all {}",
+                count(covered, "crate")
+            ),
+            (0, plain) => format!("a token for {} is there", count(plain, "crate")),
             (_, _) => format!(
-                "the workflow's identity is trusted by {covered} crates; the plain token publishes {}",
+                "the workflow's identity is trusted by {}; the plain token publishes {}",
+                count(covered, "crate"),
                 plain.join(", ")
             ),
         })

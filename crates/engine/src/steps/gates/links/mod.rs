@@ -12,7 +12,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, bail};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
 use percent_encoding::percent_decode_str;
-use stagegate_plan::model::{CheckLinks, Finding};
+use stagegate_plan::model::{CheckLinks, Finding, count};
 
 use crate::executor::step::{Perform, StepContext};
 use crate::steps::gates::links::document::Document;
@@ -55,8 +55,8 @@ impl Perform for CheckLinks {
                 .collect();
             ctx.found(broken);
             bail!(
-                "{} broken links in the documents:\n    {}\n  correct them, commit the files they name, or leave the documents out with `gates.links.paths`",
-                shown.len(),
+                "{} in the documents:\n    {}\n  correct them, commit the files they name, or leave the documents out with `gates.links.paths`",
+                count(shown.len(), "broken link"),
                 shown.join("\n    ")
             );
         }
