@@ -12,6 +12,7 @@ mod bad_world;
 mod builds;
 mod cancel;
 mod changelogs;
+mod checkouts;
 mod documents;
 mod dry_run;
 mod evidence;

@@ -12,18 +12,18 @@ use crate::within_a_rehearsal;
 use crate::world::World;
 
 /// Gates are tested elsewhere.
-const NO_GATES: &str = "fmt clippy test doc audit links secrets msrv draft";
+pub(crate) const NO_GATES: &str = "fmt clippy test doc audit links secrets msrv draft";
 
 /// A file and its text.
-type File<'a> = (&'a str, &'a str);
+pub(crate) type File<'a> = (&'a str, &'a str);
 
-fn package(name: &str, more: &str) -> String {
+pub(crate) fn package(name: &str, more: &str) -> String {
     format!(
         "[package]\nname = \"{name}\"\nversion = \"0.1.0\"\nedition = \"2021\"\nlicense = \"MIT\"\ndescription = \"A part.\"\n{more}\n"
     )
 }
 
-fn write(root: &Utf8Path, files: &[File<'_>]) {
+pub(crate) fn write(root: &Utf8Path, files: &[File<'_>]) {
     for (path, text) in files {
         let path = root.join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -31,13 +31,13 @@ fn write(root: &Utf8Path, files: &[File<'_>]) {
     }
 }
 
-fn commit(root: &Utf8Path, message: &str) {
+pub(crate) fn commit(root: &Utf8Path, message: &str) {
     git(root, &["add", "--all"]);
     git(root, &["commit", "--quiet", "--message", message]);
 }
 
 /// A world around one crate, `part`, and these files.
-fn world(files: &[File<'_>]) -> World {
+pub(crate) fn world(files: &[File<'_>]) -> World {
     let manifest = package("part-of-a-test", "");
     let one = [
         (
@@ -52,7 +52,7 @@ fn world(files: &[File<'_>]) -> World {
 }
 
 /// A world around a repository of these files; the workspace is in a directory of it.
-fn around(files: &[File<'_>], inside: &str) -> World {
+pub(crate) fn around(files: &[File<'_>], inside: &str) -> World {
     let fixture = Fixture::of(|root| {
         write(root, files);
         let workspace = root.join(inside);
@@ -70,7 +70,7 @@ fn around(files: &[File<'_>], inside: &str) -> World {
 }
 
 /// `release 0.2.0` in a directory of the checkout, and what else is typed.
-fn release(world: &World, place: &Utf8Path, more: &[&str], env: &[(&str, &str)]) -> Ran {
+pub(crate) fn release(world: &World, place: &Utf8Path, more: &[&str], env: &[(&str, &str)]) -> Ran {
     let skipped = NO_GATES.split(' ').flat_map(|gate| ["--skip", gate]);
     let words = ["release", "0.2.0", "--yes"].into_iter();
     let words: Vec<&str> = words.chain(skipped).chain(more.iter().copied()).collect();
@@ -105,7 +105,7 @@ fn packed(world: &World, file: &str) -> Option<Vec<u8>> {
 }
 
 /// A repository with one file, for a submodule.
-fn other_repository(place: &Utf8Path, name: &str) -> Utf8PathBuf {
+pub(crate) fn other_repository(place: &Utf8Path, name: &str) -> Utf8PathBuf {
     let root = place.join(name);
     write(&root, &[("data.txt", name)]);
     git(&root, &["init", "--quiet", "--initial-branch", "main"]);
@@ -116,7 +116,7 @@ fn other_repository(place: &Utf8Path, name: &str) -> Utf8PathBuf {
     root
 }
 
-fn add_submodule(root: &Utf8Path, from: &Utf8Path, path: &str) {
+pub(crate) fn add_submodule(root: &Utf8Path, from: &Utf8Path, path: &str) {
     let allow = "protocol.file.allow=always";
     git(
         root,
