@@ -13,11 +13,40 @@ use crate::model::{Blocker, Blockers, Plan, Verb};
 use crate::request::Request;
 use crate::{check, deploy, hotfix, pull_request, release, yank};
 
+/// What became of a request: a plan, or problems, or a plan and what keeps it from being run.
+#[derive(Debug)]
+pub struct Draft {
+    /// What would happen; absent where the problems leave too little to say.
+    pub plan: Option<Plan>,
+    /// Every problem that was found.
+    pub blockers: Vec<Blocker>,
+}
+
+impl Draft {
+    /// Returns the plan, which may be run.
+    ///
+    /// # Errors
+    ///
+    /// Every problem at once, if there is one.
+    pub fn into_plan(self) -> Result<Plan, Blockers> {
+        match self.plan {
+            Some(plan) if self.blockers.is_empty() => Ok(plan),
+            _ => Err(Blockers(self.blockers)),
+        }
+    }
+}
+
 /// Turns facts and request into a plan, or into **every** blocker at once.
 /// Pure: reads nothing, and gives the same answer for the same input.
 pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, Blockers> {
+    draft(facts, config, request).into_plan()
+}
+
+/// Turns facts and request into a plan as far as it can be made, and every blocker: for
+/// people who want to see both.
+pub fn draft(facts: &Facts, config: &Config, request: &Request) -> Draft {
     let mut blockers = Vec::new();
-    let plan = match request {
+    let mut plan = match request {
         Request::Release(wanted) => release::plan(facts, config, wanted, &mut blockers),
         Request::Deploy(wanted) => deploy::plan(facts, config, wanted, &mut blockers),
         Request::Rollback(wanted) => rollback::plan(facts, config, wanted, &mut blockers),
@@ -26,22 +55,19 @@ pub fn plan(facts: &Facts, config: &Config, request: &Request) -> Result<Plan, B
         Request::Prepare(wanted) => pull_request::plan(facts, config, wanted, &mut blockers),
         Request::Check(wanted) => check::plan(facts, config, wanted, &mut blockers),
     };
-    match plan {
-        Some(mut plan) if blockers.is_empty() => {
-            if let Some((stage, step)) = unplaced(&plan, config) {
-                return Err(Blockers(vec![Blocker::new(
-                    format!(
-                        "the step `{step}` is placed at the stage {stage}, which is not part of this run"
-                    ),
-                    "place it at another stage in stagegate.toml, or leave it out",
-                )]));
-            }
-            plan.host_files = host_files::of(facts, &plan.steps);
-            frontend_migration::settle(facts, &mut plan);
-            Ok(plan)
+    if let Some(plan) = &mut plan {
+        if let Some((stage, step)) = unplaced(plan, config) {
+            blockers.push(Blocker::new(
+                format!(
+                    "the step `{step}` is placed at the stage {stage}, which is not part of this run"
+                ),
+                "place it at another stage in stagegate.toml, or leave it out",
+            ));
         }
-        _ => Err(Blockers(blockers)),
+        plan.host_files = host_files::of(facts, &plan.steps);
+        frontend_migration::settle(facts, plan);
     }
+    Draft { plan, blockers }
 }
 
 fn unplaced(plan: &Plan, config: &Config) -> Option<(Stage, String)> {

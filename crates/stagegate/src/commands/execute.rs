@@ -5,7 +5,7 @@ use stagegate_engine::executor::RunOptions;
 use stagegate_engine::journal::{Journal, JournalError, Observer};
 use stagegate_engine::survey::{Scope, survey};
 use stagegate_plan::model::{Action, Plan, RunId, Step, StepFilter, Verb};
-use stagegate_plan::planner::plan;
+use stagegate_plan::planner::draft;
 use stagegate_plan::preflight::access::access;
 use stagegate_plan::request::Request;
 use stagegate_plan::version::{GroupVersion, VersionRequest, WORKSPACE};
@@ -86,11 +86,16 @@ pub(crate) fn execute(
         refuse_second_run(context, &invocation)?;
     }
     let facts = survey(context, &Scope::of(request))?;
-    let plan = plan(&facts, &context.config, request)?;
+    let draft = draft(&facts, &context.config, request);
     if invocation.dry_run {
-        output::plan(format, &plan);
+        // The plan and the problems: neither is shown instead of the other.
+        if let Some(plan) = &draft.plan {
+            output::plan(format, plan);
+        }
+        draft.into_plan()?;
         return Ok(Exit::Success);
     }
+    let plan = draft.into_plan()?;
     check_that_somebody_can_answer(&invocation, &plan)?;
     let journal = Journal::begin(&context.state, &plan, observer()?)?;
     run_plan(context, &invocation, &plan, journal, format)

@@ -84,6 +84,27 @@ fn a_dry_run_shows_the_plan_and_writes_nothing() {
     );
     assert_eq!(irreversible.next(), None);
 
+    // Neither the plan nor the problems are shown instead of the other.
+    let mut command = world.command(&dry);
+    command.env_remove("GITHUB_TOKEN");
+    let ran = unchanged_by(&world, command, "without a token");
+    ended(&ran, 3, "1 problem found … there is no token for GitHub");
+    let publishes = "publish stagegate-fixture 0.2.0";
+    assert!(ran.stdout.contains(publishes), "{}", ran.stdout);
+    let mut command = world.command(&json);
+    command.env_remove("GITHUB_TOKEN");
+    let ran = unchanged_by(&world, command, "without a token");
+    let lines: Vec<Value> = ran
+        .stdout
+        .lines()
+        .map(|l| serde_json::from_str(l).unwrap())
+        .collect();
+    let [with, error] = lines.as_slice() else {
+        panic!("{}", ran.stdout);
+    };
+    assert_eq!(with["run_id"], plan["run_id"]);
+    assert_eq!(error["exit"], 3);
+
     // A lockfile that is not there is not written either.
     std::fs::remove_file(world.root().join("Cargo.lock")).unwrap();
     let ran = unchanged_by(&world, world.command(&dry), "without a lockfile");
