@@ -186,7 +186,7 @@ mod tests {
     #[test]
     fn an_empty_file_is_a_whole_configuration() {
         let config = parse("").unwrap();
-        assert_eq!(config.release.branch, "main");
+        assert_eq!(config.release.branch(), "main");
         assert_eq!(config.registry.index, None);
         assert_eq!(config.gates.fmt.level, Level::Deny);
     }
@@ -279,7 +279,7 @@ mod tests {
         )
         .unwrap();
         let config = Config::load(root, Some(&over)).unwrap();
-        assert_eq!(config.release.branch, "trunk");
+        assert_eq!(config.release.branch(), "trunk");
         assert_eq!(config.registry.name, "one");
         assert_eq!(
             config.registry.index.as_deref(),

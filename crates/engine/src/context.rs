@@ -19,6 +19,7 @@ use stagegate_registry::{CargoConfig, Registry, Replacement, TokenUse};
 use crate::connections::Connections;
 use crate::deploy_jobs::DeployJobs;
 use crate::interrupt::Interrupt;
+use crate::tools::default_branch;
 use crate::tools::git::Git;
 use crate::tools::process::Tool;
 use crate::tools::secret_env::Keeps;
@@ -87,6 +88,7 @@ impl Context {
             .strip_prefix(&top)
             .unwrap_or(Utf8Path::new(""))
             .to_owned();
+        learn_branch(&mut config, &root);
         know_checkout(&mut config, &root, &subdirectory);
         let tokens = TokenSource::new(
             &config.registry.name,
@@ -258,13 +260,25 @@ impl Context {
     }
 }
 
+/// What `stagegate.toml` leaves open, the checkout answers.
+fn learn_branch(config: &mut Config, root: &Utf8Path) {
+    let git = Git::at(root);
+    let release = &mut config.release;
+    if release.remote.is_none() {
+        release.remote = default_branch::remote(&git);
+    }
+    if release.branch.is_none() {
+        release.branch = default_branch::branch(&git, release.remote());
+    }
+}
+
 /// Hosts that build are told where the sources are, as far as only the checkout knows.
 fn know_checkout(config: &mut Config, root: &Utf8Path, subdirectory: &Utf8Path) {
     let backend = config.app.as_mut().and_then(|app| app.backend.as_mut());
     let Some(backend) = backend.filter(|backend| backend.is_built_on_hosts()) else {
         return;
     };
-    let remote = Git::at(root).read(["remote", "get-url", &config.release.remote]);
+    let remote = Git::at(root).read(["remote", "get-url", config.release.remote()]);
     backend.build.checkout = Checkout::of(remote.ok().as_deref(), subdirectory.to_owned());
 }
 

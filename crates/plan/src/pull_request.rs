@@ -96,7 +96,7 @@ fn steps(
         "write them into a commit, on no branch yet".to_owned(),
         object,
     );
-    let remote = config.release.remote.clone();
+    let remote = config.release.remote().to_owned();
     let there = git.remote.as_ref().ok()?.prepared.get(&branch).cloned();
     let title = match &there {
         None => format!("push it to {remote} as {branch}"),
@@ -118,7 +118,7 @@ fn steps(
         title: message::of_release(config, git, moves),
         body,
         head: branch.clone(),
-        base: config.release.branch.clone(),
+        base: config.release.branch().to_owned(),
     };
     let title = format!(
         "open or update the pull request from {branch} into {} on {}",

@@ -15,10 +15,11 @@ pub struct ReleaseConfig {
     /// Version groups, by name.
     #[serde(rename = "group")]
     pub groups: BTreeMap<String, GroupConfig>,
-    /// The branch that you release from.
-    pub branch: String,
-    /// The remote that the branch and the tag are pushed to.
-    pub remote: String,
+    /// The branch that you release from. The default is the default branch of the remote.
+    pub branch: Option<String>,
+    /// The remote that the branch and the tag are pushed to. The default is the only
+    /// remote there is, or the one that your checkout's branch follows, or `origin`.
+    pub remote: Option<String>,
     /// The name of the tag. `{version}` stands for the version, `{name}` for the group or
     /// package. The default is `v{version}` if the whole workspace has one version, and
     /// `{name}-v{version}` otherwise.
@@ -65,13 +66,27 @@ pub struct GroupConfig {
     pub changelog: Option<Utf8PathBuf>,
 }
 
+impl ReleaseConfig {
+    /// Returns the branch that releases are made from: what the file says or the checkout
+    /// taught, else `main`.
+    pub fn branch(&self) -> &str {
+        self.branch.as_deref().unwrap_or("main")
+    }
+
+    /// Returns the remote that releases are pushed to: what the file says or the checkout
+    /// taught, else `origin`.
+    pub fn remote(&self) -> &str {
+        self.remote.as_deref().unwrap_or("origin")
+    }
+}
+
 impl Default for ReleaseConfig {
     fn default() -> Self {
         ReleaseConfig {
             versioning: Versioning::Lockstep,
             groups: BTreeMap::new(),
-            branch: "main".to_owned(),
-            remote: "origin".to_owned(),
+            branch: None,
+            remote: None,
             tag: None,
             message: None,
             changelog: None,

@@ -27,7 +27,7 @@ pub(crate) fn look(context: &Context, scope: &Scope) -> SurveyResult<GitFacts> {
         .ask(["symbolic-ref", "--quiet", "--short", "HEAD"])
         .map_err(unread)?;
     let hotfix = branch.as_deref().filter(|b| is_hotfix_branch(b));
-    let released_from = hotfix.unwrap_or(&context.config.release.branch);
+    let released_from = hotfix.unwrap_or(context.config.release.branch());
     // The slowest two: one looks at every file, the other at another machine.
     let (remote, dirty, rest) = std::thread::scope(|threads| {
         let remote = threads.spawn(|| remote(context, &git, &head, released_from));
@@ -101,7 +101,7 @@ fn subjects(git: &Git) -> anyhow::Result<Vec<String>> {
 }
 
 fn remote(context: &Context, git: &Git, head: &str, branch: &str) -> SurveyResult<RemoteFacts> {
-    let name = &context.config.release.remote;
+    let name = context.config.release.remote();
     let url = git.read(["remote", "get-url", name]).map_err(|_| {
         Blocker::new(
             format!("there is no git remote `{name}`"),

@@ -58,7 +58,7 @@ fn repository(context: &Context, workspace: &Workspace) -> SurveyResult<Reposito
     }
     let remote = context
         .git()
-        .read(["remote", "get-url", &context.config.release.remote])
+        .read(["remote", "get-url", context.config.release.remote()])
         .ok();
     let from_remote = remote.as_deref().and_then(Repository::from_url);
     let from_packages = || {

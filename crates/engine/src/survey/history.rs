@@ -81,7 +81,7 @@ pub(crate) fn look(
 /// Why this checkout cannot tell what happened since a group's last release: what is not
 /// here must not be read as "all new".
 fn gap(context: &Context, group: &Group, git: &GitFacts, since: Option<&str>) -> Option<Blocker> {
-    let remote = &context.config.release.remote;
+    let remote = context.config.release.remote();
     let fetch = match git.shallow {
         true => format!("git fetch --unshallow --tags {remote}"),
         false => format!("git fetch --tags {remote}"),

@@ -302,7 +302,7 @@ fn not_there_yet(app: &AppConfig, git: &GitFacts, config: &Config) -> Option<Blo
     if there || !backend.build.fetches_remote() {
         return None;
     }
-    let (name, branch) = (&config.release.remote, git.release_branch(config));
+    let (name, branch) = (config.release.remote(), git.release_branch(config));
     Some(Blocker::new(
         format!(
             "the hosts build what they fetch, and {name} does not have {} yet",

@@ -247,7 +247,7 @@ pub fn dirty(paths: &[String]) -> Blocker {
 }
 
 fn branch(git: &GitFacts, config: &Config) -> SurveyResult<String> {
-    let wanted = &config.release.branch;
+    let wanted = config.release.branch();
     match &git.branch {
         Some(branch) if branch == wanted || is_hotfix_branch(branch) => Ok(branch.clone()),
         Some(branch) => Err(Blocker::new(
@@ -263,7 +263,7 @@ fn branch(git: &GitFacts, config: &Config) -> SurveyResult<String> {
 
 fn remote(git: &GitFacts, config: &Config) -> SurveyResult<String> {
     let remote = git.remote.as_ref().map_err(Clone::clone)?;
-    let (name, branch) = (&config.release.remote, git.release_branch(config));
+    let (name, branch) = (config.release.remote(), git.release_branch(config));
     match remote.relation {
         BranchDivergence::Same => Ok(format!("{branch} is where {name} has it")),
         BranchDivergence::Ahead => Ok(format!("{branch} is ahead of {name}")),

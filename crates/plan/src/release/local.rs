@@ -225,7 +225,7 @@ impl Release<'_> {
     }
 
     fn push(&self, plan: &mut Plan, branch: String, reference: String) {
-        let remote = self.config.release.remote.clone();
+        let remote = self.config.release.remote().to_owned();
         let tags: Vec<String> = self.moves.iter().map(VersionBump::tag).collect();
         let amount = match tags.len() {
             1 => "both or neither",

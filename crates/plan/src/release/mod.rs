@@ -273,7 +273,7 @@ impl Release<'_> {
                 .iter()
                 .filter_map(|one| self.release_ref(one))
                 .collect(),
-            remote: self.config.release.remote.clone(),
+            remote: self.config.release.remote().to_owned(),
             tags: self.moves.iter().map(VersionBump::tag).collect(),
             hosts,
             frontends,
@@ -320,7 +320,7 @@ impl Release<'_> {
             plan.notes.push(format!(
                 "{} has commits that {} does not have yet; they are pushed along",
                 self.git.release_branch(self.config),
-                self.config.release.remote
+                self.config.release.remote()
             ));
         }
     }

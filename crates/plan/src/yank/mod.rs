@@ -298,7 +298,7 @@ fn changelog_step(
         edit: FileEdit::from_texts(path.clone(), text.as_bytes(), marked.as_bytes()),
         message: message(wanted, git),
         branch,
-        remote: config.release.remote.clone(),
+        remote: config.release.remote().to_owned(),
         parent: git.head.clone(),
         identity,
     });

@@ -179,8 +179,8 @@ impl Rehearsal {
         let checkout = Checkout::of(
             &self.original,
             self.scratch.path(),
-            &self.config.release.branch,
-            &self.config.release.remote,
+            self.config.release.branch(),
+            self.config.release.remote(),
         )?;
         if format != Format::Json {
             let extra = match checkout.uncommitted {
@@ -201,7 +201,7 @@ impl Rehearsal {
             self.options(&program, repository.clone(), faults.clone()),
         )?;
         overlay::write(&overlay_path, &self.config, &world, args.stabilize)?;
-        lock_dependencies(&world.checkout, &self.config.release.remote)?;
+        lock_dependencies(&world.checkout, self.config.release.remote())?;
         let client = Client::new(&program, &world, &overlay_path, &self.target, format, began);
         if world.host.is_some() && deploys(args) {
             if format != Format::Json {

@@ -23,7 +23,7 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
     if !paths.is_empty() {
         text.push_str(&format!(
             "  push:\n    branches: {}\n    paths:\n",
-            list([&outline.config.release.branch])
+            list([outline.config.release.branch()])
         ));
         for path in &paths {
             text.push_str(&format!("      - {}\n", scalar(path)));

@@ -95,7 +95,7 @@ impl Outline<'_> {
         let with = format!(
             "ref: ${{{{ github.event.pull_request.merge_commit_sha }}}}\nfetch-depth: 0\n{content}persist-credentials: false\n"
         );
-        let env = format!("BRANCH: {}\n", scalar(&self.config.release.branch));
+        let env = format!("BRANCH: {}\n", scalar(self.config.release.branch()));
         let on_branch = "exec git switch --quiet --force-create \"$BRANCH\"\n";
         let by_hand = "github.event_name != 'workflow_dispatch'";
         action("Check out", "", self.checkout(), &with)

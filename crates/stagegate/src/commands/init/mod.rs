@@ -132,9 +132,6 @@ fn plan(context: &Context, args: &Args) -> anyhow::Result<Vec<Planned>> {
     };
     let manifest = read("Cargo.toml")?.unwrap_or_default();
     let settings = read(alias::FILE)?;
-    let branch = context
-        .git()
-        .ask(["symbolic-ref", "--quiet", "--short", "HEAD"])?;
     let fresh = |path: &str, text: String, found: Option<String>| match found {
         None => Change::Write(text),
         Some(found) if found == text => Change::Same,
@@ -179,7 +176,7 @@ fn plan(context: &Context, args: &Args) -> anyhow::Result<Vec<Planned>> {
                 // It is the team's own from its first line on.
                 Change::Same
             } else {
-                Change::Write(text::settings(branch.as_deref()))
+                Change::Write(text::settings(context.config.release.branch()))
             },
         },
     ])

@@ -26,8 +26,8 @@ pub(super) fn manifest(from: Option<&Utf8Path>) -> String {
 
 /// Returns `stagegate.toml` with what most teams look for first. An app is described, not
 /// guessed.
-pub(super) fn settings(branch: Option<&str>) -> String {
-    let branch = toml_edit::Value::from(branch.unwrap_or("main"));
+pub(super) fn settings(branch: &str) -> String {
+    let branch = toml_edit::Value::from(branch);
     format!(
         "# How this workspace is released. Everything has a default; an unknown key is an error.\n\
          [release]\n\
