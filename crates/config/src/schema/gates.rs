@@ -24,7 +24,7 @@ pub enum Level {
 }
 
 /// `[gates]`
-#[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Gates {
     /// `cargo fmt --check` passes.
@@ -105,22 +105,23 @@ pub struct OutdatedGate {
     pub ignore: Vec<String>,
 }
 
-/// The links gate.
+/// The links gate. It warns by default: a document need not stop a team's first release.
 #[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct LinksGate {
-    /// What its failure means.
+    /// What its failure means; a table without a level means `deny`.
     pub level: Level,
     /// The tracked Markdown files to check, as patterns relative to the root. The default
     /// is all of them.
     pub paths: Option<Vec<PathPattern>>,
 }
 
-/// The secrets gate.
+/// The secrets gate. It warns by default: a document, or a key that only looks like one, need not stop a
+/// team's first release.
 #[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SecretsGate {
-    /// What its failure means.
+    /// What its failure means; a table without a level means `deny`.
     pub level: Level,
     /// Files that may contain what looks like a credential, as patterns relative to the
     /// root.
@@ -146,6 +147,23 @@ pub struct SemverGate {
     /// release.
     #[serde(default)]
     pub args: Vec<String>,
+}
+
+impl Default for Gates {
+    fn default() -> Self {
+        Gates {
+            fmt: CommandGate::default(),
+            audit: AuditGate::default(),
+            outdated: OutdatedGate::default(),
+            links: LinksGate::at_level(Level::Warn),
+            secrets: SecretsGate::at_level(Level::Warn),
+            clippy: CommandGate::default(),
+            test: CommandGate::default(),
+            doc: CommandGate::at_level(Level::Warn),
+            msrv: MsrvGate::default(),
+            semver: SemverGate::default(),
+        }
+    }
 }
 
 impl Default for OutdatedGate {
@@ -241,14 +259,17 @@ mod tests {
         let on = [
             gates.fmt.level,
             gates.audit.level,
-            gates.links.level,
-            gates.secrets.level,
             gates.clippy.level,
             gates.test.level,
-            gates.doc.level,
         ];
-        assert_eq!(on, [Level::Deny; 7]);
-        assert_eq!(gates.msrv.level, Level::Warn);
+        assert_eq!(on, [Level::Deny; 4]);
+        let advice = [
+            gates.links.level,
+            gates.secrets.level,
+            gates.doc.level,
+            gates.msrv.level,
+        ];
+        assert_eq!(advice, [Level::Warn; 4]);
         assert_eq!(gates.outdated.level, Level::Off);
         assert_eq!(gates.semver.level, Level::Off);
         assert_eq!(gates, Gates::default());
@@ -256,12 +277,14 @@ mod tests {
 
     #[test]
     fn a_table_names_a_gate_that_is_wanted() {
-        let text = "outdated = { ignore = [\"old\"] }\nsemver = {}\nmsrv = \"off\"\n\
+        let text = "outdated = { ignore = [\"old\"] }\nsemver = {}\nlinks = {}\ndoc = {}\nmsrv = \"off\"\n\
                     secrets = { level = \"warn\", allow = [\"keys/*\"] }";
         let gates: Gates = toml_edit::de::from_str(text).unwrap();
         assert_eq!(gates.outdated.level, Level::Deny);
         assert_eq!(gates.outdated.ignore, ["old"]);
         assert_eq!(gates.semver.level, Level::Deny);
+        assert_eq!(gates.links.level, Level::Deny);
+        assert_eq!(gates.doc.level, Level::Deny);
         assert_eq!(gates.msrv.level, Level::Off);
         assert_eq!(gates.secrets.level, Level::Warn);
         assert!(gates.secrets.allow[0].fits("keys/one".into()));

@@ -177,7 +177,7 @@ fn configurations_and_manifests_that_cannot_be_released() {
     let says = "stagegate.toml:5:1: … clipy … clippy … 5 | clipy = \"warn\" …     | ^";
     check(unknown, "0.2.0", 4, says);
     let number = |f: &Fixture| edit(f, "stagegate.toml", "port = 8080", "port = \"8080\"");
-    let says = "stagegate.toml:13:8: … string … u16 … 13 | port = \"8080\" … |        ^";
+    let says = "stagegate.toml:16:8: … string … u16 … 16 | port = \"8080\" … |        ^";
     check(number, "0.2.0", 4, says);
     let lost = |f: &Fixture| change(f, "stagegate.toml", "\"advisory-db\"", "\"nowhere\"");
     check(lost, "0.2.0", 3, "nowhere … gates.audit.database");
