@@ -17,7 +17,7 @@ pub(crate) use step_outputs::output;
 pub(crate) use terminal::Human;
 #[cfg(feature = "rehearsal")]
 pub(crate) use terminal::color::wrap;
-pub(crate) use terminal::color::{Palette, width};
+pub(crate) use terminal::color::{Palette, error_width, width, wrap_lines};
 pub(crate) use terminal::plan::show as show_plan;
 
 /// Somebody who is told of events.
@@ -76,7 +76,12 @@ pub(crate) fn error(format: Format, error: &anyhow::Error, exit: Exit) {
         Format::Human => {
             let palette = Palette::for_stderr();
             let head = palette.bad("error");
-            let _ = writeln!(std::io::stderr(), "{head}: {error:#}");
+            // What we say ourselves is broken between words; what tools said stays as it is.
+            let text = match error.downcast_ref::<Blockers>() {
+                Some(blockers) => wrap_lines(&blockers.to_string(), error_width()),
+                None => format!("{error:#}"),
+            };
+            let _ = writeln!(std::io::stderr(), "{head}: {text}");
         }
         Format::Json => {
             let blockers = error.downcast_ref::<Blockers>();

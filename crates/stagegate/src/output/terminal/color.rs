@@ -80,7 +80,16 @@ fn wanted(variable: &dyn Fn(&str) -> Option<String>, terminal: bool) -> bool {
 
 /// Columns of the terminal on standard output; `None` where it is none.
 pub(crate) fn width() -> Option<usize> {
-    let size = rustix::termios::tcgetwinsize(std::io::stdout()).ok()?;
+    columns_of(std::io::stdout())
+}
+
+/// Columns of the terminal on standard error; `None` where it is none.
+pub(crate) fn error_width() -> Option<usize> {
+    columns_of(std::io::stderr())
+}
+
+fn columns_of(stream: impl std::os::fd::AsFd) -> Option<usize> {
+    let size = rustix::termios::tcgetwinsize(stream).ok()?;
     Some(usize::from(size.ws_col)).filter(|columns| *columns > 0)
 }
 
@@ -116,9 +125,29 @@ pub(crate) fn wrap(text: &str, columns: Option<usize>, indent: &str) -> String {
     lines.join("\n")
 }
 
+/// Breaks each line between words; what goes on stands below the line's own beginning, and
+/// below the words of an item (`→ …`).
+pub(crate) fn wrap_lines(text: &str, columns: Option<usize>) -> String {
+    let lines = text.lines().map(|line| {
+        let words = line.trim_start();
+        let item = if words.starts_with("→ ") { 2 } else { 0 };
+        let indent = " ".repeat(line.len() - words.len() + item);
+        wrap(line, columns, &indent)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
-    use super::{cut, wanted, wrap};
+    use super::{cut, wanted, wrap, wrap_lines};
+
+    #[test]
+    fn what_goes_on_stands_below_the_words_of_its_line() {
+        let text = "head\n  a long line\n    → a remedy of words";
+        let broken = "head\n  a long\n  line\n    → a\n      remedy\n      of\n      words";
+        assert_eq!(wrap_lines(text, Some(9)), broken);
+        assert_eq!(wrap_lines(text, None), text);
+    }
 
     #[test]
     fn text_is_broken_between_words() {
