@@ -165,7 +165,7 @@ fn a_gate_that_cannot_run_has_not_passed() {
     ended(
         &run(without),
         5,
-        "cannot start `rustup run … install rustup, or set `gates.msrv = \"off\"`",
+        "cannot start `rustup run … install rustup, or set `gates.msrv = \"warn\"`",
     );
 
     let there = world(&|_| {}, "semver = \"warn\"");

@@ -121,7 +121,7 @@ fn fetch(ctx: &mut StepContext<'_>) -> anyhow::Result<camino::Utf8PathBuf> {
         git.tool(["clone", "--quiet", "--depth=1", ADDRESS, place.as_str()])
     };
     ctx.run(tool).context(
-        "the advisory database cannot be fetched; a gate that could not run is no pass. Give one with `gates.audit = { database = \"…\" }`, or leave the gate out with `--skip audit`",
+        "the advisory database cannot be fetched; a gate that cannot run fails: give one with `gates.audit = { database = \"…\" }`, set `gates.audit = \"warn\"`, or leave the gate out with `--skip audit`",
     )?;
     Ok(place)
 }

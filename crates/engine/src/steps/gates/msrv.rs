@@ -91,7 +91,7 @@ fn installed(ctx: &mut StepContext<'_>, version: &Version) -> anyhow::Result<Str
     for name in &names {
         let tool = rustup(ctx, &["run", name, "cargo", "--version"]);
         let (there, ..) = ctx.try_run(tool).with_context(|| {
-            format!("Rust {version} is run through rustup; a gate that could not run is no pass: install rustup, or set `gates.msrv = \"off\"`")
+            format!("Rust {version} is run through rustup; a gate that cannot run fails: install rustup, or set `gates.msrv = \"warn\"` or `\"off\"`")
         })?;
         if there {
             return Ok(name.clone());

@@ -41,7 +41,7 @@ impl Perform for FindOutdated {
         });
         for (((_, name), requirements), versions) in asked.iter().zip(answers) {
             let versions = versions.with_context(|| {
-                format!("asking for the versions of {name}; a gate that could not run is no pass")
+                format!("asking for the versions of {name}; a gate that cannot run fails: with `gates.outdated = \"warn\"` the release continues")
             })?;
             let old = requirements.iter().filter_map(|(text, requirement)| {
                 let newest = newest_beyond(requirement, &versions)?;
@@ -96,7 +96,7 @@ fn open(context: &Context, index: Option<&str>) -> anyhow::Result<Registry> {
     }
     let index = index.unwrap_or(stagegate_registry::CRATES_IO_INDEX);
     Registry::open(index).with_context(|| {
-        format!("reading the index {index}; a gate that could not run is no pass: name its packages in `gates.outdated.ignore` if it cannot be read from here")
+        format!("reading the index {index}; a gate that cannot run fails: name its packages in `gates.outdated.ignore` if it cannot be read from here, or set `gates.outdated = \"warn\"`")
     })
 }
 

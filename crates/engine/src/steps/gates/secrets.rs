@@ -99,8 +99,10 @@ impl Perform for FindSecrets {
             );
         }
         Ok(format!(
-            "{read} files hold no credential of {} kinds; {binary} binary files and {left} allowed ones were not read",
-            SHAPES.len()
+            "no credential of {} kinds in {}; {} and {left} allowed were not read",
+            SHAPES.len(),
+            count(read, "file"),
+            count(binary, "binary file")
         ))
     }
 }

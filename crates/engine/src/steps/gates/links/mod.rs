@@ -61,7 +61,8 @@ impl Perform for CheckLinks {
             );
         }
         Ok(format!(
-            "{followed} links in {read} documents lead somewhere"
+            "no broken link among {followed} in {}",
+            count(read, "document")
         ))
     }
 }
