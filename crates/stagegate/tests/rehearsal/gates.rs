@@ -182,7 +182,11 @@ fn a_gate_that_cannot_run_has_not_passed() {
     )
     .unwrap();
     let ran = run(release(&there, "0.2.0", &["outdated"]));
-    ended(&ran, 5, "asking for the versions of httparse … a gate that cannot run fails");
+    ended(
+        &ran,
+        5,
+        "asking for the versions of httparse … a gate that cannot run fails",
+    );
 }
 
 #[test]
