@@ -4,6 +4,8 @@ use std::fmt;
 
 use serde::{Deserialize, Serialize};
 
+use crate::model::count;
+
 /// One problem that keeps a plan from being made.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Blocker {
@@ -35,9 +37,8 @@ pub struct Blockers(pub Vec<Blocker>);
 
 impl fmt::Display for Blockers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let count = self.0.len();
-        let noun = if count == 1 { "problem" } else { "problems" };
-        write!(f, "{count} {noun} found; nothing was changed")?;
+        let problems = count(self.0.len(), "problem");
+        write!(f, "{problems} found; nothing was changed")?;
         for blocker in &self.0 {
             write!(f, "\n  {}\n    → {}", blocker.what, blocker.remedy)?;
         }
