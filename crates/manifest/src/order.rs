@@ -2,9 +2,9 @@
 //!
 //! Edges are normal and build dependencies, optional or not, for every target,
 //! and those development dependencies that require a version: cargo strips the
-//! others from what it publishes. In a circle a development dependency gives
+//! others from what it publishes. In a cycle a development dependency gives
 //! way, with a version or without: users never build it, and a registry asks
-//! only that it knows the name (serde and serde_core are such a circle).
+//! only that it knows the name (serde and serde_core are such a cycle).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,14 +16,14 @@ use crate::workspace::{Package, Workspace};
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum OrderError {
-    /// Packages that depend on each other in a circle.
+    /// Packages that depend on each other in a cycle.
     #[error(
-        "no package of the circle {} can be published first; \
+        "no package of the cycle {} can be published first; \
          break it, for example by a development dependency with `path` and without `version`",
-        circle(packages)
+        cycle(packages)
     )]
     Cycle {
-        /// The circle: each depends on the next, the last on the first.
+        /// The cycle: each depends on the next, the last on the first.
         packages: Vec<String>,
     },
     /// A package that goes to the registry depends on one that does not.
@@ -48,7 +48,7 @@ pub enum OrderError {
     },
 }
 
-fn circle(packages: &[String]) -> String {
+fn cycle(packages: &[String]) -> String {
     let names = packages.iter().chain(packages.first());
     let quoted: Vec<_> = names.map(|name| format!("`{name}`")).collect();
     quoted.join(" → ")
@@ -60,7 +60,7 @@ impl Workspace {
     ///
     /// # Errors
     ///
-    /// Every circle, and every publishable package that depends on an
+    /// Every cycle, and every publishable package that depends on an
     /// unpublishable one.
     pub fn publish_order(&self, registry: &str) -> Result<Vec<Vec<String>>, Vec<OrderError>> {
         let published: BTreeMap<&str, &Package> = self
@@ -87,8 +87,8 @@ impl Workspace {
             edges.insert(name, needs);
         }
         errors.dedup();
-        let (levels, circles) = loosened(edges, &firm);
-        errors.extend(circles);
+        let (levels, cycles) = loosened(edges, &firm);
+        errors.extend(cycles);
         if errors.is_empty() {
             Ok(levels)
         } else {
@@ -121,17 +121,17 @@ impl Workspace {
     }
 }
 
-/// The levels once development dependencies have given way in every circle;
-/// circles of the others remain.
+/// The levels once development dependencies have given way in every cycle;
+/// cycles of the others remain.
 fn loosened<'n>(
     mut edges: BTreeMap<&'n str, BTreeSet<&'n str>>,
     firm: &BTreeSet<(&'n str, &'n str)>,
 ) -> (Vec<Vec<String>>, Vec<OrderError>) {
     loop {
-        let (levels, circles) = levels(edges.clone());
+        let (levels, cycles) = levels(edges.clone());
         let mut gave_way = false;
-        for circle in &circles {
-            let OrderError::Cycle { packages } = circle else {
+        for cycle in &cycles {
+            let OrderError::Cycle { packages } = cycle else {
                 continue;
             };
             for (index, name) in packages.iter().enumerate() {
@@ -144,16 +144,16 @@ fn loosened<'n>(
             }
         }
         if !gave_way {
-            return (levels, circles);
+            return (levels, cycles);
         }
     }
 }
 
 /// Peels off level by level what depends on nothing that is left. What cannot
-/// be peeled is in a circle, or depends on one.
+/// be peeled is in a cycle, or depends on one.
 fn levels(mut edges: BTreeMap<&str, BTreeSet<&str>>) -> (Vec<Vec<String>>, Vec<OrderError>) {
     let mut levels = Vec::new();
-    let mut circles = Vec::new();
+    let mut cycles = Vec::new();
     while !edges.is_empty() {
         let free: BTreeSet<&str> = edges
             .iter()
@@ -161,11 +161,11 @@ fn levels(mut edges: BTreeMap<&str, BTreeSet<&str>>) -> (Vec<Vec<String>>, Vec<O
             .map(|(&name, _)| name)
             .collect();
         let removed = if free.is_empty() {
-            let circle = find_circle(&edges);
-            circles.push(OrderError::Cycle {
-                packages: circle.iter().map(|&name| name.to_owned()).collect(),
+            let cycle = find_circle(&edges);
+            cycles.push(OrderError::Cycle {
+                packages: cycle.iter().map(|&name| name.to_owned()).collect(),
             });
-            circle.into_iter().collect()
+            cycle.into_iter().collect()
         } else {
             levels.push(free.iter().map(|&name| name.to_owned()).collect());
             free
@@ -175,10 +175,10 @@ fn levels(mut edges: BTreeMap<&str, BTreeSet<&str>>) -> (Vec<Vec<String>>, Vec<O
             needs.retain(|name| !removed.contains(name));
         }
     }
-    (levels, circles)
+    (levels, cycles)
 }
 
-/// A circle among packages that all depend on another of them.
+/// A cycle among packages that all depend on another of them.
 fn find_circle<'n>(edges: &BTreeMap<&'n str, BTreeSet<&'n str>>) -> Vec<&'n str> {
     let mut path: Vec<&str> = Vec::new();
     let mut next = edges.keys().next().copied();
@@ -197,22 +197,22 @@ mod tests {
     use super::*;
 
     /// Names with what they need: `a: b c`.
-    fn check(graph: &[(&str, &[&str])], expected_levels: &[&str], expected_circles: &[&str]) {
+    fn check(graph: &[(&str, &[&str])], expected_levels: &[&str], expected_cycles: &[&str]) {
         let edges = graph
             .iter()
             .map(|&(name, needs)| (name, needs.iter().copied().collect()))
             .collect();
-        let (levels, circles) = levels(edges);
+        let (levels, cycles) = levels(edges);
         let levels: Vec<_> = levels.iter().map(|level| level.join(" ")).collect();
-        let circles: Vec<_> = circles
+        let cycles: Vec<_> = cycles
             .iter()
             .map(|error| match error {
                 OrderError::Cycle { packages } => packages.join(" "),
-                other => panic!("not a circle: {other}"),
+                other => panic!("not a cycle: {other}"),
             })
             .collect();
         assert_eq!(levels, expected_levels);
-        assert_eq!(circles, expected_circles);
+        assert_eq!(cycles, expected_cycles);
     }
 
     #[test]

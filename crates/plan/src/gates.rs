@@ -23,7 +23,7 @@ use crate::version::VersionBump;
 pub fn steps(
     facts: &Facts,
     config: &Config,
-    moves: &[VersionBump<'_>],
+    bumps: &[VersionBump<'_>],
     notes: &mut Vec<String>,
 ) -> Vec<Step> {
     let gates = &config.gates;
@@ -45,7 +45,7 @@ pub fn steps(
         &warnings,
     );
     let mut last = vec![doc, msrv(facts, config)];
-    last.extend(semver(facts, config, moves, notes).into_iter().map(Some));
+    last.extend(semver(facts, config, bumps, notes).into_iter().map(Some));
     let rounds = [quick.into(), vec![clippy], vec![test], last];
     rounds.into_iter().flat_map(side_by_side).collect()
 }
@@ -168,7 +168,7 @@ fn msrv(facts: &Facts, config: &Config) -> Option<Step> {
 fn semver(
     facts: &Facts,
     config: &Config,
-    moves: &[VersionBump<'_>],
+    bumps: &[VersionBump<'_>],
     notes: &mut Vec<String>,
 ) -> Vec<Step> {
     let gate = &config.gates.semver;
@@ -176,7 +176,7 @@ fn semver(
         return Vec::new();
     };
     let mut steps = Vec::new();
-    for one in moves {
+    for one in bumps {
         let libraries = libraries(&facts.workspace, config, &one.group.members);
         if libraries.is_empty() {
             continue;

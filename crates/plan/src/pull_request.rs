@@ -14,7 +14,7 @@ use crate::preflight::{branches, checks, versions};
 use crate::release;
 use crate::release::edits::{Edits, edits};
 use crate::release::notes::{LONGEST_PULL_REQUEST, shortened};
-use crate::release::version_bumps::moves;
+use crate::release::version_bumps::version_bumps;
 use crate::release::{local, message, spoken};
 use crate::request::ReleaseRequest;
 use crate::version::VersionBump;
@@ -31,24 +31,24 @@ pub(crate) fn plan(
             .filter_map(|check| check.outcome.err()),
     );
     let groups = facts.groups.as_deref().ok()?;
-    let moves = moves(facts, config, groups, wanted, blockers);
-    for one in &moves {
+    let bumps = version_bumps(facts, config, groups, wanted, blockers);
+    for one in &bumps {
         versions::version(facts, one, false, blockers);
     }
-    let edits = edits(facts, wanted, &moves, blockers);
+    let edits = edits(facts, wanted, &bumps, blockers);
     if edits.bump.is_empty() && edits.changelogs.is_empty() && blockers.is_empty() {
         blockers.push(Blocker::new(
-            format!("{} is prepared already", spoken(&moves)),
+            format!("{} is prepared already", spoken(&bumps)),
             "release it as it stands",
         ));
     }
-    let mut plan = release::empty(facts, config, &moves)?;
+    let mut plan = release::empty(facts, config, &bumps)?;
     plan.run_id = plan.run_id.with_verb(Verb::Prepare);
-    plan.title = format!("prepare the release {}", spoken(&moves));
+    plan.title = format!("prepare the release {}", spoken(&bumps));
     plan.next_step_hint =
         Some("review the pull request; merging it releases what it says".to_owned());
     let git = facts.git.as_ref().ok()?;
-    steps(facts, config, git, &moves, edits, &mut plan, blockers)?;
+    steps(facts, config, git, &bumps, edits, &mut plan, blockers)?;
     Some(plan)
 }
 
@@ -56,7 +56,7 @@ fn steps(
     facts: &Facts,
     config: &Config,
     git: &GitFacts,
-    moves: &[VersionBump<'_>],
+    bumps: &[VersionBump<'_>],
     edits: Edits,
     plan: &mut Plan,
     blockers: &mut Vec<Blocker>,
@@ -70,13 +70,13 @@ fn steps(
         }
         return None;
     };
-    let (reference, versions) = (plan.reference(), spoken(moves));
+    let (reference, versions) = (plan.reference(), spoken(bumps));
     let name = plan.cli_args.replace(' ', ",");
     let branch = branch_beside(RELEASE_BRANCH_PREFIX, &name, git.every_branch())
         .map_err(|there| blockers.push(branches::in_the_way(&there)))
         .ok()?;
-    let body = body(moves, &edits);
-    local::write(&git.head, moves, &edits, plan);
+    let body = body(bumps, &edits);
+    local::write(&git.head, bumps, &edits, plan);
     let mut all = edits.bump;
     all.extend(edits.changelogs);
     let object = Action::CreateCommitObject(CreateCommitObject {
@@ -115,7 +115,7 @@ fn steps(
     let proposal = Proposal {
         server: github.server.clone(),
         repository: github.repository.clone(),
-        title: message::of_release(config, git, moves),
+        title: message::of_release(config, git, bumps),
         body,
         head: branch.clone(),
         base: config.release.branch().to_owned(),
@@ -129,9 +129,9 @@ fn steps(
 }
 
 /// What people read before they merge.
-fn body(moves: &[VersionBump<'_>], edits: &Edits) -> String {
+fn body(bumps: &[VersionBump<'_>], edits: &Edits) -> String {
     let mut text = String::new();
-    for one in moves {
+    for one in bumps {
         let from = match one.group.version == one.to {
             true => String::new(),
             false => format!(" (from {})", one.group.version),

@@ -1,4 +1,4 @@
-//! Whether what is published can be resolved: siblings that stay, and cycles of dev-dependencies.
+//! Whether what is published can be resolved: internal dependencies that stay, and cycles of dev-dependencies.
 
 use stagegate_config::schema::Config;
 use stagegate_manifest::DependencyKind;
@@ -9,16 +9,16 @@ use crate::version::VersionBump;
 
 /// A sibling that stays must be in the registry as it is, or nobody can resolve
 /// what is published on top of it.
-pub fn siblings(
+pub fn check_internal_deps(
     facts: &Facts,
     config: &Config,
-    moves: &[VersionBump<'_>],
+    bumps: &[VersionBump<'_>],
     blockers: &mut Vec<Blocker>,
 ) {
     let Some(Ok(registry)) = &facts.registry else {
         return;
     };
-    let moved = |name: &str| moves.iter().any(|one| one.group.has(name));
+    let moved = |name: &str| bumps.iter().any(|one| one.group.has(name));
     let published = facts
         .workspace
         .packages
@@ -53,13 +53,13 @@ pub fn siblings(
 
 /// A release that comes to require a candidate makes everybody who takes the release take
 /// the candidate with it.
-pub fn candidates(
+pub fn check_candidates(
     facts: &Facts,
     config: &Config,
-    moves: &[VersionBump<'_>],
+    bumps: &[VersionBump<'_>],
     blockers: &mut Vec<Blocker>,
 ) {
-    let moved = |name: &str| moves.iter().find(|one| one.group.has(name));
+    let moved = |name: &str| bumps.iter().find(|one| one.group.has(name));
     let packages = facts.workspace.packages.iter();
     for package in packages.filter(|p| p.publishable_to(&config.registry.name)) {
         let Some(one) = moved(&package.name).filter(|one| one.to.pre.is_empty()) else {
@@ -87,7 +87,7 @@ pub fn candidates(
 
 /// A registry takes a crate only if it knows the names of all that it depends
 /// on; in a circle, a development dependency may be published after it.
-pub fn circles(
+pub fn check_dev_dep_cycles(
     facts: &Facts,
     config: &Config,
     levels: &[Vec<String>],

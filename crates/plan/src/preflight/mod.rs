@@ -1,7 +1,6 @@
 //! Preflight: whether a run may start. Every condition, with its remedy, before anything changes.
 
 pub mod access;
-pub mod admission;
 pub mod assets;
 pub mod branches;
 pub mod checkout;

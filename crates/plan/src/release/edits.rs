@@ -27,11 +27,11 @@ pub struct Edits {
 pub(crate) fn edits(
     facts: &Facts,
     wanted: &ReleaseRequest,
-    moves: &[VersionBump<'_>],
+    bumps: &[VersionBump<'_>],
     blockers: &mut Vec<Blocker>,
 ) -> Edits {
-    let (lockfiles, left) = other_lockfiles::edits(facts, moves);
-    let mut bump = manifests(facts, moves, blockers);
+    let (lockfiles, left) = other_lockfiles::edits(facts, bumps);
+    let mut bump = manifests(facts, bumps, blockers);
     bump.extend(lockfiles);
     let mut edits = Edits {
         bump,
@@ -40,7 +40,7 @@ pub(crate) fn edits(
         notes: BTreeMap::new(),
     };
     let mut promoted = BTreeMap::new();
-    for one in moves {
+    for one in bumps {
         let notes = if wanted.skip.contains(&Stage::Changelog) {
             String::new()
         } else {
@@ -54,11 +54,11 @@ pub(crate) fn edits(
 
 pub(crate) fn manifests(
     facts: &Facts,
-    moves: &[VersionBump<'_>],
+    bumps: &[VersionBump<'_>],
     blockers: &mut Vec<Blocker>,
 ) -> Vec<FileEdit> {
     let mut to = BTreeMap::new();
-    for one in moves {
+    for one in bumps {
         let members = facts
             .workspace
             .packages

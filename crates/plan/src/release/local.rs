@@ -24,10 +24,10 @@ impl Release<'_> {
         let reference = plan.reference();
         let mut all = edits.bump.clone();
         all.extend(edits.changelogs.iter().cloned());
-        write(&self.git.head, self.moves, &edits, plan);
+        write(&self.git.head, self.bumps, &edits, plan);
         let object = Action::CreateCommitObject(CreateCommitObject {
             parent: self.git.head.clone(),
-            message: message::of_release(self.config, self.git, self.moves),
+            message: message::of_release(self.config, self.git, self.bumps),
             identity: identity.clone(),
             sign: self.git.sign_commits,
             reference: reference.clone(),
@@ -50,7 +50,7 @@ impl Release<'_> {
         let title = format!("move {branch} to the release commit");
         plan.steps
             .push(Step::new("commit", Stage::Commit, title, action));
-        for one in self.moves {
+        for one in self.bumps {
             let notes = &edits.notes[&one.group.name];
             let action = Action::CreateTag(CreateTag {
                 name: one.tag(),
@@ -64,7 +64,7 @@ impl Release<'_> {
                 .push(Step::new(self.id("tag", one), Stage::Tag, title, action));
         }
         self.push(plan, branch, reference);
-        for one in self.moves {
+        for one in self.bumps {
             self.draft(plan, one, &edits.notes[&one.group.name]);
         }
         Some(())
@@ -103,7 +103,7 @@ impl Release<'_> {
                     .push(Step::new("build", Stage::Build, title, action));
             }
         }
-        for one in self.moves {
+        for one in self.bumps {
             self.builds_for_targets(plan, one, reference);
             self.other_files(plan, one);
         }
@@ -226,7 +226,7 @@ impl Release<'_> {
 
     fn push(&self, plan: &mut Plan, branch: String, reference: String) {
         let remote = self.config.release.remote().to_owned();
-        let tags: Vec<String> = self.moves.iter().map(VersionBump::tag).collect();
+        let tags: Vec<String> = self.bumps.iter().map(VersionBump::tag).collect();
         let amount = match tags.len() {
             1 => "both or neither",
             _ => "all or none",
@@ -319,7 +319,7 @@ impl Release<'_> {
 }
 
 /// Bump and changelog, in the tree.
-pub fn write(base: &str, moves: &[VersionBump<'_>], edits: &Edits, plan: &mut Plan) {
+pub fn write(base: &str, bumps: &[VersionBump<'_>], edits: &Edits, plan: &mut Plan) {
     let mut step = |id: &str, stage, title: String, edits: &[stagegate_manifest::FileEdit]| {
         let action = Action::EditFiles(EditFiles {
             base: base.to_owned(),
@@ -329,11 +329,11 @@ pub fn write(base: &str, moves: &[VersionBump<'_>], edits: &Edits, plan: &mut Pl
             plan.steps.push(Step::new(id, stage, title, action));
         }
     };
-    let versions = spoken(moves);
+    let versions = spoken(bumps);
     let title = format!("write {versions} into {}", count(edits.bump.len(), "file"));
     step("bump", Stage::Bump, title, &edits.bump);
     let files: Vec<&str> = edits.changelogs.iter().map(|e| e.path.as_str()).collect();
-    let title = match moves {
+    let title = match bumps {
         [one] => format!("promote the notes to [{}] in {}", one.to, files.join(", ")),
         _ => format!("promote the notes in {}", files.join(", ")),
     };

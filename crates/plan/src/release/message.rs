@@ -12,12 +12,12 @@ use crate::release::spoken;
 use crate::version::{VersionBump, WORKSPACE};
 
 /// The message of the release commit.
-pub fn of_release(config: &Config, git: &GitFacts, moves: &[VersionBump<'_>]) -> String {
-    let versions = spoken(moves);
+pub fn of_release(config: &Config, git: &GitFacts, bumps: &[VersionBump<'_>]) -> String {
+    let versions = spoken(bumps);
     if let Some(template) = &config.release.message {
         return template.replace("{version}", &versions);
     }
-    let like_the_last = match moves {
+    let like_the_last = match bumps {
         [one] => like_the_last(git, one),
         _ => None,
     };

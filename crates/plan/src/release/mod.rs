@@ -23,7 +23,7 @@ use crate::model::{
 };
 use crate::preflight::{Check, assets, checks, internal_deps, metadata, token, versions};
 use crate::release::edits::edits;
-use crate::release::version_bumps::moves;
+use crate::release::version_bumps::version_bumps;
 use crate::request::{Part, ReleaseRequest};
 use crate::version::VersionBump;
 use crate::{custom_step, deploy, gates};
@@ -44,28 +44,28 @@ pub(crate) fn plan(
     let here = |check: &Check| !(wanted.handed_on && checks::is_access(facts, check));
     blockers.extend(preconditions.filter(here).filter_map(|c| c.outcome.err()));
     let groups = facts.groups.as_deref().ok()?;
-    let moves = moves(facts, config, groups, wanted, blockers);
-    for one in &moves {
+    let bumps = version_bumps(facts, config, groups, wanted, blockers);
+    for one in &bumps {
         versions::version(facts, one, wanted.tagged, blockers);
     }
-    let edits = edits(facts, wanted, &moves, blockers);
-    let levels = levels(facts, config, &moves, blockers);
-    internal_deps::circles(facts, config, &levels, blockers);
-    metadata::metadata(facts, config, &moves, blockers);
+    let edits = edits(facts, wanted, &bumps, blockers);
+    let levels = levels(facts, config, &bumps, blockers);
+    internal_deps::check_dev_dep_cycles(facts, config, &levels, blockers);
+    metadata::metadata(facts, config, &bumps, blockers);
     if !wanted.handed_on {
         token::token(facts, &levels, blockers);
     }
     assets::assets(config, groups, blockers);
-    internal_deps::siblings(facts, config, &moves, blockers);
-    internal_deps::candidates(facts, config, &moves, blockers);
-    let mut plan = empty(facts, config, &moves)?;
-    plan.steps = gates::steps(facts, config, &moves, &mut plan.notes);
+    internal_deps::check_internal_deps(facts, config, &bumps, blockers);
+    internal_deps::check_candidates(facts, config, &bumps, blockers);
+    let mut plan = empty(facts, config, &bumps)?;
+    plan.steps = gates::steps(facts, config, &bumps, &mut plan.notes);
     let git = facts.git.as_ref().ok()?;
     let release = Release {
         facts,
         config,
         git,
-        moves: &moves,
+        bumps: &bumps,
         levels: &levels,
     };
     plan.notes.extend(edits.left.iter().cloned());
@@ -89,14 +89,14 @@ pub(crate) fn plan(
 fn levels(
     facts: &Facts,
     config: &Config,
-    moves: &[VersionBump<'_>],
+    bumps: &[VersionBump<'_>],
     blockers: &mut Vec<Blocker>,
 ) -> Vec<Vec<String>> {
-    let moves_on = |name: &String| moves.iter().any(|one| one.group.has(name));
+    let is_bumped = |name: &String| bumps.iter().any(|one| one.group.has(name));
     match facts.workspace.publish_order(&config.registry.name) {
         Ok(levels) => levels
             .into_iter()
-            .map(|level| level.into_iter().filter(moves_on).collect::<Vec<_>>())
+            .map(|level| level.into_iter().filter(is_bumped).collect::<Vec<_>>())
             .filter(|level| !level.is_empty())
             .collect(),
         Err(errors) => {
@@ -112,9 +112,9 @@ fn levels(
 }
 
 /// The plan without its steps: names and versions.
-pub fn empty(facts: &Facts, config: &Config, moves: &[VersionBump<'_>]) -> Option<Plan> {
+pub fn empty(facts: &Facts, config: &Config, bumps: &[VersionBump<'_>]) -> Option<Plan> {
     let one_of_one = facts.groups.as_ref().is_ok_and(|groups| groups.len() == 1);
-    let asked: Vec<String> = moves
+    let asked: Vec<String> = bumps
         .iter()
         .filter(|one| one.asked)
         .map(
@@ -125,16 +125,16 @@ pub fn empty(facts: &Facts, config: &Config, moves: &[VersionBump<'_>]) -> Optio
         )
         .collect();
     let main = facts.main_group(config)?;
-    let main = moves.iter().find(|one| one.group.name == main.name);
-    let main = main.or_else(|| moves.first())?;
-    let versions = moves.iter().flat_map(|one| {
+    let main = bumps.iter().find(|one| one.group.name == main.name);
+    let main = main.or_else(|| bumps.first())?;
+    let versions = bumps.iter().flat_map(|one| {
         let name = |name: &String| (name.clone(), one.to.clone());
         one.group.members.iter().map(name)
     });
     Some(Plan {
         cli_args: asked.join(" "),
         namespace: namespace(&facts.subdirectory),
-        title: format!("release {}", spoken(moves)),
+        title: format!("release {}", spoken(bumps)),
         versions: versions.collect::<BTreeMap<_, _>>(),
         from: (main.group.version != main.to).then(|| main.group.version.clone()),
         ..Plan::new(
@@ -146,11 +146,11 @@ pub fn empty(facts: &Facts, config: &Config, moves: &[VersionBump<'_>]) -> Optio
 }
 
 /// The versions as a sentence has them.
-pub fn spoken(moves: &[VersionBump<'_>]) -> String {
-    match moves {
+pub fn spoken(bumps: &[VersionBump<'_>]) -> String {
+    match bumps {
         [one] if one.group.name == crate::version::WORKSPACE => one.to.to_string(),
         _ => {
-            let each = moves
+            let each = bumps
                 .iter()
                 .map(|one| format!("{} {}", one.group.name, one.to));
             each.collect::<Vec<_>>().join(", ")
@@ -162,7 +162,7 @@ pub(crate) struct Release<'a> {
     pub(crate) facts: &'a Facts,
     pub(crate) config: &'a Config,
     pub(crate) git: &'a GitFacts,
-    pub(crate) moves: &'a [VersionBump<'a>],
+    pub(crate) bumps: &'a [VersionBump<'a>],
     levels: &'a [Vec<String>],
 }
 
@@ -173,7 +173,7 @@ impl Release<'_> {
 
     /// A step's id where each group has such a step.
     pub(crate) fn id(&self, word: &str, one: &VersionBump<'_>) -> String {
-        match self.moves {
+        match self.bumps {
             [_] => word.to_owned(),
             _ => format!("{word}:{}", one.group.name),
         }
@@ -199,13 +199,13 @@ impl Release<'_> {
     pub(crate) fn app(&self) -> Option<&VersionBump<'_>> {
         self.config.app.as_ref()?;
         let main = self.facts.main_group(self.config)?;
-        self.moves.iter().find(|one| one.group.name == main.name)
+        self.bumps.iter().find(|one| one.group.name == main.name)
     }
 
     /// What cannot be taken back.
     fn remote(&self, plan: &mut Plan) {
         publish::steps(self.facts, self.config, self.levels, plan);
-        for one in self.moves {
+        for one in self.bumps {
             if let Some(release) = self.release_ref(one) {
                 let title = format!("make the GitHub release {} public", release.tag);
                 let latest = self.is_latest(one);
@@ -269,12 +269,12 @@ impl Release<'_> {
         let action = Action::VerifyRelease(VerifyRelease {
             crates: self.crates(),
             releases: self
-                .moves
+                .bumps
                 .iter()
                 .filter_map(|one| self.release_ref(one))
                 .collect(),
             remote: self.config.release.remote().to_owned(),
-            tags: self.moves.iter().map(VersionBump::tag).collect(),
+            tags: self.bumps.iter().map(VersionBump::tag).collect(),
             hosts,
             frontends,
             url,
@@ -294,7 +294,7 @@ impl Release<'_> {
                 "there is no changelog, so the GitHub release says only its version".to_owned(),
             );
         }
-        for one in self.moves {
+        for one in self.bumps {
             let version = &one.group.version;
             for reason in &one.reasons {
                 plan.notes.push(format!(

@@ -9,11 +9,11 @@ use crate::facts::{Facts, OtherWorkspace};
 use crate::version::VersionBump;
 
 /// Returns the edits of those that follow, and a note for each that does not.
-pub fn edits(facts: &Facts, moves: &[VersionBump<'_>]) -> (Vec<FileEdit>, Vec<String>) {
+pub fn edits(facts: &Facts, bumps: &[VersionBump<'_>]) -> (Vec<FileEdit>, Vec<String>) {
     let mut edits = Vec::new();
     let mut notes = Vec::new();
     for other in &facts.other_workspaces {
-        let to = moved(&facts.workspace, other, moves);
+        let to = moved(&facts.workspace, other, bumps);
         if let Some(refusal) = refusal(other, &to) {
             notes.push(refusal);
             continue;
@@ -30,7 +30,7 @@ pub fn edits(facts: &Facts, moves: &[VersionBump<'_>]) -> (Vec<FileEdit>, Vec<St
 fn moved<'a>(
     workspace: &'a Workspace,
     other: &OtherWorkspace,
-    moves: &'a [VersionBump<'_>],
+    bumps: &'a [VersionBump<'_>],
 ) -> BTreeMap<&'a str, (&'a Version, &'a Version)> {
     let mut reached: BTreeSet<&str> = BTreeSet::new();
     let mut open: Vec<&str> = other.needs.iter().map(|need| need.name.as_str()).collect();
@@ -44,7 +44,7 @@ fn moved<'a>(
             .iter()
             .filter(|d| d.kind != DependencyKind::Development);
         open.extend(built.map(|d| d.name.as_str()));
-        let moved = moves.iter().find(|one| one.group.has(&package.name));
+        let moved = bumps.iter().find(|one| one.group.has(&package.name));
         if let Some(one) = moved.filter(|one| one.to != package.version) {
             to.insert(package.name.as_str(), (&package.version, &one.to));
         }

@@ -12,27 +12,27 @@ use crate::version::{
     BumpKind, Group, GroupVersion, VersionBump, VersionRequest, WORKSPACE, pre_release,
 };
 
-/// Everything that moves: what was asked for first, then the groups that cannot
+/// Returns every group that gets a new version: what was asked for first, then the groups that cannot
 /// stay because a published package of theirs would not accept a new version.
-pub fn moves<'a>(
+pub fn version_bumps<'a>(
     facts: &Facts,
     config: &Config,
     groups: &'a [Group],
     wanted: &ReleaseRequest,
     blockers: &mut Vec<Blocker>,
 ) -> Vec<VersionBump<'a>> {
-    let mut moves: Vec<VersionBump<'a>> = Vec::new();
+    let mut bumps: Vec<VersionBump<'a>> = Vec::new();
     if let Some(gap) = facts
         .history_gap
         .as_ref()
         .filter(|_| wanted.asks_for_history())
     {
         blockers.push(gap.clone());
-        return moves;
+        return bumps;
     }
     for one in &wanted.versions {
-        for group in meant(facts, groups, one, wanted, blockers) {
-            if moves.iter().any(|m| m.group.name == group.name) {
+        for group in select_groups(facts, groups, one, wanted, blockers) {
+            if bumps.iter().any(|bump| bump.group.name == group.name) {
                 blockers.push(Blocker::new(
                     format!("{} is asked for twice", group.name),
                     "name each group once",
@@ -62,7 +62,7 @@ pub fn moves<'a>(
                 Some(label) => pre_release(&to, label, known(facts, group).iter()),
             };
             match to {
-                Ok(to) => moves.push(VersionBump {
+                Ok(to) => bumps.push(VersionBump {
                     group,
                     to,
                     reasons,
@@ -77,18 +77,18 @@ pub fn moves<'a>(
             }
         }
     }
-    if moves.is_empty() && blockers.is_empty() {
+    if bumps.is_empty() && blockers.is_empty() {
         blockers.push(Blocker::new(
             "nothing has changed since the last release",
             "name a version to release all the same",
         ));
     }
-    follow(facts, config, groups, wanted, &mut moves);
-    moves
+    propagate_bumps(facts, config, groups, wanted, &mut bumps);
+    bumps
 }
 
 /// The groups that a word on the command line means.
-fn meant<'a>(
+fn select_groups<'a>(
     facts: &Facts,
     groups: &'a [Group],
     wanted: &GroupVersion,
@@ -225,28 +225,28 @@ fn known(facts: &Facts, group: &Group) -> Vec<Version> {
 
 /// A published package whose requirement would refuse a sibling's new version
 /// must be released with a new requirement, and so must those that need it.
-fn follow<'a>(
+fn propagate_bumps<'a>(
     facts: &Facts,
     config: &Config,
     groups: &'a [Group],
     wanted: &ReleaseRequest,
-    moves: &mut Vec<VersionBump<'a>>,
+    bumps: &mut Vec<VersionBump<'a>>,
 ) {
     loop {
         let mut next = None;
         for group in groups {
-            if moves.iter().any(|m| m.group.name == group.name) {
+            if bumps.iter().any(|bump| bump.group.name == group.name) {
                 continue;
             }
-            let reasons = refused(facts, config, group, moves);
+            let reasons = refused(facts, config, group, bumps);
             if !reasons.is_empty() {
                 next = Some((group, reasons));
                 break;
             }
         }
         let Some((group, reasons)) = next else { return };
-        let to = followers_version(facts, group, moves, wanted);
-        moves.push(VersionBump {
+        let to = followers_version(facts, group, bumps, wanted);
+        bumps.push(VersionBump {
             group,
             to,
             reasons,
@@ -260,7 +260,7 @@ fn follow<'a>(
 fn followers_version(
     facts: &Facts,
     group: &Group,
-    moves: &[VersionBump<'_>],
+    bumps: &[VersionBump<'_>],
     wanted: &ReleaseRequest,
 ) -> Version {
     let release = BumpKind::Patch.after(&group.version);
@@ -271,7 +271,7 @@ fn followers_version(
         .iter()
         .filter(|p| group.has(&p.name));
     let needed = members.flat_map(|package| &package.internal);
-    let moved = needed.filter_map(|d| moves.iter().find(|m| m.group.has(&d.name)));
+    let moved = needed.filter_map(|d| bumps.iter().find(|bump| bump.group.has(&d.name)));
     let followed = moved.filter_map(|moved| label_of(&moved.to)).next();
     let labels = [wanted.pre.as_deref(), own, followed];
     let known = known(facts, group);
@@ -294,7 +294,7 @@ fn refused(
     facts: &Facts,
     config: &Config,
     group: &Group,
-    moves: &[VersionBump<'_>],
+    bumps: &[VersionBump<'_>],
 ) -> Vec<String> {
     let mut reasons = Vec::new();
     let published = facts
@@ -308,7 +308,7 @@ fn refused(
             .iter()
             .filter(|d| d.is_published() && d.has_version);
         for dependency in needs {
-            let moved = moves.iter().find(|m| m.group.has(&dependency.name));
+            let moved = bumps.iter().find(|bump| bump.group.has(&dependency.name));
             if let Some(moved) = moved.filter(|m| !dependency.requirement.matches(&m.to)) {
                 reasons.push(format!(
                     "{} requires {} {}, which {} is not",

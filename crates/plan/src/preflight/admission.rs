@@ -1,1 +1,0 @@
-//! What keeps a version from being released, apart from the preconditions.
