@@ -65,7 +65,7 @@ fn this_workspace_goes_through_a_whole_release() {
     );
     assert_eq!(load["failed"], 0, "{load}");
     assert_eq!(
-        report["world"]["timers"],
+        report["environment"]["timers"],
         serde_json::json!([]),
         "a timer is left armed"
     );

@@ -1,6 +1,6 @@
 //! Where everything is: the workspace, the registry, GitHub, the hosts.
 //!
-//! A world is addresses and places, nothing else. A rehearsal is a world with
+//! A context is addresses and places, nothing else. A rehearsal is a context with
 //! other addresses; no code below this knows which one it is in.
 
 use std::path::PathBuf;
@@ -38,7 +38,7 @@ pub struct Context {
     pub state: Utf8PathBuf,
     /// Cargo's target directory.
     pub target_directory: Utf8PathBuf,
-    /// The workspace as it stood when this world was opened.
+    /// The workspace as it stood when this context was opened.
     pub workspace: Workspace,
     /// `stagegate.toml`, with what was laid over it.
     pub config: Config,

@@ -1,4 +1,4 @@
-//! The fake world of a rehearsal: registry, GitHub, git remote, SSH host.
+//! The fake environment of a rehearsal: registry, GitHub, git remote, SSH host.
 //!
 //! Everything here stands in for something real, on this machine's loopback
 //! only, and refuses what it does not understand: an answer that the real
@@ -6,6 +6,7 @@
 //! misbehave, by one table of faults that rehearsals and tests share.
 
 pub mod checkout;
+pub mod environment;
 pub mod fault;
 pub mod github;
 pub mod host;
@@ -13,4 +14,3 @@ pub mod identity;
 pub mod kill;
 pub mod load;
 pub mod registry;
-pub mod world;

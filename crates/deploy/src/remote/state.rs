@@ -1,7 +1,7 @@
 //! What a host says about a service, in one question; and where a release stands in it.
 //!
 //! The question only reads. The answer is turned into a [`ReleaseState`] by a pure function, so
-//! that a resumed run finds its step from the world and from nothing else.
+//! that a resumed run finds its step from the host and from nothing else.
 
 use std::collections::BTreeMap;
 

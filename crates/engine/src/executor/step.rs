@@ -13,7 +13,7 @@ use crate::context::Context;
 use crate::executor::rate_limit::RateLimits;
 use crate::tools::process::{Stopped, Tool, log_of};
 
-/// Whether an effect is already in the world.
+/// Whether an effect is already there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Probe {
     /// It is not.
@@ -163,7 +163,7 @@ impl<'a> StepContext<'a> {
         crate::executor::release_tree::kept(self.context, self.plan)
     }
 
-    /// Waits because the world needs time; ends early when somebody asks to stop.
+    /// Waits because a server or a host needs time; ends early when somebody asks to stop.
     pub(crate) fn wait(&mut self, duration: Duration) -> anyhow::Result<()> {
         let start = Instant::now();
         let ended = self.pause(duration);

@@ -26,7 +26,7 @@ pub enum JournalError {
     },
     /// A line is not a record.
     #[error(
-        "{path}:{line}: this is not a journal record ({cause}); nothing was done. Keep the file, and ask the world with `status` before you remove it"
+        "{path}:{line}: this is not a journal record ({cause}); nothing was done. Keep the file, and look at what is there with `status` before you remove it"
     )]
     Damaged {
         /// The journal.

@@ -1,7 +1,7 @@
 //! The survey: every read, and nothing but reads.
 //!
 //! What cannot be looked at becomes a blocker in its place, and the survey goes
-//! on: a person hears of everything at once. It writes nothing, in no world:
+//! on: a person hears of everything at once. It writes nothing anywhere:
 //! not even `git fetch` is used where `git ls-remote` tells as much.
 
 pub mod advisories;

@@ -12,10 +12,14 @@ use axum::response::Response;
 use super::fault::Now;
 use super::{GitHubRequest, State, TokenKind, answer, lock};
 
-type World = Shared<Arc<State>>;
+type SharedState = Shared<Arc<State>>;
 
 /// Notes every request, asks for the token, and lets things go wrong.
-pub(super) async fn gatekeeper(Shared(state): World, request: Request, next: Next) -> Response {
+pub(super) async fn gatekeeper(
+    Shared(state): SharedState,
+    request: Request,
+    next: Next,
+) -> Response {
     let content_type = of_header(request.headers(), header::CONTENT_TYPE);
     let (request, body) = match content_type.starts_with("application/json") {
         true => {

@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::store::StoredPull;
 use super::{State, answer, lock, repository};
 
-type World = Shared<Arc<State>>;
+type SharedState = Shared<Arc<State>>;
 
 fn text(body: &Value, name: &str) -> Option<String> {
     Some(body.get(name)?.as_str()?.to_owned())
@@ -20,7 +20,7 @@ fn text(body: &Value, name: &str) -> Option<String> {
 
 /// Those of a head branch, `OWNER:BRANCH`, in a state.
 pub(super) async fn list(
-    Shared(state): World,
+    Shared(state): SharedState,
     Query(params): Query<BTreeMap<String, String>>,
 ) -> Response {
     let owner = state
@@ -49,7 +49,7 @@ pub(super) async fn list(
 
 /// A new one: both branches must be there and differ, and there is one open pull
 /// request for a pair of branches.
-pub(super) async fn create(Shared(state): World, Json(body): Json<Value>) -> Response {
+pub(super) async fn create(Shared(state): SharedState, Json(body): Json<Value>) -> Response {
     let (Some(title), Some(head), Some(base)) = (
         text(&body, "title").filter(|title| !title.is_empty()),
         text(&body, "head"),
@@ -86,7 +86,7 @@ pub(super) async fn create(Shared(state): World, Json(body): Json<Value>) -> Res
 
 /// Another title or body, or another state.
 pub(super) async fn change(
-    Shared(state): World,
+    Shared(state): SharedState,
     Path((_, _, number)): Path<(String, String, u64)>,
     Json(body): Json<Value>,
 ) -> Response {

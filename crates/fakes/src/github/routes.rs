@@ -16,7 +16,7 @@ use super::gatekeeper::gatekeeper;
 use super::store::StoredRelease;
 use super::{State, answer, lock, pulls, repository as shapes};
 
-type World = Shared<Arc<State>>;
+type SharedState = Shared<Arc<State>>;
 type Params = Query<BTreeMap<String, String>>;
 
 pub(super) fn router(state: Arc<State>) -> Router {
@@ -55,11 +55,11 @@ fn not_found() -> Response {
     answer::error(StatusCode::NOT_FOUND, "Not Found")
 }
 
-async fn repository(Shared(state): World) -> Response {
+async fn repository(Shared(state): SharedState) -> Response {
     Json(shapes::repository(&state)).into_response()
 }
 
-async fn list(Shared(state): World, Query(params): Params) -> Response {
+async fn list(Shared(state): SharedState, Query(params): Params) -> Response {
     let number =
         |name: &str, default: usize| params.get(name).map_or(Ok(default), |text| text.parse());
     let (Ok(size), Ok(page)) = (number("per_page", 30), number("page", 1)) else {
@@ -80,7 +80,7 @@ async fn list(Shared(state): World, Query(params): Params) -> Response {
     Json(shown).into_response()
 }
 
-async fn latest(Shared(state): World) -> Response {
+async fn latest(Shared(state): SharedState) -> Response {
     let found = lock(&state.store).latest().cloned();
     found.map_or_else(not_found, |release| {
         Json(answer::release(&state, &release)).into_response()
@@ -89,7 +89,7 @@ async fn latest(Shared(state): World) -> Response {
 
 /// Public releases only: GitHub does not find a draft by its tag.
 async fn by_tag(
-    Shared(state): World,
+    Shared(state): SharedState,
     Path((_, _, tag)): Path<(String, String, String)>,
 ) -> Response {
     let store = lock(&state.store);
@@ -102,7 +102,10 @@ async fn by_tag(
     })
 }
 
-async fn one(Shared(state): World, Path((_, _, id)): Path<(String, String, u64)>) -> Response {
+async fn one(
+    Shared(state): SharedState,
+    Path((_, _, id)): Path<(String, String, u64)>,
+) -> Response {
     let found = lock(&state.store).find(id).cloned();
     found.map_or_else(not_found, |release| {
         Json(answer::release(&state, &release)).into_response()
@@ -113,7 +116,7 @@ fn text(body: &Value, name: &str) -> Option<String> {
     Some(body.get(name)?.as_str()?.to_owned())
 }
 
-async fn create(Shared(state): World, Json(body): Json<Value>) -> Response {
+async fn create(Shared(state): SharedState, Json(body): Json<Value>) -> Response {
     let Some(tag_name) = text(&body, "tag_name").filter(|tag| !tag.is_empty()) else {
         return answer::invalid("Release", "tag_name", "missing_field");
     };
@@ -198,7 +201,7 @@ fn publish(
 }
 
 async fn change(
-    Shared(state): World,
+    Shared(state): SharedState,
     Path((_, _, id)): Path<(String, String, u64)>,
     Json(body): Json<Value>,
 ) -> Response {
@@ -249,7 +252,10 @@ async fn change(
     Json(answer::release(&state, &release)).into_response()
 }
 
-async fn remove(Shared(state): World, Path((_, _, id)): Path<(String, String, u64)>) -> Response {
+async fn remove(
+    Shared(state): SharedState,
+    Path((_, _, id)): Path<(String, String, u64)>,
+) -> Response {
     if lock(&state.store).remove(id) {
         StatusCode::NO_CONTENT.into_response()
     } else {
@@ -257,7 +263,10 @@ async fn remove(Shared(state): World, Path((_, _, id)): Path<(String, String, u6
     }
 }
 
-async fn assets(Shared(state): World, Path((_, _, id)): Path<(String, String, u64)>) -> Response {
+async fn assets(
+    Shared(state): SharedState,
+    Path((_, _, id)): Path<(String, String, u64)>,
+) -> Response {
     let found = lock(&state.store).find(id).cloned();
     let Some(release) = found else {
         return not_found();
@@ -271,7 +280,7 @@ async fn assets(Shared(state): World, Path((_, _, id)): Path<(String, String, u6
 }
 
 async fn upload(
-    Shared(state): World,
+    Shared(state): SharedState,
     Path((_, _, id)): Path<(String, String, u64)>,
     Query(params): Params,
     headers: HeaderMap,
@@ -322,7 +331,7 @@ async fn upload(
 }
 
 async fn remove_asset(
-    Shared(state): World,
+    Shared(state): SharedState,
     Path((_, _, id)): Path<(String, String, u64)>,
 ) -> Response {
     let mut store = lock(&state.store);

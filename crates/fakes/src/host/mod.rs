@@ -204,7 +204,7 @@ impl FakeHost {
             | HostFault::BackendCrashes { .. }
             | HostFault::BackendUnhealthy => {}
         }
-        self.supervisor.world().faults.push(fault);
+        self.supervisor.state().faults.push(fault);
         Ok(())
     }
 
@@ -213,7 +213,7 @@ impl FakeHost {
     /// # Errors
     /// When the SSH port cannot be taken again, or a file cannot be written.
     pub fn heal(&mut self) -> Result<()> {
-        self.supervisor.world().faults.clear();
+        self.supervisor.state().faults.clear();
         let cat = self.prefix().join("bin/cat");
         if cat.exists() {
             std::fs::remove_file(cat)?;
@@ -305,7 +305,7 @@ impl FakeHost {
 
     /// The main processes of its units.
     pub fn processes(&self) -> Vec<ProcessInfo> {
-        let world = self.supervisor.world();
+        let state = self.supervisor.state();
         let info = |(name, unit): (&String, &unit::Unit)| {
             Some(ProcessInfo {
                 unit: name.clone(),
@@ -314,18 +314,18 @@ impl FakeHost {
                 restarts: unit.restarts,
             })
         };
-        world.units.iter().filter_map(info).collect()
+        state.units.iter().filter_map(info).collect()
     }
 
     /// Transient timers that have not elapsed yet.
     pub fn timers(&self) -> Vec<String> {
-        self.supervisor.world().timers.keys().cloned().collect()
+        self.supervisor.state().timers.keys().cloned().collect()
     }
 
     /// Directives of the units read so far that a fake knows, but does not enforce.
     pub fn not_enforced(&self) -> Vec<String> {
         self.supervisor
-            .world()
+            .state()
             .not_enforced
             .iter()
             .cloned()

@@ -14,27 +14,27 @@ use super::supervisor::{Supervisor, signal};
 impl Supervisor {
     /// Ends every process at once, and forgets what a reboot forgets.
     pub(super) fn power_off(&self) {
-        let mut world = self.world();
-        world.down = true;
-        for group in world.units.values().filter_map(|unit| unit.main) {
+        let mut state = self.state();
+        state.down = true;
+        for group in state.units.values().filter_map(|unit| unit.main) {
             signal(group, Signal::KILL);
         }
-        for group in std::mem::take(&mut world.commands) {
+        for group in std::mem::take(&mut state.commands) {
             signal(group, Signal::KILL);
         }
-        for (_, timer) in std::mem::take(&mut world.timers) {
+        for (_, timer) in std::mem::take(&mut state.timers) {
             timer.abort();
         }
-        world.rules = Ruleset::default();
-        world.relay = Relay::default();
+        state.rules = Ruleset::default();
+        state.relay = Relay::default();
     }
 
     /// Goes down and comes up: enabled units start again, connections are cut.
     pub(super) async fn reboot(self: &Arc<Self>) {
         self.power_off();
         self.cut.send_modify(|count| *count += 1);
-        self.until(|world| {
-            world
+        self.until(|state| {
+            state
                 .units
                 .values()
                 .all(|unit| unit.main.is_none())
@@ -44,9 +44,9 @@ impl Supervisor {
         drop(std::fs::remove_dir_all(self.root.join("run")));
         drop(std::fs::create_dir_all(self.root.join("run")));
         {
-            let mut world = self.world();
-            world.units.clear();
-            world.down = false;
+            let mut state = self.state();
+            state.units.clear();
+            state.down = false;
         }
         for name in self.enabled() {
             let started = match self.load(&name) {
@@ -54,7 +54,7 @@ impl Supervisor {
                 Err(error) => Err(error),
             };
             if let Err((_, why)) = started {
-                self.world().journal.add(&name, 3, &why);
+                self.state().journal.add(&name, 3, &why);
             }
         }
     }
@@ -76,7 +76,7 @@ impl Supervisor {
     /// Kills the service that was told that port, as a crash of its own would.
     pub(super) fn crash(&self, port: u16) {
         let main = self
-            .world()
+            .state()
             .units
             .values()
             .find(|unit| unit.port == Some(port))

@@ -202,8 +202,8 @@ impl Handler for Connection {
 impl Connection {
     fn spawn(&self, command: &str) -> std::io::Result<Child> {
         let host = &self.host;
-        let mut world = host.world();
-        if world.down {
+        let mut state = host.state();
+        if state.down {
             return Err(std::io::Error::other("the host is going down"));
         }
         let child = Command::new("/bin/sh")
@@ -220,21 +220,21 @@ impl Connection {
             .stderr(Stdio::piped())
             .process_group(0)
             .spawn()?;
-        world.commands.extend(group_of(&child));
+        state.commands.extend(group_of(&child));
         Ok(child)
     }
 
     /// Whether the fault makes the slot on that port answer 500.
     fn is_unhealthy(&self, port: u16) -> bool {
-        let world = self.host.world();
-        let fault = world.faults.contains(&HostFault::BackendUnhealthy);
-        let behind = world
+        let state = self.host.state();
+        let fault = state.faults.contains(&HostFault::BackendUnhealthy);
+        let behind = state
             .rules
             .tables
             .values()
             .flatten()
             .any(|redirect| redirect.to == port);
-        fault && !behind && world.units.values().any(|unit| unit.port == Some(port))
+        fault && !behind && state.units.values().any(|unit| unit.port == Some(port))
     }
 }
 
@@ -260,7 +260,7 @@ async fn run(
     );
     let status = child.wait().await;
     if let Some(group) = group {
-        host.world().commands.retain(|other| *other != group);
+        host.state().commands.retain(|other| *other != group);
     }
     // A client that has gone away does not hear the end of its command.
     let _ = finish(&handle, &writer, id, status).await;

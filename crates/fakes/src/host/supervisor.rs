@@ -34,7 +34,7 @@ const START_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Everything that a reboot forgets, and the journal.
 #[derive(Default)]
-pub(super) struct World {
+pub(super) struct HostState {
     pub(super) units: BTreeMap<String, Unit>,
     pub(super) timers: BTreeMap<String, JoinHandle<()>>,
     pub(super) journal: Journal,
@@ -54,7 +54,7 @@ pub(super) struct Supervisor {
     pub(super) root: Utf8PathBuf,
     pub(super) path: String,
     pub(super) user: String,
-    world: Mutex<World>,
+    state: Mutex<HostState>,
     changed: watch::Sender<u64>,
     /// Tells the SSH server to cut its connections.
     pub(super) cut: watch::Sender<u64>,
@@ -67,26 +67,26 @@ impl Supervisor {
             root,
             path,
             user,
-            world: Mutex::default(),
+            state: Mutex::default(),
             changed: watch::Sender::new(0),
             cut: watch::Sender::new(0),
         }
     }
 
-    /// The world; a panic elsewhere must not keep processes from being ended.
-    pub(super) fn world(&self) -> MutexGuard<'_, World> {
-        self.world.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Locks the state; a panic elsewhere must not keep processes from being ended.
+    pub(super) fn state(&self) -> MutexGuard<'_, HostState> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn touch(&self) {
         self.changed.send_modify(|count| *count += 1);
     }
 
-    /// Waits until `holds` of the world.
-    pub(super) async fn until<T>(&self, mut holds: impl FnMut(&mut World) -> Option<T>) -> T {
+    /// Waits until `holds` of the state.
+    pub(super) async fn until<T>(&self, mut holds: impl FnMut(&mut HostState) -> Option<T>) -> T {
         let mut changed = self.changed.subscribe();
         loop {
-            if let Some(value) = holds(&mut self.world()) {
+            if let Some(value) = holds(&mut self.state()) {
                 return value;
             }
             // The sender lives in self, so it cannot be gone.
@@ -103,15 +103,15 @@ impl Supervisor {
         if !is_unit_name(name) {
             return Err((1, format!("Invalid unit name \"{name}\".")));
         }
-        let mut world = self.world();
-        if world.units.contains_key(name) {
+        let mut state = self.state();
+        if state.units.contains_key(name) {
             return Ok(());
         }
         let service = self.read_unit(name)?;
-        world
+        state
             .not_enforced
             .extend(service.not_enforced.iter().cloned());
-        world
+        state
             .units
             .insert(name.to_owned(), Unit::new(service, false));
         Ok(())
@@ -137,14 +137,14 @@ impl Supervisor {
 
     /// Forgets definitions, so that they are read afresh; running units keep running.
     pub(super) fn reload(&self) -> Result<(), (u8, String)> {
-        let names: Vec<String> = self.world().units.keys().cloned().collect();
+        let names: Vec<String> = self.state().units.keys().cloned().collect();
         for name in names {
-            let mut world = self.world();
-            let Some(unit) = world.units.get_mut(&name).filter(|unit| !unit.transient) else {
+            let mut state = self.state();
+            let Some(unit) = state.units.get_mut(&name).filter(|unit| !unit.transient) else {
                 continue;
             };
             if !unit.is_up() && unit.active != ActiveState::Failed {
-                world.units.remove(&name);
+                state.units.remove(&name);
                 continue;
             }
             // A unit whose file is gone or broken keeps its old definition while it runs.
@@ -158,11 +158,11 @@ impl Supervisor {
     /// Starts a loaded unit, and waits until systemd would call it started.
     pub(super) async fn start(self: &Arc<Self>, name: &str) -> Result<(), (u8, String)> {
         let run = {
-            let mut world = self.world();
-            if world.down {
+            let mut state = self.state();
+            if state.down {
                 return Err((1, "the host is going down".into()));
             }
-            let Some(unit) = world.units.get_mut(name) else {
+            let Some(unit) = state.units.get_mut(name) else {
                 return Err((5, format!("Unit {name} not loaded.")));
             };
             if matches!(unit.active, ActiveState::Running | ActiveState::Activating) {
@@ -175,7 +175,7 @@ impl Supervisor {
         self.launch(name, run)?;
         let oneshot = |unit: &Unit| unit.service.kind == Kind::Oneshot;
         let outcome = self
-            .until(|world| match world.units.get(name) {
+            .until(|state| match state.units.get(name) {
                 Some(unit) if unit.run == run && unit.active == ActiveState::Activating => None,
                 Some(unit)
                     if oneshot(unit) && unit.run == run && unit.active == ActiveState::Failed =>
@@ -196,27 +196,27 @@ impl Supervisor {
 
     /// Starts the unit's program and its watcher.
     fn launch(self: &Arc<Self>, name: &str, run: u64) -> Result<(), (u8, String)> {
-        let fail = |world: &mut World, why: &str| {
-            world.journal.add(name, 3, &format!("{name}: {why}"));
-            if let Some(unit) = world.units.get_mut(name) {
+        let fail = |state: &mut HostState, why: &str| {
+            state.journal.add(name, 3, &format!("{name}: {why}"));
+            if let Some(unit) = state.units.get_mut(name) {
                 unit.active = ActiveState::Failed;
                 unit.main = None;
             }
             (1, format!("Job for {name} failed: {why}"))
         };
-        let mut world = self.world();
-        let Some(unit) = world.units.get_mut(name).filter(|unit| unit.run == run) else {
+        let mut state = self.state();
+        let Some(unit) = state.units.get_mut(name).filter(|unit| unit.run == run) else {
             return Err((1, format!("{name} was stopped meanwhile")));
         };
         unit.starts.retain(|start| start.elapsed() < START_INTERVAL);
         if unit.starts.len() >= START_BURST {
-            return Err(fail(&mut world, "Start request repeated too quickly."));
+            return Err(fail(&mut state, "Start request repeated too quickly."));
         }
         unit.starts.push(Instant::now());
         let service = Arc::clone(&unit.service);
         let (command, port) = match self.command(&service) {
             Ok(command) => command,
-            Err(why) => return Err(fail(&mut world, &why)),
+            Err(why) => return Err(fail(&mut state, &why)),
         };
         let child = {
             let _entered = self.handle.enter();
@@ -227,9 +227,9 @@ impl Supervisor {
         };
         let child = match child {
             Ok(child) => child,
-            Err(why) => return Err(fail(&mut world, &why)),
+            Err(why) => return Err(fail(&mut state, &why)),
         };
-        if let Some(unit) = world.units.get_mut(name) {
+        if let Some(unit) = state.units.get_mut(name) {
             unit.main = child.id().and_then(|id| Pid::from_raw(id.cast_signed()));
             unit.port = port;
             unit.active = ActiveState::Activating;
@@ -238,8 +238,8 @@ impl Supervisor {
                 unit.since = Some(Timestamp::now());
             }
         }
-        world.journal.add(name, 6, &format!("Started {name}."));
-        drop(world);
+        state.journal.add(name, 6, &format!("Started {name}."));
+        drop(state);
         self.touch();
         self.handle
             .spawn(Arc::clone(self).watch(name.to_owned(), run, child));
@@ -301,9 +301,9 @@ impl Supervisor {
         let Some(after) = again else { return };
         tokio::time::sleep(after).await;
         let still = {
-            let mut world = self.world();
-            let down = world.down;
-            let unit = world
+            let mut state = self.state();
+            let down = state.down;
+            let unit = state
                 .units
                 .get_mut(&name)
                 .filter(|unit| unit.run == run && !down);
@@ -323,7 +323,7 @@ impl Supervisor {
     async fn keep(self: Arc<Self>, name: String, stream: Box<dyn AsyncRead + Send + Unpin>) {
         let mut lines = BufReader::new(stream).split(b'\n');
         while let Ok(Some(line)) = lines.next_segment().await {
-            self.world()
+            self.state()
                 .journal
                 .printed(&name, &String::from_utf8_lossy(&line));
         }
@@ -331,9 +331,9 @@ impl Supervisor {
 
     /// Notes the end of a process; says after what time it is to be started again.
     fn ended(&self, name: &str, run: u64, status: Option<ExitStatus>) -> Option<Duration> {
-        let mut world = self.world();
-        let down = world.down;
-        let unit = world.units.get_mut(name).filter(|unit| unit.run == run)?;
+        let mut state = self.state();
+        let down = state.down;
+        let unit = state.units.get_mut(name).filter(|unit| unit.run == run)?;
         if let Some(group) = unit.main.take() {
             // What the program has started ends with it, as with systemd's control group.
             signal(group, Signal::KILL);
@@ -357,14 +357,14 @@ impl Supervisor {
             (_, false, _) => ActiveState::Failed,
         };
         if unit.transient && !unit.is_up() {
-            world.units.remove(name);
+            state.units.remove(name);
         }
         if !stopped && !well {
             let how = status.map_or_else(|| "lost".to_owned(), |status| status.to_string());
-            world
+            state
                 .journal
                 .add(name, 5, &format!("{name}: Main process exited, {how}"));
-            world
+            state
                 .journal
                 .add(name, 4, &format!("{name}: Failed with result 'exit-code'."));
         }
@@ -376,18 +376,18 @@ impl Supervisor {
         let Some((timeout, run)) = self.begin_stop(name) else {
             return;
         };
-        let ended = self.until(|world| {
-            let unit = world.units.get(name);
+        let ended = self.until(|state| {
+            let unit = state.units.get(name);
             unit.is_none_or(|unit| unit.active != ActiveState::Deactivating || unit.run != run)
                 .then_some(())
         });
         if tokio::time::timeout(timeout, ended).await.is_err() {
-            let main = self.world().units.get(name).and_then(|unit| unit.main);
+            let main = self.state().units.get(name).and_then(|unit| unit.main);
             if let Some(group) = main {
                 signal(group, Signal::KILL);
             }
-            self.until(|world| {
-                let unit = world.units.get(name);
+            self.until(|state| {
+                let unit = state.units.get(name);
                 unit.is_none_or(|unit| unit.active != ActiveState::Deactivating || unit.run != run)
                     .then_some(())
             })
@@ -397,8 +397,8 @@ impl Supervisor {
 
     /// Sends SIGTERM; returns what to wait for, if there is a process.
     fn begin_stop(&self, name: &str) -> Option<(Duration, u64)> {
-        let mut world = self.world();
-        let unit = world.units.get_mut(name)?;
+        let mut state = self.state();
+        let unit = state.units.get_mut(name)?;
         let timeout = unit.service.stop_timeout;
         let outcome = match unit.main {
             Some(group) => {
@@ -415,7 +415,7 @@ impl Supervisor {
                 None
             }
         };
-        drop(world);
+        drop(state);
         self.touch();
         outcome
     }

@@ -98,7 +98,7 @@ async fn start(host: &Arc<Supervisor>, call: &Call<'_>, again: bool) -> Outcome 
             let (host, unit) = (Arc::clone(host), unit.clone());
             host.handle.clone().spawn(async move {
                 if let Err((_, why)) = host.start(&unit).await {
-                    host.world().journal.add(&unit, 3, &why);
+                    host.state().journal.add(&unit, 3, &why);
                 }
             });
         } else {
@@ -111,13 +111,13 @@ async fn start(host: &Arc<Supervisor>, call: &Call<'_>, again: bool) -> Outcome 
 async fn stop(host: &Arc<Supervisor>, call: &Call<'_>) -> Outcome {
     for unit in &call.units {
         if unit.ends_with(".timer") {
-            let timer = host.world().timers.remove(unit);
+            let timer = host.state().timers.remove(unit);
             let timer = timer
                 .ok_or_else(|| (5, format!("Failed to stop {unit}: Unit {unit} not loaded.")))?;
             timer.abort();
             continue;
         }
-        let known = host.world().units.contains_key(unit);
+        let known = host.state().units.contains_key(unit);
         match host.read_unit(unit) {
             Err((5, _)) if !known => {
                 return Err((5, format!("Failed to stop {unit}: Unit {unit} not loaded.")));
@@ -174,11 +174,11 @@ fn is_enabled(host: &Arc<Supervisor>, call: &Call<'_>) -> Outcome {
 }
 
 fn is_active(host: &Arc<Supervisor>, call: &Call<'_>) -> Outcome {
-    let world = host.world();
+    let host_state = host.state();
     let mut text = String::new();
     let mut all = true;
     for unit in &call.units {
-        let state = match (world.units.get(unit), world.timers.get(unit)) {
+        let state = match (host_state.units.get(unit), host_state.timers.get(unit)) {
             (Some(unit), _) => unit.active,
             (None, Some(timer)) if !timer.is_finished() => ActiveState::Running,
             _ => ActiveState::Inactive,
@@ -193,9 +193,9 @@ fn is_active(host: &Arc<Supervisor>, call: &Call<'_>) -> Outcome {
 }
 
 fn reset_failed(host: &Arc<Supervisor>, call: &Call<'_>) -> Outcome {
-    let mut world = host.world();
+    let mut host_state = host.state();
     for name in &call.units {
-        let Some(unit) = world.units.get_mut(name) else {
+        let Some(unit) = host_state.units.get_mut(name) else {
             return Err((
                 1,
                 format!("Failed to reset failed state of unit {name}: Unit {name} not loaded."),
@@ -210,13 +210,13 @@ fn reset_failed(host: &Arc<Supervisor>, call: &Call<'_>) -> Outcome {
 }
 
 fn show(host: &Arc<Supervisor>, call: &Call<'_>) -> Outcome {
-    let world = host.world();
+    let host_state = host.state();
     let mut text = String::new();
     for (at, name) in call.units.iter().enumerate() {
         if at > 0 {
             text.push('\n');
         }
-        let unit = world.units.get(name);
+        let unit = host_state.units.get(name);
         for property in &call.properties {
             let value = match *property {
                 "ActiveState" => unit

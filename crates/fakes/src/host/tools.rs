@@ -62,8 +62,8 @@ async fn systemd_run(host: &Arc<Supervisor>, arguments: &[String]) -> Answer {
     let unit = format!("{name}.service");
     let timer = format!("{name}.timer");
     {
-        let mut world = host.world();
-        if world.units.contains_key(&unit) || world.timers.contains_key(&timer) {
+        let mut host_state = host.state();
+        if host_state.units.contains_key(&unit) || host_state.timers.contains_key(&timer) {
             return Answer::fail(
                 1,
                 format!("Failed to start transient unit: Unit {unit} already exists."),
@@ -73,10 +73,10 @@ async fn systemd_run(host: &Arc<Supervisor>, arguments: &[String]) -> Answer {
             let task = host
                 .handle
                 .spawn(elapse(Arc::clone(host), name, delay, command));
-            world.timers.insert(timer, task);
+            host_state.timers.insert(timer, task);
             return Answer::default();
         }
-        world
+        host_state
             .units
             .insert(unit.clone(), Unit::new(Service::transient(command), true));
     }
@@ -91,14 +91,14 @@ async fn elapse(host: Arc<Supervisor>, name: String, delay: Duration, command: V
     tokio::time::sleep(delay).await;
     let unit = format!("{name}.service");
     {
-        let mut world = host.world();
-        world.timers.remove(&format!("{name}.timer"));
-        world
+        let mut host_state = host.state();
+        host_state.timers.remove(&format!("{name}.timer"));
+        host_state
             .units
             .insert(unit.clone(), Unit::new(Service::transient(command), true));
     }
     if let Err((_, why)) = host.start(&unit).await {
-        host.world().journal.add(&unit, 3, &why);
+        host.state().journal.add(&unit, 3, &why);
     }
 }
 
@@ -107,11 +107,11 @@ fn nft(host: &Arc<Supervisor>, arguments: &[String], input: &str) -> Answer {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words.as_slice() {
         ["--version"] => Answer::say("nftables v1.0.6 (fake)\n"),
-        ["list", "ruleset"] => Answer::say(host.world().rules.show(None)),
+        ["list", "ruleset"] => Answer::say(host.state().rules.show(None)),
         ["list", "table", "inet", name] => {
-            let world = host.world();
-            if world.rules.tables.contains_key(*name) {
-                return Answer::say(world.rules.show(Some(name)));
+            let host_state = host.state();
+            if host_state.rules.tables.contains_key(*name) {
+                return Answer::say(host_state.rules.show(Some(name)));
             }
             Answer::fail(1, "Error: No such file or directory")
         }
@@ -130,8 +130,8 @@ fn apply(host: &Arc<Supervisor>, file: &str, input: &str, check_only: bool) -> A
         Ok(text) => text,
         Err(error) => return Answer::fail(1, format!("nft: {file}: {error}")),
     };
-    let mut world = host.world();
-    let before = world.rules.clone();
+    let mut host_state = host.state();
+    let before = host_state.rules.clone();
     let rules = match before.after(&text) {
         Ok(rules) => rules,
         Err(what) => return Answer::refuse("nft", what),
@@ -139,11 +139,11 @@ fn apply(host: &Arc<Supervisor>, file: &str, input: &str, check_only: bool) -> A
     if check_only {
         return Answer::default();
     }
-    if let Err(why) = world.relay.follow(&rules, &host.handle) {
+    if let Err(why) = host_state.relay.follow(&rules, &host.handle) {
         return Answer::fail(1, format!("nft: {why}"));
     }
-    world.rules = rules.clone();
-    drop(world);
+    host_state.rules = rules.clone();
+    drop(host_state);
     after_switch(host, &before, &rules);
     Answer::default()
 }
@@ -156,7 +156,7 @@ fn after_switch(host: &Arc<Supervisor>, before: &Ruleset, after: &Ruleset) {
     let Some(redirect) = new.iter().find(|redirect| !old.contains(redirect)) else {
         return;
     };
-    let mut world = host.world();
+    let mut host_state = host.state();
     let due = |fault: &HostFault| {
         matches!(
             fault,
@@ -165,8 +165,11 @@ fn after_switch(host: &Arc<Supervisor>, before: &Ruleset, after: &Ruleset) {
                 | HostFault::BackendCrashes { .. }
         )
     };
-    let faults: Vec<HostFault> = world.faults.extract_if(.., |fault| due(fault)).collect();
-    drop(world);
+    let faults: Vec<HostFault> = host_state
+        .faults
+        .extract_if(.., |fault| due(fault))
+        .collect();
+    drop(host_state);
     for fault in faults {
         let (host, port) = (Arc::clone(host), redirect.to);
         host.handle.clone().spawn(async move {
@@ -222,8 +225,8 @@ fn journalctl(host: &Arc<Supervisor>, arguments: &[String]) -> Answer {
     if units.is_empty() || output.is_empty() {
         return Answer::refuse("journalctl", "a call without -u UNIT and --output=");
     }
-    let world = host.world();
-    let found = world.journal.of(&units, wanted);
+    let host_state = host.state();
+    let found = host_state.journal.of(&units, wanted);
     let mut lines: Vec<&Line> = found.rev().take(last).collect();
     lines.reverse();
     let mut text: String = lines.iter().map(|line| line.shown(output)).collect();

@@ -189,7 +189,7 @@ pub struct Finding {
 pub enum StepOutcome {
     /// By this run, now.
     Performed,
-    /// The world had it already, and a look confirmed it.
+    /// It was there already, and a probe confirmed it.
     Found,
     /// The journal has it from an earlier run.
     Before,

@@ -12,10 +12,10 @@ use stagegate_config::schema::Config;
 use stagegate_config::stage::Stage;
 use stagegate_engine::interrupt::Interrupt;
 use stagegate_engine::journal::Journal;
+use stagegate_fakes::environment::FakeEnvironment;
 use stagegate_fakes::fault::Fault;
 use stagegate_fakes::kill;
 use stagegate_fakes::load::{Load, LoadPaths, LoadRate, Post};
-use stagegate_fakes::world::FakeEnvironment;
 use stagegate_plan::model::{Event, Verb};
 
 use super::INSIDE;
@@ -52,7 +52,7 @@ struct Ended {
 impl<'a> Client<'a> {
     pub(super) fn new(
         program: &'a Utf8Path,
-        world: &FakeEnvironment,
+        fakes: &FakeEnvironment,
         overlay: &'a Utf8Path,
         target: &'a Utf8Path,
         format: Format,
@@ -60,11 +60,11 @@ impl<'a> Client<'a> {
     ) -> Client<'a> {
         Client {
             program,
-            directory: world.checkout.root.clone(),
+            directory: fakes.checkout.root.clone(),
             overlay,
             target,
-            registry_token: world.registry_token.clone(),
-            github_token: world.github_token.clone(),
+            registry_token: fakes.registry_token.clone(),
+            github_token: fakes.github_token.clone(),
             format,
             began,
         }
@@ -142,23 +142,23 @@ impl<'a> Client<'a> {
     }
 
     /// Makes the deploy that comes before, so that there is something to replace.
-    pub(super) fn deploy(&self, story: &mut RehearsalReport) -> anyhow::Result<u8> {
+    pub(super) fn deploy(&self, report: &mut RehearsalReport) -> anyhow::Result<u8> {
         let mut shown = renderer(self.format);
         let ended = self.run(&["deploy", "both", "--yes"], None, &mut |event| {
             shown.event(event);
-            story.hear("before", self.began, event);
+            report.hear("before", self.began, event);
         })?;
-        Ok(self.settle(ended, story))
+        Ok(self.settle(ended, report))
     }
 
     /// Records what the last process said and ended with.
-    fn settle(&self, ended: Ended, story: &mut RehearsalReport) -> u8 {
+    fn settle(&self, ended: Ended, report: &mut RehearsalReport) -> u8 {
         if !ended.errors.trim().is_empty() {
             let text = ended.errors.trim().to_owned();
             if self.format != Format::Json {
                 crate::output::line(&format!("\nerror: {text}"));
             }
-            story.error = Some(text);
+            report.error = Some(text);
         }
         ended.code.unwrap_or(1)
     }
@@ -174,12 +174,12 @@ impl<'a> Client<'a> {
         args: &Args,
         faults: &[Fault],
         config: &Config,
-        world: &FakeEnvironment,
-        story: &mut RehearsalReport,
+        fakes: &FakeEnvironment,
+        report: &mut RehearsalReport,
         interrupt: &Interrupt,
     ) -> anyhow::Result<u8> {
         let mut kills = Kills::new(faults);
-        let mut load = LoadDuringDeploy::new(config, world);
+        let mut load = LoadDuringDeploy::new(config, fakes);
         let mut shown = renderer(self.format);
         let state = self.directory.join(".git/stagegate");
         loop {
@@ -198,15 +198,15 @@ impl<'a> Client<'a> {
             let ended = self.run(&arguments, kills.next().as_deref(), &mut |event| {
                 load.hear(event, self.began);
                 shown.event(event);
-                story.hear("release", self.began, event);
+                report.hear("release", self.began, event);
             })?;
-            story.client_seconds += started.elapsed().as_secs_f64();
-            if ended.killed && story.kills < MOST_KILLS && !interrupt.asked() {
-                story.kills += 1;
+            report.client_seconds += started.elapsed().as_secs_f64();
+            if ended.killed && report.kills < MOST_KILLS && !interrupt.asked() {
+                report.kills += 1;
                 continue;
             }
-            story.load = load.end();
-            return Ok(self.settle(ended, story));
+            report.load = load.end();
+            return Ok(self.settle(ended, report));
         }
     }
 }
@@ -251,15 +251,15 @@ impl Kills {
 
 /// Load on the app from the first deploy step to the end of the run.
 struct LoadDuringDeploy<'a> {
-    world: &'a FakeEnvironment,
+    fakes: &'a FakeEnvironment,
     paths: Option<(LoadPaths, SocketAddr)>,
     running: Option<(Load, f64)>,
 }
 
 impl<'a> LoadDuringDeploy<'a> {
-    fn new(config: &Config, world: &'a FakeEnvironment) -> LoadDuringDeploy<'a> {
+    fn new(config: &Config, fakes: &'a FakeEnvironment) -> LoadDuringDeploy<'a> {
         let backend = config.app.as_ref().and_then(|app| app.backend.as_ref());
-        let paths = backend.zip(world.host.as_ref()).map(|(backend, host)| {
+        let paths = backend.zip(fakes.host.as_ref()).map(|(backend, host)| {
             let get = config
                 .rehearsal
                 .get
@@ -276,7 +276,7 @@ impl<'a> LoadDuringDeploy<'a> {
             )
         });
         LoadDuringDeploy {
-            world,
+            fakes,
             paths,
             running: None,
         }
@@ -294,14 +294,14 @@ impl<'a> LoadDuringDeploy<'a> {
                 per_second: LOAD_PER_SECOND,
                 longest: LOAD_LONGEST,
             };
-            let load = Load::start(self.world.handle(), address, paths, rate);
+            let load = Load::start(self.fakes.handle(), address, paths, rate);
             self.running = Some((load, began.elapsed().as_secs_f64()));
         }
     }
 
-    fn end(self) -> Option<super::report::LoadStory> {
+    fn end(self) -> Option<super::report::LoadReport> {
         let (load, began) = self.running?;
-        Some(super::report::LoadStory {
+        Some(super::report::LoadReport {
             began,
             samples: load.stop(),
         })

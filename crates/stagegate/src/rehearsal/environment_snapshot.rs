@@ -1,4 +1,4 @@
-//! What the world looks like after a rehearsal, by its own means: not what
+//! What the environment looks like after a rehearsal, by its own means: not what
 //! the client said it did.
 
 use std::collections::BTreeMap;
@@ -7,10 +7,10 @@ use std::process::Command;
 use semver::Version;
 use serde::Serialize;
 use stagegate_config::schema::Config;
-use stagegate_fakes::world::FakeEnvironment;
+use stagegate_fakes::environment::FakeEnvironment;
 use stagegate_manifest::Workspace;
 
-/// What the world looks like.
+/// What the environment looks like.
 #[derive(Debug, Default, Serialize)]
 pub(super) struct EnvironmentSnapshot {
     /// The released crates in the registry's index.
@@ -53,13 +53,13 @@ pub(super) struct ReleaseSeen {
 
 /// Takes the snapshot. What cannot be seen is left empty: the report shows it as missing.
 pub(super) fn look(
-    world: &FakeEnvironment,
+    fakes: &FakeEnvironment,
     versions: &BTreeMap<String, Version>,
     workspace: &Workspace,
     config: &Config,
 ) -> EnvironmentSnapshot {
     let mut seen = EnvironmentSnapshot::default();
-    if let Ok(registry) = stagegate_registry::Registry::open(&world.registry.index()) {
+    if let Ok(registry) = stagegate_registry::Registry::open(&fakes.registry.index()) {
         for package in workspace
             .packages
             .iter()
@@ -77,7 +77,7 @@ pub(super) fn look(
         }
     }
     let listing = Command::new("git")
-        .args(["ls-remote", world.remote().as_str()])
+        .args(["ls-remote", fakes.remote().as_str()])
         .output();
     if let Ok(listing) = listing {
         let text = String::from_utf8_lossy(&listing.stdout).into_owned();
@@ -87,7 +87,7 @@ pub(super) fn look(
             .map(|(a, b)| (b.to_owned(), a.to_owned()))
             .collect();
     }
-    seen.releases = world
+    seen.releases = fakes
         .github
         .releases()
         .into_iter()
@@ -97,7 +97,7 @@ pub(super) fn look(
             assets: r.assets.into_iter().map(|a| a.name).collect(),
         })
         .collect();
-    if let Some(host) = &world.host {
+    if let Some(host) = &fakes.host {
         seen.processes = host
             .processes()
             .iter()

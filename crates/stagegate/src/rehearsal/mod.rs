@@ -2,7 +2,7 @@
 //!
 //! The workspace is copied, the fakes are started, and then **this very
 //! program** is run in the copy as a user would run it: `release VERSION
-//! --yes`. It is told where the world is by a file that lies over
+//! --yes`. It is told where they are by a file that lies over
 //! stagegate.toml, and knows nothing of a rehearsal. That it is a process of
 //! its own is what lets it be killed, and resumed.
 
@@ -26,9 +26,9 @@ use stagegate_config::schema::Config;
 use stagegate_engine::context::workspace_around;
 use stagegate_engine::interrupt::Interrupt;
 use stagegate_fakes::checkout::Checkout;
+use stagegate_fakes::environment::{EnvironmentOptions, FakeEnvironment, HostedApp};
 use stagegate_fakes::fault::{Fault, TABLE};
 use stagegate_fakes::host::FrontEnd;
-use stagegate_fakes::world::{FakeEnvironment, HostedApp, WorldOptions};
 use stagegate_github::Repository;
 use stagegate_manifest::Workspace;
 
@@ -73,15 +73,15 @@ pub(crate) fn rehearse(
     let rehearsal = Rehearsal::prepare(here, &args)?;
     let played = rehearsal.play(&args, faults, format, interrupt);
     shared::forget_members(&rehearsal.target, &rehearsal.workspace);
-    let story = played?;
-    let files = render::write(&rehearsal.output, &story)?;
+    let report = played?;
+    let files = render::write(&rehearsal.output, &report)?;
     match format {
-        Format::Human | Format::Github => render::terminal(&story, &files),
+        Format::Human | Format::Github => render::terminal(&report, &files),
         Format::Json => {
-            line(&serde_json::json!({ "event": "rehearsed", "story": story.brief(), "report": files.json, "world": rehearsal.scratch.path() }).to_string())
+            line(&serde_json::json!({ "event": "rehearsed", "summary": report.brief(), "report": files.json, "directory": rehearsal.scratch.path() }).to_string())
         }
     }
-    if args.keep || story.exit != Exit::Success.code() {
+    if args.keep || report.exit != Exit::Success.code() {
         let path = rehearsal.scratch.path();
         match format {
             Format::Human | Format::Github => line(&format!("the rehearsal is kept in {path}")),
@@ -91,7 +91,7 @@ pub(crate) fn rehearse(
     }
     Ok(Exit::ALL
         .into_iter()
-        .find(|exit| exit.code() == story.exit)
+        .find(|exit| exit.code() == report.exit)
         .unwrap_or(Exit::Failure))
 }
 
@@ -175,7 +175,7 @@ impl Rehearsal {
         let words = words(args);
         let repository = self.repository();
         let name = repository.rsplit('/').next().unwrap_or(&repository);
-        let mut story = RehearsalReport::new(name, words.join(" "), args.fault.clone());
+        let mut report = RehearsalReport::new(name, words.join(" "), args.fault.clone());
         let checkout = Checkout::of(
             &self.original,
             self.scratch.path(),
@@ -194,26 +194,26 @@ impl Rehearsal {
             ));
         }
         let program = self.scratch.keep_program()?;
-        let overlay_path = self.scratch.path().join("world.toml");
-        let mut world = FakeEnvironment::start(
+        let overlay_path = self.scratch.path().join("overlay.toml");
+        let mut fakes = FakeEnvironment::start(
             self.scratch.path(),
             checkout,
             self.options(&program, repository.clone(), faults.clone()),
         )?;
-        overlay::write(&overlay_path, &self.config, &world, args.stabilize)?;
-        lock_dependencies(&world.checkout, self.config.release.remote())?;
-        let client = Client::new(&program, &world, &overlay_path, &self.target, format, began);
-        if world.host.is_some() && deploys(args) {
+        overlay::write(&overlay_path, &self.config, &fakes, args.stabilize)?;
+        lock_dependencies(&fakes.checkout, self.config.release.remote())?;
+        let client = Client::new(&program, &fakes, &overlay_path, &self.target, format, began);
+        if fakes.host.is_some() && deploys(args) {
             if format != Format::Json {
                 line("\nfirst, what runs before: deploy it as it is to a fresh host");
             }
-            let code = client.deploy(&mut story)?;
+            let code = client.deploy(&mut report)?;
             if code != Exit::Success.code() {
-                story.finish(code, began.elapsed());
-                return Ok(story);
+                report.finish(code, began.elapsed());
+                return Ok(report);
             }
         }
-        world.break_host()?;
+        fakes.break_host()?;
         if format != Format::Json {
             line("");
         }
@@ -222,15 +222,15 @@ impl Rehearsal {
             args,
             &faults,
             &self.config,
-            &world,
-            &mut story,
+            &fakes,
+            &mut report,
             interrupt,
         )?;
-        story.world =
-            environment_snapshot::look(&world, &story.versions, &self.workspace, &self.config);
-        story.finish(code, began.elapsed());
-        self.keep_logs(&world);
-        Ok(story)
+        report.environment =
+            environment_snapshot::look(&fakes, &report.versions, &self.workspace, &self.config);
+        report.finish(code, began.elapsed());
+        self.keep_logs(&fakes);
+        Ok(report)
     }
 
     /// Returns the repository that the fake GitHub plays.
@@ -252,7 +252,12 @@ impl Rehearsal {
         )
     }
 
-    fn options(&self, program: &Utf8Path, repository: String, faults: Vec<Fault>) -> WorldOptions {
+    fn options(
+        &self,
+        program: &Utf8Path,
+        repository: String,
+        faults: Vec<Fault>,
+    ) -> EnvironmentOptions {
         let app = self.config.app.as_ref().map(|app| HostedApp {
             name: app.name.clone(),
             environment: self
@@ -267,7 +272,7 @@ impl Rehearsal {
             program: program.as_std_path().to_owned(),
             arguments: vec![FRONT_END.to_owned()],
         };
-        WorldOptions {
+        EnvironmentOptions {
             github_token: stagegate_fakes::github::TokenKind::default(),
             repository,
             app,
@@ -277,10 +282,10 @@ impl Rehearsal {
     }
 
     /// Copies the logs, which outlive the copy of the workspace.
-    fn keep_logs(&self, world: &FakeEnvironment) {
+    fn keep_logs(&self, fakes: &FakeEnvironment) {
         let to = self.output.join("logs");
         let _ = std::fs::remove_dir_all(&to);
-        let Ok(entries) = std::fs::read_dir(world.checkout.root.join("target/stagegate/logs"))
+        let Ok(entries) = std::fs::read_dir(fakes.checkout.root.join("target/stagegate/logs"))
         else {
             return;
         };

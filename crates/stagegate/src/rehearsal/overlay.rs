@@ -1,23 +1,23 @@
-//! The file that tells the client where its world is.
+//! The file that tells the client where the fakes are.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use camino::Utf8Path;
 use stagegate_config::schema::{Config, FreshProject, PlainSwitch, ServiceConfig, SwitchConfig};
-use stagegate_fakes::world::FakeEnvironment;
+use stagegate_fakes::environment::FakeEnvironment;
 
 /// Writes the file that lies over stagegate.toml.
 pub(super) fn write(
     path: &Utf8Path,
     config: &Config,
-    world: &FakeEnvironment,
+    fakes: &FakeEnvironment,
     stabilize: u64,
 ) -> anyhow::Result<()> {
     let mut value = serde_json::json!({
         "registry": {
-            "index": world.registry.index(),
-            "docs": world.registry.docs(),
+            "index": fakes.registry.index(),
+            "docs": fakes.registry.docs(),
             // From the fake's address every third-party crate has another
             // path, and would be built again: minutes that show nothing new.
             "fresh_project": match config.registry.fresh_project {
@@ -26,14 +26,14 @@ pub(super) fn write(
             },
         },
         "github": {
-            "repository": world.repository(),
-            "api": world.github.api(),
-            "uploads": world.github.uploads(),
+            "repository": fakes.repository(),
+            "api": fakes.github.api(),
+            "uploads": fakes.github.uploads(),
         },
     });
     // Nobody is to be told of a release that is not one.
     value["notify"] = serde_json::json!({ "on": [] });
-    if let Some(host) = &world.host {
+    if let Some(host) = &fakes.host {
         let mut production = serde_json::json!({
             "hosts": [format!("{}@127.0.0.1:{}", host.user(), host.port())],
             "identity": host.identity(),
@@ -64,11 +64,11 @@ pub(super) fn write(
             value["app"]["backend"]["switch"] = serde_json::json!(PlainSwitch::Nft);
         }
         if builds_on_hosts(config) {
-            value["app"]["backend"]["build"] = build_of(world);
+            value["app"]["backend"]["build"] = build_of(fakes);
         }
         value["deploy"] = serde_json::json!({ "production": production });
     }
-    let text = toml_edit::ser::to_string_pretty(&value).context("writing down the world")?;
+    let text = toml_edit::ser::to_string_pretty(&value).context("writing down the fakes")?;
     std::fs::write(path, text).with_context(|| format!("writing {path}"))
 }
 
@@ -86,11 +86,11 @@ fn frontend_service(config: &Config) -> Option<&ServiceConfig> {
 
 /// Describes a build on the host of a rehearsal, which is this machine: it fetches from the
 /// rehearsal's own remote, and its toolchain is where ours is.
-fn build_of(world: &FakeEnvironment) -> serde_json::Value {
+fn build_of(fakes: &FakeEnvironment) -> serde_json::Value {
     let places = ["CARGO_HOME", "RUSTUP_HOME"];
     let known = places.map(|name| Some((name, std::env::var(name).ok()?)));
     let env: BTreeMap<_, _> = known.into_iter().flatten().collect();
-    serde_json::json!({ "git": world.remote(), "env": env })
+    serde_json::json!({ "git": fakes.remote(), "env": env })
 }
 
 /// Returns how users come to any of the services, where the fake host cannot do it: it has

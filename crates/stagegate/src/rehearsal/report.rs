@@ -42,9 +42,9 @@ pub(super) struct RehearsalReport {
     /// Every step that ran, in order.
     pub(super) steps: Vec<StepStory>,
     /// The load on the app.
-    pub(super) load: Option<LoadStory>,
-    /// What the world looks like now.
-    pub(super) world: EnvironmentSnapshot,
+    pub(super) load: Option<LoadReport>,
+    /// What the environment looks like now.
+    pub(super) environment: EnvironmentSnapshot,
     /// What the events of each run come to, folded over all its processes.
     #[serde(skip)]
     states: BTreeMap<&'static str, RunState>,
@@ -110,7 +110,7 @@ impl StepStory {
 
 /// The load on the app.
 #[derive(Debug, Serialize)]
-pub(super) struct LoadStory {
+pub(super) struct LoadReport {
     /// Seconds from the rehearsal's begin to the load's.
     pub(super) began: f64,
     /// Every request.
@@ -133,7 +133,7 @@ impl RehearsalReport {
             kills: 0,
             steps: Vec::new(),
             load: None,
-            world: EnvironmentSnapshot::default(),
+            environment: EnvironmentSnapshot::default(),
             states: BTreeMap::new(),
             shown: BTreeMap::new(),
             indices: Vec::new(),
@@ -227,7 +227,7 @@ impl RehearsalReport {
 
     /// Returns everything but the single samples.
     pub(super) fn brief(&self) -> serde_json::Value {
-        let mut value = serde_json::to_value(self).expect("a story is plain data");
+        let mut value = serde_json::to_value(self).expect("a report is plain data");
         if let Some(load) = &self.load {
             value["load"] = serde_json::to_value(load.summary()).expect("a summary is plain data");
         }
@@ -285,7 +285,7 @@ pub(super) struct LoadSummary {
     pub(super) failures: Vec<String>,
 }
 
-impl LoadStory {
+impl LoadReport {
     /// Returns all requests in figures.
     pub(super) fn summary(&self) -> LoadSummary {
         summary(self.samples.iter())
@@ -343,7 +343,7 @@ mod tests {
 
     #[test]
     fn own_time_is_what_nobody_else_took() {
-        let mut story = RehearsalReport::new("w", "1.0.0".to_owned(), Vec::new());
+        let mut report = RehearsalReport::new("w", "1.0.0".to_owned(), Vec::new());
         let step = |began, seconds, cargo| StepStory {
             run: "release",
             id: "x".to_owned(),
@@ -358,14 +358,14 @@ mod tests {
                 ..TimeBreakdown::default()
             },
         };
-        story.client_seconds = 10.0;
+        report.client_seconds = 10.0;
         // Two side by side, of which one waited 3 of 4 seconds; then 2 of cargo's.
-        story.steps = vec![
+        report.steps = vec![
             step(1.0, 4.0, 3.0),
             step(1.0, 1.0, 0.0),
             step(6.0, 2.0, 2.0),
         ];
-        let time = story.time();
+        let time = report.time();
         // 1 s within the first two, and 10 - 6 s between and around the steps.
         assert!((time.own - 5.0).abs() < 1e-9, "{time:?}");
         assert!((time.own_percent() - 50.0).abs() < 1e-9);
@@ -384,7 +384,7 @@ mod tests {
             sample(1_000_000, 3000, 200),
             sample(2_000_000, 2000, 503),
         ];
-        let load = LoadStory {
+        let load = LoadReport {
             began: 10.0,
             samples,
         };

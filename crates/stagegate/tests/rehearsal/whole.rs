@@ -145,7 +145,7 @@ fn rehearse(name: &str, arguments: &[&str]) -> Value {
     evidence::bill_lists_what_is_shipped(texts.find(is_bill).unwrap(), version);
 
     let report = reports_are_written(&fixture.root.join("target/stagegate"), version);
-    world_is_as_released(&report["world"], version);
+    world_is_as_released(&report["environment"], version);
     // Nothing in the original moved.
     assert_eq!(git(&fixture.root, &["for-each-ref"]), before);
     assert_eq!(git(&fixture.root, &["status", "--porcelain"]), "");

@@ -7,10 +7,10 @@ use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_fakes::checkout::Checkout;
+use stagegate_fakes::environment::{EnvironmentOptions, FakeEnvironment, HostedApp};
 use stagegate_fakes::fault::Fault;
 use stagegate_fakes::github::TokenKind;
 use stagegate_fakes::host::{FakeHost, FrontEnd};
-use stagegate_fakes::world::{FakeEnvironment, HostedApp, WorldOptions};
 
 use crate::fixture::Fixture;
 use crate::process::{Ran, STAGEGATE, command, run, target_directory};
@@ -118,7 +118,7 @@ impl World {
             name: "guestbook".to_owned(),
             environment: ENVIRONMENT.map(str::to_owned).to_vec(),
         };
-        let options = WorldOptions {
+        let options = EnvironmentOptions {
             github_token,
             repository: REPOSITORY.to_owned(),
             app: host.then_some(app),

@@ -1,4 +1,4 @@
-//! The files that git tracks: what a release shows to the world.
+//! The files that git tracks: what a release publishes.
 
 use std::collections::BTreeSet;
 

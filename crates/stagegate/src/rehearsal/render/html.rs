@@ -27,9 +27,9 @@ code, pre { font: 12.5px/1.45 ui-monospace, monospace; } pre { overflow-x: auto;
 ";
 
 /// Returns the page.
-pub(super) fn page(story: &RehearsalReport) -> String {
-    let head = escape(&verdict(story));
-    let class = if story.exit == Exit::Success.code() {
+pub(super) fn page(report: &RehearsalReport) -> String {
+    let head = escape(&verdict(report));
+    let class = if report.exit == Exit::Success.code() {
         "good"
     } else {
         "bad"
@@ -37,31 +37,31 @@ pub(super) fn page(story: &RehearsalReport) -> String {
     let mut body = format!("<h1 class=\"{class}\">{head}</h1>\n");
     body.push_str(&format!(
         "<p class=\"soft\">rehearsed {} against fakes on one machine, in {:.1} s</p>\n",
-        story.at.strftime("%Y-%m-%d %H:%M UTC"),
-        story.seconds
+        report.at.strftime("%Y-%m-%d %H:%M UTC"),
+        report.seconds
     ));
-    if let Some(error) = &story.error {
+    if let Some(error) = &report.error {
         body.push_str(&format!("<pre>{}</pre>\n", escape(error)));
     }
-    body.push_str(&in_short(story));
+    body.push_str(&in_short(report));
     body.push_str(&format!(
         "<h2>Steps over time</h2>\n{}\n",
-        timeline::svg(story)
+        timeline::svg(report)
     ));
-    if let Some(plot) = plot::svg(story) {
+    if let Some(plot) = plot::svg(report) {
         body.push_str(&format!("<h2>Requests around each switch</h2>\n<p class=\"soft\">A dot is an answered request, a cross one that a user would have seen fail; dashed lines are switches.</p>\n{plot}\n"));
     }
-    body.push_str(&steps(story));
-    body.push_str(&world(story));
+    body.push_str(&steps(report));
+    body.push_str(&environment(report));
     format!(
         "<!doctype html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n<meta name=\"viewport\" content=\"width=device-width\">\n<title>{head}</title>\n<style>{STYLE}</style>\n</head>\n<body>\n{body}</body>\n</html>\n"
     )
 }
 
-fn in_short(story: &RehearsalReport) -> String {
-    let time = story.time();
+fn in_short(report: &RehearsalReport) -> String {
+    let time = report.time();
     let mut rows = vec![
-        ("next", escape(&story.next)),
+        ("next", escape(&report.next)),
         (
             "time",
             format!(
@@ -74,7 +74,7 @@ fn in_short(story: &RehearsalReport) -> String {
             ),
         ),
     ];
-    for switch in switches(story) {
+    for switch in switches(report) {
         if let Some(load) = &switch.load {
             rows.push((
                 "switch",
@@ -87,16 +87,16 @@ fn in_short(story: &RehearsalReport) -> String {
             );
         }
     }
-    if let Some(load) = &story.load {
+    if let Some(load) = &report.load {
         rows.push(("load", figures(&load.summary())));
     }
-    if !story.faults.is_empty() {
+    if !report.faults.is_empty() {
         rows.push((
             "faults",
             escape(&format!(
                 "{}; client killed {} times",
-                story.faults.join(", "),
-                story.kills
+                report.faults.join(", "),
+                report.kills
             )),
         ));
     }
@@ -107,9 +107,9 @@ fn in_short(story: &RehearsalReport) -> String {
     format!("<dl>{rows}</dl>\n")
 }
 
-fn steps(story: &RehearsalReport) -> String {
+fn steps(report: &RehearsalReport) -> String {
     let mut rows = String::new();
-    for step in story.release_steps() {
+    for step in report.release_steps() {
         let seconds = step
             .seconds
             .map_or("cut off".to_owned(), |s| format!("{s:.1} s"));
@@ -130,9 +130,9 @@ fn steps(story: &RehearsalReport) -> String {
     )
 }
 
-fn world(story: &RehearsalReport) -> String {
+fn environment(report: &RehearsalReport) -> String {
     let mut rows = Vec::new();
-    for seen in &story.world.crates {
+    for seen in &report.environment.crates {
         rows.push((
             "registry",
             format!(
@@ -143,7 +143,7 @@ fn world(story: &RehearsalReport) -> String {
             ),
         ));
     }
-    for (name, commit) in &story.world.references {
+    for (name, commit) in &report.environment.references {
         rows.push((
             "remote",
             format!(
@@ -153,7 +153,7 @@ fn world(story: &RehearsalReport) -> String {
             ),
         ));
     }
-    for release in &story.world.releases {
+    for release in &report.environment.releases {
         let state = if release.draft { "draft" } else { "public" };
         rows.push((
             "GitHub",
@@ -165,26 +165,26 @@ fn world(story: &RehearsalReport) -> String {
         ));
     }
     rows.extend(
-        story
-            .world
+        report
+            .environment
             .processes
             .iter()
             .map(|process| ("host", escape(process))),
     );
     rows.extend(
-        story
-            .world
+        report
+            .environment
             .timers
             .iter()
             .map(|timer| ("host, armed", escape(timer))),
     );
-    if let Some(last) = &story.world.last_deploy {
+    if let Some(last) = &report.environment.last_deploy {
         rows.push(("host's record", format!("<code>{}</code>", escape(last))));
     }
-    if !story.world.not_enforced.is_empty() {
+    if !report.environment.not_enforced.is_empty() {
         rows.push((
             "not enforced here",
-            escape(&story.world.not_enforced.join(", ")),
+            escape(&report.environment.not_enforced.join(", ")),
         ));
     }
     let rows: String = rows

@@ -4,30 +4,30 @@ use super::super::report::RehearsalReport;
 use super::{figures, switches, verdict};
 
 /// Returns the page.
-pub(super) fn page(story: &RehearsalReport) -> String {
-    let mut lines = vec![format!("# Rehearsal: {}", verdict(story)), String::new()];
-    let time = story.time();
+pub(super) fn page(report: &RehearsalReport) -> String {
+    let mut lines = vec![format!("# Rehearsal: {}", verdict(report)), String::new()];
+    let time = report.time();
     lines.push(format!(
         "{} · {:.1} s in all · cargo {:.1} s · git {:.1} s · waiting {:.1} s · stagegate itself {:.1} s ({:.1} %)",
-        story.at.strftime("%Y-%m-%d %H:%M UTC"),
-        story.seconds,
+        report.at.strftime("%Y-%m-%d %H:%M UTC"),
+        report.seconds,
         time.account.cargo,
         time.account.git,
         time.account.waiting,
         time.own,
         time.own_percent()
     ));
-    if !story.faults.is_empty() {
+    if !report.faults.is_empty() {
         lines.push(format!(
             "\nFaults: {}; the client was killed {} times.",
-            story.faults.join(", "),
-            story.kills
+            report.faults.join(", "),
+            report.kills
         ));
     }
-    if let Some(error) = &story.error {
+    if let Some(error) = &report.error {
         lines.push(format!("\n```text\n{error}\n```"));
     }
-    for switch in switches(story) {
+    for switch in switches(report) {
         if let Some(load) = &switch.load {
             lines.push(format!(
                 "\nSwitch of the {}: **{}**.",
@@ -39,7 +39,7 @@ pub(super) fn page(story: &RehearsalReport) -> String {
     lines.push(
         "\n## Steps\n\n| step | seconds | how | evidence |\n| --- | ---: | --- | --- |".to_owned(),
     );
-    for step in story.release_steps() {
+    for step in report.release_steps() {
         let seconds = step
             .seconds
             .map_or("cut off".to_owned(), |s| format!("{s:.1}"));
@@ -53,19 +53,19 @@ pub(super) fn page(story: &RehearsalReport) -> String {
         ));
     }
     lines.push("\n## Afterwards\n".to_owned());
-    for seen in &story.world.crates {
+    for seen in &report.environment.crates {
         lines.push(format!(
             "- registry: `{} {}`, checksum `{}`",
             seen.name, seen.version, seen.checksum
         ));
     }
-    for (name, commit) in &story.world.references {
+    for (name, commit) in &report.environment.references {
         lines.push(format!(
             "- remote: `{name}` at `{}`",
             &commit[..commit.len().min(12)]
         ));
     }
-    for release in &story.world.releases {
+    for release in &report.environment.releases {
         let state = if release.draft { "draft" } else { "public" };
         lines.push(format!(
             "- GitHub: release `{}` is {state}: {}",
@@ -73,10 +73,10 @@ pub(super) fn page(story: &RehearsalReport) -> String {
             release.assets.join(", ")
         ));
     }
-    for process in &story.world.processes {
+    for process in &report.environment.processes {
         lines.push(format!("- host: {process}"));
     }
-    if let Some(last) = &story.world.last_deploy {
+    if let Some(last) = &report.environment.last_deploy {
         lines.push(format!("- host's record: `{last}`"));
     }
     lines.join("\n") + "\n"

@@ -26,16 +26,16 @@ pub(super) struct Files {
 }
 
 /// Writes all three files.
-pub(super) fn write(output: &Utf8Path, story: &RehearsalReport) -> anyhow::Result<Files> {
+pub(super) fn write(output: &Utf8Path, report: &RehearsalReport) -> anyhow::Result<Files> {
     let files = Files {
         html: output.join("report.html"),
         markdown: output.join("report.md"),
         json: output.join("report.json"),
     };
-    let json = serde_json::to_string(&whole(story)).context("writing the report as JSON")?;
+    let json = serde_json::to_string(&whole(report)).context("writing the report as JSON")?;
     for (path, text) in [
-        (&files.html, html::page(story)),
-        (&files.markdown, markdown::page(story)),
+        (&files.html, html::page(report)),
+        (&files.markdown, markdown::page(report)),
         (&files.json, json),
     ] {
         std::fs::write(path, text).with_context(|| format!("writing {path}"))?;
@@ -43,13 +43,13 @@ pub(super) fn write(output: &Utf8Path, story: &RehearsalReport) -> anyhow::Resul
     Ok(files)
 }
 
-/// Returns the story with its figures, and every sample.
-fn whole(story: &RehearsalReport) -> serde_json::Value {
-    let mut value = story.brief();
-    if let Some(load) = &story.load {
+/// Returns the report with its figures, and every sample.
+fn whole(report: &RehearsalReport) -> serde_json::Value {
+    let mut value = report.brief();
+    if let Some(load) = &report.load {
         value["samples"] = serde_json::to_value(&load.samples).unwrap_or_default();
     }
-    value["switches"] = switches(story)
+    value["switches"] = switches(report)
         .iter()
         .map(|s| serde_json::json!({ "at": s.at, "title": s.title, "load": s.load }))
         .collect();
@@ -67,9 +67,9 @@ pub(super) struct Switch {
 }
 
 /// Returns every switch of the release, with the requests around it.
-pub(super) fn switches(story: &RehearsalReport) -> Vec<Switch> {
+pub(super) fn switches(report: &RehearsalReport) -> Vec<Switch> {
     let mut switches = Vec::new();
-    for step in story.release_steps() {
+    for step in report.release_steps() {
         let kind = step.id.split('@').next().unwrap_or_default();
         let host = step.id.split('@').nth(1).unwrap_or_default();
         let what = match kind {
@@ -77,7 +77,7 @@ pub(super) fn switches(story: &RehearsalReport) -> Vec<Switch> {
             "frontend.flip" | "frontend.switch" => "frontend",
             _ => continue,
         };
-        let until = story
+        let until = report
             .release_steps()
             .filter(|s| s.id == format!("{what}.confirm@{host}") && s.began >= step.began)
             .map(|s| s.began + s.seconds.unwrap_or(0.0))
@@ -88,7 +88,7 @@ pub(super) fn switches(story: &RehearsalReport) -> Vec<Switch> {
         switches.push(Switch {
             at: step.began,
             title: format!("{what} on {host}"),
-            load: story
+            load: report
                 .load
                 .as_ref()
                 .map(|load| load.between(step.began, end)),
@@ -98,21 +98,21 @@ pub(super) fn switches(story: &RehearsalReport) -> Vec<Switch> {
 }
 
 /// Returns one sentence on how it ended.
-pub(super) fn verdict(story: &RehearsalReport) -> String {
+pub(super) fn verdict(report: &RehearsalReport) -> String {
     let exit = Exit::ALL
         .into_iter()
-        .find(|exit| exit.code() == story.exit)
+        .find(|exit| exit.code() == report.exit)
         .unwrap_or(Exit::Failure);
     match exit {
         Exit::Success => format!(
             "release {} of {} went through",
-            story.version, story.workspace
+            report.version, report.workspace
         ),
         other => {
             format!(
                 "release {} of {} ended with {}: {}",
-                story.version,
-                story.workspace,
+                report.version,
+                report.workspace,
                 other.code(),
                 other.meaning()
             )
@@ -129,10 +129,10 @@ pub(super) fn figures(load: &LoadSummary) -> String {
 }
 
 /// Prints the report for people.
-pub(super) fn terminal(story: &RehearsalReport, files: &Files) {
+pub(super) fn terminal(report: &RehearsalReport, files: &Files) {
     let palette = Palette::for_stdout();
-    let good = story.exit == Exit::Success.code();
-    let head = verdict(story);
+    let good = report.exit == Exit::Success.code();
+    let head = verdict(report);
     line(&format!(
         "\n{} in {:.1} s",
         if good {
@@ -140,23 +140,23 @@ pub(super) fn terminal(story: &RehearsalReport, files: &Files) {
         } else {
             palette.bad(&head)
         },
-        story.seconds
+        report.seconds
     ));
-    if story.kills > 0 {
+    if report.kills > 0 {
         line(&format!(
             "  the client was killed {} times and went on",
-            story.kills
+            report.kills
         ));
     }
-    let world = &story.world;
-    if !world.crates.is_empty() {
+    let environment = &report.environment;
+    if !environment.crates.is_empty() {
         line(&format!(
             "  registry  {} crates of {} in the index",
-            world.crates.len(),
-            story.version
+            environment.crates.len(),
+            report.version
         ));
     }
-    for release in &world.releases {
+    for release in &environment.releases {
         let state = if release.draft { "draft" } else { "public" };
         line(&format!(
             "  GitHub    release {} is {state}, {} files",
@@ -164,21 +164,21 @@ pub(super) fn terminal(story: &RehearsalReport, files: &Files) {
             release.assets.len()
         ));
     }
-    for process in &world.processes {
+    for process in &environment.processes {
         line(&format!("  host      {process}"));
     }
-    for timer in &world.timers {
+    for timer in &environment.timers {
         line(&format!("  host      {} is armed", palette.warn(timer)));
     }
-    for switch in switches(story) {
+    for switch in switches(report) {
         if let Some(load) = &switch.load {
             line(&format!("  switch    {}: {}", switch.title, figures(load)));
         }
     }
-    if let Some(load) = &story.load {
+    if let Some(load) = &report.load {
         line(&format!("  load      {}", figures(&load.summary())));
     }
-    let time = story.time();
+    let time = report.time();
     line(&format!(
         "  time      cargo {:.1} s, git {:.1} s, waiting {:.1} s, stagegate itself {:.1} s ({:.1} %)",
         time.account.cargo,
@@ -187,7 +187,7 @@ pub(super) fn terminal(story: &RehearsalReport, files: &Files) {
         time.own,
         time.own_percent()
     ));
-    let mut slow: Vec<_> = story
+    let mut slow: Vec<_> = report
         .release_steps()
         .filter_map(|s| Some((s.seconds?, s.id.as_str())))
         .collect();

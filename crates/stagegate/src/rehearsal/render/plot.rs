@@ -1,6 +1,6 @@
 //! Latency and failures around the switches, in SVG.
 
-use super::super::report::{LoadStory, RehearsalReport, micros};
+use super::super::report::{LoadReport, RehearsalReport, micros};
 use super::html::escape;
 use super::switches;
 use super::timeline::ticks;
@@ -14,8 +14,8 @@ const TOP: f64 = 26.0;
 const DOTS: usize = 4000;
 
 /// Returns the drawing, where there was load.
-pub(super) fn svg(story: &RehearsalReport) -> Option<String> {
-    let load = story
+pub(super) fn svg(report: &RehearsalReport) -> Option<String> {
+    let load = report
         .load
         .as_ref()
         .filter(|load| !load.samples.is_empty())?;
@@ -54,14 +54,14 @@ pub(super) fn svg(story: &RehearsalReport) -> Option<String> {
             HEIGHT - 16.0
         ));
     }
-    marks(&mut out, story, load, scale);
+    marks(&mut out, report, load, scale);
     dots(&mut out, load, scale, &y);
     out.push_str("</svg>");
     Some(out)
 }
 
-fn marks(out: &mut String, story: &RehearsalReport, load: &LoadStory, scale: f64) {
-    for (index, switch) in switches(story).iter().enumerate() {
+fn marks(out: &mut String, report: &RehearsalReport, load: &LoadReport, scale: f64) {
+    for (index, switch) in switches(report).iter().enumerate() {
         let x = LEFT + (switch.at - load.began).max(0.0) * scale;
         let y = TOP - 10.0 + (index % 2) as f64 * 12.0;
         out.push_str(&format!(
@@ -80,7 +80,7 @@ fn marks(out: &mut String, story: &RehearsalReport, load: &LoadStory, scale: f64
     }
 }
 
-fn dots(out: &mut String, load: &LoadStory, scale: f64, y: &dyn Fn(f64) -> f64) {
+fn dots(out: &mut String, load: &LoadReport, scale: f64, y: &dyn Fn(f64) -> f64) {
     let every = load.samples.len().div_ceil(DOTS).max(1);
     let slow = load.summary().p99_ms * 1000.0;
     for (index, sample) in load.samples.iter().enumerate() {

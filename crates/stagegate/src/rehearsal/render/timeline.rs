@@ -8,15 +8,15 @@ const LEFT: f64 = 190.0;
 const ROW: f64 = 20.0;
 
 /// Returns the drawing.
-pub(super) fn svg(story: &RehearsalReport) -> String {
-    let end = story
+pub(super) fn svg(report: &RehearsalReport) -> String {
+    let end = report
         .steps
         .iter()
         .map(|s| s.began + s.seconds.unwrap_or(0.0))
-        .fold(story.seconds, f64::max)
+        .fold(report.seconds, f64::max)
         .max(1.0);
     let scale = (WIDTH - LEFT - 70.0) / end;
-    let rows: Vec<_> = story
+    let rows: Vec<_> = report
         .steps
         .iter()
         .filter(|s| s.seconds.is_some() || s.outcome.is_none())

@@ -1,4 +1,4 @@
-//! The world of one rehearsal: all fakes, started together.
+//! The environment of one rehearsal: all fakes, started together.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use crate::host::{FakeHost, FrontEnd, HostFault};
 use crate::identity::{FakeRunner, IdentityKey};
 use crate::registry::{FakeRegistry, RegistryOptions, TrustedPublisher};
 
-/// What the world is to hold.
-pub struct WorldOptions {
+/// What the environment holds.
+pub struct EnvironmentOptions {
     /// The GitHub repository, `owner/name`.
     pub repository: String,
     /// The app whose host is wanted, if any.
@@ -64,7 +64,7 @@ impl FakeEnvironment {
     pub fn start(
         directory: &Utf8Path,
         checkout: Checkout,
-        options: WorldOptions,
+        options: EnvironmentOptions,
     ) -> anyhow::Result<FakeEnvironment> {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
