@@ -10,8 +10,8 @@ const CRATES: [&[&str]; 7] = [
     &["config"],
     &["plan"],
     &["engine"],
-    &["fakes", "demo"],
-    &["stagegate"],
+    &["fakes", "demo", "hosts"],
+    &["stagegate", "bench"],
     &["xtask"],
 ];
 

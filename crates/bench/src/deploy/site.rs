@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 
 use super::link::Link;
-use crate::hosts::machine::Machine;
+use stagegate_hosts::machine::Machine;
 
 /// What ours switches.
 pub(super) const PORT: u16 = 8080;
@@ -41,9 +41,7 @@ impl Site {
     /// Copies the demo and commits it.
     pub(super) fn make(place: &Utf8Path, round_trip: Duration) -> anyhow::Result<Site> {
         let root = place.join("work");
-        let demo = Utf8Path::new(env!("CARGO_MANIFEST_DIR"))
-            .with_file_name("crates")
-            .join("demo");
+        let demo = Utf8Path::new(env!("CARGO_MANIFEST_DIR")).with_file_name("demo");
         let site = Site {
             overlay: place.join("hosts.toml"),
             known_hosts: place.join("known_hosts"),

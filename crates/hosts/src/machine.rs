@@ -34,23 +34,23 @@ const ENTER: &str = include_str!("enter.sh");
 
 /// A host, as programs are told of it.
 #[derive(Serialize, Deserialize, Clone, Debug)]
-pub(crate) struct Machine {
+pub struct Machine {
     /// Its name.
-    pub(crate) name: String,
+    pub name: String,
     /// Its address on the bridge.
-    pub(crate) address: String,
+    pub address: String,
     /// The account that deploys: root, or one that may use `sudo -n`.
-    pub(crate) user: String,
+    pub user: String,
     /// The private key that is admitted.
-    pub(crate) identity: Utf8PathBuf,
+    pub identity: Utf8PathBuf,
     /// The file that lists its key.
-    pub(crate) known_hosts: Utf8PathBuf,
+    pub known_hosts: Utf8PathBuf,
     /// What belongs to it on this machine; `enter` in it runs a command inside.
-    pub(crate) directory: Utf8PathBuf,
+    pub directory: Utf8PathBuf,
     /// Its files, seen from this machine.
-    pub(crate) root: Utf8PathBuf,
+    pub root: Utf8PathBuf,
     /// This machine's end of its network cable.
-    pub(crate) link: String,
+    pub link: String,
 }
 
 impl Machine {
@@ -192,7 +192,7 @@ impl Machine {
     }
 
     /// Waits until systemd has started everything and sshd answers.
-    pub(crate) fn wait(&self) -> Result<()> {
+    pub fn wait(&self) -> Result<()> {
         let began = Instant::now();
         loop {
             let why = match self.not_up() {
@@ -214,7 +214,7 @@ impl Machine {
     }
 
     /// `up`, or why it is not.
-    pub(crate) fn state(&self) -> String {
+    pub fn state(&self) -> String {
         self.not_up().unwrap_or_else(|| "up".to_owned())
     }
 
@@ -241,7 +241,7 @@ impl Machine {
     }
 
     /// Powers it off and removes what belongs to it, whatever of it is there.
-    pub(crate) fn remove(&self) -> Result<()> {
+    pub fn remove(&self) -> Result<()> {
         if !self.directory.is_dir() {
             return Ok(());
         }

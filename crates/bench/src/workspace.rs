@@ -82,10 +82,7 @@ pub(crate) fn write(
             .args(arguments)
             .current_dir(&root)
             .env("GIT_CONFIG_GLOBAL", "/dev/null")
-            .env(
-                crate::bench::tool::INDEX_VARIABLE,
-                "sparse+http://127.0.0.1:1/",
-            )
+            .env(crate::tool::INDEX_VARIABLE, "sparse+http://127.0.0.1:1/")
             .status()
             .with_context(|| format!("starting {program}"))?;
         if !status.success() {

@@ -16,7 +16,7 @@ use stagegate_plan::model::Event;
 use super::Taken;
 use super::site::{PORT, Site};
 use super::watch::Watch;
-use crate::hosts::machine::Machine;
+use stagegate_hosts::machine::Machine;
 
 /// One edit, brought to the hosts.
 pub(super) fn deploy(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<Taken> {

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 
-use crate::hosts::machine::Machine;
+use stagegate_hosts::machine::Machine;
 
 /// Between two questions to one host.
 const LOOK: Duration = Duration::from_millis(20);

@@ -11,36 +11,36 @@ use super::network::Network;
 use super::{image, needs};
 
 /// The directory of a fleet.
-pub(crate) struct Fleet {
+pub struct Fleet {
     directory: Utf8PathBuf,
 }
 
 /// What is written down of a fleet.
 #[derive(Serialize, Deserialize, Clone, Debug)]
-pub(crate) struct Listing {
+pub struct Listing {
     /// Their bridge.
     pub(crate) network: Network,
     /// This machine's own address on it.
-    pub(crate) gateway: String,
+    pub gateway: String,
     /// The hosts.
-    pub(crate) hosts: Vec<Machine>,
+    pub hosts: Vec<Machine>,
 }
 
 impl Fleet {
     /// The fleet in that directory, which may not be there yet.
-    pub(crate) fn at(directory: &Utf8Path) -> Fleet {
+    pub fn at(directory: &Utf8Path) -> Fleet {
         Fleet {
             directory: directory.to_owned(),
         }
     }
 
     /// The file that says how to reach its hosts.
-    pub(crate) fn file(&self) -> Utf8PathBuf {
+    pub fn file(&self) -> Utf8PathBuf {
         self.directory.join("hosts.json")
     }
 
     /// What is written down; `None` where no hosts are up.
-    pub(crate) fn listing(&self) -> Result<Option<Listing>> {
+    pub fn listing(&self) -> Result<Option<Listing>> {
         let file = self.file();
         if !file.is_file() {
             return Ok(None);
@@ -52,7 +52,7 @@ impl Fleet {
     }
 
     /// Boots that many hosts. What is half made is removed again.
-    pub(crate) fn up(&self, count: u8, tell: &mut dyn FnMut(&str)) -> Result<()> {
+    pub fn up(&self, count: u8, tell: &mut dyn FnMut(&str)) -> Result<()> {
         needs::check()?;
         if self.listing()?.is_some() {
             bail!(
@@ -90,7 +90,7 @@ impl Fleet {
     }
 
     /// Ends all hosts, and leaves nothing.
-    pub(crate) fn down(&self) -> Result<()> {
+    pub fn down(&self) -> Result<()> {
         let Some(listing) = self.listing()? else {
             return Ok(());
         };

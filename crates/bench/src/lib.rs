@@ -37,7 +37,7 @@ enum What {
 }
 
 /// Reads the command line behind `bench` and measures.
-pub(crate) fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1);
     let measured = match Bench::parse_from(arguments).what {
         What::Publish(options) => publish::measure(&options),

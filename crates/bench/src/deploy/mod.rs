@@ -20,9 +20,9 @@ use anyhow::{Context, bail};
 
 use super::scratch::Scratch;
 use super::table::Table;
-use crate::hosts::fleet::{Fleet, Listing};
 use peers::Peer;
 use site::Site;
+use stagegate_hosts::fleet::{Fleet, Listing};
 
 /// What is measured.
 #[derive(Debug, clap::Args)]
@@ -66,7 +66,7 @@ pub(crate) fn measure(options: &Options) -> anyhow::Result<()> {
         some => some.to_vec(),
     };
     let most = counts.iter().copied().max().unwrap_or(1);
-    let fleet = Fleet::at(&crate::hosts::home().join("bench"));
+    let fleet = Fleet::at(&stagegate_hosts::home().join("bench"));
     // A run that was killed has left its own.
     fleet.down()?;
     fleet.up(most, &mut |line| println!("{line}"))?;

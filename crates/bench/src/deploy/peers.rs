@@ -6,7 +6,7 @@ use std::time::Instant;
 use super::Taken;
 use super::site::{SCRIPT_PORT, SLIPWAY_PORT, Site, run};
 use super::watch::Watch;
-use crate::hosts::machine::Machine;
+use stagegate_hosts::machine::Machine;
 
 /// `$1` the program, `$2` the release's name, then the hosts. All hosts side by side.
 const SCRIPT: &str = r#"set -eu

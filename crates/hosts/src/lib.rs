@@ -6,9 +6,9 @@
 //! needs root, and says what else is missing; it makes no traffic but on its own bridge;
 //! each host ends by itself after some hours, whoever forgot it.
 
-pub(crate) mod fleet;
+pub mod fleet;
 mod image;
-pub(crate) mod machine;
+pub mod machine;
 mod needs;
 mod network;
 mod program;
@@ -17,7 +17,7 @@ mod suite;
 use std::process::ExitCode;
 
 use anyhow::Result;
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use clap::{Parser, Subcommand};
 
 use fleet::Fleet;
@@ -47,8 +47,8 @@ enum What {
     List,
 }
 
-/// Reads the command line behind `hosts` and obeys.
-pub(crate) fn main() -> ExitCode {
+/// Reads the command line behind `hosts` and executes it.
+pub fn main() -> ExitCode {
     let arguments = std::env::args_os().skip(1);
     let hosts = Hosts::parse_from(arguments);
     let fleet = Fleet::at(&home().join(&hosts.name));
@@ -60,7 +60,7 @@ pub(crate) fn main() -> ExitCode {
 }
 
 /// Reads the command line behind `test` and runs the suite on hosts of its own.
-pub(crate) fn test() -> ExitCode {
+pub fn test() -> ExitCode {
     let arguments = std::env::args_os().skip(1);
     match suite::run(&suite::Options::parse_from(arguments)) {
         Ok(code) => code,
@@ -78,13 +78,15 @@ fn report(outcome: Result<()>) -> ExitCode {
     }
 }
 
-/// Where hosts live: `STAGEGATE_HOSTS_HOME`, or below the target directory.
-pub(crate) fn home() -> Utf8PathBuf {
+/// Returns where hosts live: `STAGEGATE_HOSTS_HOME`, or below the target directory.
+pub fn home() -> Utf8PathBuf {
     match std::env::var("STAGEGATE_HOSTS_HOME") {
         Ok(place) if !place.is_empty() => place.into(),
-        _ => Utf8PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-            .with_file_name("target")
-            .join("hosts"),
+        _ => {
+            let this = Utf8Path::new(env!("CARGO_MANIFEST_DIR"));
+            let root = this.ancestors().nth(2).unwrap_or(this);
+            root.join("target").join("hosts")
+        }
     }
 }
 
