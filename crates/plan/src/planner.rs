@@ -64,7 +64,7 @@ pub fn draft(facts: &Facts, config: &Config, request: &Request) -> Draft {
                 "place it at another stage in stagegate.toml, or leave it out",
             ));
         }
-        plan.host_files = host_files::of(facts, &plan.steps);
+        plan.host_files = host_files::of(facts, plan);
         frontend_migration::settle(facts, plan);
     }
     Draft { plan, blockers }

@@ -17,7 +17,7 @@ use crate::model::switch_method::SwitchKind;
 pub struct Switch {
     /// Where users are led.
     pub slot: Slot,
-    /// SwitchKind what they are led there.
+    /// How they are led there.
     pub switch_kind: SwitchKind,
     /// The release in that slot.
     pub release: String,

@@ -1,4 +1,4 @@
-//! SwitchKind what users are led to a slot: rules of the kernel, a proxy's file, a listener that
+//! How users are led to a slot: rules of the kernel, a proxy's file, a listener that
 //! systemd holds, or a restart.
 //!
 //! A [`Method`] is data; the switch script on the host carries each out, and reads in

@@ -49,7 +49,7 @@ pub struct HostStatus {
     pub commit: Option<String>,
     /// Its slot.
     pub slot: Option<Slot>,
-    /// SwitchKind what users are led there.
+    /// How users are led there.
     #[serde(default)]
     pub switch_kind: Option<SwitchKind>,
     /// Since when its unit runs, in systemd's words.

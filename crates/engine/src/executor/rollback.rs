@@ -10,7 +10,8 @@ use std::collections::BTreeSet;
 
 use stagegate_deploy::{Direction, FrontendStep, ServiceStep};
 use stagegate_plan::model::{
-    Action, DeployBundle, DeployService, MigrateData, Phase, Plan, RollBackHost, RunEnd, Step,
+    Action, DeployBundle, DeployService, MigrateData, Phase, PlacementId, Plan, RollBackHost,
+    RunEnd, Step,
 };
 
 use crate::executor::batch;
@@ -21,12 +22,13 @@ use crate::executor::schedule::Schedule;
 
 /// Returns the step that undoes a step, if the plan has one.
 pub(crate) fn undo_of<'p>(plan: &'p Plan, step: &Step) -> Option<&'p Step> {
+    let host = |id: &PlacementId| plan.placement(*id).map(|there| &there.target);
     let undoes = |back: &&Step| match (&step.action, &back.action) {
         (
-            Action::DeployService(DeployService { place, .. })
-            | Action::DeployBundle(DeployBundle { place, .. }),
-            Action::RollBackHost(RollBackHost { place: there }),
-        ) => there.target == place.target,
+            Action::DeployService(DeployService { placement, .. })
+            | Action::DeployBundle(DeployBundle { placement, .. }),
+            Action::RollBackHost(RollBackHost { placement: there }),
+        ) => host(there) == host(placement),
         (
             Action::MigrateData(MigrateData {
                 direction: Direction::Forward,
@@ -120,7 +122,7 @@ pub(crate) fn run(
         return Ok(());
     }
     outcome.end = RunEnd::RollbackIncomplete;
-    outcome.unrestored = left.iter().filter_map(|step| host_of(step)).collect();
+    outcome.unrestored = left.iter().filter_map(|step| host_of(plan, step)).collect();
     outcome.unrestored.dedup();
     if let Some((step, error)) = failure {
         let text = format!("{cause}, and not every host could be brought back");
@@ -129,10 +131,12 @@ pub(crate) fn run(
     Ok(())
 }
 
-fn host_of(step: &Step) -> Option<String> {
-    match &step.action {
-        Action::RollBackHost(RollBackHost { place })
-        | Action::MigrateData(MigrateData { place, .. }) => Some(place.target.to_string()),
-        _ => None,
-    }
+fn host_of(plan: &Plan, step: &Step) -> Option<String> {
+    let (Action::RollBackHost(RollBackHost { placement })
+    | Action::MigrateData(MigrateData { placement, .. })) = &step.action
+    else {
+        return None;
+    };
+    let there = plan.placement(*placement).ok()?;
+    Some(there.target.to_string())
 }

@@ -7,6 +7,7 @@
 pub mod advisories;
 pub mod changelogs;
 pub mod checkout;
+mod distances;
 pub mod github;
 pub mod history;
 pub mod hosts;
@@ -68,6 +69,8 @@ pub struct Scope {
     pub history: bool,
     /// How public interfaces changed since then.
     pub interfaces: bool,
+    /// The released version that goes out to hosts, instead of what is checked out.
+    pub deployed: Option<Version>,
 }
 
 impl Scope {
@@ -89,10 +92,12 @@ impl Scope {
                 signing: true,
                 history: wanted.asks_for_history(),
                 interfaces: wanted.asks_for_auto(),
+                deployed: None,
             },
             Request::Deploy(wanted) => Scope {
                 environment: Some(wanted.environment.clone()),
                 from: wanted.from.clone(),
+                deployed: wanted.version.clone(),
                 ..Scope::default()
             },
             Request::Rollback(wanted) => Scope {
@@ -219,6 +224,12 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
             interfaces = interfaces::look(context, &workspace, groups, &past.groups);
         }
     }
+    let deployed = scope.deployed.clone().map(|version| (None, version));
+    let deployed = tag_of(context, deployed.as_ref(), &groups);
+    let distances = git.as_ref().map_or_else(
+        |_| BTreeMap::new(),
+        |git| distances::read(context, git, deployed.as_deref(), (&hosts, &promoted)),
+    );
     Ok(Facts {
         at,
         date: at
@@ -248,6 +259,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         },
         hosts,
         promoted,
+        distances,
         subdirectory: context.subdirectory.clone(),
         other_workspaces: match scope.files_of {
             None => other_workspaces::look(context, &workspace).unwrap_or_default(),

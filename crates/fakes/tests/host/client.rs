@@ -17,7 +17,7 @@ use stagegate_engine::executor::RunOptions;
 use stagegate_engine::interrupt::Interrupt;
 use stagegate_engine::journal::Journal;
 use stagegate_plan::model::{
-    Action, DeployService, Event, Place, Plan, RunEnd, RunId, Step, StepFilter, Verb,
+    Action, DeployService, Event, Placement, Plan, RunEnd, RunId, Step, StepFilter, Verb,
 };
 
 use super::bench::{Bench, VERSION, eventually};
@@ -213,13 +213,19 @@ fn checkout(bench: &Bench, name: &str) -> Utf8PathBuf {
 
 /// The part's steps, one after the other.
 fn plan(part: Part, deploy: &Deploy) -> Plan {
-    let place = Place {
+    let there = Placement {
         target: deploy.target.clone(),
         app: deploy.app.clone(),
         version: deploy.release.version.clone(),
         revision: deploy.release.commit.clone(),
         built: true,
     };
+    let mut plan = Plan::new(
+        RunId::new(Verb::Deploy, &deploy.owner),
+        VERSION.parse().unwrap(),
+        Timestamp::UNIX_EPOCH,
+    );
+    let placement = plan.place(there);
     let step = |step: ServiceStep| Step {
         id: format!("{step:?}"),
         stage: Stage::DeployBackend,
@@ -232,16 +238,12 @@ fn plan(part: Part, deploy: &Deploy) -> Plan {
         action: Action::DeployService(DeployService {
             part,
             step,
-            place: place.clone(),
+            placement,
         }),
     };
     Plan {
         title: "deploy the guestbook".into(),
         steps: ServiceStep::ALL.map(step).into(),
-        ..Plan::new(
-            RunId::new(Verb::Deploy, &deploy.owner),
-            VERSION.parse().unwrap(),
-            Timestamp::UNIX_EPOCH,
-        )
+        ..plan
     }
 }

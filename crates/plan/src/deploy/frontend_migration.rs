@@ -9,16 +9,16 @@ use stagegate_config::stage::Stage;
 use stagegate_deploy::{FrontendStep, HostFacts, Part, ServiceStep, Target};
 
 use crate::facts::Facts;
-use crate::model::{Action, DeployBundle, DeployService, Place, Plan, Step};
+use crate::model::{Action, DeployBundle, DeployService, Plan, Step};
 
 /// Adds the steps that end services, and says which bundles stay.
 pub fn settle(facts: &Facts, plan: &mut Plan) {
     let steps = plan.steps.iter();
-    let retired: Vec<Step> = steps.filter_map(|step| retire(facts, step)).collect();
+    let retired: Vec<Step> = steps.filter_map(|step| retire(facts, plan, step)).collect();
     let notes: Vec<String> = plan
         .steps
         .iter()
-        .filter_map(|step| stays(facts, step))
+        .filter_map(|step| stays(facts, plan, step))
         .collect();
     plan.notes.extend(notes);
     let flips = |step: &Step| matches!(step.action, Action::DeployBundle(_));
@@ -40,41 +40,41 @@ fn found<'a>(facts: &'a Facts, target: &Target) -> Option<&'a HostFacts> {
 }
 
 /// The step that ends the service on the host that this one gives a bundle.
-fn retire(facts: &Facts, step: &Step) -> Option<Step> {
+fn retire(facts: &Facts, plan: &Plan, step: &Step) -> Option<Step> {
     let Action::DeployBundle(DeployBundle {
         step: FrontendStep::Flip,
-        place,
+        placement,
     }) = &step.action
     else {
         return None;
     };
-    let was = found(facts, &place.target)?.running_frontend.as_ref()?;
+    let target = &plan.placement(*placement).ok()?.target;
+    let was = found(facts, target)?.running_frontend.as_ref()?;
     let label = step.id.rsplit_once('@').map_or("", |(_, label)| label);
-    let Place { target, .. } = place;
     let title = format!(
         "stop the frontend's service {} for good on {target}",
         was.release
     );
     let action = Action::DeployBundle(DeployBundle {
         step: FrontendStep::Decommission,
-        place: place.clone(),
+        placement: *placement,
     });
     let id = format!("frontend.retire@{label}");
     Some(Step::new(id, Stage::DeployFrontend, title, action))
 }
 
 /// What is said of a host whose bundle a service replaces.
-fn stays(facts: &Facts, step: &Step) -> Option<String> {
+fn stays(facts: &Facts, plan: &Plan, step: &Step) -> Option<String> {
     let Action::DeployService(DeployService {
         part: Part::Frontend,
         step: ServiceStep::Confirm,
-        place,
+        placement,
     }) = &step.action
     else {
         return None;
     };
-    let files = found(facts, &place.target)?.previous_bundle.as_deref()?;
-    let target = &place.target;
+    let target = &plan.placement(*placement).ok()?.target;
+    let files = found(facts, target)?.previous_bundle.as_deref()?;
     Some(format!(
         "{target}: the frontend was a bundle, and its files stay; when nothing serves them any more, `rm -r {files}/current {files}/served`"
     ))

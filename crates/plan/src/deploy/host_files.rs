@@ -8,24 +8,23 @@ use similar::TextDiff;
 use stagegate_deploy::{FileChange, HostFacts, Part, ServiceStep, Target};
 
 use crate::facts::Facts;
-use crate::model::{Action, DeployService, HostFile, Place, Step};
+use crate::model::{Action, DeployService, HostFile, Placement, Plan, Step};
 
-/// What the steps write on the hosts that they start a service on.
-pub fn of(facts: &Facts, steps: &[Step]) -> Vec<HostFile> {
+/// Returns what a plan's steps write on the hosts that they start a service on.
+pub fn of(facts: &Facts, plan: &Plan) -> Vec<HostFile> {
     let mut files: Vec<HostFile> = Vec::new();
     for survey in &facts.hosts {
         let Ok(found) = &survey.found else { continue };
         for pending in &found.pending {
             let part = pending.part;
-            let mut started = steps
-                .iter()
-                .filter_map(|step| starts(step, part, &survey.target));
-            let Some(place) = started.next().filter(|place| !runs(part, place, found)) else {
+            let steps = plan.steps.iter();
+            let mut started = steps.filter_map(|step| starts(plan, step, part, &survey.target));
+            let Some(there) = started.next().filter(|there| !runs(part, there, found)) else {
                 continue;
             };
             let diff = diff(pending);
             let same = |file: &&mut HostFile| file.path == pending.path && file.diff == diff;
-            let host = place.target.to_string();
+            let host = there.target.to_string();
             match files.iter_mut().find(same) {
                 Some(file) => file.hosts.push(host),
                 None => files.push(HostFile {
@@ -40,24 +39,27 @@ pub fn of(facts: &Facts, steps: &[Step]) -> Vec<HostFile> {
 }
 
 /// What a step starts on that host, which is when the files are written.
-fn starts<'a>(step: &'a Step, wanted: Part, host: &Target) -> Option<&'a Place> {
-    match &step.action {
-        Action::DeployService(DeployService { part, step, place }) => {
-            (*part == wanted && *step == ServiceStep::Start).then_some(place)
-        }
-        _ => None,
-    }
-    .filter(|place| place.target == *host)
+fn starts<'a>(plan: &'a Plan, step: &Step, wanted: Part, host: &Target) -> Option<&'a Placement> {
+    let Action::DeployService(DeployService {
+        part,
+        step: ServiceStep::Start,
+        placement,
+    }) = &step.action
+    else {
+        return None;
+    };
+    let there = plan.placement(*placement).ok()?;
+    (*part == wanted && there.target == *host).then_some(there)
 }
 
 /// Whether it runs there already, so that nothing is started.
-fn runs(part: Part, place: &Place, found: &HostFacts) -> bool {
+fn runs(part: Part, there: &Placement, found: &HostFacts) -> bool {
     let running = match part {
         Part::Backend => found.running.as_ref(),
         Part::Frontend => found.running_frontend.as_ref(),
     };
     running.is_some_and(|running| {
-        running.version == place.version.to_string() && running.commit == place.revision
+        running.version == there.version.to_string() && running.commit == there.revision
     })
 }
 

@@ -3,6 +3,7 @@
 pub mod build;
 pub mod frontend_migration;
 pub mod host_files;
+pub mod outgoing;
 pub mod promote;
 pub mod rollback;
 pub mod unconfirmed;
@@ -16,7 +17,7 @@ use stagegate_deploy::{App, Part as HostPart, Target};
 
 use crate::deploy::waves::Deploy;
 use crate::facts::{BranchDivergence, Facts, GitFacts};
-use crate::model::{Action, Blocker, Build, Place, Plan, RunId, Step, Verb, VerifyRelease};
+use crate::model::{Action, Blocker, Build, Placement, Plan, RunId, Step, Verb, VerifyRelease};
 use crate::preflight::checks;
 use crate::preflight::freeze::frozen;
 use crate::request::{DeployRequest, Part, ReleaseRequest};
@@ -83,6 +84,9 @@ pub fn steps_of_release(
         plan,
         blockers,
     );
+    let head = facts.git.as_ref().map_or("", |git| &git.head);
+    plan.notes
+        .extend(outgoing::notes(facts, &hosts, Part::Both, head));
     let ahead = ahead(facts, app, (&version, Part::Both), plan);
     let deploy = Deploy {
         hosts: &hosts,
@@ -135,18 +139,18 @@ fn ahead(
     ahead
 }
 
-/// A part that is a service, on every host, for the look at the end.
-pub fn places(
+/// Returns a part that is a service on every host, for the verification at the end.
+pub fn placements(
     config: &Config,
     part: HostPart,
     (version, revision): (&Version, &str),
     environment: Option<&str>,
-) -> Vec<Place> {
+) -> Vec<Placement> {
     let Some((app, environment)) = environment.and_then(|name| app_in(config, name).ok()) else {
         return Vec::new();
     };
     let hosts = resolve::hosts_of(app, environment).unwrap_or_default();
-    let place = |(target, app): (Target, App)| Place {
+    let placement = |(target, app): (Target, App)| Placement {
         target,
         app,
         version: version.clone(),
@@ -156,7 +160,7 @@ pub fn places(
     let with = hosts
         .into_iter()
         .filter(|(_, app)| app.settings(part).is_some());
-    with.map(place).collect()
+    with.map(placement).collect()
 }
 
 pub(crate) fn empty_plan(
@@ -226,7 +230,7 @@ pub(crate) fn plan(
     );
     let promoted = promotion.is_some();
     match promotion {
-        Some(place) => plan.steps.push(promote::step(place, wanted.part)),
+        Some(place) => promote::step(place, wanted.part, &mut plan),
         None => plan
             .steps
             .extend(build_here(app, wanted.part, &version, &revision)),
@@ -249,6 +253,8 @@ pub(crate) fn plan(
             .iter_mut()
             .for_each(|(_, app)| app.disable_host_builds());
     }
+    plan.notes
+        .extend(outgoing::notes(facts, &hosts, wanted.part, &revision));
     let ahead = ahead(facts, app, (&version, wanted.part), &mut plan);
     let deploy = Deploy {
         hosts: &hosts,
@@ -262,7 +268,7 @@ pub(crate) fn plan(
     let seen = |on: bool, part: HostPart| match on {
         true => {
             let release = (&plan.version, revision.as_str());
-            places(config, part, release, Some(&wanted.environment))
+            placements(config, part, release, Some(&wanted.environment))
         }
         false => Vec::new(),
     };
@@ -270,8 +276,13 @@ pub(crate) fn plan(
         seen(wanted.part.backend(), HostPart::Backend),
         seen(wanted.part.frontend(), HostPart::Frontend),
     );
-    let look = look(config, wanted.part, &wanted.environment, services);
-    plan.steps.push(look);
+    verify(
+        config,
+        wanted.part,
+        &wanted.environment,
+        services,
+        &mut plan,
+    );
     Some(plan)
 }
 
@@ -312,14 +323,15 @@ fn not_there_yet(app: &AppConfig, git: &GitFacts, config: &Config) -> Option<Blo
     ))
 }
 
-/// The look at what users now see: on these places of the backend and of the frontend,
-/// and where the frontend is asked for at its address.
-pub fn look(
+/// Adds the verification of what users now see: on these placements of the backend and of
+/// the frontend, and where the frontend is asked for at its address.
+pub fn verify(
     config: &Config,
     part: Part,
     environment: &str,
-    (hosts, frontends): (Vec<Place>, Vec<Place>),
-) -> Step {
+    (hosts, frontends): (Vec<Placement>, Vec<Placement>),
+    plan: &mut Plan,
+) {
     let frontend = config
         .app
         .as_ref()
@@ -332,11 +344,16 @@ pub fn look(
         releases: Vec::new(),
         remote: String::new(),
         tags: Vec::new(),
-        hosts,
-        frontends,
+        hosts: hosts.into_iter().map(|one| plan.place(one)).collect(),
+        frontends: frontends.into_iter().map(|one| plan.place(one)).collect(),
         url,
     });
-    Step::new("verify", Stage::Verify, "see what users now see", action)
+    plan.steps.push(Step::new(
+        "verify",
+        Stage::Verify,
+        "see what users now see",
+        action,
+    ));
 }
 
 pub(crate) fn missing_part(app: &AppConfig, part: Part, blockers: &mut Vec<Blocker>) {

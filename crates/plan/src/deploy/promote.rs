@@ -7,7 +7,7 @@ use stagegate_config::stage::Stage;
 use stagegate_deploy::Drift;
 
 use crate::facts::{Facts, RunningHost};
-use crate::model::{Action, Blocker, FetchArtifacts, Place, Step};
+use crate::model::{Action, Blocker, FetchArtifacts, Placement, Plan, Step};
 use crate::request::{DeployRequest, Part};
 
 /// The host that artifacts are taken from, and the release that all hosts there run.
@@ -16,7 +16,7 @@ pub fn of(
     config: &Config,
     wanted: &DeployRequest,
     from: &str,
-) -> Result<Place, Vec<Blocker>> {
+) -> Result<Placement, Vec<Blocker>> {
     resolve::environment(config, from).map_err(|error| vec![error.into()])?;
     if from == wanted.environment {
         return Err(vec![Blocker::new(
@@ -56,7 +56,7 @@ pub fn of(
     if !blockers.is_empty() {
         return Err(blockers);
     }
-    Ok(Place {
+    Ok(Placement {
         target: first.target.clone(),
         app: first.app.clone(),
         version: version.clone(),
@@ -98,15 +98,16 @@ fn release_of(host: &RunningHost, part: Part) -> Result<(Version, String), Block
     Ok((version, commit.clone()))
 }
 
-/// The step that fetches it, in the place of a build.
-pub fn step(place: Place, part: Part) -> Step {
-    let title = format!("take what runs on {}: {}", place.target, place.version);
+/// Adds the step that fetches it, in the place of a build.
+pub fn step(there: Placement, part: Part, plan: &mut Plan) {
+    let title = format!("take what runs on {}: {}", there.target, there.version);
     let action = Action::FetchArtifacts(FetchArtifacts {
-        backend: part.backend() && place.app.backend.is_some(),
-        frontend: part.frontend() && place.app.frontend.is_some(),
-        place,
+        backend: part.backend() && there.app.backend.is_some(),
+        frontend: part.frontend() && there.app.frontend.is_some(),
+        placement: plan.place(there),
     });
-    Step::new("fetch", Stage::Build, title, action)
+    plan.steps
+        .push(Step::new("fetch", Stage::Build, title, action));
 }
 
 #[cfg(test)]

@@ -9,9 +9,9 @@ use stagegate_config::schema::{Config, EnvironmentConfig};
 use stagegate_deploy::{App, Part as HostPart, PastDeploy, Release, Target};
 
 use crate::deploy::waves::{Deploy, take_data_back, undo_of};
-use crate::deploy::{empty_plan, hosts_of, look, missing_part, ready};
+use crate::deploy::{empty_plan, hosts_of, missing_part, ready, verify};
 use crate::facts::{Facts, HostSurvey};
-use crate::model::{Blocker, Place, Plan, Verb};
+use crate::model::{Blocker, Placement, Plan, Verb};
 use crate::request::{Part, RollbackRequest};
 
 /// A host that goes back.
@@ -62,11 +62,11 @@ impl Back<'_> {
     }
 
     /// The part as the host shall have it, where it is a service that goes back.
-    fn place(&self, part: HostPart) -> Option<Place> {
+    fn placement(&self, part: HostPart) -> Option<Placement> {
         let (target, app) = self.host;
         app.settings(part)?;
         let release = self.release(part)?;
-        Some(Place {
+        Some(Placement {
             target: target.clone(),
             app: app.clone(),
             version: release.version.clone(),
@@ -112,12 +112,14 @@ pub(crate) fn plan(
         data_back(&hosts, &backs, &mut plan);
     }
     let seen = |one: HostPart| match is_meant(part, one) {
-        true => backs.iter().filter_map(|back| back.place(one)).collect(),
+        true => backs
+            .iter()
+            .filter_map(|back| back.placement(one))
+            .collect(),
         false => Vec::new(),
     };
     let services = (seen(HostPart::Backend), seen(HostPart::Frontend));
-    let look = look(config, part, &wanted.environment, services);
-    plan.steps.push(look);
+    verify(config, part, &wanted.environment, services, &mut plan);
     Some(plan)
 }
 
@@ -185,15 +187,15 @@ fn data_back(hosts: &[(Target, App)], backs: &[Back<'_>], plan: &mut Plan) {
     else {
         return;
     };
-    let place = Place {
+    let there = Placement {
         target: target.clone(),
         app: app.clone(),
         version,
         revision: left.commit.clone(),
         built: false,
     };
-    plan.steps
-        .push(take_data_back(format!("data@{}", target.host), place));
+    let step = take_data_back(format!("data@{}", target.host), there, plan);
+    plan.steps.push(step);
 }
 
 /// The hosts that go back, each with what ran there before.

@@ -5,17 +5,17 @@ use std::collections::BTreeSet;
 
 use stagegate_deploy::{Part, ServiceStep};
 
-use crate::model::{Action, DeployService, Place, Plan, Step};
+use crate::model::{Action, DeployService, Placement, Plan, Step};
 
 /// What becomes of them, to follow a sentence; empty where there are none.
 pub fn warning(plan: &Plan, is_done: &dyn Fn(&Step) -> bool) -> String {
     let over = |wanted: ServiceStep| {
         let steps = plan.steps.iter().filter(|step| is_done(step));
-        steps.filter_map(move |step| place(step, wanted))
+        steps.filter_map(move |step| placement_of(plan, step, wanted))
     };
-    let left: Vec<(&Place, Part)> = over(ServiceStep::Switch)
+    let left: Vec<(&Placement, Part)> = over(ServiceStep::Switch)
         .filter(|(place, part)| {
-            let is_it = |(sure, of): (&Place, Part)| sure.target == place.target && of == *part;
+            let is_it = |(sure, of): (&Placement, Part)| sure.target == place.target && of == *part;
             !over(ServiceStep::Confirm).any(is_it)
         })
         .collect();
@@ -40,11 +40,17 @@ pub fn warning(plan: &Plan, is_done: &dyn Fn(&Step) -> bool) -> String {
     format!("; unless you do within {longest} s of the switch, {back}")
 }
 
-fn place(step: &Step, wanted: ServiceStep) -> Option<(&Place, Part)> {
+fn placement_of<'a>(
+    plan: &'a Plan,
+    step: &Step,
+    wanted: ServiceStep,
+) -> Option<(&'a Placement, Part)> {
     match &step.action {
-        Action::DeployService(DeployService { step, place, part }) if *step == wanted => {
-            Some((place, *part))
-        }
+        Action::DeployService(DeployService {
+            step,
+            placement,
+            part,
+        }) if *step == wanted => Some((plan.placement(*placement).ok()?, *part)),
         _ => None,
     }
 }

@@ -13,7 +13,7 @@ use stagegate_deploy::{
 };
 
 use crate::model::{
-    Action, DeployBundle, DeployService, MigrateData, Place, Plan, RollBackHost, Step,
+    Action, DeployBundle, DeployService, MigrateData, Placement, Plan, RollBackHost, Step,
 };
 use crate::request::Part;
 
@@ -170,9 +170,9 @@ impl Deploy<'_> {
         }
     }
 
-    fn place(&self, host: usize) -> Place {
+    fn placement(&self, host: usize) -> Placement {
         let (target, app) = &self.hosts[host];
-        Place {
+        Placement {
             target: target.clone(),
             app: app.clone(),
             version: self.version.clone(),
@@ -182,10 +182,10 @@ impl Deploy<'_> {
     }
 
     /// The title of an upload: nothing is brought where the release is to be there.
-    fn brings(&self, place: &Place, title: String) -> String {
+    fn brings(&self, placement: &Placement, title: String) -> String {
         match self.built {
             true => title,
-            false => format!("see that {} is still on {}", self.version, place.target),
+            false => format!("see that {} is still on {}", self.version, placement.target),
         }
     }
 
@@ -198,25 +198,26 @@ impl Deploy<'_> {
         plan: &mut Plan,
     ) -> String {
         let migration = migrates.map(|first| format!("backend.migrate@{}", self.label(first)));
-        let (label, place) = (self.label(host), self.place(host));
+        let (label, there) = (self.label(host), self.placement(host));
+        let placement = plan.place(there.clone());
         let own = ["confirm", "flip"].map(|step| format!("frontend.{step}@{label}"));
         let mut last: Option<String> = None;
         for (kind, stage, words) in SERVICE {
             let id = format!("backend.{}@{label}", name_of(&kind));
-            let mut title = format!("{words} {}", place.target);
+            let mut title = format!("{words} {}", there.target);
             if kind == ServiceStep::Upload {
-                title = match self.built && builds(&place.app) {
-                    true => format!("build the release from git on {}", place.target),
-                    false => self.brings(&place, title),
+                title = match self.built && builds(&there.app) {
+                    true => format!("build the release from git on {}", there.target),
+                    false => self.brings(&there, title),
                 };
             }
             if kind == ServiceStep::Switch {
-                title.push_str(switched_by(place.app.backend.as_ref()));
+                title.push_str(switched_by(there.app.backend.as_ref()));
             }
             let action = Action::DeployService(DeployService {
                 part: HostPart::Backend,
                 step: kind,
-                place: place.clone(),
+                placement,
             });
             let mut step = Step::new(&id, stage, title, action);
             match last.replace(id) {
@@ -236,10 +237,10 @@ impl Deploy<'_> {
             if let (ServiceStep::Upload, Some(id)) = (kind, &migration)
                 && migrates == Some(host)
             {
-                let title = format!("migrate the data, from {}", place.target);
+                let title = format!("migrate the data, from {}", there.target);
                 let action = Action::MigrateData(MigrateData {
                     direction: Direction::Forward,
-                    place: place.clone(),
+                    placement,
                 });
                 let mut step = Step::new(id, Stage::DeployBackend, title, action);
                 step.depends_on.extend(last.clone());
@@ -252,24 +253,25 @@ impl Deploy<'_> {
     /// The steps of a frontend that is a service on one host; the id of the one that
     /// settles it.
     fn frontend(&self, host: usize, before: &[String], plan: &mut Plan) -> String {
-        let (label, place) = (self.label(host), self.place(host));
+        let (label, there) = (self.label(host), self.placement(host));
+        let placement = plan.place(there.clone());
         // A frontend never comes before its own backend.
         let own = format!("backend.{}@{label}", name_of(&ServiceStep::Confirm));
         let mut last = before.contains(&own).then_some(own);
         for (kind, _, words) in SERVICE {
             let id = format!("frontend.{}@{label}", name_of(&kind));
-            let mut title = format!("{words} {}", place.target);
+            let mut title = format!("{words} {}", there.target);
             if kind == ServiceStep::Upload {
-                title = self.brings(&place, title);
+                title = self.brings(&there, title);
             }
             title.insert_str(0, "the frontend: ");
             if kind == ServiceStep::Switch {
-                title.push_str(switched_by(place.app.settings(HostPart::Frontend)));
+                title.push_str(switched_by(there.app.settings(HostPart::Frontend)));
             }
             let action = Action::DeployService(DeployService {
                 part: HostPart::Frontend,
                 step: kind,
-                place: place.clone(),
+                placement,
             });
             let mut step = Step::new(&id, Stage::DeployFrontend, title, action);
             if kind == ServiceStep::Upload {
@@ -284,19 +286,20 @@ impl Deploy<'_> {
     /// The steps of a frontend that is a bundle on one host; the id of the one that settles
     /// it.
     fn bundle(&self, host: usize, confirmed: &[String], plan: &mut Plan) -> String {
-        let (label, place) = (self.label(host), self.place(host));
+        let (label, there) = (self.label(host), self.placement(host));
+        let placement = plan.place(there.clone());
         // A frontend never comes before its own backend.
         let own = format!("backend.{}@{label}", name_of(&ServiceStep::Confirm));
         let mut needed = confirmed.contains(&own).then_some(own);
         for (kind, words) in FRONTEND {
             let id = format!("frontend.{}@{label}", name_of(&kind));
-            let mut title = format!("{words} {}", place.target);
+            let mut title = format!("{words} {}", there.target);
             if kind == FrontendStep::Upload {
-                title = self.brings(&place, title);
+                title = self.brings(&there, title);
             }
             let action = Action::DeployBundle(DeployBundle {
                 step: kind,
-                place: place.clone(),
+                placement,
             });
             let mut step = Step::new(&id, Stage::DeployFrontend, title, action);
             if kind == FrontendStep::Upload {
@@ -310,14 +313,14 @@ impl Deploy<'_> {
 
     fn rollback_steps(&self, plan: &mut Plan) {
         for host in 0..self.hosts.len() {
-            let place = self.place(host);
-            let title = format!("bring back what ran before on {}", place.target);
+            let placement = plan.place(self.placement(host));
+            let title = format!("bring back what ran before on {}", self.hosts[host].0);
             let id = format!("back@{}", self.label(host));
             let mut step = Step::new(
                 id,
                 Stage::Stabilize,
                 title,
-                Action::RollBackHost(RollBackHost { place }),
+                Action::RollBackHost(RollBackHost { placement }),
             );
             step.parallel_with_previous = host > 0;
             step.max_failures = self.hosts.len();
@@ -330,10 +333,11 @@ impl Deploy<'_> {
                 .iter()
                 .map(|step| step.id.clone())
                 .collect();
-            let place = self.place(host);
-            match undo_of(&place.app) {
+            let there = self.placement(host);
+            match undo_of(&there.app) {
                 true => {
-                    let mut step = take_data_back(format!("back.data@{}", self.label(host)), place);
+                    let id = format!("back.data@{}", self.label(host));
+                    let mut step = take_data_back(id, there, plan);
                     step.parallel_with_previous = true;
                     step.depends_on = needs;
                     plan.rollback_steps.push(step);
@@ -370,14 +374,14 @@ pub fn undo_of(app: &App) -> bool {
 }
 
 /// The step that takes back what a release has migrated.
-pub fn take_data_back(id: String, place: Place) -> Step {
+pub fn take_data_back(id: String, there: Placement, plan: &mut Plan) -> Step {
     let title = format!(
         "take back what {} has migrated, from {}",
-        place.version, place.target
+        there.version, there.target
     );
     let action = Action::MigrateData(MigrateData {
         direction: Direction::Undo,
-        place,
+        placement: plan.place(there),
     });
     Step::new(id, Stage::Stabilize, title, action)
 }

@@ -15,6 +15,15 @@ pub struct RunningHost {
     pub found: SurveyResult<stagegate_deploy::HostStatus>,
 }
 
+/// How far two commits are apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CommitDistance {
+    /// Commits that the second has and the first does not.
+    pub ahead: u64,
+    /// Commits that the first has and the second does not.
+    pub behind: u64,
+}
+
 /// One host.
 #[derive(Clone, Debug)]
 pub struct HostSurvey {

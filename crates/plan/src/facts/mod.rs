@@ -14,7 +14,7 @@ pub use changelog::ChangelogFacts;
 pub use git::{BranchDivergence, GitFacts, RemoteFacts};
 pub use github::GitHubFacts;
 pub use history::{CommitFacts, History};
-pub use hosts::{HostSurvey, RunningHost};
+pub use hosts::{CommitDistance, HostSurvey, RunningHost};
 pub use other_workspace::{OtherDependency, OtherWorkspace};
 pub use packing::PackingFacts;
 pub use registry::RegistryFacts;
@@ -77,6 +77,9 @@ pub struct Facts {
     pub packing: BTreeMap<String, PackingFacts>,
     /// The hosts of the environment.
     pub hosts: Vec<HostSurvey>,
+    /// How far what hosts run is from what goes out: by the commit that runs and the one
+    /// that is to run. Where this clone lacks one of them, there is no entry.
+    pub distances: BTreeMap<(String, String), CommitDistance>,
     /// What runs on the hosts of the environment that is promoted from.
     pub promoted: Vec<RunningHost>,
 }

@@ -8,12 +8,12 @@ use serde::{Deserialize, Serialize};
 use stagegate_config::pattern::PathPattern;
 use stagegate_config::schema::Level;
 use stagegate_config::stage::Stage;
-use stagegate_deploy::{App, Direction, FrontendStep, Part, ServiceStep, Target};
+use stagegate_deploy::{Direction, FrontendStep, Part, ServiceStep};
 use stagegate_github::{Repository, Server};
 use stagegate_manifest::FileEdit;
 use url::Url;
 
-use crate::model::CommitIdentity;
+use crate::model::{CommitIdentity, PlacementId};
 
 /// What a step does.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -189,21 +189,6 @@ pub struct FrontendBuild {
     pub dist: Utf8PathBuf,
 }
 
-/// One version of an app on one host.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-pub struct Place {
-    /// The host.
-    pub target: Target,
-    /// The app.
-    pub app: App,
-    /// The version.
-    pub version: Version,
-    /// The commit, or a reference to it.
-    pub revision: String,
-    /// Built for this run; otherwise it is on the host.
-    pub built: bool,
-}
-
 /// Looks every locked package up in an advisory database.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct AuditDependencies {
@@ -273,7 +258,7 @@ pub struct Build {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct FetchArtifacts {
     /// The host, and what runs there.
-    pub place: Place,
+    pub placement: PlacementId,
     /// The program.
     pub backend: bool,
     /// The bundle.
@@ -429,7 +414,7 @@ pub struct DeployService {
     /// Which.
     pub step: ServiceStep,
     /// Where and what.
-    pub place: Place,
+    pub placement: PlacementId,
 }
 
 /// Changes the app's data for a release, on one host for all.
@@ -438,7 +423,7 @@ pub struct MigrateData {
     /// Which way.
     pub direction: Direction,
     /// Where, and for which release.
-    pub place: Place,
+    pub placement: PlacementId,
 }
 
 /// One step of a bundle's deploy on one host.
@@ -447,7 +432,7 @@ pub struct DeployBundle {
     /// Which.
     pub step: FrontendStep,
     /// Where and what.
-    pub place: Place,
+    pub placement: PlacementId,
 }
 
 /// Asks registry, GitHub, remote and hosts what users now see.
@@ -462,10 +447,10 @@ pub struct VerifyRelease {
     /// The tags.
     pub tags: Vec<String>,
     /// Hosts whose running release must be this one.
-    pub hosts: Vec<Place>,
+    pub hosts: Vec<PlacementId>,
     /// Hosts whose frontend, a service, must be this one.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub frontends: Vec<Place>,
+    pub frontends: Vec<PlacementId>,
     /// The page that must answer.
     pub url: Option<Url>,
 }
@@ -522,7 +507,7 @@ pub struct CreateBranch {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RollBackHost {
     /// What this run brought there.
-    pub place: Place,
+    pub placement: PlacementId,
 }
 
 /// A team's own command.

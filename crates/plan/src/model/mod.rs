@@ -7,6 +7,7 @@ mod commit_identity;
 mod count;
 mod event;
 mod host_file;
+mod placement;
 mod plan;
 mod run_id;
 mod run_state;
@@ -19,9 +20,9 @@ pub use action::{
     ConsumerBuild, CreateBranch, CreateCommitObject, CreateTag, CustomCommand, DeployBundle,
     DeployService, DraftRelease, EditFiles, FetchArtifacts, FindOutdated, FindSecrets,
     FrontendBuild, GateCommand, MarkChangelog, MarkRelease, MigrateData, MoveBranch, PackageCrates,
-    Place, PlannedUpload, Proposal, Publish, PublishGithubRelease, PublishedCrate, Push,
-    PushBranch, ReleaseRef, ResolveDepth, RollBackHost, UploadAssets, VerifyPackages,
-    VerifyRelease, WriteSbom, Yank,
+    PlannedUpload, Proposal, Publish, PublishGithubRelease, PublishedCrate, Push, PushBranch,
+    ReleaseRef, ResolveDepth, RollBackHost, UploadAssets, VerifyPackages, VerifyRelease, WriteSbom,
+    Yank,
 };
 pub use blocker::{Blocker, Blockers};
 pub use branches::{
@@ -31,6 +32,7 @@ pub use commit_identity::CommitIdentity;
 pub use count::count;
 pub use event::{Event, Finding, RunEnd, StepOutcome};
 pub use host_file::HostFile;
+pub use placement::{Placement, PlacementId, UnknownPlacement};
 pub use plan::{Plan, namespace};
 pub use run_id::{RunId, Verb};
 pub use run_state::{Ended, IllegalTransition, Phase, ProbeSample, RunState, StepRun, StepStatus};

@@ -9,6 +9,7 @@ use semver::Version;
 use serde::{Deserialize, Serialize};
 use stagegate_config::stage::Stage;
 
+use crate::model::placement::{self, Placement, PlacementId, UnknownPlacement};
 use crate::model::{HostFile, RunId, Step};
 
 /// What will happen, in order.
@@ -42,6 +43,9 @@ pub struct Plan {
     pub next_step_hint: Option<String>,
     /// Things worth knowing before saying yes.
     pub notes: Vec<String>,
+    /// What is to run where; steps on hosts name one of these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub placements: Vec<Placement>,
     /// The steps.
     pub steps: Vec<Step>,
     /// What is done when a deploy fails on some host, to have all of them run
@@ -83,6 +87,7 @@ impl Plan {
             environment: None,
             next_step_hint: None,
             notes: Vec::new(),
+            placements: Vec::new(),
             steps: Vec::new(),
             rollback_steps: Vec::new(),
             host_files: Vec::new(),
@@ -96,6 +101,19 @@ impl Plan {
             "" => format!("refs/stagegate/{}", self.run_id),
             name => format!("refs/stagegate/in/{name}/{}", self.run_id),
         }
+    }
+
+    /// Returns what a step on a host is about.
+    ///
+    /// # Errors
+    /// Where the plan does not have it, as in a file that somebody changed.
+    pub fn placement(&self, id: PlacementId) -> Result<&Placement, UnknownPlacement> {
+        placement::find(&self.placements, id)
+    }
+
+    /// Returns the number of a placement, which is added unless the plan has the same one.
+    pub fn place(&mut self, placement: Placement) -> PlacementId {
+        placement::add(&mut self.placements, placement)
     }
 
     /// The version that a package gets.

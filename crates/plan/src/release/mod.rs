@@ -253,7 +253,7 @@ impl Release<'_> {
         let reference = plan.reference();
         let places = |part| {
             let wanted = (&plan.version, reference.as_str());
-            deploy::places(self.config, part, wanted, environment)
+            deploy::placements(self.config, part, wanted, environment)
         };
         let (hosts, frontends) = (places(HostPart::Backend), places(HostPart::Frontend));
         let frontend = self
@@ -275,8 +275,8 @@ impl Release<'_> {
                 .collect(),
             remote: self.config.release.remote().to_owned(),
             tags: self.bumps.iter().map(VersionBump::tag).collect(),
-            hosts,
-            frontends,
+            hosts: hosts.into_iter().map(|one| plan.place(one)).collect(),
+            frontends: frontends.into_iter().map(|one| plan.place(one)).collect(),
             url,
         });
         publish::fresh_project(self.facts, self.config, self.levels, plan);

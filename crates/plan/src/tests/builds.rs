@@ -47,10 +47,11 @@ fn what_hosts_build_is_not_built_here() {
             title.starts_with("build the release from git on"),
             "{title}"
         );
-        let Action::DeployService(DeployService { place, .. }) = &step.action else {
+        let Action::DeployService(DeployService { placement, .. }) = &step.action else {
             panic!("a backend's step");
         };
-        let build = place.app.backend.as_ref().unwrap().build.as_ref().unwrap();
+        let there = plan.placement(*placement).unwrap();
+        let build = there.app.backend.as_ref().unwrap().build.as_ref().unwrap();
         assert_eq!(build.program, "target/release/tool");
     }
     // The bundle is, as ever.

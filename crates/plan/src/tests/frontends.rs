@@ -48,11 +48,15 @@ fn its_waves_begin_when_every_backend_is_confirmed() {
     check("frontend.upload@b", &["backend.confirm@b"], &canary);
     let switch = step(&plan, "frontend.switch@b");
     assert!(switch.title.contains("by a restart"), "{}", switch.title);
-    let Action::DeployService(DeployService { part, place, .. }) = &switch.action else {
+    let Action::DeployService(DeployService {
+        part, placement, ..
+    }) = &switch.action
+    else {
         panic!("a service's step");
     };
     assert_eq!(*part, HostPart::Frontend);
-    assert_eq!(place.app.settings(HostPart::Frontend).unwrap().port, 9500);
+    let there = plan.placement(*placement).unwrap();
+    assert_eq!(there.app.settings(HostPart::Frontend).unwrap().port, 9500);
     let groups: Vec<usize> = plan.batches().iter().map(|group| group.len()).collect();
     assert_eq!(groups, [1, 2 * 6 + 2 * 6, 1]);
     let back: Vec<_> = plan.rollback_steps.iter().map(|s| s.id.as_str()).collect();

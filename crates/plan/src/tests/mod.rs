@@ -169,6 +169,7 @@ fn facts() -> Facts {
         sizes: [("core".to_owned(), 2048), ("top".to_owned(), 11 << 20)].into(),
         packing: BTreeMap::new(),
         hosts: Vec::new(),
+        distances: BTreeMap::new(),
         promoted: Vec::new(),
     }
 }

@@ -70,10 +70,11 @@ fn a_host_that_is_back_already_does_not_go_further_back() {
         let plan = back(Part::Both, hosts);
         let uploads = plan.steps.iter().filter_map(|step| {
             let host = step.id.strip_prefix("backend.upload@")?;
-            let Action::DeployService(DeployService { place, .. }) = &step.action else {
+            let Action::DeployService(DeployService { placement, .. }) = &step.action else {
                 panic!("a service's step");
             };
-            Some(format!("{host} {}", place.version))
+            let there = plan.placement(*placement).unwrap();
+            Some(format!("{host} {}", there.version))
         });
         assert_eq!(uploads.collect::<Vec<_>>(), expected);
         let told = plan.notes.iter().filter_map(|note| {
@@ -117,13 +118,16 @@ fn a_rollback_is_of_the_pair_and_keeps_its_waves() {
         for host in ["a", "b"] {
             let id = format!("{part}.start@{host}");
             let Action::DeployService(DeployService {
-                place, part: of, ..
+                placement,
+                part: of,
+                ..
             }) = &step(&plan, &id).action
             else {
                 panic!("a service's step");
             };
+            let there = plan.placement(*placement).unwrap();
             assert_eq!(
-                (place.version.to_string().as_str(), place.built),
+                (there.version.to_string().as_str(), there.built),
                 ("1.0.0", false)
             );
             assert_eq!(of.name(), part);
@@ -182,13 +186,14 @@ fn a_rollback_brings_each_host_its_own_pair() {
     );
     let made = made.unwrap();
     for (host, version) in [("a", "1.1.0"), ("b", "1.0.0"), ("c", "1.1.0")] {
-        let Action::DeployService(DeployService { place, .. }) =
+        let Action::DeployService(DeployService { placement, .. }) =
             &step(&made, &format!("backend.start@{host}")).action
         else {
             panic!("a backend's step");
         };
-        assert_eq!(place.version.to_string(), version, "{host}");
-        assert!(!place.built);
+        let there = made.placement(*placement).unwrap();
+        assert_eq!(there.version.to_string(), version, "{host}");
+        assert!(!there.built);
     }
     let after = &step(&made, "backend.upload@c").after_settled;
     assert_eq!(after[..], ["backend.confirm@a"]);
@@ -210,7 +215,7 @@ fn a_rollback_brings_each_host_its_own_pair() {
     };
     let seen: Vec<_> = hosts
         .iter()
-        .map(|place| place.version.to_string())
+        .map(|id| made.placement(*id).unwrap().version.to_string())
         .collect();
     assert_eq!(seen, ["1.1.0", "1.0.0", "1.1.0"]);
     assert!(
@@ -246,10 +251,15 @@ fn a_rollback_takes_the_data_back_where_that_is_declared() {
         assert_eq!(data, ids);
         assert_eq!(made.notes.len(), notes, "{:?}", made.notes);
         if let Some(step) = made.steps.iter().find(|step| step.id == "data@a") {
-            let Action::MigrateData(MigrateData { place, direction }) = &step.action else {
+            let Action::MigrateData(MigrateData {
+                placement,
+                direction,
+            }) = &step.action
+            else {
                 panic!("a migration");
             };
-            assert_eq!(place.version.to_string(), "2.0.0");
+            let there = made.placement(*placement).unwrap();
+            assert_eq!(there.version.to_string(), "2.0.0");
             assert_eq!(*direction, stagegate_deploy::Direction::Undo);
         }
     };

@@ -71,12 +71,16 @@ fn a_wave_waits_for_the_one_before_and_the_bundle_for_all() {
     let all = ["a", "b:22", "b:2222", "c"];
     check("frontend.upload@a", &["backend.confirm@a"], &all);
     check("frontend.flip@a", &["frontend.upload@a"], &[]);
-    let Action::DeployService(DeployService { place, .. }) =
+    let Action::DeployService(DeployService { placement, .. }) =
         &step(&plan, "backend.start@b:2222").action
     else {
         panic!("a backend's step");
     };
-    assert_eq!(place.app.backend.as_ref().unwrap().port, 9090);
+    let there = plan.placement(*placement).unwrap();
+    assert_eq!(there.app.backend.as_ref().unwrap().port, 9090);
+    // Each host with its app stands in the plan once (and once more as it is verified,
+    // where nothing is built for it), however many steps it has.
+    assert_eq!(plan.placements.len(), 2 * 4);
     // One run of steps: the build before it, the look after it.
     let groups: Vec<usize> = plan.batches().iter().map(|group| group.len()).collect();
     assert_eq!(groups, [1, 4 * 6 + 4 * 2, 1]);
@@ -240,4 +244,52 @@ fn hosts_whose_files_change_alike_are_told_together() {
     );
     // A frontend is a bundle and nothing else.
     assert_eq!(told(Part::Frontend), []);
+}
+
+#[test]
+fn the_plan_says_what_goes_out_to_each_host_and_from_which_release() {
+    let config = config("hosts = [\"d@a\", \"d@b\", \"d@c\", \"d@e\", \"d@f\"]\n");
+    let mut facts = grouped(&facts(), &config);
+    let head = facts.git.as_ref().unwrap().head.clone();
+    let runs = |commit: &str| stagegate_deploy::Switch {
+        slot: stagegate_deploy::Slot::Blue,
+        switch_kind: stagegate_deploy::SwitchKind::Nft,
+        release: format!("0.9.0-{commit}"),
+        version: "0.9.0".into(),
+        commit: commit.to_owned(),
+        owner: "deploy-production@1".into(),
+        by: "somebody".into(),
+        at: 0,
+    };
+    let known = "1111111111111111111111111111111111111111";
+    let beside = "2222222222222222222222222222222222222222";
+    let strange = "3333333333333333333333333333333333333333";
+    for (host, commit) in [
+        ("d@a", Some(known)),
+        ("d@b", Some(known)),
+        ("d@c", Some(beside)),
+        ("d@e", Some(strange)),
+        ("d@f", None),
+    ] {
+        facts.hosts.push(HostSurvey {
+            target: host.parse().unwrap(),
+            found: Ok(HostFacts {
+                running: commit.map(runs),
+                ..a_good_host(host)
+            }),
+            known: KnownGood::default(),
+        });
+    }
+    let distance = |ahead, behind| crate::facts::CommitDistance { ahead, behind };
+    let pair = |from: &str| (from.to_owned(), head.clone());
+    facts.distances.insert(pair(known), distance(14, 0));
+    facts.distances.insert(pair(beside), distance(1, 2));
+    let plan = plan(&facts, &config, &Request::Deploy(request(None))).unwrap();
+    let says = |line: &str| assert!(plan.notes.iter().any(|n| n == line), "{:#?}", plan.notes);
+    says("d@a:22, d@b:22: 14 commits go out since 0.9.0 (1111111)");
+    says("d@c:22: 1 commit goes out since 0.9.0 (2222222); 2 commits that run there are not in it");
+    says(
+        "d@e:22: runs 0.9.0 (3333333), which this clone does not have: what goes out cannot be counted",
+    );
+    says("d@f:22: nothing runs there yet");
 }

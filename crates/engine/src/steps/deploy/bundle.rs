@@ -6,15 +6,15 @@ use stagegate_deploy::{
     ArtifactError, DeployJob, Part, perform_frontend as perform_on_host,
     probe_frontend as probe_on_host,
 };
-use stagegate_plan::model::{DeployBundle, Place};
+use stagegate_plan::model::{DeployBundle, Placement};
 
 use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::build::artifact;
 use crate::steps::deploy::on_host;
 
 /// The built bundle, unless it is on the host already.
-fn bundle(ctx: &StepContext<'_>, place: &Place) -> anyhow::Result<Option<Arc<DeployJob>>> {
-    if !place.built {
+fn bundle(ctx: &StepContext<'_>, placement: &Placement) -> anyhow::Result<Option<Arc<DeployJob>>> {
+    if !placement.built {
         return Ok(None);
     }
     let jobs = &ctx.context.deploy_jobs;
@@ -27,20 +27,18 @@ fn bundle(ctx: &StepContext<'_>, place: &Place) -> anyhow::Result<Option<Arc<Dep
 
 impl Perform for DeployBundle {
     fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
-        let place = &self.place;
-
-        let (deploy, bundle) = (on_host::deploy(ctx, place), bundle(ctx, place)?);
-        let probe = on_host::ask(ctx, place, |host| {
+        let placement = ctx.plan.placement(self.placement)?;
+        let (deploy, bundle) = (on_host::deploy(ctx, placement), bundle(ctx, placement)?);
+        let probe = on_host::ask(ctx, placement, |host| {
             probe_on_host(self.step, host, &deploy, bundle.as_deref())
         })?;
         Ok(on_host::probe_of(probe))
     }
 
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
-        let place = &self.place;
-
-        let (deploy, bundle) = (on_host::deploy(ctx, place), bundle(ctx, place)?);
-        let host = on_host::connection(ctx, place)?;
+        let placement = ctx.plan.placement(self.placement)?;
+        let (deploy, bundle) = (on_host::deploy(ctx, placement), bundle(ctx, placement)?);
+        let host = on_host::connection(ctx, placement)?;
         let done = perform_on_host(self.step, &host, &deploy, bundle.as_deref(), &mut |p| {
             on_host::show(ctx, p)
         })?;

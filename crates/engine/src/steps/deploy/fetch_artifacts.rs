@@ -13,13 +13,12 @@ use crate::steps::deploy::on_host;
 
 impl Perform for FetchArtifacts {
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
-        let place = &self.place;
-
-        let release = on_host::deploy(ctx, place).release;
-        let host = Host::connect(&place.target)?;
+        let placement = ctx.plan.placement(self.placement)?;
+        let release = on_host::deploy(ctx, placement).release;
+        let host = Host::connect(&placement.target)?;
         let mut fetched = Vec::new();
         let mut take = |part, to: &Utf8Path, what: &str| -> anyhow::Result<()> {
-            let artifact = fetch_from_host(&host, &place.app, &release, part, to, &mut |p| {
+            let artifact = fetch_from_host(&host, &placement.app, &release, part, to, &mut |p| {
                 on_host::show(ctx, p)
             })?;
             fetched.push(format!("{what}, SHA-256 {}", artifact.sha256));
@@ -29,7 +28,7 @@ impl Perform for FetchArtifacts {
             (self.backend, Part::Backend),
             (self.frontend, Part::Frontend),
         ] {
-            match place.app.settings(part) {
+            match placement.app.settings(part) {
                 _ if !wanted => {}
                 Some(service) => {
                     let to = artifact::binary(ctx, &service.binary);
@@ -45,7 +44,7 @@ impl Perform for FetchArtifacts {
                 }
             }
         }
-        let from = &place.target;
+        let from = &placement.target;
         Ok(format!("{} from {from}", fetched.join("; ")))
     }
 }

@@ -10,20 +10,18 @@ use crate::steps::deploy::on_host;
 
 impl Perform for MigrateData {
     fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
-        let place = &self.place;
-
-        let deploy = on_host::deploy(ctx, place);
-        let probe = on_host::ask(ctx, place, |host| {
+        let placement = ctx.plan.placement(self.placement)?;
+        let deploy = on_host::deploy(ctx, placement);
+        let probe = on_host::ask(ctx, placement, |host| {
             probe_migration(self.direction, host, &deploy)
         })?;
         Ok(on_host::probe_of(probe))
     }
 
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
-        let place = &self.place;
-
-        let deploy = on_host::deploy(ctx, place);
-        let host = on_host::connection(ctx, place)?;
+        let placement = ctx.plan.placement(self.placement)?;
+        let deploy = on_host::deploy(ctx, placement);
+        let host = on_host::connection(ctx, placement)?;
         let start = Instant::now();
         let result = migrate(self.direction, &host, &deploy, &mut |p| {
             on_host::show(ctx, p)

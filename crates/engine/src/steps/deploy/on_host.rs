@@ -2,30 +2,30 @@
 
 use camino::Utf8PathBuf;
 use stagegate_deploy::{Deploy, DeployError, Host, Part, Progress, Release, RunError};
-use stagegate_plan::model::{Place, Plan};
+use stagegate_plan::model::{Placement, Plan};
 
 use crate::executor::step::{Probe, StepContext};
 
 /// Describes the deploy to a host as the deploy crate takes it.
-pub(super) fn deploy(ctx: &StepContext<'_>, place: &Place) -> Deploy {
+pub(super) fn deploy(ctx: &StepContext<'_>, placement: &Placement) -> Deploy {
     // A rollback goes by the host's own record; that commit need not be here.
     let ask = |revision: &str| ctx.context.git().commit_of(revision).ok().flatten();
-    let known = ctx.context.deploy_jobs.commit(&place.revision, ask);
-    let mut app = place.app.clone();
-    if !place.built {
+    let known = ctx.context.deploy_jobs.commit(&placement.revision, ask);
+    let mut app = placement.app.clone();
+    if !placement.built {
         // What is on the host already is not built there again.
         app.disable_host_builds();
     }
     Deploy {
-        target: place.target.clone(),
+        target: placement.target.clone(),
         app,
         release: Release {
-            version: place.version.clone(),
-            commit: known.unwrap_or_else(|| place.revision.clone()),
+            version: placement.version.clone(),
+            commit: known.unwrap_or_else(|| placement.revision.clone()),
         },
         owner: format!("{}@{}", ctx.plan.run_id, ctx.plan.at.as_nanosecond()),
         by: who(ctx.plan),
-        is_rollback: !place.built,
+        is_rollback: !placement.built,
     }
 }
 
@@ -65,11 +65,11 @@ pub(super) fn cache(ctx: &StepContext<'_>, part: Part) -> Utf8PathBuf {
 /// the step then does.
 pub(super) fn ask<T>(
     ctx: &StepContext<'_>,
-    place: &Place,
+    placement: &Placement,
     question: impl Fn(&Host) -> Result<T, DeployError>,
 ) -> anyhow::Result<T> {
     let connections = &ctx.context.connections;
-    let kept = connections.take(&place.target).map(|host| {
+    let kept = connections.take(&placement.target).map(|host| {
         let answer = question(&host);
         (host, answer)
     });
@@ -79,7 +79,7 @@ pub(super) fn ask<T>(
         }
         // None, or lost while it was kept.
         _ => {
-            let host = Host::connect(&place.target)?;
+            let host = Host::connect(&placement.target)?;
             let answer = question(&host);
             (host, answer)
         }
@@ -90,10 +90,10 @@ pub(super) fn ask<T>(
 }
 
 /// The connection by which the step's host was asked, or a new one.
-pub(super) fn connection(ctx: &StepContext<'_>, place: &Place) -> anyhow::Result<Host> {
-    Ok(match ctx.context.connections.take(&place.target) {
+pub(super) fn connection(ctx: &StepContext<'_>, placement: &Placement) -> anyhow::Result<Host> {
+    Ok(match ctx.context.connections.take(&placement.target) {
         Some(host) => host,
-        None => Host::connect(&place.target)?,
+        None => Host::connect(&placement.target)?,
     })
 }
 

@@ -10,10 +10,9 @@ use crate::steps::deploy::on_host;
 
 impl Perform for RollBackHost {
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
-        let place = &self.place;
-
-        let deploy = on_host::deploy(ctx, place);
-        let host = Host::connect(&place.target)?;
+        let placement = ctx.plan.placement(self.placement)?;
+        let deploy = on_host::deploy(ctx, placement);
+        let host = Host::connect(&placement.target)?;
         let start = Instant::now();
         let result = roll_back(&host, &deploy, &mut |p| on_host::show(ctx, p));
         ctx.time.record(TimeCategory::Waiting, start.elapsed());

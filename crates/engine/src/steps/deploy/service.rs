@@ -7,7 +7,7 @@ use stagegate_deploy::{
     ArtifactError, DeployJob, Part, ServiceStep, perform_service as perform_on_host,
     probe_service as probe_on_host,
 };
-use stagegate_plan::model::{DeployService, Place, TimeCategory};
+use stagegate_plan::model::{DeployService, Placement, TimeCategory};
 
 use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::build::artifact;
@@ -17,9 +17,9 @@ use crate::steps::deploy::on_host;
 fn binary(
     ctx: &StepContext<'_>,
     part: Part,
-    place: &Place,
+    placement: &Placement,
 ) -> anyhow::Result<Option<Arc<DeployJob>>> {
-    let service = place.app.settings(part).filter(|_| place.built);
+    let service = placement.app.settings(part).filter(|_| placement.built);
     let Some(service) = service.filter(|service| service.build.is_none()) else {
         return Ok(None);
     };
@@ -32,23 +32,27 @@ fn binary(
 
 impl Perform for DeployService {
     fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
-        let place = &self.place;
-
-        let (deploy, binary) = (on_host::deploy(ctx, place), binary(ctx, self.part, place)?);
+        let placement = ctx.plan.placement(self.placement)?;
+        let (deploy, binary) = (
+            on_host::deploy(ctx, placement),
+            binary(ctx, self.part, placement)?,
+        );
         if self.step == ServiceStep::Confirm {
-            ctx.context.connections.drop_all(&place.target);
+            ctx.context.connections.drop_all(&placement.target);
         }
-        let probe = on_host::ask(ctx, place, |host| {
+        let probe = on_host::ask(ctx, placement, |host| {
             probe_on_host(self.part, self.step, host, &deploy, binary.as_deref())
         })?;
         Ok(on_host::probe_of(probe))
     }
 
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
-        let place = &self.place;
-
-        let (deploy, binary) = (on_host::deploy(ctx, place), binary(ctx, self.part, place)?);
-        let host = on_host::connection(ctx, place)?;
+        let placement = ctx.plan.placement(self.placement)?;
+        let (deploy, binary) = (
+            on_host::deploy(ctx, placement),
+            binary(ctx, self.part, placement)?,
+        );
+        let host = on_host::connection(ctx, placement)?;
         let start = Instant::now();
         let result = perform_on_host(
             self.part,

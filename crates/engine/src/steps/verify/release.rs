@@ -48,32 +48,34 @@ impl Perform for VerifyRelease {
             }
             seen.push(found.html_url);
         }
-        for place in hosts {
-            let host = Host::connect(&place.target)?;
-            let status = stagegate_deploy::status(&host, &place.app)?;
+        for id in hosts {
+            let there = ctx.plan.placement(*id)?;
+            let host = Host::connect(&there.target)?;
+            let status = stagegate_deploy::status(&host, &there.app)?;
             let running = status
                 .version
                 .context("no release is recorded as running")?;
-            if running != place.version.to_string() {
-                bail!("{} runs {running}, not {}", place.target, place.version);
+            if running != there.version.to_string() {
+                bail!("{} runs {running}, not {}", there.target, there.version);
             }
-            seen.push(format!("{} runs {running}", place.target.host));
+            seen.push(format!("{} runs {running}", there.target.host));
         }
-        for place in frontends {
-            let host = Host::connect(&place.target)?;
-            let status = stagegate_deploy::status(&host, &place.app)?;
+        for id in frontends {
+            let there = ctx.plan.placement(*id)?;
+            let host = Host::connect(&there.target)?;
+            let status = stagegate_deploy::status(&host, &there.app)?;
             let shown = status
                 .frontend
                 .context("no release of the frontend is recorded")?;
             let version = shown.rsplit_once('-').map_or("", |(version, _)| version);
-            if version != place.version.to_string() {
+            if version != there.version.to_string() {
                 bail!(
                     "{} shows the frontend {shown}, not {}",
-                    place.target,
-                    place.version
+                    there.target,
+                    there.version
                 );
             }
-            seen.push(format!("{} shows {shown}", place.target.host));
+            seen.push(format!("{} shows {shown}", there.target.host));
         }
         if let Some(url) = url {
             seen.push(page(url)?);

@@ -73,20 +73,23 @@ pub(super) fn hosts(record: &Record) -> Vec<String> {
     use stagegate_deploy::ServiceStep;
     let mut hosts = Vec::new();
     for action in record.done() {
-        let place = match action {
+        let placement = match action {
             Action::DeployService(DeployService {
                 step: ServiceStep::Confirm,
-                place,
+                placement,
                 ..
             })
             | Action::DeployBundle(DeployBundle {
                 step: FrontendStep::Flip,
-                place,
-            }) => place,
+                placement,
+            }) => placement,
             _ => continue,
         };
-        if !hosts.contains(&place.target.host) {
-            hosts.push(place.target.host.clone());
+        let Ok(there) = record.plan().placement(*placement) else {
+            continue;
+        };
+        if !hosts.contains(&there.target.host) {
+            hosts.push(there.target.host.clone());
         }
     }
     hosts
