@@ -13,13 +13,13 @@ use stagegate_config::schema::{Checkout, Config};
 use stagegate_github::{GitHub, Server};
 use stagegate_manifest::Workspace;
 use stagegate_plan::facts::TokenPlaces;
-use stagegate_plan::model::namespace;
+use stagegate_plan::model::{Blocker, Blockers, namespace};
 use stagegate_registry::{CargoConfig, Registry, Replacement, TokenUse};
 
 use crate::connections::Connections;
 use crate::deploy_jobs::DeployJobs;
 use crate::interrupt::Interrupt;
-use crate::tools::default_branch;
+use crate::tools::default_branch::CheckoutRefs;
 use crate::tools::git::Git;
 use crate::tools::process::Tool;
 use crate::tools::secret_env::Keeps;
@@ -77,7 +77,7 @@ impl Context {
             // Another checkout may lie between the two.
             false => Places::around(&root),
         };
-        let Places { top, directory } = places.map_err(|error| not_a_checkout(&root, error))?;
+        let Places { top, directory } = places.map_err(|error| not_a_checkout(&root, &error))?;
         let top = top
             .canonicalize_utf8()
             .with_context(|| format!("following {top}"))?;
@@ -262,13 +262,16 @@ impl Context {
 
 /// What `stagegate.toml` leaves open, the checkout answers.
 fn learn_branch(config: &mut Config, root: &Utf8Path) {
-    let git = Git::at(root);
     let release = &mut config.release;
+    if release.remote.is_some() && release.branch.is_some() {
+        return;
+    }
+    let refs = CheckoutRefs::read(&Git::at(root));
     if release.remote.is_none() {
-        release.remote = default_branch::remote(&git);
+        release.remote = refs.remote();
     }
     if release.branch.is_none() {
-        release.branch = default_branch::branch(&git, release.remote());
+        release.branch = refs.branch(release.remote());
     }
 }
 
@@ -284,16 +287,19 @@ fn know_checkout(config: &mut Config, root: &Utf8Path, subdirectory: &Utf8Path) 
 
 /// Says why there is no checkout. Where git has been here and refuses (a directory that
 /// belongs to another user), only git knows the remedy.
-fn not_a_checkout(root: &Utf8Path, error: anyhow::Error) -> anyhow::Error {
+fn not_a_checkout(root: &Utf8Path, error: &anyhow::Error) -> Blockers {
     let mut around = root.ancestors();
-    match around.find(|directory| directory.join(".git").exists()) {
-        Some(checkout) => error.context(format!(
-            "git refuses the checkout at {checkout}; do what it says, and try again"
-        )),
-        None => error.context(format!(
-            "{root} is not in a git checkout; a release is made from a commit: run `git init` and commit"
-        )),
-    }
+    let blocker = match around.find(|directory| directory.join(".git").exists()) {
+        Some(checkout) => Blocker::new(
+            format!("git refuses the checkout at {checkout}: {error:#}"),
+            "do what git says, and try again",
+        ),
+        None => Blocker::new(
+            format!("{root} is not in a git checkout, and a release is made from a commit"),
+            "`git init`, and commit",
+        ),
+    };
+    Blockers(vec![blocker])
 }
 
 /// The place of a workspace's journals. Several workspaces of one repository know nothing

@@ -5,54 +5,120 @@ use crate::tools::git::Git;
 /// Names that default branches have, for checkouts that do not know their remote's.
 const USUAL: [&str; 4] = ["main", "master", "trunk", "develop"];
 
-/// Returns the remote that releases are pushed to: the only one, or the one whose default
-/// branch is checked out and followed here, or `origin`, or the first.
-pub(crate) fn remote(git: &Git) -> Option<String> {
-    let remotes = git.read(["remote"]).ok()?;
-    let remotes: Vec<&str> = remotes.lines().collect();
-    if let [only] = remotes.as_slice() {
-        return Some((*only).to_owned());
-    }
-    let followed = git
-        .ask(["symbolic-ref", "--quiet", "--short", "HEAD"])
-        .ok()
-        .flatten()
-        .and_then(|branch| {
-            let key = format!("branch.{branch}.remote");
-            let remote = git.ask(["config", "--get", &key]).ok().flatten()?;
-            (default_of(git, &remote)? == branch).then_some(remote)
-        });
-    let usual = || remotes.contains(&"origin").then(|| "origin".to_owned());
-    let first = || remotes.first().map(|&name| name.to_owned());
-    followed.or_else(usual).or_else(first)
+/// The branches and remotes of a checkout, read by two calls of git's.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct CheckoutRefs {
+    /// Local branches.
+    branches: Vec<String>,
+    /// The one that is checked out.
+    current: Option<String>,
+    /// The branch that each remote's `HEAD` names, as `git clone` or `git remote set-head`
+    /// noted it.
+    defaults: Vec<(String, String)>,
+    remotes: Vec<String>,
+    /// The remote that the branch which is checked out follows.
+    followed: Option<String>,
 }
 
-/// Returns the branch that releases are made from: the remote's default branch as the clone
-/// noted it, or the only one of the usual names that is here, or the only branch.
-pub(crate) fn branch(git: &Git, remote: &str) -> Option<String> {
-    if let Some(default) = default_of(git, remote) {
-        return Some(default);
+impl CheckoutRefs {
+    /// Reads them. Of what git does not tell, nothing is known.
+    pub(crate) fn read(git: &Git) -> CheckoutRefs {
+        let mut refs = CheckoutRefs::default();
+        let format = "--format=%(HEAD) %(refname) %(symref)";
+        let names = git.read(["for-each-ref", format, "refs/heads", "refs/remotes"]);
+        for line in names.unwrap_or_default().lines() {
+            refs.add_ref(line);
+        }
+        let keys = "^(remote\\..*\\.(url|fetch)|branch\\..*\\.remote)$";
+        let settings = git.ask(["config", "--get-regexp", keys]).ok().flatten();
+        for line in settings.unwrap_or_default().lines() {
+            refs.add_setting(line);
+        }
+        refs
     }
-    let here = git
-        .read(["for-each-ref", "--format=%(refname:short)", "refs/heads"])
-        .ok()?;
-    let here: Vec<&str> = here.lines().collect();
-    let usual: Vec<&&str> = here.iter().filter(|name| USUAL.contains(name)).collect();
-    match (usual.as_slice(), here.as_slice()) {
-        ([one], _) => Some((**one).to_owned()),
-        ([], [only]) => Some((*only).to_owned()),
-        _ => None,
-    }
-}
 
-/// The branch that a remote's `HEAD` names, as `git clone` or `git remote set-head` noted it.
-fn default_of(git: &Git, remote: &str) -> Option<String> {
-    let head = format!("refs/remotes/{remote}/HEAD");
-    let names = git
-        .ask(["symbolic-ref", "--quiet", "--short", &head])
-        .ok()??;
-    let branch = names.strip_prefix(remote)?.strip_prefix('/')?;
-    Some(branch.to_owned())
+    /// Takes in a line: `*` or a space, the reference, and what it stands for.
+    fn add_ref(&mut self, line: &str) {
+        let is_current = line.starts_with('*');
+        let mut words = line.trim_start_matches(['*', ' ']).split(' ');
+        let (name, target) = (words.next().unwrap_or_default(), words.next());
+        if let Some(branch) = name.strip_prefix("refs/heads/") {
+            if is_current {
+                self.current = Some(branch.to_owned());
+            }
+            self.branches.push(branch.to_owned());
+            return;
+        }
+        let remote = name
+            .strip_prefix("refs/remotes/")
+            .and_then(|name| name.strip_suffix("/HEAD"));
+        let Some((remote, target)) = remote.zip(target) else {
+            return;
+        };
+        let branch = target
+            .strip_prefix("refs/remotes/")
+            .and_then(|name| name.strip_prefix(remote)?.strip_prefix('/'));
+        if let Some(branch) = branch {
+            self.defaults.push((remote.to_owned(), branch.to_owned()));
+        }
+    }
+
+    /// Takes in a line: a setting's name, a space and its value.
+    fn add_setting(&mut self, line: &str) {
+        let Some((key, value)) = line.split_once(' ') else {
+            return;
+        };
+        let inner = |before: &str, after: &str| {
+            let name = key.strip_prefix(before)?.strip_suffix(after)?;
+            Some(name.to_owned())
+        };
+        if let Some(remote) = inner("remote.", ".url").or_else(|| inner("remote.", ".fetch")) {
+            if !self.remotes.contains(&remote) {
+                self.remotes.push(remote);
+            }
+        } else if let Some(branch) = inner("branch.", ".remote")
+            && Some(&branch) == self.current.as_ref()
+        {
+            self.followed = Some(value.to_owned());
+        }
+    }
+
+    /// Returns the remote that releases are pushed to: the only one, or the one whose
+    /// default branch is checked out and followed here, or `origin`, or the first.
+    pub(crate) fn remote(&self) -> Option<String> {
+        if let [only] = self.remotes.as_slice() {
+            return Some(only.clone());
+        }
+        let followed = self
+            .followed
+            .as_deref()
+            .filter(|remote| self.default_of(remote) == self.current.as_deref());
+        let usual = || self.remotes.iter().find(|name| *name == "origin");
+        followed
+            .map(str::to_owned)
+            .or_else(|| usual().cloned())
+            .or_else(|| self.remotes.first().cloned())
+    }
+
+    /// Returns the branch that releases are made from: the remote's default branch as the
+    /// clone noted it, or the only one of the usual names that is here, or the only branch.
+    pub(crate) fn branch(&self, remote: &str) -> Option<String> {
+        if let Some(default) = self.default_of(remote) {
+            return Some(default.to_owned());
+        }
+        let is_usual = |name: &&String| USUAL.contains(&name.as_str());
+        let usual: Vec<&String> = self.branches.iter().filter(is_usual).collect();
+        match (usual.as_slice(), self.branches.as_slice()) {
+            ([one], _) => Some((*one).clone()),
+            ([], [only]) => Some(only.clone()),
+            _ => None,
+        }
+    }
+
+    fn default_of(&self, remote: &str) -> Option<&str> {
+        let found = self.defaults.iter().find(|(name, _)| name == remote);
+        found.map(|(_, branch)| branch.as_str())
+    }
 }
 
 #[cfg(test)]
@@ -72,9 +138,9 @@ mod tests {
     }
 
     fn learned(directory: &Utf8Path) -> (Option<String>, Option<String>) {
-        let git = Git::at(directory);
-        let remote = remote(&git);
-        let branch = branch(&git, remote.as_deref().unwrap_or("origin"));
+        let refs = CheckoutRefs::read(&Git::at(directory));
+        let remote = refs.remote();
+        let branch = refs.branch(remote.as_deref().unwrap_or("origin"));
         (remote, branch)
     }
 
