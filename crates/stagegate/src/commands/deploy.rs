@@ -1,7 +1,7 @@
 //! `deploy`: the app, from an existing version or the checked-out one.
 
 use semver::Version;
-use stagegate_plan::model::{StepFilter, Verb};
+use stagegate_plan::model::Verb;
 use stagegate_plan::request::{DeployRequest, Request};
 
 use crate::cli::Session;
@@ -43,18 +43,13 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<Exit> {
         freeze_override: args.freeze.why,
         environment: args.environment.name,
     };
-    let invocation = Invocation {
-        verb: Verb::Deploy,
-        cli_args: Some(format!(
-            "{} --env {}",
-            request.part.name(),
-            request.environment
-        )),
-        subject: Some(request.environment.clone()),
-        request: Some(Request::Deploy(request)),
-        dry_run: args.dry_run,
-        resume: &args.resume,
-        filter: StepFilter::Whole,
-    };
+    let (part, environment) = (request.part, request.environment.clone());
+    let invocation = Invocation::on_environment(
+        Verb::Deploy,
+        (part, &environment),
+        Request::Deploy(request),
+        args.dry_run,
+        &args.resume,
+    );
     execute(&session.open()?, invocation, session.format)
 }

@@ -7,7 +7,7 @@ use stagegate_engine::survey::{Scope, survey};
 use stagegate_plan::model::{Action, Plan, RunId, Step, StepFilter, Verb};
 use stagegate_plan::planner::draft;
 use stagegate_plan::preflight::access::access;
-use stagegate_plan::request::Request;
+use stagegate_plan::request::{Part, Request};
 use stagegate_plan::version::{GroupVersion, VersionRequest, WORKSPACE};
 
 use crate::cli::Format;
@@ -35,7 +35,26 @@ pub(crate) struct Invocation<'a> {
     pub(crate) filter: StepFilter,
 }
 
-impl Invocation<'_> {
+impl<'a> Invocation<'a> {
+    /// Creates the invocation of a verb that is about an environment's hosts.
+    pub(crate) fn on_environment(
+        verb: Verb,
+        (part, environment): (Part, &str),
+        request: Request,
+        dry_run: bool,
+        resume: &'a ResumeArgs,
+    ) -> Invocation<'a> {
+        Invocation {
+            verb,
+            cli_args: Some(format!("{} --env {environment}", part.name())),
+            request: Some(request),
+            dry_run,
+            resume,
+            subject: Some(environment.to_owned()),
+            filter: StepFilter::Whole,
+        }
+    }
+
     fn run_id(&self) -> Option<RunId> {
         let subject = self.subject.as_ref()?;
         Some(RunId::new(self.verb, subject))

@@ -1,6 +1,6 @@
 //! `rollback`: the app, back to the release that ran before.
 
-use stagegate_plan::model::{StepFilter, Verb};
+use stagegate_plan::model::Verb;
 use stagegate_plan::request::{Request, RollbackRequest};
 
 use crate::cli::Session;
@@ -29,18 +29,13 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<Exit> {
         part: args.part.into(),
         environment: args.environment.name,
     };
-    let invocation = Invocation {
-        verb: Verb::Rollback,
-        cli_args: Some(format!(
-            "{} --env {}",
-            request.part.name(),
-            request.environment
-        )),
-        subject: Some(request.environment.clone()),
-        request: Some(Request::Rollback(request)),
-        dry_run: args.dry_run,
-        resume: &args.resume,
-        filter: StepFilter::Whole,
-    };
+    let (part, environment) = (request.part, request.environment.clone());
+    let invocation = Invocation::on_environment(
+        Verb::Rollback,
+        (part, &environment),
+        Request::Rollback(request),
+        args.dry_run,
+        &args.resume,
+    );
     execute(&session.open()?, invocation, session.format)
 }

@@ -78,7 +78,8 @@ pub(crate) fn rehearse(
     match format {
         Format::Human | Format::Github => render::terminal(&report, &files),
         Format::Json => {
-            line(&serde_json::json!({ "event": "rehearsed", "summary": report.brief(), "report": files.json, "directory": rehearsal.scratch.path() }).to_string())
+            let summary = report.brief();
+            line(&serde_json::json!({ "event": "rehearsed", "summary": summary, "report": files.json }).to_string());
         }
     }
     if args.keep || report.exit != Exit::Success.code() {
