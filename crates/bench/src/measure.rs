@@ -22,7 +22,7 @@ pub(crate) struct Taken {
 /// No measured command may take longer.
 const LONGEST: Duration = Duration::from_secs(600);
 /// How often memory is looked at.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 
 /// Runs a command to its end, with its output in a file.
 pub(crate) fn measure(command: &mut Command, output: &Utf8Path) -> anyhow::Result<Taken> {
@@ -50,6 +50,6 @@ pub(crate) fn measure(command: &mut Command, output: &Utf8Path) -> anyhow::Resul
                 .context("ending a process that takes too long")?;
         }
         peak.look(child.id());
-        std::thread::sleep(LOOK);
+        std::thread::sleep(POLL_INTERVAL);
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use stagegate_deploy::{Host, Target};
 
 /// Longer than from one step to the next, shorter than the patience of servers.
-const KEPT: Duration = Duration::from_secs(30);
+const IDLE_TTL: Duration = Duration::from_secs(30);
 
 /// Connections that nobody uses at the moment.
 #[derive(Debug, Default)]
@@ -21,7 +21,7 @@ impl Connections {
     /// One to that host, if there is any.
     pub(crate) fn take(&self, target: &Target) -> Option<Host> {
         let mut idle = self.idle();
-        idle.retain(|(since, _)| since.elapsed() < KEPT);
+        idle.retain(|(since, _)| since.elapsed() < IDLE_TTL);
         let at = idle.iter().position(|(_, host)| host.target() == target)?;
         Some(idle.swap_remove(at).1)
     }

@@ -115,8 +115,8 @@ impl Context {
 
     /// Names who is told every secret that the run comes to know; those of the
     /// environment are known to whoever set them.
-    pub fn set_secret_sink(&self, confidant: SecretSink) {
-        self.tokens.set_secret_sink(confidant);
+    pub fn set_secret_sink(&self, sink: SecretSink) {
+        self.tokens.set_secret_sink(sink);
     }
 
     /// The workspace of `root`, a checkout of ours or a copy of one.

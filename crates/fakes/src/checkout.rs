@@ -91,8 +91,8 @@ impl Checkout {
     }
 }
 
-/// A copy is nobody's: it commits under its own name and signs nothing.
-fn settle(copy: &Utf8Path) -> anyhow::Result<()> {
+/// Makes a copy nobody's: it commits under its own name and signs nothing.
+fn make_anonymous(copy: &Utf8Path) -> anyhow::Result<()> {
     for (name, value) in [
         ("user.name", "stagegate rehearsal"),
         ("user.email", "rehearsal@localhost"),
@@ -134,7 +134,7 @@ fn clone(
             copy.as_str(),
         ],
     )?;
-    settle(copy)?;
+    make_anonymous(copy)?;
     settle_filters(&top, copy)?;
     git(copy, &["checkout", "--quiet", "-B", branch])?;
     clone_submodules(&top, copy)?;
@@ -211,7 +211,7 @@ fn clone_submodules(original: &Utf8Path, copy: &Utf8Path) -> anyhow::Result<()> 
         }
         let clone = ["clone", "--quiet", "--no-checkout", "--no-local"];
         git(copy, &[&clone[..], &[from.as_str(), to.as_str()]].concat())?;
-        settle(&to)?;
+        make_anonymous(&to)?;
         settle_filters(&from, &to)?;
         git(&to, &["checkout", "--quiet", "--detach", commit])?;
         clone_submodules(&from, &to)?;
@@ -231,7 +231,7 @@ fn copy_lockfile(original: &Utf8Path, copy: &Utf8Path) -> anyhow::Result<()> {
 fn copy_plain(original: &Utf8Path, copy: &Utf8Path, branch: &str) -> anyhow::Result<usize> {
     copy_directory(original, copy)?;
     git(copy, &["init", "--quiet", "--initial-branch", branch])?;
-    settle(copy)?;
+    make_anonymous(copy)?;
     if !copy.join(".gitignore").exists() {
         std::fs::write(copy.join(".gitignore"), "/target\n")?;
     }
@@ -297,7 +297,7 @@ mod tests {
         write("gone", "x");
         write(".gitignore", "/target\n");
         git(&original, &["init", "--quiet", "--initial-branch", "topic"]).unwrap();
-        settle(&original).unwrap();
+        make_anonymous(&original).unwrap();
         git(&original, &["add", "--all"]).unwrap();
         git(&original, &["commit", "--quiet", "--message", "first"]).unwrap();
         write("Cargo.toml", "new");

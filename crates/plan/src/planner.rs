@@ -65,7 +65,7 @@ pub fn draft(facts: &Facts, config: &Config, request: &Request) -> Draft {
             ));
         }
         plan.host_files = host_files::of(facts, plan);
-        frontend_migration::settle(facts, plan);
+        frontend_migration::add_steps(facts, plan);
     }
     Draft { plan, blockers }
 }

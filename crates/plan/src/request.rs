@@ -40,7 +40,7 @@ pub struct ReleaseRequest {
     pub environment: String,
     /// The tag is there already, at the commit that is checked out.
     pub tagged: bool,
-    /// The plan is obeyed elsewhere: who may write to the registry and to GitHub
+    /// The plan is executed elsewhere: who may write to the registry and to GitHub
     /// is asked there.
     pub handed_on: bool,
 }

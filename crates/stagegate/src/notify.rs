@@ -67,7 +67,7 @@ impl Notifier {
     /// Sends a message about an event, if it is one to tell.
     pub(crate) fn event(&mut self, event: &Event) {
         if let Some((occasion, text)) = self.message(event)
-            && self.config.tells(occasion)
+            && self.config.includes(occasion)
             && let Some(messages) = &self.messages
         {
             // The other side lives as long as we do.

@@ -10,7 +10,7 @@ use anyhow::{Context, bail};
 use stagegate_hosts::machine::Machine;
 
 /// Between two questions to one host.
-const LOOK: Duration = Duration::from_millis(20);
+const POLL_INTERVAL: Duration = Duration::from_millis(20);
 /// Then something is wrong.
 const LONGEST: Duration = Duration::from_secs(120);
 
@@ -32,7 +32,7 @@ impl Watch {
                     {
                         return Some(Instant::now());
                     }
-                    std::thread::sleep(LOOK);
+                    std::thread::sleep(POLL_INTERVAL);
                 }
                 None
             })

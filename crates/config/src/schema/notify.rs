@@ -14,9 +14,9 @@ pub struct NotifyConfig {
 }
 
 impl NotifyConfig {
-    /// Whether an occasion is told of.
-    pub fn tells(&self, occasion: NotifyEvent) -> bool {
-        self.on.as_ref().is_none_or(|on| on.contains(&occasion))
+    /// Whether an event is told of.
+    pub fn includes(&self, event: NotifyEvent) -> bool {
+        self.on.as_ref().is_none_or(|on| on.contains(&event))
     }
 }
 /// A webhook that takes Slack's JSON. Its address is a secret.

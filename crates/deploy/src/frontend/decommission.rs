@@ -40,7 +40,7 @@ if [ -e "$switch/confirmed" ]; then
 fi
 flock -u 9
 exec 9>&-
-if [ -x "$switch/settle" ]; then "$switch/settle" boot; fi
+if [ -x "$switch/switchctl" ]; then "$switch/switchctl" boot; fi
 for slot in blue green; do
   drain=$5-drain-$slot.service
   if systemctl is-active --quiet "$drain"; then systemctl stop "$drain"; fi

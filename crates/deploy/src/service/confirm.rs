@@ -111,14 +111,14 @@ fn restart_of_drain(
     if deployment.host.run(&ask)?.status == 0 || !runs(deployment, old)? {
         return Ok(None);
     }
-    let settle = layout.switch_script();
+    let switchctl = layout.switch_script();
     let command = Command::new("systemd-run")
         .args([
             "--quiet",
             "--collect",
             &format!("--unit={}", unit.trim_end_matches(".service")),
         ])
-        .args(["--", settle.as_str(), "drain", old.name()]);
+        .args(["--", switchctl.as_str(), "drain", old.name()]);
     Ok(Some(command.privileged()))
 }
 

@@ -104,7 +104,7 @@ mod tests {
         let files = all("/it's a \"place\"");
         let script = files
             .iter()
-            .find(|file| file.path.ends_with("/settle"))
+            .find(|file| file.path.ends_with("/switchctl"))
             .unwrap();
         let output = std::process::Command::new("sh")
             .args(["-n", "-c", &script.text])
@@ -122,7 +122,7 @@ mod tests {
         assert_eq!(output.status.code(), Some(2));
         assert_eq!(
             String::from_utf8_lossy(&output.stderr),
-            "settle does not know nothing\n"
+            "switchctl does not know nothing\n"
         );
     }
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use ssh2::{Channel, Session};
 
 /// Pause between two queries of a window that is shut; a fraction of any round trip.
-const LOOK: Duration = Duration::from_millis(2);
+const POLL_INTERVAL: Duration = Duration::from_millis(2);
 
 /// The input of one command.
 pub(crate) struct ChannelWriter<'a> {
@@ -80,7 +80,7 @@ impl<'a> ChannelWriter<'a> {
                 return Err(format!("the command took no input for {:?}", self.limit));
             }
             if self.drain_output()? == 0 {
-                std::thread::sleep(LOOK);
+                std::thread::sleep(POLL_INTERVAL);
             }
         }
     }

@@ -237,7 +237,7 @@ mod tests {
         let env = file("blue.env");
         let found = compare(env, Some("PORT=9081\nTOKEN=secret5\n"), &layout()).unwrap();
         assert_eq!(found.there.unwrap(), "PORT=9081\nTOKEN=…\n");
-        let script = file("/settle");
+        let script = file("/switchctl");
         let found = compare(script, Some("echo \u{1b}[31m\n"), &layout()).unwrap();
         assert_eq!(found.there.unwrap(), "echo \u{fffd}[31m\n");
     }

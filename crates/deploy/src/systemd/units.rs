@@ -158,7 +158,7 @@ fn env_file(layout: &ServiceLayout, service: &Service) -> String {
 }
 
 pub(crate) fn boot_unit(layout: &ServiceLayout, service: &Service) -> String {
-    let settle = exec_word(layout.switch_script().as_str());
+    let switchctl = exec_word(layout.switch_script().as_str());
     // nftables.service flushes every table when it starts or reloads; this unit follows.
     // A proxy that starts after it reads the right file.
     let proxy = service.switch.proxy().and_then(|proxy| proxy.unit.as_ref());
@@ -174,8 +174,8 @@ pub(crate) fn boot_unit(layout: &ServiceLayout, service: &Service) -> String {
          [Service]\n\
          Type=oneshot\n\
          RemainAfterExit=yes\n\
-         ExecStart={settle} boot\n\
-         ExecReload={settle} boot\n\
+         ExecStart={switchctl} boot\n\
+         ExecReload={switchctl} boot\n\
          \n\
          [Install]\n\
          WantedBy=multi-user.target\n",

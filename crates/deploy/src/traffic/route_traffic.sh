@@ -13,7 +13,7 @@ route() {
     template) route_by_proxy "$1" && forget_rules ;;
     socket) route_by_socket "$1" && forget_rules ;;
     restart) route_by_restart "$1" && forget_rules ;;
-    *) fail 2 "settle does not know the method of $1" ;;
+    *) fail 2 "switchctl does not know the method of $1" ;;
   esac
 }
 

@@ -1,4 +1,4 @@
-//! The script that makes every change of the switch on a host, `switch/settle`.
+//! The script that makes every change of the switch on a host, `switch/switchctl`.
 
 use crate::model::app::Service;
 use crate::model::layout::ServiceLayout;

@@ -93,7 +93,7 @@ stop_timer() {
 start_timer() {
   name=$service-revert-$(date +%s%N)
   systemd-run --quiet --collect --unit="$name" --on-active="${1}s" \
-    --timer-property=AccuracySec=100ms -- "$here/switch/settle" revert "$2" timer
+    --timer-property=AccuracySec=100ms -- "$here/switch/switchctl" revert "$2" timer
   stop_timer
   printf '%s\n' "$name" >"$timer"
 }
@@ -111,7 +111,7 @@ drain_later() {
     if systemctl is-active --quiet "$service-drain-$1.service"; then
       systemctl stop "$service-drain-$1.service"
     fi
-    systemd-run --quiet --collect --unit="$service-drain-$1" -- "$here/switch/settle" drain "$1"
+    systemd-run --quiet --collect --unit="$service-drain-$1" -- "$here/switch/switchctl" drain "$1"
   else
     withhold_listener "$1"
   fi
@@ -269,7 +269,7 @@ do_begin() {
   mkdir -p "$run"
   cat >"$begun"
   if ! systemctl is-active --quiet "$app-lease.service"; then
-    systemd-run --quiet --collect --unit="$app-lease" -- "$here/switch/settle" watch
+    systemd-run --quiet --collect --unit="$app-lease" -- "$here/switch/switchctl" watch
   fi
 }
 
@@ -323,5 +323,5 @@ case ${1-} in
   revert) lock; do_revert "$2" "$3" ;;
   boot) lock; do_boot ;;
   drain) do_drain "$2" ;;
-  *) fail 2 "settle does not know ${1-nothing}" ;;
+  *) fail 2 "switchctl does not know ${1-nothing}" ;;
 esac

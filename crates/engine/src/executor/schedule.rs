@@ -219,7 +219,7 @@ mod tests {
     }
 
     /// Two waves of hosts, each with two steps, and a bundle on each after all.
-    fn waves(bears: usize) -> Vec<Step> {
+    fn waves(max_failures: usize) -> Vec<Step> {
         let mut all = steps(&[
             ("a1", &[]),
             ("a2", &["a1"]),
@@ -231,7 +231,7 @@ mod tests {
             ("fb", &["b2"]),
         ]);
         for step in &mut all {
-            step.max_failures = bears;
+            step.max_failures = max_failures;
             step.after_settled = match step.id.as_str() {
                 "b1" | "c1" => vec!["a2".to_owned()],
                 "fa" | "fb" => ["a2", "b2", "c2"].map(str::to_owned).to_vec(),

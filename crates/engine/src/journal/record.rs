@@ -9,7 +9,7 @@ use stagegate_plan::model::{Event, Plan, StepOutcome, TimeBreakdown};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "record", rename_all = "kebab-case")]
 pub enum Record {
-    /// The plan that is obeyed from here to the end.
+    /// The plan that is executed from here to the end.
     Plan {
         /// When.
         at: Timestamp,

@@ -119,7 +119,7 @@ fn remote(context: &Context, git: &Git, head: &str, branch: &str) -> SurveyResul
         .iter()
         .find(|(name, _)| *name == branch)
         .map(|(_, commit)| commit);
-    let relation = match there {
+    let divergence = match there {
         None => BranchDivergence::Absent,
         Some(there) if there == head => BranchDivergence::Same,
         Some(there) if git.is_ancestor(there, head) => BranchDivergence::Ahead,
@@ -146,7 +146,7 @@ fn remote(context: &Context, git: &Git, head: &str, branch: &str) -> SurveyResul
         .collect();
     Ok(RemoteFacts {
         url,
-        relation,
+        divergence,
         tags,
         branches,
         prepared,

@@ -76,7 +76,7 @@ fn interface(context: &Context, tag: &str, libraries: &[&str]) -> SurveyResult<A
     Ok(if passes("patch")? {
         ApiChange::Same
     } else if passes("minor")? {
-        ApiChange::Grown
+        ApiChange::Additive
     } else if passes("major")? {
         ApiChange::Broken
     } else {

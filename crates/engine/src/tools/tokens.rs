@@ -52,7 +52,7 @@ pub(crate) struct TokenSource {
     directory: PathBuf,
     cargo_home: PathBuf,
     kept: Mutex<Kept>,
-    confidant: OnceLock<SecretSink>,
+    sink: OnceLock<SecretSink>,
 }
 
 /// Is told every secret that a run comes to know on its way, so that whoever shows
@@ -85,18 +85,18 @@ impl TokenSource {
             directory,
             cargo_home,
             kept: Mutex::default(),
-            confidant: OnceLock::new(),
+            sink: OnceLock::new(),
         }
     }
 
     /// Names who is told secrets; the first to be named is.
-    pub(crate) fn set_secret_sink(&self, confidant: SecretSink) {
-        let _ = self.confidant.set(confidant);
+    pub(crate) fn set_secret_sink(&self, sink: SecretSink) {
+        let _ = self.sink.set(sink);
     }
 
     fn tell(&self, secret: &str) {
-        if let Some(confidant) = self.confidant.get() {
-            confidant(secret);
+        if let Some(sink) = self.sink.get() {
+            sink(secret);
         }
     }
 

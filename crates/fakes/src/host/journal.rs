@@ -3,7 +3,7 @@
 use std::time::SystemTime;
 
 /// Lines kept; older ones go first.
-const KEPT: usize = 20_000;
+const MAX_LINES: usize = 20_000;
 /// syslog's `info`, for what says nothing else.
 const INFO: u8 = 6;
 
@@ -73,7 +73,7 @@ impl Journal {
             priority,
             text: text.to_owned(),
         });
-        if self.lines.len() > KEPT {
+        if self.lines.len() > MAX_LINES {
             self.lines.pop_front();
         }
     }

@@ -21,7 +21,7 @@ fn another_release_writes_what_differs() {
     let unit = units.join("guestbook-backend@.service");
     let text = std::fs::read_to_string(&unit).unwrap();
     std::fs::write(&unit, format!("{text}# by hand\n")).unwrap();
-    std::fs::remove_file(bench.on_host("opt/guestbook/switch/settle")).unwrap();
+    std::fs::remove_file(bench.on_host("opt/guestbook/switch/switchctl")).unwrap();
     let drift = || status(&bench.connect(), &bench.app).unwrap().drift;
     // The same release, by another run, starts nothing.
     let again = bench.deploy_by(FIRST, "another-run");

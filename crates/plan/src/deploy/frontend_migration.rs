@@ -12,9 +12,11 @@ use crate::facts::Facts;
 use crate::model::{Action, DeployBundle, DeployService, Plan, Step};
 
 /// Adds the steps that end services, and says which bundles stay.
-pub fn settle(facts: &Facts, plan: &mut Plan) {
+pub fn add_steps(facts: &Facts, plan: &mut Plan) {
     let steps = plan.steps.iter();
-    let retired: Vec<Step> = steps.filter_map(|step| retire(facts, plan, step)).collect();
+    let ended: Vec<Step> = steps
+        .filter_map(|step| decommission(facts, plan, step))
+        .collect();
     let notes: Vec<String> = plan
         .steps
         .iter()
@@ -25,13 +27,13 @@ pub fn settle(facts: &Facts, plan: &mut Plan) {
     let Some(last) = plan.steps.iter().rposition(flips) else {
         return;
     };
-    let count = retired.len();
-    let retired = retired.into_iter().enumerate().map(|(at, step)| Step {
+    let count = ended.len();
+    let ended = ended.into_iter().enumerate().map(|(at, step)| Step {
         parallel_with_previous: at > 0,
         max_failures: count,
         ..step
     });
-    plan.steps.splice(last + 1..last + 1, retired);
+    plan.steps.splice(last + 1..last + 1, ended);
 }
 
 fn found<'a>(facts: &'a Facts, target: &Target) -> Option<&'a HostFacts> {
@@ -40,7 +42,7 @@ fn found<'a>(facts: &'a Facts, target: &Target) -> Option<&'a HostFacts> {
 }
 
 /// The step that ends the service on the host that this one gives a bundle.
-fn retire(facts: &Facts, plan: &Plan, step: &Step) -> Option<Step> {
+fn decommission(facts: &Facts, plan: &Plan, step: &Step) -> Option<Step> {
     let Action::DeployBundle(DeployBundle {
         step: FrontendStep::Flip,
         placement,
@@ -59,7 +61,7 @@ fn retire(facts: &Facts, plan: &Plan, step: &Step) -> Option<Step> {
         step: FrontendStep::Decommission,
         placement: *placement,
     });
-    let id = format!("frontend.retire@{label}");
+    let id = format!("frontend.decommission@{label}");
     Some(Step::new(id, Stage::DeployFrontend, title, action))
 }
 

@@ -307,7 +307,7 @@ fn not_there_yet(app: &AppConfig, git: &GitFacts, config: &Config) -> Option<Blo
     let backend = app.backend.as_ref()?;
     let remote = git.remote.as_ref().ok()?;
     let there = matches!(
-        remote.relation,
+        remote.divergence,
         BranchDivergence::Same | BranchDivergence::Behind
     );
     if there || !backend.build.fetches_remote() {

@@ -74,7 +74,7 @@ pub struct RemoteFacts {
     /// Its address.
     pub url: String,
     /// Where its branch stands, relative to ours.
-    pub relation: BranchDivergence,
+    pub divergence: BranchDivergence,
     /// Tags there, and the commits they mean.
     pub tags: BTreeMap<String, String>,
     /// Branches there.

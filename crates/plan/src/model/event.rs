@@ -15,7 +15,7 @@ use crate::model::{Plan, TimeBreakdown};
 pub enum Event {
     /// A run begins or goes on.
     RunStarted {
-        /// The plan that is obeyed.
+        /// The plan that is executed.
         plan: Box<Plan>,
         /// Steps that an earlier run has done.
         done_before: usize,

@@ -264,7 +264,7 @@ fn branch(git: &GitFacts, config: &Config) -> SurveyResult<String> {
 fn remote(git: &GitFacts, config: &Config) -> SurveyResult<String> {
     let remote = git.remote.as_ref().map_err(Clone::clone)?;
     let (name, branch) = (config.release.remote(), git.release_branch(config));
-    match remote.relation {
+    match remote.divergence {
         BranchDivergence::Same => Ok(format!("{branch} is where {name} has it")),
         BranchDivergence::Ahead => Ok(format!("{branch} is ahead of {name}")),
         BranchDivergence::Absent => Ok(format!("{name} has no {branch} yet")),

@@ -10,23 +10,23 @@ use std::time::Duration;
 
 /// A bucket of allowances.
 struct Bucket {
-    at_once: usize,
+    burst: usize,
     each: Duration,
 }
 
 const NEW_CRATES: Bucket = Bucket {
-    at_once: 5,
+    burst: 5,
     each: Duration::from_secs(600),
 };
 
 const NEW_VERSIONS: Bucket = Bucket {
-    at_once: 30,
+    burst: 30,
     each: Duration::from_secs(60),
 };
 
 impl Bucket {
     fn wait(&self, uploads: usize) -> Duration {
-        let beyond = uploads.saturating_sub(self.at_once);
+        let beyond = uploads.saturating_sub(self.burst);
         self.each
             .saturating_mul(u32::try_from(beyond).unwrap_or(u32::MAX))
     }
@@ -51,11 +51,11 @@ pub fn note(new_crates: usize, new_versions: usize) -> Option<String> {
         (new_crates, NEW_CRATES, "new crates"),
         (new_versions, NEW_VERSIONS, "new versions"),
     ] {
-        if count > bucket.at_once {
+        if count > bucket.burst {
             let minutes = bucket.each.as_secs() / 60;
             causes.push(format!(
                 "{} {what} at once, then 1 in {minutes} min, and these are {count}",
-                bucket.at_once
+                bucket.burst
             ));
         }
     }

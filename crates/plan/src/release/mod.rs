@@ -315,7 +315,7 @@ impl Release<'_> {
         }
         publish::notes(self.facts, plan);
         if let Ok(remote) = &self.git.remote
-            && remote.relation == BranchDivergence::Ahead
+            && remote.divergence == BranchDivergence::Ahead
         {
             plan.notes.push(format!(
                 "{} has commits that {} does not have yet; they are pushed along",

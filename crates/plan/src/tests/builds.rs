@@ -86,15 +86,15 @@ fn a_release_on_github_holds_the_binary_all_the_same() {
 
 #[test]
 fn hosts_cannot_fetch_what_is_not_pushed() {
-    let standing = |relation: BranchDivergence| {
+    let standing = |divergence: BranchDivergence| {
         let mut facts = facts();
         let git = facts.git.as_mut().unwrap();
-        git.remote.as_mut().unwrap().relation = relation;
+        git.remote.as_mut().unwrap().divergence = divergence;
         facts
     };
     let config = config("");
-    for relation in [BranchDivergence::Ahead, BranchDivergence::Absent] {
-        let facts = standing(relation);
+    for divergence in [BranchDivergence::Ahead, BranchDivergence::Absent] {
+        let facts = standing(divergence);
         let blockers = deploy(&facts, &config, Part::Backend).unwrap_err();
         let told = blockers.to_string();
         assert!(told.contains("does not have aaaaaaa"), "{told}");

@@ -1,7 +1,7 @@
 //! Plans of literal facts: five packages, no network, no disk.
 
 pub(crate) mod builds;
-pub(crate) mod former;
+pub(crate) mod frontend_migration;
 pub(crate) mod frontends;
 pub(crate) mod gates;
 pub(crate) mod publishing;
@@ -132,7 +132,7 @@ fn facts() -> Facts {
                 branches: Vec::new(),
                 prepared: BTreeMap::new(),
                 url: "u".to_owned(),
-                relation: BranchDivergence::Same,
+                divergence: BranchDivergence::Same,
                 tags: BTreeMap::new(),
             }),
         }),
@@ -259,13 +259,13 @@ fn a_release_goes_from_gates_to_the_last_look() {
         "verify",
     ];
     assert_eq!(ids(&plan), want);
-    let no_return: Vec<_> = plan
+    let irreversible: Vec<_> = plan
         .steps
         .iter()
         .filter(|s| s.irreversible)
         .map(|s| s.id.as_str())
         .collect();
-    assert_eq!(no_return, ["publish:core"]);
+    assert_eq!(irreversible, ["publish:core"]);
     let beside: Vec<_> = plan
         .steps
         .iter()
@@ -320,7 +320,7 @@ fn everything_in_the_way_is_said_at_once() {
         git.dirty = vec!["notes.txt".to_owned()];
         git.branch = Some("topic".to_owned());
         if let Ok(remote) = &mut git.remote {
-            remote.relation = BranchDivergence::Behind;
+            remote.divergence = BranchDivergence::Behind;
         }
     }
     if let Some(Ok(registry)) = &mut facts.registry {

@@ -11,7 +11,7 @@ pub enum ApiChange {
     Same,
     /// What asks for a minor version. Few additions do: a new function passes
     /// as a patch, and it is the commits that tell of it.
-    Grown,
+    Additive,
     /// Something that callers may rely on is gone or different.
     Broken,
 }
@@ -21,7 +21,7 @@ impl ApiChange {
     pub fn call_for(self, group: &Group) -> Option<(crate::version::BumpKind, String)> {
         let (kind, why) = match self {
             ApiChange::Absent | ApiChange::Same => return None,
-            ApiChange::Grown => (crate::version::BumpKind::Minor, "the public interface grew"),
+            ApiChange::Additive => (crate::version::BumpKind::Minor, "the public interface grew"),
             ApiChange::Broken => (
                 crate::version::BumpKind::Major,
                 "the public interface changed in a way that breaks callers",

@@ -148,11 +148,11 @@ impl<'a> Client<'a> {
             shown.event(event);
             report.hear("before", self.began, event);
         })?;
-        Ok(self.settle(ended, report))
+        Ok(self.end_of(ended, report))
     }
 
     /// Records what the last process said and ended with.
-    fn settle(&self, ended: Ended, report: &mut RehearsalReport) -> u8 {
+    fn end_of(&self, ended: Ended, report: &mut RehearsalReport) -> u8 {
         if !ended.errors.trim().is_empty() {
             let text = ended.errors.trim().to_owned();
             if self.format != Format::Json {
@@ -206,7 +206,7 @@ impl<'a> Client<'a> {
                 continue;
             }
             report.load = load.end();
-            return Ok(self.settle(ended, report));
+            return Ok(self.end_of(ended, report));
         }
     }
 }

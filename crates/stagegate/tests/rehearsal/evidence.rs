@@ -359,6 +359,6 @@ pub(crate) fn nothing_is_under_way(place: &Place) {
             "switch"
         ]
     );
-    assert_eq!(names(&app.join("switch")), ["confirmed", "settle"]);
+    assert_eq!(names(&app.join("switch")), ["confirmed", "switchctl"]);
     assert_eq!(names(&place.host.join("run/stagegate-guestbook")), [""; 0]);
 }

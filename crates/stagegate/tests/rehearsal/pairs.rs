@@ -63,7 +63,7 @@ fn runs(world: &World, version: &str) {
     let frontend = world.place.host.join("opt/guestbook/frontend");
     assert_eq!(evidence::names(&frontend), ["slots", "switch"]);
     let switch = frontend.join("switch");
-    assert_eq!(evidence::names(&switch), ["confirmed", "settle"]);
+    assert_eq!(evidence::names(&switch), ["confirmed", "switchctl"]);
 }
 
 #[test]

@@ -99,7 +99,7 @@ impl ServiceLayout {
 
     /// Returns the script that makes every change of the switch.
     pub(crate) fn switch_script(&self) -> Utf8PathBuf {
-        self.switch().join("settle")
+        self.switch().join("switchctl")
     }
 
     /// Returns the file of a switch that nobody has confirmed yet.

@@ -108,7 +108,7 @@ mod tests {
 
     #[test]
     fn stages_are_named_once_and_the_line_is_drawn() {
-        let step = |id: &str, stage, beside, no_return| Step {
+        let step = |id: &str, stage, beside, irreversible| Step {
             id: id.to_owned(),
             stage,
             title: format!("do {id}"),
@@ -116,7 +116,7 @@ mod tests {
             depends_on: Vec::new(),
             after_settled: Vec::new(),
             max_failures: 0,
-            irreversible: no_return,
+            irreversible,
             action: Action::CustomCommand(stagegate_plan::model::CustomCommand {
                 run: vec![id.to_owned()],
                 probe: None,
@@ -134,7 +134,7 @@ mod tests {
             from: Some("1.0.0".parse().unwrap()),
             notes: vec!["mind the gap".to_owned()],
             host_files: vec![
-                host_file("/opt/a/settle", &["d@a:22", "d@b:22"], None),
+                host_file("/opt/a/switchctl", &["d@a:22", "d@b:22"], None),
                 host_file("/etc/a.service", &["d@a:22", "d@b:22"], None),
                 host_file(
                     "/etc/a@.service",
@@ -154,7 +154,7 @@ mod tests {
             )
         };
         let want = "release 1.1.0 (from 1.0.0), 3 steps\n   1  tag       do tag\n  ──── point of no return: the steps below cannot be undone ────\n   2  publish   do a\n   3          ∥ do b\n\
-                    new on d@a:22, d@b:22:\n      /opt/a/settle\n      /etc/a.service\n\
+                    new on d@a:22, d@b:22:\n      /opt/a/switchctl\n      /etc/a.service\n\
                     changed on d@c:22: /etc/a@.service\n      @@ -1,2 +1,2 @@\n       a\n\
                     \x20     -MemoryMax=1G\n      +MemoryMax=2G\nnote: mind the gap";
         assert_eq!(show(&plan, &Palette::none(), None), want);

@@ -67,18 +67,21 @@ fn a_service_is_stopped_when_every_host_has_the_bundle() {
         .map(|group| group.iter().map(|step| step.id.as_str()).collect())
         .collect();
     assert!(groups[1].contains(&"frontend.flip@c"), "{groups:?}");
-    assert_eq!(groups[2], ["frontend.retire@a", "frontend.retire@c"]);
+    assert_eq!(
+        groups[2],
+        ["frontend.decommission@a", "frontend.decommission@c"]
+    );
     assert_eq!(groups[3], ["verify"]);
-    let retire = made
+    let decommission = made
         .steps
         .iter()
-        .find(|step| step.id == "frontend.retire@a");
-    let retire = retire.unwrap();
-    assert_eq!(retire.max_failures, 2);
+        .find(|step| step.id == "frontend.decommission@a");
+    let decommission = decommission.unwrap();
+    assert_eq!(decommission.max_failures, 2);
     let title = "stop the frontend's service 1.0.0-cccccccccccc for good on d@a:22";
-    assert_eq!(retire.title, title);
+    assert_eq!(decommission.title, title);
     assert!(matches!(
-        retire.action,
+        decommission.action,
         Action::DeployBundle(DeployBundle {
             step: FrontendStep::Decommission,
             ..
@@ -109,7 +112,12 @@ fn files_of_a_bundle_stay_and_the_plan_says_so() {
     );
     let remedy = "`rm -r /opt/book/frontend/current /opt/book/frontend/served`";
     assert!(note.ends_with(remedy), "{note}");
-    assert!(!made.steps.iter().any(|step| step.id.contains("retire")));
+    assert!(
+        !made
+            .steps
+            .iter()
+            .any(|step| step.id.contains("decommission"))
+    );
 }
 
 #[test]
