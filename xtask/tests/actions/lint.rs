@@ -66,12 +66,25 @@ fn verdict(name: &str, place: &Path, files: &[PathBuf]) -> Option<(bool, String)
     Some((output.status.success(), crate::said(&output)))
 }
 
+/// Those that know every key first.
 const OVER_ALL: [&str; 4] = [
     "check-jsonschema",
     "zizmor",
-    "actionlint",
     "workflow-parser",
+    "actionlint",
 ];
+
+/// Takes two keys out of a copy that actionlint 1.7.7 and act 0.2.89 are older than:
+/// `concurrency.queue` and `environment.deployment`. The schema knows both.
+fn without_new_keys(file: &Path) {
+    let text = std::fs::read_to_string(file).unwrap();
+    let is_known = |line: &&str| {
+        let line = line.trim();
+        line != "queue: max" && !line.starts_with("deployment: false")
+    };
+    let known: Vec<&str> = text.lines().filter(is_known).collect();
+    std::fs::write(file, known.join("\n") + "\n").unwrap();
+}
 
 #[test]
 fn every_linter_is_content_with_every_workflow() {
@@ -88,7 +101,16 @@ fn every_linter_is_content_with_every_workflow() {
         .flat_map(|checkout| files(checkout))
         .collect();
     assert!(all.len() > 30, "{} files are looked at", all.len());
-    for name in OVER_ALL {
+    let (current, behind) = OVER_ALL.split_at(3);
+    for name in current {
+        if let Some((content, text)) = verdict(name, variants.place(), &all) {
+            assert!(content, "{name}:\n{text}");
+        }
+    }
+    for file in &all {
+        without_new_keys(file);
+    }
+    for name in behind {
         if let Some((content, text)) = verdict(name, variants.place(), &all) {
             assert!(content, "{name}:\n{text}");
         }

@@ -39,6 +39,14 @@ fn steps(job: &Value) -> &[Value] {
     job["steps"].as_array().unwrap()
 }
 
+/// The name of a job's environment; empty where it has none.
+fn environment(job: &Value) -> &str {
+    let named = job["environment"].as_str();
+    named
+        .or_else(|| job["environment"]["name"].as_str())
+        .unwrap_or_default()
+}
+
 /// Every text below a value.
 fn texts(value: &Value) -> Vec<&str> {
     match value {
@@ -92,14 +100,14 @@ fn secrets_are_known_only_where_an_environment_guards_them() {
                 let place = format!("{configuration}/{name}/{id}");
                 let knows = |secret: &str| texts(job).iter().any(|text| text.contains(secret));
                 if knows("secrets.") {
-                    assert!(job["environment"].is_string(), "{place} has no environment");
+                    assert!(!environment(job).is_empty(), "{place} has no environment");
                 }
                 if knows("secrets.DEPLOY_KEY") {
-                    assert_ne!(job["environment"], "release", "{place}");
+                    assert_ne!(environment(job), "release", "{place}");
                     assert!(knows("ssh-add -q -"), "{place}");
                 }
                 if knows("secrets.CARGO_REGISTR") {
-                    assert_eq!(job["environment"], "release", "{place}");
+                    assert_eq!(environment(job), "release", "{place}");
                 }
                 for step in steps(job) {
                     let condition = step["if"].as_str().unwrap_or_default();
@@ -125,13 +133,17 @@ fn runs_that_change_one_environment_never_meet() {
                 concurrency["cancel-in-progress"], false,
                 "{configuration}/{name}"
             );
+            // One waiting run is all that GitHub keeps otherwise.
+            assert_eq!(concurrency["queue"], "max", "{configuration}/{name}");
         }
         let group = |name: &str| concurrency(name)?["group"].as_str().map(str::to_owned);
         let release = group("release").unwrap();
         let (Some(deploy), Some(rollback)) = (group("deploy"), group("rollback")) else {
             continue;
         };
-        assert_eq!(deploy, rollback, "{configuration}");
+        // A rollback waits for nobody's approval; on the hosts, their leases decide.
+        let waits = deploy.replace("stagegate-", "stagegate-rollback-");
+        assert_eq!(rollback, waits, "{configuration}");
         // A closed pull request that releases nothing is nobody's neighbour.
         let (condition, group) = release.split_once(" && '").unwrap();
         assert_eq!(
@@ -143,6 +155,102 @@ fn runs_that_change_one_environment_never_meet() {
         let usual = usual.strip_prefix("stagegate-").unwrap();
         let same = format!("stagegate-${{{{ inputs.environment || '{usual}' }}}}");
         assert_eq!(deploy, same, "{configuration}");
+    }
+}
+
+#[test]
+fn what_only_asks_hosts_is_no_deployment() {
+    for (configuration, workflows) in every() {
+        for (name, workflow) in &workflows {
+            for (id, job) in jobs(workflow) {
+                let place = format!("{configuration}/{name}/{id}");
+                let asks = name == "release" && id == "plan";
+                let deploys = !environment(job).is_empty() && !asks;
+                if deploys {
+                    assert!(job["environment"].is_string(), "{place}");
+                } else if !environment(job).is_empty() {
+                    assert_eq!(job["environment"]["deployment"], false, "{place}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_fork_checks_its_changes_and_does_nothing_else() {
+    let variants = Variants::write();
+    let workflows = parsed(&variants.checkout("ours-alone"));
+    for (name, workflow) in &workflows {
+        for (id, job) in jobs(workflow) {
+            let place = format!("{name}/{id}");
+            let condition = job["if"].as_str().unwrap_or_default();
+            let here = "github.repository == 'example/shop'";
+            let first = job["needs"].as_array().is_none_or(Vec::is_empty);
+            match name.as_str() {
+                "ci" => {
+                    let weekly = format!("github.event_name != 'schedule' || {here}");
+                    assert!(condition.contains(&weekly), "{place}: {condition}");
+                }
+                // What needs another job is skipped with it.
+                _ if first || condition.contains("!cancelled()") => {
+                    assert!(condition.contains(here), "{place}: {condition}");
+                }
+                _ => {}
+            }
+        }
+    }
+    // Without a name in stagegate.toml nobody can tell a fork from what it is a fork of.
+    for workflow in parsed(&variants.checkout("app")).values() {
+        for (id, job) in jobs(workflow) {
+            let condition = job["if"].as_str().unwrap_or_default();
+            assert!(!condition.contains("github.repository =="), "{id}");
+        }
+    }
+}
+
+#[test]
+fn the_teams_own_secrets_reach_the_steps_that_need_them() {
+    let variants = Variants::write();
+    let workflows = parsed(&variants.checkout("ours-alone"));
+    let env = |name: &str, job: &str, step: &str| {
+        let steps = steps(&workflows[name]["jobs"][job]).iter();
+        let mut found = steps.filter(|one| one["name"] == step);
+        found
+            .next()
+            .unwrap_or_else(|| panic!("{name}/{job}/{step}"))["env"]
+            .clone()
+    };
+    for (name, job, step, pushes) in [
+        ("release", "publish", "Publish", true),
+        (
+            "release",
+            "deploy",
+            "Deploy, backend first, and see what users now get",
+            false,
+        ),
+        ("deploy", "deploy", "Deploy", false),
+        ("rollback", "rollback", "Roll back", false),
+        ("rollback", "yank", "Yank", true),
+    ] {
+        let env = env(name, job, step);
+        for secret in ["RELEASE_WEBHOOK", "ANNOUNCE_KEY"] {
+            assert_eq!(
+                env[secret],
+                format!("${{{{ secrets.{secret} }}}}"),
+                "{name}/{job}"
+            );
+        }
+        // The token of the team's own is for what is pushed, and not for what reads.
+        let token = match pushes {
+            true => "${{ secrets.PUSH_TOKEN || github.token }}",
+            false => "${{ github.token }}",
+        };
+        assert_eq!(env["GITHUB_TOKEN"], token, "{name}/{job}");
+    }
+    // A job that builds is told none of them.
+    for job in ["gates", "build"] {
+        let text = workflows["release"]["jobs"][job].to_string();
+        assert!(!text.contains("secrets."), "{job}");
     }
 }
 
@@ -261,7 +369,10 @@ fn a_branch_can_require_one_job() {
                 "{configuration}: {id} is not required"
             );
         }
-        assert_eq!(passed["if"], "${{ always() }}", "{configuration}");
+        let condition = passed["if"].as_str().unwrap();
+        let alone = condition == "${{ always() }}";
+        let here = condition.starts_with("${{ always() && (github.event_name != 'schedule' ||");
+        assert!(alone || here, "{configuration}: {condition}");
     }
 }
 

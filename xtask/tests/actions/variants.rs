@@ -20,6 +20,9 @@ fn all() -> Vec<(&'static str, String, bool, &'static str)> {
         env = { RUST_BACKTRACE = \"1\", WORDS = \"a: b\" }\n\
         [[ci.job]]\nname = \"long-test\"\nrun = [\"sh\", \"-c\", \"echo 'it is' $HOME\"]\n";
     let targets = "[release]\ntargets = { \"x86_64-unknown-linux-gnu\" = \"ubuntu-24.04\", \"aarch64-unknown-linux-gnu\" = \"ubuntu-24.04-arm\" }\n";
+    let ours = "[github]\nrepository = \"example/shop\"\n[ci]\ntoken = \"PUSH_TOKEN\"\n\
+        [notify]\nwebhook = { env = \"RELEASE_WEBHOOK\" }\n\
+        [[step]]\nafter = \"publish\"\nrun = [\"announce\"]\npass_env = [\"ANNOUNCE_KEY\", \"GITHUB_TOKEN\"]\n";
     vec![
         ("default", String::new(), true, ""),
         ("app", format!("{APP}{PRODUCTION}"), true, ""),
@@ -40,6 +43,7 @@ fn all() -> Vec<(&'static str, String, bool, &'static str)> {
             "",
         ),
         ("odd", odd.to_owned(), true, ""),
+        ("ours-alone", ours.to_owned() + APP + PRODUCTION, true, ""),
         ("targets", format!("{targets}{APP}{PRODUCTION}"), true, ""),
         ("targets-only", format!("{targets}{BACKEND}"), false, ""),
         ("below", format!("{APP}{PRODUCTION}"), true, "rust"),

@@ -37,6 +37,10 @@ pub struct CiConfig {
     pub attest: bool,
     /// When `ci.yml` runs by itself, as a cron expression. Without one, it never does.
     pub schedule: String,
+    /// The name of a secret with a token of your own, which the jobs that push use instead
+    /// of the workflow's own token. You need one if the branch is protected, or if what is
+    /// pushed shall start other workflows.
+    pub token: Option<String>,
     /// Third-party actions that the workflows use.
     pub actions: CiActions,
 }
@@ -65,6 +69,7 @@ impl Default for CiConfig {
             attest: true,
             // Monday morning: what has become vulnerable meanwhile is known in the week.
             schedule: "17 4 * * 1".to_owned(),
+            token: None,
             actions: CiActions::default(),
         }
     }
@@ -169,6 +174,12 @@ impl CiConfig {
         if let Some(name) = self.env.keys().find(|name| !is_variable(name)) {
             let what = format!("`ci.env` names {name:?}, which is no name of a variable");
             return Some(("env", what));
+        }
+        if let Some(name) = self.token.as_deref().filter(|name| !is_variable(name)) {
+            let what = format!(
+                "`ci.token` is {name:?}, which is no name of a secret: write the name, never the token"
+            );
+            return Some(("token", what));
         }
         let environment = self.environment.as_deref()?;
         (!environments.contains(&environment)).then(|| {

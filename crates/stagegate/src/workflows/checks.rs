@@ -46,6 +46,7 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
             id: &job.name,
             name: &job.name,
             needs: &before,
+            condition: &not_by_schedule_in_forks(outline),
             minutes: job.minutes,
             runner: &runner,
             permissions: READ,
@@ -68,6 +69,16 @@ fn schedule(outline: &Outline<'_>) -> String {
     match outline.config.ci.schedule.trim() {
         "" => String::new(),
         cron => format!("  schedule:\n    - cron: {}\n", scalar(cron)),
+    }
+}
+
+/// Returns the condition that keeps a fork, which takes over the schedule with the file,
+/// from checking every week what nobody works on.
+fn not_by_schedule_in_forks(outline: &Outline<'_>) -> String {
+    match outline.not_in_forks().as_str() {
+        "" => String::new(),
+        _ if outline.config.ci.schedule.trim().is_empty() => String::new(),
+        here => format!("github.event_name != 'schedule' || {here}"),
     }
 }
 
@@ -138,6 +149,7 @@ fn gates(outline: &Outline<'_>) -> String {
     let job = Job {
         id: "gate",
         name: "${{ matrix.gate }}",
+        condition: &not_by_schedule_in_forks(outline),
         minutes: 60,
         permissions: READ,
         more: &format!("strategy:\n  fail-fast: false\n  matrix:\n    gate: {gates}\n"),
@@ -171,7 +183,10 @@ fn passed(outline: &Outline<'_>, needs: &[&str]) -> String {
         id: "passed",
         name: "passed",
         needs,
-        condition: "always()",
+        condition: &match not_by_schedule_in_forks(outline).as_str() {
+            "" => "always()".to_owned(),
+            here => format!("always() && ({here})"),
+        },
         minutes: 5,
         ..Job::default()
     };

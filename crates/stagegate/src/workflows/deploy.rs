@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::checks::{SHELL, env};
 use super::steps::{
-    ACCESS, AGENT, FREEZE_ENV, FREEZE_OPTION, Job, OVERRIDE_FREEZE, agent, agent_ends, script,
-    xtask,
+    ACCESS, AGENT, FREEZE_ENV, FREEZE_OPTION, Job, OVERRIDE_FREEZE, agent, agent_ends, concurrency,
+    script, xtask,
 };
 use super::text::{indent, list, scalar};
 use super::{Outline, parts};
@@ -30,9 +30,9 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
         }
     }
     text.push_str("\npermissions: {}\n\n");
-    text.push_str(&format!(
-        "concurrency:\n  group: stagegate-${{{{ inputs.environment || '{usual}' }}}}\n  # One deploy at a time, and a deploy that runs is never cancelled.\n  cancel-in-progress: false\n\n"
-    ));
+    let group = format!("stagegate-${{{{ inputs.environment || '{usual}' }}}}");
+    let why = "One deploy at a time, and a deploy that runs is never cancelled.";
+    text.push_str(&concurrency(&group, why));
     text.push_str(SHELL);
     text.push_str(&env(outline));
     text.push_str("jobs:\n");
@@ -94,7 +94,7 @@ fn decide(outline: &Outline<'_>) -> String {
     let job = Job {
         id: "decide",
         name: "what has changed",
-        condition: "github.event_name == 'push'",
+        condition: &outline.here("github.event_name == 'push'"),
         minutes: 30,
         permissions: READ,
         more: "outputs:\n  part: ${{ steps.changed.outputs.part }}\n",
@@ -110,7 +110,8 @@ fn deploy(outline: &Outline<'_>, usual: &str, by_push: bool) -> String {
     };
     let environment = format!("${{{{ inputs.environment || '{usual}' }}}}");
     let env = format!(
-        "TARGET: {target}\nENVIRONMENT: {environment}\nVERSION: ${{{{ inputs.version }}}}\n{FREEZE_ENV}{AGENT}{ACCESS}"
+        "TARGET: {target}\nENVIRONMENT: {environment}\nVERSION: ${{{{ inputs.version }}}}\n{FREEZE_ENV}{AGENT}{}{ACCESS}",
+        outline.secrets()
     );
     let lines = format!(
         "options=(--env \"$ENVIRONMENT\")\nif [ -n \"$VERSION\" ]; then options+=(--version \"$VERSION\"); fi\n{FREEZE_OPTION}exec cargo xtask deploy \"$TARGET\" \"${{options[@]}}\" --resume --resume-or-start --yes\n"
@@ -128,12 +129,12 @@ fn deploy(outline: &Outline<'_>, usual: &str, by_push: bool) -> String {
             true => &["decide"],
             false => &[],
         },
-        condition: match by_push {
+        condition: &outline.here(match by_push {
             true => {
                 "!cancelled() && (inputs.target || (needs.decide.result == 'success' && needs.decide.outputs.part != 'none'))"
             }
             false => "",
-        },
+        }),
         minutes: 120,
         permissions: READ,
         environment: &environment,

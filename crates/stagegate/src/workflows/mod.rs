@@ -17,6 +17,8 @@ mod rollback;
 mod steps;
 mod text;
 
+use std::collections::BTreeSet;
+
 use stagegate_config::schema::Config;
 use stagegate_config::stage::Stage;
 use stagegate_engine::context::Context;
@@ -160,6 +162,43 @@ impl<'a> Outline<'a> {
             Some(name) => format!("stagegate-{name}"),
             None => "stagegate".to_owned(),
         }
+    }
+
+    /// Returns a condition that holds in this repository and in none of its forks; empty
+    /// where `github.repository` is not written, for a clone may be of a fork.
+    fn not_in_forks(&self) -> String {
+        let repository = self.config.github.repository.as_ref();
+        repository.map_or_else(String::new, |name| format!("github.repository == '{name}'"))
+    }
+
+    /// Returns a condition, which may be empty, for this repository alone.
+    fn here(&self, condition: &str) -> String {
+        match (self.not_in_forks(), condition) {
+            (guard, "") => guard,
+            (guard, condition) if guard.is_empty() => condition.to_owned(),
+            (guard, condition) => format!("{guard} && ({condition})"),
+        }
+    }
+
+    /// Returns the names of the secrets that the team's own commands and `[notify]` take
+    /// from the environment.
+    fn own_secrets(&self) -> BTreeSet<&str> {
+        let steps = self.config.steps.iter();
+        let passed = steps.flat_map(|step| &step.pass_env).map(String::as_str);
+        let webhook = self.config.notify.webhook.as_ref();
+        let told = webhook.map(|webhook| webhook.env.as_str());
+        // These come from the runner, or from what the workflows hand over anyway.
+        let given = ["GITHUB_TOKEN", "SSH_AUTH_SOCK"];
+        passed
+            .chain(told)
+            .filter(|name| !given.contains(name) && !name.starts_with("CARGO_REGISTR"))
+            .collect()
+    }
+
+    /// Returns the lines that hand these secrets to a step.
+    fn secrets(&self) -> String {
+        let line = |name: &str| format!("{name}: ${{{{ secrets.{name} }}}}\n");
+        self.own_secrets().into_iter().map(line).collect()
     }
 }
 

@@ -13,7 +13,7 @@ use stagegate_registry::Token;
 use super::checks::{SHELL, env};
 use super::steps::{
     ACCESS, AGENT, FREEZE_ENV, FREEZE_OPTION, Job, OVERRIDE_FREEZE, action, agent, agent_ends,
-    script, xtask,
+    concurrency, script, xtask,
 };
 use super::text::{indent, labels, list, scalar};
 use super::{Outline, parts};
@@ -34,10 +34,12 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
     text.push_str(&indent(&events(outline), 2));
     text.push_str("\npermissions: {}\n\n");
     // A pull request of any other kind that is closed meets no release.
-    text.push_str(&format!(
-        "concurrency:\n  group: ${{{{ (github.event_name != 'pull_request' || startsWith(github.head_ref, 'release/')) && '{}' || github.run_id }}}}\n  # A release or a deploy that is cancelled half-way helps nobody.\n  cancel-in-progress: false\n\n",
+    let group = format!(
+        "${{{{ (github.event_name != 'pull_request' || startsWith(github.head_ref, 'release/')) && '{}' || github.run_id }}}}",
         outline.concurrency()
-    ));
+    );
+    let why = "A release or a deploy that is cancelled half-way helps nobody.";
+    text.push_str(&concurrency(&group, why));
     text.push_str(SHELL);
     text.push_str(&env(outline));
     text.push_str("jobs:\n");
@@ -145,10 +147,11 @@ fn plan(outline: &Outline<'_>) -> String {
     let job = Job {
         id: "plan",
         name: "plan",
-        condition: MERGED,
+        condition: &outline.here(MERGED),
         minutes: 30,
         permissions: READ,
         environment: &hosts(outline),
+        only_asks: true,
         ..Job::default()
     };
     outline.job(&job, &steps)
@@ -264,7 +267,7 @@ fn publish(outline: &Outline<'_>, builds: bool) -> String {
     };
     steps.push_str(&xtask(
         "Publish",
-        &format!("{token}{ACCESS}"),
+        &format!("{token}{}{}", outline.secrets(), outline.write_access()),
         match outline.environment().is_some() {
             true => "release --resume --until publish-github-release --yes",
             false => "release --resume --until verify --yes",
@@ -310,7 +313,7 @@ fn deploy(outline: &Outline<'_>) -> String {
         + &agent()
         + &xtask(
             "Deploy, backend first, and see what users now get",
-            &format!("{AGENT}{ACCESS}"),
+            &format!("{AGENT}{}{ACCESS}", outline.secrets()),
             "release --resume --yes",
         )
         + &agent_ends()

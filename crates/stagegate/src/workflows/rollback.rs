@@ -6,7 +6,7 @@ use stagegate_registry::Token;
 use super::checks::{SHELL, env};
 use super::deploy::environments;
 use super::release::{COMMITTER, ENVIRONMENT};
-use super::steps::{ACCESS, AGENT, Job, agent, agent_ends, script};
+use super::steps::{ACCESS, AGENT, Job, agent, agent_ends, concurrency, script};
 use super::text::{indent, list};
 use super::{Outline, parts};
 
@@ -17,12 +17,11 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
         indent(&inputs(outline, usual), 6)
     );
     let group = match usual {
-        Some(usual) => format!("stagegate-${{{{ inputs.environment || '{usual}' }}}}"),
-        None => outline.concurrency(),
+        Some(usual) => format!("stagegate-rollback-${{{{ inputs.environment || '{usual}' }}}}"),
+        None => format!("{}-rollback", outline.concurrency()),
     };
-    text.push_str(&format!(
-        "concurrency:\n  group: {group}\n  # Whoever rolls back waits for what is under way.\n  cancel-in-progress: false\n\n"
-    ));
+    let why = "It never waits for a release that waits for somebody's approval; what is under way on a host holds that host's lease.";
+    text.push_str(&concurrency(&group, why));
     text.push_str(SHELL);
     text.push_str(&env(outline));
     text.push_str("jobs:\n");
@@ -70,7 +69,8 @@ fn inputs(outline: &Outline<'_>, usual: Option<&str>) -> String {
 
 fn rollback(outline: &Outline<'_>) -> String {
     let env = format!(
-        "TARGET: ${{{{ inputs.target }}}}\nENVIRONMENT: ${{{{ inputs.environment }}}}\n{AGENT}{ACCESS}"
+        "TARGET: ${{{{ inputs.target }}}}\nENVIRONMENT: ${{{{ inputs.environment }}}}\n{AGENT}{}{ACCESS}",
+        outline.secrets()
     );
     let lines = "exec cargo xtask rollback \"$TARGET\" --env \"$ENVIRONMENT\" --resume --resume-or-start --yes\n";
     let steps = outline.ready("rollback", true)
@@ -82,7 +82,7 @@ fn rollback(outline: &Outline<'_>) -> String {
     let job = Job {
         id: "rollback",
         name: "roll back",
-        condition: "inputs.target != 'none'",
+        condition: &outline.here("inputs.target != 'none'"),
         minutes: 60,
         permissions: "contents: read # the code\n",
         environment: "${{ inputs.environment }}",
@@ -96,7 +96,9 @@ fn rollback(outline: &Outline<'_>) -> String {
 fn yank(outline: &Outline<'_>, after_rollback: bool) -> String {
     let variable = Token::variable(&outline.config.registry.name);
     let env = format!(
-        "VERSION: ${{{{ inputs.yank }}}}\nREASON: ${{{{ inputs.reason }}}}\n{variable}: ${{{{ secrets.{variable} }}}}\n{COMMITTER}{ACCESS}"
+        "VERSION: ${{{{ inputs.yank }}}}\nREASON: ${{{{ inputs.reason }}}}\n{variable}: ${{{{ secrets.{variable} }}}}\n{COMMITTER}{}{}",
+        outline.secrets(),
+        outline.write_access()
     );
     let lines = "options=()\nif [ -n \"$REASON\" ]; then options+=(--reason \"$REASON\"); fi\nexec cargo xtask yank \"$VERSION\" \"${options[@]}\" --resume --resume-or-start --yes\n";
     let steps = outline.ready("yank", true)
@@ -110,10 +112,10 @@ fn yank(outline: &Outline<'_>, after_rollback: bool) -> String {
             true => &["rollback"],
             false => &[],
         },
-        condition: match after_rollback {
+        condition: &outline.here(match after_rollback {
             true => "!cancelled() && !failure() && inputs.yank",
             false => "",
-        },
+        }),
         minutes: 60,
         permissions: "contents: write # the GitHub release, and the changelog's commit\n",
         environment: ENVIRONMENT,

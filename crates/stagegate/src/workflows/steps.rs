@@ -41,6 +41,18 @@ pub(super) fn action(name: &str, condition: &str, uses: &str, with: &str) -> Str
 }
 
 impl Outline<'_> {
+    /// Returns the same as [`ACCESS`] for a job that pushes: with the team's own token, if
+    /// there is one, since a workflow's own may not push to a protected branch.
+    pub(super) fn write_access(&self) -> String {
+        match &self.config.ci.token {
+            None => ACCESS.to_owned(),
+            Some(secret) => {
+                let token = format!("${{{{ secrets.{secret} || github.token }}}}");
+                ACCESS.replacen("${{ github.token }}", &token, 1)
+            }
+        }
+    }
+
     /// Returns the first lines of a job, up to its steps.
     pub(super) fn job(&self, job: &Job<'_>, steps: &str) -> String {
         let mut text = format!("{}:\n  name: {}\n", job.id, job.name);
@@ -63,7 +75,14 @@ impl Outline<'_> {
             some => text.push_str(&format!("  permissions:\n{}", indent(some, 4))),
         }
         if !job.environment.is_empty() {
-            text.push_str(&format!("  environment: {}\n", job.environment));
+            let environment = match job.only_asks {
+                false => format!("  environment: {}\n", job.environment),
+                true => format!(
+                    "  environment:\n    name: {}\n    deployment: false # it only asks the hosts\n",
+                    job.environment
+                ),
+            };
+            text.push_str(&environment);
         }
         text.push_str(&indent(job.more, 2));
         if !self.subdirectory.is_empty() && steps.contains("run:") {
@@ -176,8 +195,18 @@ pub(super) struct Job<'a> {
     pub(super) permissions: &'a str,
     /// The GitHub environment, or an expression; empty: none.
     pub(super) environment: &'a str,
+    /// The environment is for its secrets alone: nothing is deployed.
+    pub(super) only_asks: bool,
     /// Further lines of YAML.
     pub(super) more: &'a str,
+}
+
+/// Returns the lines of `concurrency`. GitHub keeps one waiting run in a group unless it is
+/// told otherwise, and would cancel a waiting rollback for a push.
+pub(super) fn concurrency(group: &str, why: &str) -> String {
+    format!(
+        "concurrency:\n  group: {group}\n  # {why}\n  cancel-in-progress: false\n  queue: max\n\n"
+    )
 }
 
 /// What git and the GitHub client need to reach the repository. git asks for the

@@ -41,12 +41,13 @@ impl Perform for BuildAsset {
 /// Whether what is kept was made by this plan: one that was given up may have
 /// left files under the same names.
 fn is_ours(ctx: &StepContext<'_>) -> bool {
-    let mark = std::fs::read_to_string(kept(ctx, MADE_BY));
+    let mark = std::fs::read_to_string(ctx.kept().join(MADE_BY));
     mark.is_ok_and(|digest| digest == ctx.plan.digest())
 }
 
-/// Says by which plan the kept files were made.
-const MADE_BY: &str = ".plan";
+/// Says by which plan the kept files were made. It lies beside them: what is released, and
+/// attested, is everything in their directory.
+const MADE_BY: &str = "assets.plan";
 
 /// Keeps a file's bytes.
 pub(crate) fn keep(ctx: &StepContext<'_>, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
@@ -55,7 +56,7 @@ pub(crate) fn keep(ctx: &StepContext<'_>, name: &str, bytes: &[u8]) -> anyhow::R
         if directory.exists() {
             std::fs::remove_dir_all(&directory).with_context(|| format!("removing {directory}"))?;
         }
-        release_tree::write_whole(&kept(ctx, MADE_BY), ctx.plan.digest().as_bytes())?;
+        release_tree::write_whole(&ctx.kept().join(MADE_BY), ctx.plan.digest().as_bytes())?;
     }
     release_tree::write_whole(&kept(ctx, name), bytes)
 }
