@@ -11,6 +11,7 @@
 //! stay, and a manifest that is not what `cargo metadata` said are errors.
 
 mod bump;
+mod bump_only;
 mod edit;
 mod inherited;
 mod lockfile;
@@ -23,6 +24,7 @@ mod span;
 mod workspace;
 
 pub use bump::{BumpError, bump, bump_lockfile, relative_to};
+pub use bump_only::differs_in_versions_only;
 pub use cargo_metadata::DependencyKind;
 pub use edit::{EditError, EditState, FileEdit, Splice, sha256_hex};
 pub use inherited::{changed_keys, inherited_keys};

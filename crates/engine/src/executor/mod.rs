@@ -12,4 +12,4 @@ pub(crate) mod run;
 pub(crate) mod schedule;
 pub mod step;
 
-pub use run::{Confirm, RunOptions, RunOutcome};
+pub use run::{Confirm, Resume, RunOptions, RunOutcome};

@@ -56,8 +56,46 @@ pub type Confirm<'a> = &'a mut dyn FnMut(&Plan, &Step) -> bool;
 pub struct RunOptions<'a> {
     /// How much of it.
     pub filter: &'a StepFilter,
-    /// The command that resumes it, for the last line.
-    pub resume: &'a str,
+    /// How whoever reads the last line goes on.
+    pub resume: Resume<'a>,
+}
+
+/// How a run is gone on with.
+#[derive(Clone, Copy, Debug)]
+pub enum Resume<'a> {
+    /// By this command, `… --resume`.
+    Command(&'a str),
+    /// By running the failed jobs of the workflow once more, which take up the journal.
+    FailedJobs,
+}
+
+impl Resume<'_> {
+    /// Returns what to do, to stand in a sentence.
+    fn words(self) -> String {
+        match self {
+            Resume::Command(command) => format!("resume with `{command}`"),
+            Resume::FailedJobs => "re-run the failed jobs of this workflow run".to_owned(),
+        }
+    }
+
+    /// Returns how the rest of a plan is run, to stand in a sentence.
+    fn rest(self) -> String {
+        match self {
+            Resume::Command(command) => format!("resume the rest with `{command}`"),
+            Resume::FailedJobs => "the next job continues".to_owned(),
+        }
+    }
+
+    /// Returns how it is begun again, to stand in a sentence.
+    fn restart(self) -> String {
+        match self {
+            Resume::Command(command) => {
+                let command = command.trim_end_matches(" --resume");
+                format!("start again with `{command}`")
+            }
+            Resume::FailedJobs => "start the workflow again".to_owned(),
+        }
+    }
 }
 
 /// Runs the plan, as far as the options say.
@@ -120,7 +158,7 @@ fn makes_a_commit(plan: &Plan) -> bool {
 }
 
 /// Returns the one line that says what to do next.
-fn next_line(plan: &Plan, outcome: &RunOutcome, resume: &str, journal: &Journal) -> String {
+fn next_line(plan: &Plan, outcome: &RunOutcome, resume: Resume<'_>, journal: &Journal) -> String {
     let unconfirmed = || {
         let done = |step: &Step| journal.is_done(&step.id);
         unconfirmed::warning(plan, &done)
@@ -130,28 +168,34 @@ fn next_line(plan: &Plan, outcome: &RunOutcome, resume: &str, journal: &Journal)
             Some(hint) => format!("{} is done; {hint}", plan.title),
             None => format!("{} is done; nothing is left to do", plan.title),
         },
-        RunEnd::Paused => format!("this part is done; resume the rest with `{resume}`"),
+        RunEnd::Paused => format!("this part is done; {}", resume.rest()),
         RunEnd::Interrupted => {
             format!(
-                "stopped at a safe point; resume with `{resume}`{}",
+                "stopped at a safe point; {}{}",
+                resume.words(),
                 unconfirmed()
             )
         }
         RunEnd::Declined => {
-            format!("nothing was published; resume with `{resume}` when you are ready")
+            format!(
+                "nothing was published; {} when you are ready",
+                resume.words()
+            )
         }
         RunEnd::Failed if left_no_trace(plan, outcome) => format!(
-            "nothing was changed; fix the errors above and commit, then start again with `{}`",
-            resume.trim_end_matches(" --resume")
+            "nothing was changed; fix the errors above and commit, then {}",
+            resume.restart()
         ),
         RunEnd::Failed => {
             format!(
-                "fix the errors above, then resume with `{resume}`{}",
+                "fix the errors above, then {}{}",
+                resume.words(),
                 unconfirmed()
             )
         }
         RunEnd::RolledBack => format!(
-            "traffic is back on the previous release; find out why, then resume with `{resume}`, or yank and release a fix"
+            "traffic is back on the previous release; find out why, then {}, or yank and release a fix",
+            resume.words()
         ),
         RunEnd::RollbackIncomplete => format!(
             "rollback incomplete: {} may not run the previous release; fix the errors above, then roll back the rest with `{}`",

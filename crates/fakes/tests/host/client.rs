@@ -13,7 +13,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use stagegate_config::stage::Stage;
 use stagegate_deploy::{Deploy, DeployJob, Part, ServiceStep};
 use stagegate_engine::context::Context;
-use stagegate_engine::executor::RunOptions;
+use stagegate_engine::executor::{Resume, RunOptions};
 use stagegate_engine::interrupt::Interrupt;
 use stagegate_engine::journal::Journal;
 use stagegate_plan::model::{
@@ -54,7 +54,7 @@ pub(crate) fn main(checkout: &str) -> ExitCode {
     let journal = Journal::begin(&context.state, &plan, None).unwrap();
     let options = RunOptions {
         filter: &StepFilter::Whole,
-        resume: "the test",
+        resume: Resume::Command("the test"),
     };
     // Whoever listened may have heard enough.
     let say = |line: &str| drop(writeln!(std::io::stdout(), "{line}"));

@@ -1,7 +1,7 @@
 //! `check`: the gates, on what is checked out.
 
 use stagegate_config::stage::Stage;
-use stagegate_engine::executor::RunOptions;
+use stagegate_engine::executor::{Resume, RunOptions};
 use stagegate_engine::journal::Journal;
 use stagegate_engine::survey::{Scope, survey};
 use stagegate_plan::model::StepFilter;
@@ -36,7 +36,7 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<Exit> {
     let mut renderer = output::renderer(format);
     let options = RunOptions {
         filter: &StepFilter::Whole,
-        resume: again.trim_end(),
+        resume: Resume::Command(again.trim_end()),
     };
     let ended = stagegate_engine::run(
         &plan,

@@ -1,7 +1,7 @@
 //! The path of every command that changes something: survey, plan, ask, run.
 
 use stagegate_engine::context::Context;
-use stagegate_engine::executor::RunOptions;
+use stagegate_engine::executor::{Resume, RunOptions};
 use stagegate_engine::journal::{Journal, JournalError, Observer};
 use stagegate_engine::survey::{Scope, survey};
 use stagegate_plan::model::{Action, Plan, RunId, Step, StepFilter, Verb};
@@ -171,7 +171,10 @@ fn run_plan(
     };
     let options = RunOptions {
         filter: &invocation.filter,
-        resume: &resume,
+        resume: match output::github_actions::is_here() {
+            true => Resume::FailedJobs,
+            false => Resume::Command(&resume),
+        },
     };
     let outcome = stagegate_engine::run(
         plan,

@@ -37,7 +37,7 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
     text.push_str(&env(outline));
     text.push_str("jobs:\n");
     if !paths.is_empty() {
-        text.push_str(&indent(&decide(outline), 2));
+        text.push_str(&indent(&decide(outline, usual), 2));
         text.push('\n');
     }
     text.push_str(&indent(&deploy(outline, usual, !paths.is_empty()), 2));
@@ -83,20 +83,24 @@ fn paths(outline: &Outline<'_>) -> BTreeSet<String> {
     all.map(|path| within(path.to_string())).collect()
 }
 
-fn decide(outline: &Outline<'_>) -> String {
+/// Returns the job that asks the hosts what they lack: whoever pushed before, and whatever
+/// became of that run, is not asked.
+fn decide(outline: &Outline<'_>, usual: &str) -> String {
     let changed = xtask(
-        "See what has changed",
-        "SINCE: ${{ github.event.before }}\n",
-        "ci changed --since \"$SINCE\"",
+        "See what the hosts lack",
+        &format!("ENVIRONMENT: {}\n{AGENT}", scalar(usual)),
+        "ci changed --env \"$ENVIRONMENT\"",
     );
     let changed = changed.replacen("\n", "\n  id: changed\n", 1);
-    let steps = outline.ready("decide", true) + &changed;
+    let steps = outline.ready("decide", true) + &agent() + &changed + &agent_ends();
     let job = Job {
         id: "decide",
         name: "what has changed",
         condition: &outline.here("github.event_name == 'push'"),
         minutes: 30,
         permissions: READ,
+        environment: &scalar(usual),
+        only_asks: true,
         more: "outputs:\n  part: ${{ steps.changed.outputs.part }}\n",
         ..Job::default()
     };

@@ -36,6 +36,61 @@ fn merge(world: &World, branch: &str) -> String {
 }
 
 #[test]
+fn a_commit_that_only_bumps_versions_changes_no_part_of_the_app() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::without_host(Fixture::new(), "bump-only");
+    let root = world.root();
+    let file = root.join("stagegate.toml");
+    let paths = "port = 8080\npaths = [\"crates/demo/src/**\", \"**/Cargo.toml\", \"Cargo.*\"]\n";
+    let config = read(&file).replace("port = 8080\n", paths);
+    std::fs::write(&file, config).unwrap();
+    git(
+        root,
+        &["commit", "--quiet", "--all", "--message", "Name paths"],
+    );
+    git(root, &["push", "--quiet", "origin", "main"]);
+    let changed = || {
+        let ran = world.run(&["ci", "changed", "--since", "HEAD^"]);
+        ran.must_end_with(0).stdout.trim().to_owned()
+    };
+    assert_eq!(changed(), "changed since HEAD^: none");
+    let mut release = vec!["release", "0.2.0", "--yes"];
+    for stage in NO_GATES
+        .iter()
+        .copied()
+        .chain(["deploy-backend", "deploy-frontend"])
+    {
+        release.extend(["--skip", stage]);
+    }
+    world.run(&release).must_end_with(0);
+    let names = git(root, &["diff", "--name-only", "HEAD^"]);
+    assert!(
+        names.contains("Cargo.toml") && names.contains("Cargo.lock"),
+        "{names}"
+    );
+    assert_eq!(changed(), "changed since HEAD^: none");
+    let manifest = read(&root.join("Cargo.toml"));
+    std::fs::write(
+        root.join("Cargo.toml"),
+        manifest.replace("opt-level = 0", "opt-level = 1"),
+    )
+    .unwrap();
+    git(
+        root,
+        &["commit", "--quiet", "--all", "--message", "Optimize"],
+    );
+    assert_eq!(changed(), "changed since HEAD^: backend");
+    // What is not here may have changed everything that has paths.
+    let gone = "1111111111111111111111111111111111111111";
+    let ran = world
+        .run(&["ci", "changed", "--since", gone])
+        .must_end_with(0);
+    assert!(ran.stdout.contains(": backend"), "{}", ran.stdout);
+}
+
+#[test]
 fn a_pull_request_says_what_a_release_would_change_and_merging_it_is_enough() {
     if within_a_rehearsal() {
         return;

@@ -344,7 +344,8 @@ fn parts(runner: &mut Runner) {
     runner.dispatch("deploy", inputs("both")).must_end_with(0);
     host_runs(&place, "0.2.0", &newer);
 
-    // A push to the bundle's files deploys the bundle.
+    // A push deploys what the host lacks: the bundle. That an earlier push, whose run was
+    // cancelled, had it already says nothing.
     let pushed = runner.push(
         "crates/demo/frontend/src/index.html",
         "<!-- 2 -->",
@@ -352,7 +353,7 @@ fn parts(runner: &mut Runner) {
     );
     runner.at(&pushed);
     runner.commands();
-    let payload = serde_json::json!({"ref": "refs/heads/main", "before": newer, "after": pushed});
+    let payload = serde_json::json!({"ref": "refs/heads/main", "before": pushed, "after": pushed});
     runner.event("push", "deploy", &payload).must_end_with(0);
     let commands = runner.commands();
     let deployed = |line: &String| line.starts_with("deploy frontend --env production");

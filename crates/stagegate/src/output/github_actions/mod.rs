@@ -266,10 +266,23 @@ impl Renderer for Runner {
 /// Shows a plan that will not be run.
 pub(super) fn plan(plan: &Plan) {
     tell(&show_plan(plan, &Palette::for_stdout(), None));
-    if let Err(error) = super::step_outputs::summary(&summary::of_plan(plan)) {
+    let version = plan.version.to_string();
+    let values = [("ended", PLANNED), ("version", version.as_str())];
+    for error in [
+        output(&values).err(),
+        super::step_outputs::summary(&summary::of_plan(plan)).err(),
+    ]
+    .into_iter()
+    .flatten()
+    {
         say(&command("warning", &[], &format!("{error:#}")));
     }
 }
+
+/// How a dry run ended, and one that problems kept from starting: the value of `ended`
+/// beside those of [`RunEnd`].
+const PLANNED: &str = "planned";
+const BLOCKED: &str = "blocked";
 
 /// Shows an error that ended the command.
 pub(super) fn error(error: &anyhow::Error) {
@@ -282,7 +295,13 @@ pub(super) fn error(error: &anyhow::Error) {
                 let words = record::blocker(blocker);
                 say(&command("error", &[("title", "problem")], &short(&words)));
             }
-            if let Err(error) = super::step_outputs::summary(&summary::of_blockers(blockers)) {
+            for error in [
+                output(&[("ended", BLOCKED)]).err(),
+                super::step_outputs::summary(&summary::of_blockers(blockers)).err(),
+            ]
+            .into_iter()
+            .flatten()
+            {
                 say(&command("warning", &[], &format!("{error:#}")));
             }
         }

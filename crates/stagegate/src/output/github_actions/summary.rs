@@ -226,11 +226,19 @@ fn plan_details(plan: &Plan) -> String {
 /// Summarizes a plan that is not run.
 pub(super) fn of_plan(plan: &Plan) -> String {
     let shown = show_plan(plan, &Palette::none(), None);
-    format!(
+    let mut text = format!(
         "## The plan of {}\n\nNothing was changed.\n\n{}",
         plain(&plan.title),
         block("text", &shown)
-    )
+    );
+    for step in &plan.steps {
+        if let Action::DraftRelease(draft) = &step.action {
+            let title = plain(&draft.name);
+            let notes = block("markdown", &draft.notes);
+            let _ = write!(text, "\n### The notes of {title}\n\n{notes}");
+        }
+    }
+    text
 }
 
 /// Summarizes problems that keep a plan from being made.

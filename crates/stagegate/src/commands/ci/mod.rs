@@ -1,8 +1,9 @@
 //! `ci`: workflows are written and checked, and what they need on a runner.
 
-use camino::{Utf8Path, Utf8PathBuf};
+mod changed;
+
+use camino::Utf8PathBuf;
 use clap::Subcommand;
-use stagegate_config::pattern::PathPattern;
 use stagegate_engine::context::Context;
 use stagegate_engine::run_bundle;
 use stagegate_plan::model::RunId;
@@ -26,9 +27,8 @@ pub enum Task {
     Check,
     /// Say which part of the app has changed, in GITHUB_OUTPUT
     Changed {
-        /// The commit that was deployed before
-        #[arg(long, value_name = "COMMIT")]
-        since: String,
+        #[command(flatten)]
+        since: changed::Since,
     },
     /// Export the runs in progress here into one file, for another machine
     Export {
@@ -48,7 +48,7 @@ pub(crate) fn run(task: Task, session: &Session) -> anyhow::Result<Exit> {
     match task {
         Task::Write { force } => write(context, force, format),
         Task::Check => check(context, format),
-        Task::Changed { since } => changed(context, &since, format),
+        Task::Changed { since } => changed::run(context, &since, format),
         Task::Export { file } => {
             let runs = run_bundle::export(context, &file)?;
             tell(format, "exported", &runs, &format!("into {file}"));
@@ -164,45 +164,4 @@ fn show(format: Format, event: &str, said: &[(&Entry, String)]) {
         };
         line(&format!("{mark} {}: {what}", entry.path));
     }
-}
-
-/// Says which part of the app the commits since `since` touch. Where that cannot
-/// be told, for the commit is not here, everything may have changed.
-fn changed(context: &Context, since: &str, format: Format) -> anyhow::Result<Exit> {
-    let git = context.git();
-    let known = !since.is_empty() && !since.starts_with('-') && git.commit_of(since)?.is_some();
-    let files: Option<Vec<Utf8PathBuf>> = match known {
-        false => None,
-        true => {
-            let range = format!("{since}..HEAD");
-            let text = git.read(["diff", "--name-only", "-z", "--no-renames", &range])?;
-            let names = text.split('\0').filter(|name| !name.is_empty());
-            Some(names.map(Utf8PathBuf::from).collect())
-        }
-    };
-    let app = context.config.app.as_ref();
-    let backend = app.and_then(|app| app.backend.as_ref()).map(|b| &b.paths);
-    let frontend = app.and_then(|app| app.frontend.as_ref()).map(|f| &f.paths);
-    let touched = |paths: Option<&Vec<PathPattern>>| {
-        let Some(paths) = paths.filter(|paths| !paths.is_empty()) else {
-            return false;
-        };
-        let fits = |file: &Utf8PathBuf| {
-            let within = file.strip_prefix(&context.subdirectory);
-            within.is_ok_and(|file: &Utf8Path| paths.iter().any(|p| p.fits(file)))
-        };
-        files.as_ref().is_none_or(|files| files.iter().any(fits))
-    };
-    let part = match (touched(backend), touched(frontend)) {
-        (true, true) => "both",
-        (true, false) => "backend",
-        (false, true) => "frontend",
-        (false, false) => "none",
-    };
-    crate::output::output(&[("part", part)])?;
-    match format {
-        Format::Json => line(&serde_json::json!({ "event": "changed", "part": part }).to_string()),
-        Format::Human | Format::Github => line(&format!("changed since {since}: {part}")),
-    }
-    Ok(Exit::Success)
 }
