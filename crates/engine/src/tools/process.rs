@@ -14,6 +14,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, bail};
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::process::Signal;
 use stagegate_plan::model::TimeCategory;
 use xshell::{Cmd, Shell};
 
@@ -111,7 +112,8 @@ impl Tool {
         tool
     }
 
-    /// A program in a directory.
+    /// Creates a program in a directory. A command of the team's own may be ended: whoever
+    /// cancels a workflow does not wait for it, and its probe tells what it has done.
     pub fn new(program: &str, directory: &Utf8Path, spent: TimeCategory) -> Tool {
         // A shell only lends its directory; it runs nothing itself.
         let command: Command = match Shell::new() {
@@ -125,7 +127,7 @@ impl Tool {
             command,
             shown: program.to_owned(),
             category: spent,
-            may_be_ended: false,
+            may_be_ended: spent == TimeCategory::Command,
         };
         tool.command.current_dir(directory);
         leave_repository(&mut tool.command);
@@ -223,7 +225,21 @@ impl Tool {
         }
         let lines = follow(&mut child);
         let mut output = Output::default();
+        let mut asked_at: Option<Instant> = None;
         loop {
+            if self.may_be_ended && interrupt.asked() {
+                let since = asked_at.get_or_insert_with(|| {
+                    signal_group(&child, Signal::TERM);
+                    Instant::now()
+                });
+                if since.elapsed() > END_GRACE {
+                    signal_group(&child, Signal::KILL);
+                    // What has left the group may hold its output open for ever.
+                    if since.elapsed() > END_GRACE + Duration::from_secs(1) {
+                        break;
+                    }
+                }
+            }
             match lines.recv_timeout(Duration::from_millis(100)) {
                 Ok((from_stdout, text)) => {
                     if let Some(log) = &mut log {
@@ -233,11 +249,7 @@ impl Tool {
                     output.take(from_stdout, text);
                 }
                 Err(mpsc::RecvTimeoutError::Disconnected) => break,
-                Err(mpsc::RecvTimeoutError::Timeout) => {
-                    if self.may_be_ended && interrupt.asked() {
-                        end(&mut child);
-                    }
-                }
+                Err(mpsc::RecvTimeoutError::Timeout) => {}
             }
         }
         let status = child
@@ -260,13 +272,18 @@ impl Tool {
 #[error("stopped, as asked")]
 pub struct Stopped;
 
-/// SIGTERM to the whole group, so that cargo's rustc ends with it.
-fn end(child: &mut Child) {
+/// How long a command that was asked to end may take. A runner of GitHub's that cancels a job
+/// sends SIGINT to us alone, SIGTERM 7.5 s later, and SIGKILL to everything 2.5 s after that
+/// (docs.github.com, "Canceling a workflow"): what is left running by then leaves no record.
+const END_GRACE: Duration = Duration::from_secs(5);
+
+/// Signals the whole group, so that cargo's rustc ends with it.
+fn signal_group(child: &Child, signal: Signal) {
     let group = i32::try_from(child.id())
         .ok()
         .and_then(rustix::process::Pid::from_raw);
     if let Some(group) = group {
-        let _ = rustix::process::kill_process_group(group, rustix::process::Signal::TERM);
+        let _ = rustix::process::kill_process_group(group, signal);
     }
 }
 
@@ -373,11 +390,27 @@ mod tests {
     }
 
     #[test]
+    fn a_stop_ends_what_does_not_listen_too() {
+        for script in [
+            // It keeps talking, so that there is never a moment of silence.
+            "while :; do echo busy; done",
+            // It ignores the polite form, and so does what it has begun.
+            "trap '' TERM; echo ready; sleep 600 & wait; sleep 600",
+        ] {
+            let interrupt = Interrupt::default();
+            // Only once it says something is it as it shall be.
+            let Err(error) = sh(script).run(None, &interrupt, &mut |_| interrupt.ask()) else {
+                panic!("it ran to its end: {script}")
+            };
+            assert!(error.is::<Stopped>(), "{script}: {error:#}");
+        }
+    }
+
+    #[test]
     fn a_stop_ends_what_may_be_ended() {
         let interrupt = Interrupt::default();
         interrupt.ask();
-        let mut tool = sh("sleep 600");
-        tool.may_be_ended = true;
+        let tool = sh("sleep 600");
         let Err(error) = tool.run(None, &interrupt, &mut |_| {}) else {
             panic!("it ran to its end")
         };
