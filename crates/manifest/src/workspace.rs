@@ -231,13 +231,12 @@ impl Workspace {
 }
 
 impl Package {
-    /// Whether the package may go to a registry. Without a `publish` list in its
-    /// manifest that is crates.io, named `crates-io` as cargo does.
+    /// Returns whether the package may go to a registry, named as cargo does (`crates-io`).
+    /// Without a `publish` list in its manifest it may go to any, as `cargo publish
+    /// --registry` has it.
     pub fn publishable_to(&self, registry: &str) -> bool {
-        match &self.metadata.publish {
-            None => registry == "crates-io",
-            Some(registries) => registries.iter().any(|name| name == registry),
-        }
+        let allowed = self.metadata.publish.as_ref();
+        allowed.is_none_or(|registries| registries.iter().any(|name| name == registry))
     }
 
     /// The directory of the manifest, absolute.

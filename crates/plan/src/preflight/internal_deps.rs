@@ -1,7 +1,7 @@
 //! Whether what is published can be resolved: internal dependencies that stay, and cycles of dev-dependencies.
 
 use stagegate_config::schema::Config;
-use stagegate_manifest::DependencyKind;
+use stagegate_manifest::{DependencyKind, InternalDependency, Package};
 
 use crate::facts::Facts;
 use crate::model::Blocker;
@@ -25,6 +25,7 @@ pub fn check_internal_deps(
         .iter()
         .filter(|p| moved(&p.name) && p.publishable_to(&config.registry.name));
     for package in published {
+        check_registries(package, config, blockers);
         let stay = package
             .internal
             .iter()
@@ -48,6 +49,28 @@ pub fn check_internal_deps(
                 ));
             }
         }
+    }
+}
+
+/// Cargo takes a dependency that names no registry from crates.io, wherever the package
+/// itself is published (The Cargo Book, "Publishing to an alternate registry").
+fn check_registries(package: &Package, config: &Config, blockers: &mut Vec<Blocker>) {
+    let registry = &config.registry.name;
+    if registry == "crates-io" {
+        return;
+    }
+    let from_crates_io = |d: &&InternalDependency| d.is_published() && !d.has_registry;
+    for dependency in package.internal.iter().filter(from_crates_io) {
+        blockers.push(Blocker::new(
+            format!(
+                "{}: published to {registry}, {} would take its sibling {} from crates.io",
+                package.manifest_path, package.name, dependency.name
+            ),
+            format!(
+                "write `registry = \"{registry}\"` beside the version of {}",
+                dependency.name
+            ),
+        ));
     }
 }
 

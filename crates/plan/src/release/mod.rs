@@ -50,6 +50,7 @@ pub(crate) fn plan(
     }
     let edits = edits(facts, wanted, &bumps, blockers);
     let levels = levels(facts, config, &bumps, blockers);
+    publish::check_registry(facts, config, &levels, blockers);
     internal_deps::check_dev_dep_cycles(facts, config, &levels, blockers);
     metadata::metadata(facts, config, &bumps, blockers);
     if !wanted.handed_on {

@@ -7,7 +7,7 @@ use stagegate_config::stage::Stage;
 
 use crate::facts::Facts;
 use crate::model::{
-    Action, ConsumerBuild, Plan, Publish, PublishedCrate, ResolveDepth, Step, count,
+    Action, Blocker, ConsumerBuild, Plan, Publish, PublishedCrate, ResolveDepth, Step, count,
 };
 use crate::preflight::limits;
 
@@ -190,6 +190,36 @@ fn published(step: &Step) -> Option<&str> {
         Action::Publish(Publish { package, .. }) => Some(package),
         _ => None,
     }
+}
+
+/// A release that uploads nothing though packages go to some registry has the wrong one in
+/// mind, and would end as if it had published them.
+pub(crate) fn check_registry(
+    facts: &Facts,
+    config: &Config,
+    levels: &[Vec<String>],
+    blockers: &mut Vec<Blocker>,
+) {
+    let name = &config.registry.name;
+    let lists = facts
+        .workspace
+        .packages
+        .iter()
+        .filter_map(|package| package.metadata.publish.as_ref());
+    let others: BTreeSet<&str> = lists.flatten().map(String::as_str).collect();
+    if !levels.is_empty() || others.is_empty() || others.contains(name.as_str()) {
+        return;
+    }
+    let others: Vec<&str> = others.into_iter().collect();
+    blockers.push(Blocker::new(
+        format!(
+            "nothing of this workspace may be published to {name}: the manifests say `publish = {others:?}`"
+        ),
+        format!(
+            "write `name = {:?}` into [registry] of stagegate.toml, or {name:?} into the manifests",
+            others[0]
+        ),
+    ));
 }
 
 /// How many uploads have to follow each other.

@@ -138,3 +138,48 @@ fn dependents_are_yanked_first_and_given_back_last() {
         ("top", "core")
     );
 }
+
+#[test]
+fn a_company_registry_gets_what_any_registry_may_have_and_siblings_come_from_it() {
+    let config = |name: &str| {
+        let text = format!("[registry]\nname = \"{name}\"\n");
+        Config::parse("stagegate.toml".into(), &text).unwrap()
+    };
+    let request = |config: &Config, facts: &Facts| {
+        let made = plan(
+            &grouped(facts, config),
+            config,
+            &Request::Release(wanted("1.1.0", &[])),
+        );
+        made.map_err(|blockers| blockers.to_string())
+    };
+    let wrong = request(&config("company"), &facts()).unwrap_err();
+    let want = "published to company, left would take its sibling core from crates.io";
+    assert!(wrong.contains(want), "{wrong}");
+    assert!(wrong.contains("write `registry = \"company\"`"), "{wrong}");
+    let mut right = facts();
+    for package in &mut right.workspace.packages {
+        package
+            .internal
+            .iter_mut()
+            .for_each(|d| d.has_registry = true);
+    }
+    right.registry.as_mut().unwrap().as_mut().unwrap().name = "company".to_owned();
+    let made = request(&config("company"), &right).unwrap();
+    assert!(made.steps.iter().any(|step| step.id == "publish:top"));
+
+    // What is only for one registry is never "released" to none.
+    for package in &mut right.workspace.packages {
+        package.metadata.publish = Some(vec!["company".to_owned()]);
+    }
+    let nothing = request(&config("crates-io"), &right).unwrap_err();
+    let want = "nothing of this workspace may be published to crates-io";
+    assert!(nothing.contains(want), "{nothing}");
+    assert!(nothing.contains("`name = \"company\"`"), "{nothing}");
+    // An app that is published nowhere is released all the same.
+    for package in &mut right.workspace.packages {
+        package.metadata.publish = Some(Vec::new());
+    }
+    let app = request(&config("crates-io"), &right);
+    assert!(!app.is_err_and(|why| why.contains("may be published")));
+}
