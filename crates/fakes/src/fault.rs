@@ -96,6 +96,20 @@ pub const TABLE: &[Row] = &[
         |times| Fault::Registry(RegistryFault::TokenExpires { times }),
     ),
     row(
+        "registry-read-only",
+        "times, 1",
+        1,
+        "the registry answers 503 and says that it is read-only, and the upload did not happen",
+        |times| Fault::Registry(RegistryFault::ReadOnly { times }),
+    ),
+    row(
+        "registry-408",
+        "times, 1",
+        1,
+        "the registry answers 408: the upload took it too long, and did not happen",
+        |times| Fault::Registry(RegistryFault::BodyTimeout { times }),
+    ),
+    row(
         "index-lag",
         "seconds, 3",
         3,
@@ -108,6 +122,20 @@ pub const TABLE: &[Row] = &[
         1,
         "GitHub answers 429 with `Retry-After: 1`",
         |times| Fault::GitHub(GitHubFault::RateLimited { times }),
+    ),
+    row(
+        "github-secondary-limit",
+        "times, 1",
+        1,
+        "GitHub answers 403 without `Retry-After`: a secondary limit, waited for a minute",
+        |times| Fault::GitHub(GitHubFault::SecondaryLimit { times }),
+    ),
+    row(
+        "github-no-digests",
+        "-",
+        0,
+        "GitHub tells no digest of what was uploaded, so the bytes are fetched and compared",
+        |_| Fault::GitHub(GitHubFault::NoDigests),
     ),
     row(
         "github-502",

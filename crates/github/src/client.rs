@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use http::header::{ACCEPT, HeaderMap, HeaderValue, LOCATION};
+use http_body_util::BodyExt;
 use octocrab::Octocrab;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -267,6 +269,59 @@ impl GitHub {
             state: uploaded.state,
             digest: uploaded.digest,
         })
+    }
+
+    /// Fetches the bytes of an asset. GitHub answers with them, or with the address of its
+    /// storage, which is asked without the token.
+    ///
+    /// # Errors
+    /// Those of the API; [`GitHubError::Ambiguous`] where the storage does not answer.
+    pub fn download_asset(&self, repository: &Repository, asset: &crate::Asset) -> Answer<Vec<u8>> {
+        let attempt = format!("fetching the asset {} of {repository}", asset.name);
+        let route = format!("/repos/{repository}/releases/assets/{}", asset.id);
+        let broken = |cause: String| GitHubError::Ambiguous {
+            attempt: attempt.clone(),
+            cause,
+        };
+        let mut headers = HeaderMap::new();
+        headers.insert(ACCEPT, HeaderValue::from_static("application/octet-stream"));
+        let response = self
+            .runtime
+            .block_on(async {
+                let response = self
+                    .octocrab
+                    ._get_with_headers(route, Some(headers))
+                    .await?;
+                match response.status().is_redirection() {
+                    true => Ok(response),
+                    false => octocrab::map_github_error(response).await,
+                }
+            })
+            .map_err(|e| GitHubError::from_octocrab(&attempt, e))?;
+        let place = response.headers().get(LOCATION);
+        let place = place
+            .and_then(|place| place.to_str().ok())
+            .map(str::to_owned);
+        let Some(place) = place.filter(|_| response.status().is_redirection()) else {
+            let body = self.runtime.block_on(response.into_body().collect());
+            let body = body.map_err(|error| broken(error.to_string()))?;
+            return Ok(body.to_bytes().to_vec());
+        };
+        let config = ureq::Agent::config_builder()
+            .timeout_connect(Some(Duration::from_secs(10)))
+            .timeout_recv_response(Some(SILENCE_TIMEOUT))
+            .timeout_recv_body(Some(upload_limit(
+                usize::try_from(asset.size).unwrap_or(usize::MAX),
+            )))
+            .build();
+        let agent: ureq::Agent = config.into();
+        let mut answer = agent
+            .get(&place)
+            .call()
+            .map_err(|error| broken(error.to_string()))?;
+        let body = answer.body_mut().with_config().limit(asset.size + 1);
+        body.read_to_vec()
+            .map_err(|error| broken(error.to_string()))
     }
 
     /// Removes an asset: a broken upload, or one with other bytes in a draft.

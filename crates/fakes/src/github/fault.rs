@@ -18,6 +18,8 @@ pub enum GitHubFault {
         /// How often.
         times: u32,
     },
+    /// Assets carry no digest, as on some Enterprise servers.
+    NoDigests,
     /// 429 with `Retry-After: 1`.
     RateLimited {
         /// How often.
@@ -57,6 +59,7 @@ impl Faults {
                 GitHubFault::ServerErrorAfter { times } => all.after += times,
                 GitHubFault::RateLimited { times } => all.limited += times,
                 GitHubFault::SecondaryLimit { times } => all.secondary += times,
+                GitHubFault::NoDigests => {}
             }
         }
         all

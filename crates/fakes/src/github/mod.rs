@@ -104,6 +104,11 @@ struct State {
 }
 
 impl State {
+    /// Whether assets carry the digest of their bytes.
+    fn tells_digests(&self) -> bool {
+        !self.options.faults.contains(&GitHubFault::NoDigests)
+    }
+
     /// The branch that the repository's HEAD names.
     fn default_branch(&self) -> String {
         let output = std::process::Command::new("git")

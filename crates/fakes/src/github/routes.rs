@@ -35,7 +35,7 @@ pub(super) fn router(state: Arc<State>) -> Router {
         )
         .route(
             "/repos/{owner}/{repo}/releases/assets/{id}",
-            axum::routing::delete(remove_asset),
+            get(one_asset).delete(remove_asset),
         )
         .route(
             "/repos/{owner}/{repo}/pulls",
@@ -45,6 +45,7 @@ pub(super) fn router(state: Arc<State>) -> Router {
             "/repos/{owner}/{repo}/pulls/{number}",
             axum::routing::patch(pulls::change),
         )
+        .route("/storage/{id}", get(bytes_of_asset))
         .fallback(|| async { answer::error(StatusCode::NOT_FOUND, "Not Found") })
         .layer(from_fn_with_state(Arc::clone(&state), gatekeeper))
         .layer(DefaultBodyLimit::max(512 * 1024 * 1024))
@@ -327,6 +328,47 @@ async fn upload(
             let body = json!({ "message": format!("the fake cannot keep the asset: {e}") });
             (StatusCode::INTERNAL_SERVER_ERROR, Json(body)).into_response()
         }
+    }
+}
+
+/// An asset, or where its bytes are: "the API responds with 302" to whoever accepts
+/// `application/octet-stream` (GitHub's REST documentation, "Get a release asset").
+async fn one_asset(
+    Shared(state): SharedState,
+    Path((_, _, id)): Path<(String, String, u64)>,
+    headers: HeaderMap,
+) -> Response {
+    let releases = lock(&state.store).releases().to_vec();
+    let found = releases.iter().find_map(|release| {
+        let asset = release.assets.iter().find(|asset| asset.id == id)?;
+        Some(answer::asset(&state, release, asset))
+    });
+    let Some(asset) = found else {
+        return not_found();
+    };
+    let accepts = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    if accepts != Some("application/octet-stream") {
+        return Json(asset).into_response();
+    }
+    let place = format!(
+        "{}{}{id}?signature=0",
+        state.address,
+        super::gatekeeper::STORAGE
+    );
+    (StatusCode::FOUND, [(header::LOCATION, place)]).into_response()
+}
+
+async fn bytes_of_asset(Shared(state): SharedState, Path(id): Path<u64>) -> Response {
+    let store = lock(&state.store);
+    let mut assets = store.releases().iter().flat_map(|release| &release.assets);
+    match assets
+        .find(|asset| asset.id == id)
+        .map(|asset| store.read(asset))
+    {
+        Some(Ok(bytes)) => bytes.into_response(),
+        _ => not_found(),
     }
 }
 

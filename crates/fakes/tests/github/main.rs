@@ -186,6 +186,9 @@ fn a_release_goes_from_draft_to_public_with_its_assets() {
         .unwrap();
     let digest = "sha256:277089d91c0bdf4f2e6862ba7e4a07605119431f5d13f726dd352b06f1b206a9";
     assert_eq!(asset.digest.as_deref(), Some(digest));
+    // The bytes come from a storage that wants no token.
+    let fetched = client.download_asset(&repository(), &asset).unwrap();
+    assert_eq!(fetched, b"bytes");
     let again = client.upload_asset(&repository(), &made, "a-1.0.0.crate", b"other".to_vec());
     assert!(matches!(again, Err(GitHubError::Invalid { code, .. }) if code == "already_exists"));
 
@@ -321,4 +324,20 @@ fn a_workflows_token_has_a_thousand_requests_an_hour() {
         panic!("{error:?}");
     };
     assert!((3500..=3602).contains(&wait.as_secs()), "{wait:?}");
+}
+
+#[test]
+fn a_server_that_tells_no_digest_gives_the_bytes() {
+    let world = world(false, vec![GitHubFault::NoDigests]);
+    let client = world.client("secret");
+    let made = client.create_draft(&repository(), &draft()).unwrap();
+    let asset = client
+        .upload_asset(&repository(), &made, "a.bin", b"bytes".to_vec())
+        .unwrap();
+    assert_eq!(asset.digest, None);
+    let fetched = client.download_asset(&repository(), &asset).unwrap();
+    assert_eq!(fetched, b"bytes");
+    // The storage of a release that is gone says so.
+    client.delete_asset(&repository(), &asset).unwrap();
+    assert!(client.download_asset(&repository(), &asset).is_err());
 }

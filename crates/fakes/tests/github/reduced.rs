@@ -21,7 +21,7 @@ const KEPT: [(&str, &[&str]); 10] = [
     ("/releases/tags/{tag}", &["get"]),
     ("/releases/{release_id}", &["get", "patch", "delete"]),
     ("/releases/{release_id}/assets", &["get", "post"]),
-    ("/releases/assets/{asset_id}", &["delete"]),
+    ("/releases/assets/{asset_id}", &["get", "delete"]),
     ("/pulls", &["get", "post"]),
     ("/pulls/{pull_number}", &["get", "patch"]),
     ("/attestations", &["post"]),

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use anyhow::{Context, bail};
-use stagegate_github::Asset;
+use stagegate_github::{Asset, GitHub};
 use stagegate_plan::model::{ReleaseRef, UploadAssets};
 
 use crate::executor::step::{Perform, StepContext};
@@ -27,7 +27,7 @@ impl Perform for UploadAssets {
             match attach(ctx, release, &files) {
                 Ok(uploaded) => {
                     return Ok(format!(
-                        "{} files, {uploaded} uploaded now, all digests match",
+                        "{} files, {uploaded} uploaded now, all have our bytes",
                         files.len()
                     ));
                 }
@@ -100,7 +100,7 @@ fn attach(
     for (index, (name, bytes)) in files.iter().enumerate() {
         ctx.progress(name.clone(), Some(index as u64), Some(files.len() as u64));
         if let Some(there) = found.assets.iter().find(|asset| asset.name == *name) {
-            if matches(there, bytes) {
+            if matches(&github, release, there, bytes)? {
                 continue;
             }
             if found.immutable || !found.draft {
@@ -112,7 +112,7 @@ fn attach(
             github.delete_asset(&release.repository, there)?;
         }
         let asset = github.upload_asset(&release.repository, &found, name, bytes.clone())?;
-        if !matches(&asset, bytes) {
+        if !matches(&github, release, &asset, bytes)? {
             bail!(
                 "GitHub has {} as {} of {} bytes, and we sent {} bytes",
                 asset.name,
@@ -126,10 +126,19 @@ fn attach(
     Ok(uploaded)
 }
 
-fn matches(asset: &Asset, bytes: &[u8]) -> bool {
-    let digest = asset
-        .digest
-        .as_deref()
-        .is_none_or(|d| d == format!("sha256:{}", stagegate_manifest::sha256_hex(bytes)));
-    asset.state == "uploaded" && asset.size == bytes.len() as u64 && digest
+/// Whether GitHub has these bytes: by the digest that it tells, or, where it tells none (some
+/// Enterprise servers), by the bytes themselves.
+fn matches(
+    github: &GitHub,
+    release: &ReleaseRef,
+    asset: &Asset,
+    bytes: &[u8],
+) -> anyhow::Result<bool> {
+    if asset.state != "uploaded" || asset.size != bytes.len() as u64 {
+        return Ok(false);
+    }
+    Ok(match &asset.digest {
+        Some(digest) => *digest == format!("sha256:{}", stagegate_manifest::sha256_hex(bytes)),
+        None => github.download_asset(&release.repository, asset)? == bytes,
+    })
 }
