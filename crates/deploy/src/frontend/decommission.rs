@@ -19,9 +19,13 @@ use crate::remote::record::{self, Outcome};
 use crate::ssh::command::Command;
 use crate::ssh::host::Host;
 
-/// `$1` the service's directory, `$2` directory of units, `$3` its template unit.
+/// `$1` the service's directory, `$2` directory of units, `$3` what its slots' units begin
+/// with.
 const QUERY_SH: &str = r#"
-if [ -e "$1/switch" ] || [ -e "$1/slots" ] || [ -e "$2/$3" ]; then echo there; else echo gone; fi
+for file in "$1/switch" "$1/slots" "$2/$3@blue.service" "$2/$3@green.service"; do
+  if [ -e "$file" ]; then echo there; exit 0; fi
+done
+echo gone
 "#;
 
 /// `$1` directory of the app, `$2` the service's, `$3` directory of units, `$4` what its
@@ -44,7 +48,8 @@ if [ -x "$switch/switchctl" ]; then "$switch/switchctl" boot; fi
 for slot in blue green; do
   drain=$5-drain-$slot.service
   if systemctl is-active --quiet "$drain"; then systemctl stop "$drain"; fi
-  if [ -e "$3/$4@.service" ]; then systemctl stop "$4@$slot.service"; fi
+  if [ -e "$3/$4@$slot.service" ]; then systemctl stop "$4@$slot.service"; fi
+  rm -f "$3/$4@$slot.service"
   given=$3/$4@$slot.service.d
   rm -f "$given/listener.conf"
   rmdir "$given" 2>/dev/null || true
@@ -56,7 +61,7 @@ if [ -e "$3/$5-switch.service" ]; then
   systemctl --quiet disable "$5-switch.service"
   systemctl stop "$5-switch.service"
 fi
-rm -f "$3/$4@.service" "$3/$5-switch.service" "$3/$5-listener.socket" "$3/$5-listener.service"
+rm -f "$3/$5-switch.service" "$3/$5-listener.socket" "$3/$5-listener.service"
 systemctl daemon-reload
 if [ -e "$switch/retired" ]; then sed -n '/^# end$/q; /^# /p' "$switch/retired"; fi
 "#;
@@ -70,7 +75,7 @@ pub(crate) fn probe(host: &Host, deploy: &Deploy) -> Result<Probe, DeployError> 
     let command = Command::script(QUERY_SH)
         .arg(layout.directory())
         .arg(layout.units())
-        .arg(layout.template_unit())
+        .arg(layout.unit_prefix())
         .privileged();
     let answer = host.check(&command)?.text();
     match answer.trim() {

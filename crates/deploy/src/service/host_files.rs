@@ -8,40 +8,46 @@ use crate::model::layout::ServiceLayout;
 use crate::model::slot::Slot;
 use crate::model::switch_method::Method;
 use crate::systemd::host_file::HostFile;
-use crate::systemd::units::{boot_unit, template_unit};
+use crate::systemd::units::{boot_unit, slot_unit};
 use crate::traffic::{socket_activation, switchctl};
 
-/// Returns all files of a service on a host.
-pub(crate) fn files(layout: &ServiceLayout, service: &Service) -> Vec<HostFile> {
+/// Returns the files of a service on a host, for what runs in one slot. Those of the other
+/// slot are of the release that runs there, and are left alone.
+pub(crate) fn files(layout: &ServiceLayout, service: &Service, slot: Slot) -> Vec<HostFile> {
     let units = layout.units();
-    let mut files = vec![
+    let mut files = slot_files(layout, service, slot).to_vec();
+    files.extend([
         HostFile {
             path: layout.switch_script().into_string(),
             mode: "0755",
             text: switchctl::script(layout, service),
         },
         HostFile {
-            path: units.join(layout.template_unit()).into_string(),
-            mode: "0644",
-            text: template_unit(layout, service),
-        },
-        HostFile {
             path: units.join(layout.boot_unit()).into_string(),
             mode: "0644",
             text: boot_unit(layout, service),
         },
-    ];
-    for slot in Slot::ALL {
-        files.push(HostFile {
-            path: layout.slot_env(slot).into_string(),
-            mode: "0644",
-            text: format!("PORT={}\n", slot.port(service.port)),
-        });
-    }
+    ]);
     if service.switch == Method::Socket {
         files.extend(socket_activation::files(layout, service));
     }
     files
+}
+
+/// Returns the files that one slot's unit is made of.
+pub(crate) fn slot_files(layout: &ServiceLayout, service: &Service, slot: Slot) -> [HostFile; 2] {
+    [
+        HostFile {
+            path: layout.units().join(layout.unit(slot)).into_string(),
+            mode: "0644",
+            text: slot_unit(layout, service),
+        },
+        HostFile {
+            path: layout.slot_env(slot).into_string(),
+            mode: "0644",
+            text: format!("PORT={}\n", slot.port(service.port)),
+        },
+    ]
 }
 
 #[cfg(test)]
@@ -58,7 +64,7 @@ mod tests {
             ..Target::parse("root@host").unwrap()
         };
         let layout = Layout::new(&target, &app()).service(Part::Backend);
-        files(&layout, &backend())
+        files(&layout, &backend(), Slot::Blue)
     }
 
     #[test]
@@ -83,13 +89,16 @@ mod tests {
     }
 
     #[test]
-    fn the_template_unit_reads_as_expected() {
+    fn a_slots_unit_reads_as_expected() {
         let files = all("/");
         let unit = files
             .iter()
-            .find(|file| file.path.ends_with("@.service"))
+            .find(|file| file.path.ends_with("@blue.service"))
             .unwrap();
-        assert_eq!(unit.path, "/etc/systemd/system/guestbook-backend@.service");
+        assert_eq!(
+            unit.path,
+            "/etc/systemd/system/guestbook-backend@blue.service"
+        );
         let expected = "User=guestbook\n\
              EnvironmentFile=/etc/guestbook/.env\n\
              EnvironmentFile=/opt/guestbook/slots/%i.env\n\

@@ -3,6 +3,7 @@
 //! Units and the switch script are written where they differ; the slot's link is
 //! replaced by one rename; a drain that is still under way in that slot is ended first.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use camino::Utf8Path;
@@ -18,10 +19,13 @@ use crate::systemd::host_file::{HostFile, write_files};
 use super::{health, host_files};
 
 /// `$1` the program, checksums and paths of our files on standard input: prints `absent`
-/// without the program, else whether all files are the `same`, or some `differ`.
+/// without the program, else a word for each file: `same` or `differs`.
 const QUERY_SH: &str = r#"
 if ! [ -x "$1" ]; then echo absent; exit 0; fi
-if sha256sum --check --status --strict 2>/dev/null; then echo same; else echo differ; fi
+while IFS= read -r line; do
+  if printf '%s\n' "$line" | sha256sum --check --status --strict 2>/dev/null
+  then echo same; else echo differs; fi
+done
 "#;
 
 /// `$1` slot link, `$2` what it shall name, `$3` unit, `$4` drain unit, `$5` boot unit, `$6`
@@ -54,9 +58,11 @@ systemctl start "$3"
 pub(super) fn perform(deployment: &ServiceDeploy<'_>) -> Result<String, DeployError> {
     let (host, layout) = (deployment.host, &deployment.layout);
     let release = deployment.release();
-    let files = host_files::files(layout, deployment.settings());
-    let binary = layout.release(&release).join(&deployment.settings().binary);
-    let (state, as_wanted) = lock_and_compare(deployment, &binary, &files)?;
+    let settings = deployment.settings();
+    let of_slot = |slot| host_files::files(layout, settings, slot);
+    let all: Vec<HostFile> = Slot::ALL.into_iter().flat_map(of_slot).collect();
+    let binary = layout.release(&release).join(&settings.binary);
+    let (state, as_wanted) = lock_and_compare(deployment, &binary, &all)?;
     let release_state = state.release_state(&release);
     let slot = match release_state {
         ReleaseState::Started(slot) => return Ok(format!("{release} runs in slot {slot}")),
@@ -81,7 +87,10 @@ pub(super) fn perform(deployment: &ServiceDeploy<'_>) -> Result<String, DeployEr
         let target = deployment.target();
         return Err(DeployError::Missing { target, release });
     };
-    let written = match as_wanted {
+    // Only what this slot's unit reads, and what both share: the users' slot stays as it is.
+    let files = of_slot(slot);
+    let is_wanted = |file: &HostFile| as_wanted.contains(&file.path);
+    let written = match files.iter().all(is_wanted) {
         true => 0,
         false => write_files(host, &files)?,
     };
@@ -96,13 +105,13 @@ pub(super) fn perform(deployment: &ServiceDeploy<'_>) -> Result<String, DeployEr
     ))
 }
 
-/// Takes the lease and asks the host for its state, and whether every file is there as it
-/// should be; `None`: the release's program is not.
+/// Takes the lease and asks the host for its state, and for the paths of those files that are
+/// as they should be; `None`: the release's program is not there.
 fn lock_and_compare(
     deployment: &ServiceDeploy<'_>,
     binary: &Utf8Path,
     files: &[HostFile],
-) -> Result<(State, Option<bool>), DeployError> {
+) -> Result<(State, Option<BTreeSet<String>>), DeployError> {
     let host = deployment.host;
     let mut sums = String::new();
     for file in files {
@@ -114,13 +123,18 @@ fn lock_and_compare(
         .input(sums)
         .privileged();
     let (state, [output]) = deployment.lock_and_query_with([&command])?;
-    let as_wanted = match output.text().trim() {
-        "absent" => None,
-        "same" => Some(true),
-        "differ" => Some(false),
-        other => return Err(host.unreadable(&command, other).into()),
-    };
-    Ok((state, as_wanted))
+    let text = output.text();
+    let words: Vec<&str> = text.lines().collect();
+    if words == ["absent"] {
+        return Ok((state, None));
+    }
+    let is_known = |word: &&str| ["same", "differs"].contains(word);
+    if words.len() != files.len() || !words.iter().all(is_known) {
+        return Err(host.unreadable(&command, text.trim()).into());
+    }
+    let same = files.iter().zip(words).filter(|(_, word)| *word == "same");
+    let paths = same.map(|(file, _)| file.path.clone()).collect();
+    Ok((state, Some(paths)))
 }
 
 /// Lets the host watch over what begins, and starts the slot's unit; returns why it did not

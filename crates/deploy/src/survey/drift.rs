@@ -168,7 +168,7 @@ pub(crate) fn drift(
     let settings = service.settings;
     let place = layout.release(&current.release);
     let env_file = settings.env_file.as_ref().map(|f| layout.host_path(f));
-    let mut files = host_files::files(&layout, settings);
+    let mut files = host_files::files(&layout, settings, current.slot);
     files.extend(switch_file::proxy_file(current, &layout, settings));
     files.extend(socket_activation::drop_in_file(&layout, settings, current));
     let command = Command::script(QUERY_SH)

@@ -5,6 +5,8 @@
 //! not write ourselves no value is kept: a unit may hold `Environment=`, a slot's file
 //! any variable. The app's own environment file is never read.
 
+use std::collections::BTreeSet;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use camino::Utf8PathBuf;
@@ -15,6 +17,7 @@ use crate::model::layout::ServiceLayout;
 use crate::model::limits::Limits;
 use crate::model::part::Part;
 use crate::model::part_kind::AppService;
+use crate::model::slot::Slot;
 use crate::model::switch::Switch;
 use crate::model::switch_method::{Method, SwitchKind};
 use crate::model::target::Target;
@@ -56,9 +59,11 @@ fn backend() -> Part {
 /// Returns the question for them; [`file_changes`] reads the answer.
 pub(crate) fn query_command(target: &Target, service: &AppService<'_>) -> Command {
     let layout = service.layout(target);
-    let files = files(&layout, service.settings);
+    let of_slot = |slot| files(&layout, service.settings, slot);
+    let files: Vec<HostFile> = Slot::ALL.into_iter().flat_map(of_slot).collect();
+    let paths: BTreeSet<&String> = files.iter().map(|file| &file.path).collect();
     Command::script(QUERY_SH)
-        .args(files.iter().map(|file| &file.path))
+        .args(paths)
         .arg(layout.confirmed())
         .privileged()
 }
@@ -73,7 +78,10 @@ pub(crate) fn file_changes(
 ) -> Vec<FileChange> {
     let layout = service.layout(target);
     let settings = service.settings;
-    let mut wanted = files(&layout, settings);
+    // What the users' slot has now is compared with what it would have, and is not what is
+    // written: that is the other slot's.
+    let slot = current.map_or(Slot::Blue, |current| current.slot);
+    let mut wanted = files(&layout, settings, slot);
     // What is in place for the slot of now is compared: another slot is no change.
     let rules = current.and_then(|current| rules(&layout, settings, current));
     wanted.extend(rules);
@@ -83,12 +91,35 @@ pub(crate) fn file_changes(
         let there = there.iter().find(|(path, _)| *path == file.path);
         compare(file, there.map(|(_, text)| text.as_str()), &layout)
     });
-    found.collect()
+    let written = |change: FileChange| match current {
+        None => change,
+        Some(_) => of_other_slot(change, &layout, settings, slot),
+    };
+    found.map(written).collect()
 }
 
-/// Returns the files that a deploy writes, whatever the switch.
-fn files(layout: &ServiceLayout, settings: &Service) -> Vec<HostFile> {
-    let mut wanted = host_files::files(layout, settings);
+/// Returns a change of a slot's file as the one that a deploy makes: in the other slot.
+fn of_other_slot(
+    change: FileChange,
+    layout: &ServiceLayout,
+    settings: &Service,
+    slot: Slot,
+) -> FileChange {
+    let files = |slot| host_files::slot_files(layout, settings, slot);
+    let mut pairs = files(slot).into_iter().zip(files(slot.other()));
+    match pairs.find(|(file, _)| change.path == file.path) {
+        None => change,
+        Some((_, other)) => FileChange {
+            path: other.path.into(),
+            wanted: other.text,
+            ..change
+        },
+    }
+}
+
+/// Returns the files that a deploy writes for a slot, whatever the switch.
+fn files(layout: &ServiceLayout, settings: &Service, slot: Slot) -> Vec<HostFile> {
+    let mut wanted = host_files::files(layout, settings, slot);
     let migrates = settings.migrate.as_ref();
     wanted.extend(migrates.map(|migration| HostFile {
         path: layout.units().join(layout.migrate_unit()).into_string(),
@@ -199,7 +230,6 @@ mod tests {
     use super::*;
     use crate::model::app::samples::{app, backend};
     use crate::model::layout::Layout;
-    use crate::model::slot::Slot;
     use crate::model::switch::samples::switch;
     use crate::model::target::Target;
 
@@ -208,7 +238,7 @@ mod tests {
     }
 
     fn file(part: &str) -> HostFile {
-        let files = host_files::files(&layout(), &backend());
+        let files = host_files::files(&layout(), &backend(), Slot::Blue);
         let found = files.into_iter().find(|file| file.path.contains(part));
         found.unwrap()
     }

@@ -27,7 +27,10 @@ fn exec_word(path: &str) -> String {
     format!("\"{}\"", unit_word(&escaped))
 }
 
-pub(crate) fn template_unit(layout: &ServiceLayout, service: &Service) -> String {
+/// Returns the unit of one slot. Each slot has a file of its own, so that a deploy changes
+/// nothing that the unit of the users' slot reads: a release that fails must leave the running
+/// one as it was, its next start included.
+pub(crate) fn slot_unit(layout: &ServiceLayout, service: &Service) -> String {
     let slots = unit_word(layout.slots().as_str());
     let part = layout.part().name();
     let env_file = env_file(layout, service);
@@ -209,7 +212,7 @@ mod tests {
             limits,
             ..backend()
         };
-        let unit = template_unit(&layout.service(Part::Backend), &service);
+        let unit = slot_unit(&layout.service(Part::Backend), &service);
         let expected = "MemoryMax=512M\nTasksMax=64\nReadWritePaths=/srv/guestbook\n";
         assert!(unit.ends_with(expected), "{unit}");
     }

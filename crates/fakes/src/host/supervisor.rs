@@ -119,7 +119,10 @@ impl Supervisor {
 
     /// Reads a unit's file; the status is systemctl's.
     pub(super) fn read_unit(&self, name: &str) -> Result<Service, (u8, String)> {
+        // A file of the instance's own goes before its template (systemd.unit(5)).
+        let own = self.unit_directory().join(name).is_file();
         let (file, instance) = match template_of(name) {
+            Some((_, instance)) if own => (name.to_owned(), Some(instance)),
             Some((file, instance)) => (file, Some(instance)),
             None => (name.to_owned(), None),
         };

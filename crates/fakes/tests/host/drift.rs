@@ -18,7 +18,7 @@ fn another_release_writes_what_differs() {
     let bench = Bench::new(Vec::new());
     bench.deploy_backend(FIRST);
     let units = bench.on_host("etc/systemd/system");
-    let unit = units.join("guestbook-backend@.service");
+    let unit = units.join("guestbook-backend@blue.service");
     let text = std::fs::read_to_string(&unit).unwrap();
     std::fs::write(&unit, format!("{text}# by hand\n")).unwrap();
     std::fs::remove_file(bench.on_host("opt/guestbook/switch/switchctl")).unwrap();
@@ -36,7 +36,12 @@ fn another_release_writes_what_differs() {
     }
     bench.deploy_backend(SECOND);
     assert_eq!(drift(), []);
-    assert_eq!(std::fs::read_to_string(&unit).unwrap(), text);
+    // It is written for the slot that users are led to now; what the other one reads is as
+    // it was, whoever changed it.
+    let written = std::fs::read_to_string(units.join("guestbook-backend@green.service"));
+    assert_eq!(written.unwrap(), text);
+    let left = std::fs::read_to_string(&unit).unwrap();
+    assert_eq!(left, format!("{text}# by hand\n"));
 }
 
 fn what_is_changed_by_hand() {
@@ -55,10 +60,10 @@ fn what_is_changed_by_hand() {
             assert!(found.iter().any(|found| found.contains(part)), "{found:?}");
         }
     };
-    let unit = bench.on_host("etc/systemd/system/guestbook-backend@.service");
+    let unit = bench.on_host("etc/systemd/system/guestbook-backend@blue.service");
     let text = std::fs::read_to_string(&unit).unwrap();
     std::fs::write(&unit, format!("{text}# by hand\n")).unwrap();
-    expect("guestbook-backend@.service differs");
+    expect("guestbook-backend@blue.service differs");
     let [changed] = &pending()[..] else {
         panic!("{:?}", pending());
     };
@@ -66,7 +71,7 @@ fn what_is_changed_by_hand() {
         changed
             .path
             .as_str()
-            .ends_with("/guestbook-backend@.service")
+            .ends_with("/guestbook-backend@green.service")
     );
     // A comment may hold anything, so its words stay where they are.
     assert_eq!(changed.there, Some(format!("{text}…\n")));

@@ -30,6 +30,10 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
         errors_in_the_journal_roll_back,
     ),
     ("a_full_disk_changes_nothing", a_full_disk_changes_nothing),
+    (
+        "a_failed_deploy_changes_nothing_that_the_running_release_reads",
+        a_failed_deploy_changes_nothing_that_the_running_release_reads,
+    ),
 ];
 
 pub(crate) const UNTIL_SWITCH: &[ServiceStep] = &[
@@ -80,6 +84,51 @@ fn a_backend_that_never_answers_is_never_met() {
         "{samples:?}"
     );
     unhealthy(&bench, outcome, "I am here but silent");
+}
+
+/// With other settings than the running release has, a release that fails leaves it as it
+/// was, also where it has to start again: on its own port, with its own limits.
+fn a_failed_deploy_changes_nothing_that_the_running_release_reads() {
+    let mut bench = Bench::new(Vec::new());
+    bench.deploy_backend(FIRST);
+    let unit = "guestbook-backend@blue.service";
+    let files = [
+        bench.on_host(&format!("etc/systemd/system/{unit}")),
+        bench.on_host("opt/guestbook/slots/blue.env"),
+    ];
+    let texts = || {
+        files
+            .clone()
+            .map(|file| std::fs::read_to_string(file).unwrap())
+    };
+    let before = texts();
+    let broken = bench.script("echo going down >&2; exit 3");
+    let settings = bench.backend().clone();
+    bench.backend().port += 40;
+    bench.backend().limits.memory = Some("64M".to_owned());
+    let deploy = bench.deploy(SECOND);
+    let outcome = bench.run_backend(&deploy, Some(&broken), &ServiceStep::ALL);
+    assert!(outcome.is_err());
+    *bench.backend() = settings;
+    assert_eq!(texts(), before);
+    // What was tried is in the slot that nobody is led to.
+    let idle = bench.on_host("etc/systemd/system/guestbook-backend@green.service");
+    assert!(
+        std::fs::read_to_string(idle)
+            .unwrap()
+            .contains("MemoryMax=64M")
+    );
+    let running = || bench.host.processes().into_iter().find(|p| p.unit == unit);
+    let first = running().unwrap().pid;
+    let kill = format!("kill -KILL $(systemctl show -p MainPID {unit} | cut -d= -f2)");
+    bench
+        .connect()
+        .check(&Command::script(&kill).privileged())
+        .unwrap();
+    eventually("it is back where users are led", || {
+        running().is_some_and(|process| process.pid != first) && bench.get("/health").is_some()
+    });
+    assert_eq!(bench.serving().as_deref(), Some(&FIRST[..1]));
 }
 
 fn a_backend_that_cannot_start_is_never_met() {

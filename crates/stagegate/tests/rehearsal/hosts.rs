@@ -61,11 +61,11 @@ fn hosts_are_made_ready_and_tell_what_became_of_them() {
     limit_memory(&world, "1G");
     // Nothing of ours is there yet.
     let files = host_files(&world);
-    assert_eq!(files.len(), 5, "{files:?}");
+    assert_eq!(files.len(), 4, "{files:?}");
     assert!(files.iter().all(|file| file["diff"].is_null()), "{files:?}");
     let ran = world.run(&["deploy", "backend", "--yes"]).must_end_with(0);
     let new = format!("new on {}:\n", address(&world));
-    let unit = format!("\n      {UNIT}\n").replace("{}", world.host().prefix().as_str());
+    let unit = format!("\n      {}\n", unit(&world, "blue"));
     assert!(
         ran.stdout.contains(&new) && ran.stdout.contains(&unit),
         "{}",
@@ -84,18 +84,22 @@ fn hosts_are_made_ready_and_tell_what_became_of_them() {
 
     world.run(&["status"]).must_end_with(0);
     let unit = world.host().prefix();
-    let unit = unit.join("etc/systemd/system/guestbook-backend@.service");
+    // The deploy before has gone to the other slot.
+    let unit = unit.join("etc/systemd/system/guestbook-backend@green.service");
     let text = std::fs::read_to_string(&unit).unwrap();
     std::fs::write(&unit, text.replace("PrivateTmp=yes", "PrivateTmp=no")).unwrap();
     let ran = world.run(&["status"]).must_end_with(1);
-    assert!(ran.stdout.contains("drift: ") && ran.stdout.contains("@.service differs"));
+    assert!(ran.stdout.contains("drift: ") && ran.stdout.contains("@green.service differs"));
     let ran = world.run(&["status", "--format", "json"]).must_end_with(1);
     let drift = &last_event(&ran.stdout)["hosts"][0]["status"]["drift"];
     assert_eq!(drift.as_array().unwrap().len(), 1, "{drift}");
 }
 
-/// The unit of the slots, on the host.
-const UNIT: &str = "{}/etc/systemd/system/guestbook-backend@.service";
+/// The unit of a slot, on the host.
+fn unit(world: &World, slot: &str) -> String {
+    let prefix = world.host().prefix();
+    format!("{prefix}/etc/systemd/system/guestbook-backend@{slot}.service")
+}
 
 /// The host, as plans name it.
 fn address(world: &World) -> String {
@@ -127,10 +131,11 @@ fn host_files(world: &World) -> Vec<Value> {
 fn a_changed_unit_is_shown_before_it_is_written(world: &World) {
     assert_eq!(host_files(world), Vec::<Value>::new());
     limit_memory(world, "2G");
-    let path = UNIT.replace("{}", world.host().prefix().as_str());
-    let unit = std::fs::read_to_string(&path).unwrap();
+    // What runs is in one slot, and what is written is for the other.
+    let (there, path) = (unit(world, "blue"), unit(world, "green"));
+    let unit = std::fs::read_to_string(&there).unwrap();
     // What a hand has added goes as well, and nobody reads its value.
-    std::fs::write(&path, format!("{unit}Environment=TOKEN=hunter2\n")).unwrap();
+    std::fs::write(&there, format!("{unit}Environment=TOKEN=hunter2\n")).unwrap();
     let changes = ["-MemoryMax=1G", "-Environment=…", "+MemoryMax=2G"];
     let changed = |text: &str| {
         assert!(!text.contains("hunter2"), "{text}");
@@ -161,7 +166,7 @@ fn a_changed_unit_is_shown_before_it_is_written(world: &World) {
     assert!(status.unwrap().success());
     changed(&std::fs::read_to_string(summary).unwrap());
     assert_eq!(
-        std::fs::read_to_string(&path).unwrap().lines().last(),
+        std::fs::read_to_string(&there).unwrap().lines().last(),
         Some("Environment=TOKEN=hunter2")
     );
     let ran = world.run(&["deploy", "backend", "--yes"]).must_end_with(0);

@@ -153,11 +153,6 @@ impl ServiceLayout {
         format!("{}-{}", self.app.app(), self.part.name())
     }
 
-    /// Returns the name of the template unit, without the slot.
-    pub(crate) fn template_unit(&self) -> String {
-        format!("{}@.service", self.unit_prefix())
-    }
-
     /// Returns the unit of one slot.
     pub(crate) fn unit(&self, slot: Slot) -> String {
         format!("{}@{slot}.service", self.unit_prefix())
@@ -213,7 +208,6 @@ mod tests {
         });
         let mut names: Vec<String> = slots.collect();
         names.extend([
-            layout.template_unit(),
             layout.boot_unit(),
             layout.migrate_unit(),
             layout.build_unit(),
