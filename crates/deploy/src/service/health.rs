@@ -75,6 +75,9 @@ fn wait(
                     let active = state.active;
                     return failed(format!("the unit is {active}; the last probe: {why}"));
                 }
+                if let Some(restarted) = restarted_times(state.restarts) {
+                    return failed(format!("{restarted}; the last probe: {why}"));
+                }
                 if elapsed >= deadline {
                     return failed(format!("{why}, for {deadline:?}"));
                 }
@@ -87,8 +90,16 @@ fn wait(
 /// Asks whether systemd had to restart the unit: then it is not healthy, however it answers
 /// just now.
 fn restarted(deployment: &ServiceDeploy<'_>, slot: Slot) -> Result<Option<String>, DeployError> {
-    let restarts = unit_status::of_slot(deployment.host, &deployment.layout, slot)?.restarts;
-    Ok((restarts > 0).then(|| format!("systemd had to restart it {restarts} times")))
+    let state = unit_status::of_slot(deployment.host, &deployment.layout, slot)?;
+    Ok(restarted_times(state.restarts))
+}
+
+fn restarted_times(restarts: u32) -> Option<String> {
+    match restarts {
+        0 => None,
+        1 => Some("systemd had to restart it once".to_owned()),
+        times => Some(format!("systemd had to restart it {times} times")),
+    }
 }
 
 /// Stops the slot, records why, and releases the lease.

@@ -41,12 +41,16 @@ pub(crate) fn slot_unit(layout: &ServiceLayout, service: &Service) -> String {
         service.binary
     ))
     .replace("/SLOT/", "/%i/");
+    // A release that users are meant to meet is never given up: after a reboot its database may
+    // be there a minute later. One that nobody has confirmed is stopped by the health gate, at
+    // its first restart.
     // The slot's files come last: their port wins over one in the app's own file, and the
     // public one, which is there after a restart on it, over the slot's.
     format!(
         "[Unit]\n\
          Description={app} {part}, slot %i\n\
          After=network.target\n\
+         StartLimitIntervalSec=0\n\
          \n\
          [Service]\n\
          Type=exec\n\

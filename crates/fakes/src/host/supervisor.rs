@@ -27,10 +27,8 @@ use super::relay::Relay;
 use super::unit::{ActiveState, Unit, is_unit_name, template_of};
 use super::unit_file::{Kind, Restart, Service, environment_file};
 
-/// systemd's default: more starts than this within [`START_INTERVAL`] are a failure.
+/// systemd's default: more starts than this within the unit's interval are a failure.
 const START_BURST: usize = 5;
-/// systemd's `DefaultStartLimitIntervalSec`.
-const START_INTERVAL: Duration = Duration::from_secs(10);
 
 /// Everything that a reboot forgets, and the journal.
 #[derive(Default)]
@@ -211,7 +209,8 @@ impl Supervisor {
         let Some(unit) = state.units.get_mut(name).filter(|unit| unit.run == run) else {
             return Err((1, format!("{name} was stopped meanwhile")));
         };
-        unit.starts.retain(|start| start.elapsed() < START_INTERVAL);
+        let interval = unit.service.start_interval;
+        unit.starts.retain(|start| start.elapsed() < interval);
         if unit.starts.len() >= START_BURST {
             return Err(fail(&mut state, "Start request repeated too quickly."));
         }

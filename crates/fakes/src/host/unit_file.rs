@@ -72,6 +72,9 @@ pub(super) enum Restart {
     Always,
 }
 
+/// systemd's `DefaultStartLimitIntervalSec`.
+const START_INTERVAL: Duration = Duration::from_secs(10);
+
 /// A service as its unit file describes it.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Service {
@@ -84,6 +87,8 @@ pub(super) struct Service {
     pub(super) command: Vec<String>,
     pub(super) restart: Restart,
     pub(super) restart_after: Duration,
+    /// Within which too many starts are a failure; zero: they never are.
+    pub(super) start_interval: Duration,
     pub(super) stop_timeout: Duration,
     pub(super) state_directory: Option<String>,
     pub(super) remain_after_exit: bool,
@@ -103,6 +108,7 @@ impl Service {
             command,
             restart: Restart::No,
             restart_after: Duration::from_millis(100),
+            start_interval: START_INTERVAL,
             stop_timeout: Duration::from_secs(90),
             state_directory: None,
             remain_after_exit: false,
@@ -191,6 +197,7 @@ impl Service {
             // Only started, never reloaded here: read, so that a mistake is found.
             ("Service", "ExecReload") => drop(command(value, instance)?),
             ("Service", "Restart") => self.restart = restart(value)?,
+            ("Unit", "StartLimitIntervalSec") => self.start_interval = span(value)?,
             ("Service", "RestartSec") => self.restart_after = span(value)?,
             ("Service", "TimeoutStopSec") => self.stop_timeout = span(value)?,
             ("Service", "StateDirectory") => self.state_directory = Some(state_directory(value)?),

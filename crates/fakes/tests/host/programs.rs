@@ -1,15 +1,21 @@
 //! New releases that are well at first: one crashes later, one leaks memory.
 
-use stagegate_deploy::{DeployError, DeployJob, ServiceStep};
+use stagegate_deploy::{Command, DeployError, DeployJob, ServiceStep};
 
-use super::bench::{Bench, FIRST, SECOND};
+use super::bench::{Bench, FIRST, SECOND, eventually};
 use super::faults::check_settled;
 
 /// On every host.
-pub(crate) const SCENARIOS: &[super::Scenario] = &[(
-    "a_program_that_crashes_after_a_while_rolls_back",
-    a_program_that_crashes_after_a_while_rolls_back,
-)];
+pub(crate) const SCENARIOS: &[super::Scenario] = &[
+    (
+        "a_program_that_crashes_after_a_while_rolls_back",
+        a_program_that_crashes_after_a_while_rolls_back,
+    ),
+    (
+        "a_confirmed_release_is_never_given_up",
+        a_confirmed_release_is_never_given_up,
+    ),
+];
 
 /// On real hosts, which have something to leak with.
 pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[
@@ -46,6 +52,43 @@ fn a_program_that_crashes_after_a_while_rolls_back() {
     let program = guestbook_and(&bench, "sleep 5\nkill -KILL $!\nexit 1");
     let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&program), &ServiceStep::ALL);
     went_back(&bench, outcome);
+}
+
+/// What it needs is away for longer than systemd's usual five attempts: after a reboot the
+/// database may come up last.
+fn a_confirmed_release_is_never_given_up() {
+    let bench = Bench::new(Vec::new());
+    let guestbook = bench.host.installed_guestbook();
+    let away = bench.on_host("opt/guestbook/away");
+    let seen = bench.host.prefix().join("opt/guestbook/away");
+    let program = bench.script(&format!(
+        "if [ -e '{seen}' ]; then echo the database is away >&2; exit 1; fi\nexec {guestbook}"
+    ));
+    bench
+        .run_backend(&bench.deploy(FIRST), Some(&program), &ServiceStep::ALL)
+        .unwrap();
+    std::fs::write(&away, "").unwrap();
+    let unit = "guestbook-backend@blue.service";
+    let show = |property: &str| {
+        let command = format!("systemctl show -p {property} {unit} | cut -d= -f2");
+        let output = bench
+            .connect()
+            .check(&Command::script(&command).privileged());
+        output.unwrap().text().trim().to_owned()
+    };
+    let pid = show("MainPID");
+    let kill = Command::script(&format!("kill -KILL {pid}")).privileged();
+    bench.connect().check(&kill).unwrap();
+    eventually(
+        "it was started more often than systemd usually does",
+        || {
+            show("NRestarts")
+                .parse()
+                .is_ok_and(|restarts: u32| restarts > 6)
+        },
+    );
+    std::fs::remove_file(&away).unwrap();
+    eventually("it answers again", || bench.get("/health").is_some());
 }
 
 /// Its limit is its own.
