@@ -164,7 +164,7 @@ fn one(
     Ok((taken, stages(&said)))
 }
 
-/// Where our own time went, from our own events: package, proof, and publish.
+/// Returns where our own time went, from our own events: package, proof, and publish.
 fn stages(said: &str) -> Vec<(&'static str, f64)> {
     let events: Vec<Event> = said
         .lines()

@@ -23,7 +23,7 @@ impl Scratch {
         Ok(Scratch { _keep: keep, path })
     }
 
-    /// Where it is.
+    /// Returns where it is.
     pub(crate) fn path(&self) -> &Utf8Path {
         &self.path
     }

@@ -6,7 +6,7 @@ pub(crate) struct Table {
 }
 
 impl Table {
-    /// A table with these columns.
+    /// Returns a table with these columns.
     pub(crate) fn new(columns: &[&str]) -> Table {
         Table {
             rows: vec![columns.iter().map(ToString::to_string).collect()],

@@ -39,7 +39,7 @@ impl Tool {
         Tool::Shipper,
     ];
 
-    /// Its name in the table.
+    /// Returns its name in the table.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Tool::Stagegate => "stagegate",
@@ -50,7 +50,7 @@ impl Tool {
         }
     }
 
-    /// What it says its version is, or how to install it.
+    /// Returns what it says its version is, or how to install it.
     pub(crate) fn version(self) -> Result<String, String> {
         let (program, arguments, install): (&str, &[&str], &str) = match self {
             Tool::Stagegate => return Ok("this checkout".to_owned()),
@@ -83,7 +83,7 @@ impl Tool {
         }
     }
 
-    /// The command that takes the workspace from its packages to the registry.
+    /// Returns the command that takes the workspace from its packages to the registry.
     pub(crate) fn command(
         self,
         root: &Utf8Path,
@@ -165,8 +165,8 @@ pub(crate) fn surround(command: &mut Command, root: &Utf8Path, address: &str, ho
         .env("GIT_CONFIG_GLOBAL", "/dev/null");
 }
 
-/// What ours needs to know of the workspace: where to publish, and that nothing
-/// else is measured.
+/// Returns what ours needs to know of the workspace: where to publish, and that nothing else is
+/// measured.
 pub(crate) fn configuration(address: &str) -> String {
     let gates: String = stagegate_config::stage::Stage::ALL
         .iter()

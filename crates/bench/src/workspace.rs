@@ -33,7 +33,7 @@ impl Shape {
         (index / self.per_level()).min(self.levels - 1)
     }
 
-    /// The crates of the layer below that one is built on.
+    /// Returns the crates of the layer below that one is built on.
     fn needs(self, index: usize) -> Vec<usize> {
         let level = self.level(index);
         if level == 0 {
@@ -48,7 +48,7 @@ impl Shape {
     }
 }
 
-/// A crate's name.
+/// Returns a crate's name.
 pub(crate) fn name(index: usize) -> String {
     format!("bench-crate-{index:03}")
 }

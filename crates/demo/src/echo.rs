@@ -28,7 +28,7 @@ impl Write for Upgraded<'_> {
     }
 }
 
-/// Whether the connection begins with a request for the echo.
+/// Returns whether the connection begins with a request for the echo.
 pub(crate) fn is_asked(reader: &mut BufReader<&TcpStream>) -> bool {
     reader
         .fill_buf()

@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 
 use crate::message::Response;
 
-/// The file for that path of a URL, or `None`.
+/// Returns the file for that path of a URL, or `None`.
 pub fn serve(root: &Path, path: &str) -> Option<Response> {
     let relative = Path::new(path.strip_prefix('/')?);
     if !relative

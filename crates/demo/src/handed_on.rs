@@ -14,7 +14,7 @@ use signal_hook::consts::SIGTERM;
 
 use crate::server::{Guestbook, converse};
 
-/// What is readable once SIGTERM has come.
+/// Returns what is readable once SIGTERM has come.
 ///
 /// # Errors
 /// When the signal cannot be listened to.

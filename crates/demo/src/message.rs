@@ -46,7 +46,7 @@ pub enum Broken {
 }
 
 impl Response {
-    /// A response with a plain text body.
+    /// Returns a response with a plain text body.
     pub fn text(status: u16, body: &str) -> Response {
         let body = format!("{body}\n").into_bytes();
         Response {
@@ -57,7 +57,7 @@ impl Response {
         }
     }
 
-    /// A response with a JSON body.
+    /// Returns a response with a JSON body.
     pub fn json(status: u16, body: String) -> Response {
         let body = body.into_bytes();
         Response {

@@ -81,7 +81,7 @@ pub(crate) fn converse(stream: &TcpStream, guestbook: &Guestbook) {
 }
 
 impl Guestbook {
-    /// The response to a request.
+    /// Returns the response to a request.
     pub fn answer(&self, request: &Request) -> Response {
         match (request.path.as_str(), request.method.as_str()) {
             ("/health", "GET" | "HEAD") => health(),
@@ -121,7 +121,7 @@ impl Guestbook {
     }
 }
 
-/// A request that is under way for long, and then succeeds.
+/// Answers a request that is under way for long, and then succeeds.
 fn slow() -> Response {
     std::thread::sleep(SLOW);
     Response::text(200, VERSION)

@@ -67,7 +67,7 @@ impl Store {
         (&self.file).write_all(line.as_bytes())
     }
 
-    /// All entries as a JSON array, oldest first.
+    /// Returns all entries as a JSON array, oldest first.
     ///
     /// # Errors
     /// When the file cannot be read.
@@ -92,7 +92,7 @@ fn path_of(address: &str) -> io::Result<PathBuf> {
     })
 }
 
-/// A JSON string with its quotes.
+/// Returns a JSON string with its quotes.
 pub fn json_string(text: &str) -> String {
     let mut json = String::from('"');
     for c in text.chars() {

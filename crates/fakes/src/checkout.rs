@@ -219,7 +219,7 @@ fn clone_submodules(original: &Utf8Path, copy: &Utf8Path) -> anyhow::Result<()> 
     Ok(())
 }
 
-/// A lockfile that git ignores is not cloned.
+/// Copies a lockfile that git ignores, and so does not clone.
 fn copy_lockfile(original: &Utf8Path, copy: &Utf8Path) -> anyhow::Result<()> {
     let (from, to) = (original.join("Cargo.lock"), copy.join("Cargo.lock"));
     match from.is_file() && !to.exists() {

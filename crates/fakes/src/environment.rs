@@ -156,17 +156,17 @@ impl FakeEnvironment {
         Ok(())
     }
 
-    /// The runtime, for whoever puts load on the app.
+    /// Returns the runtime, for whoever puts load on the app.
     pub fn handle(&self) -> &tokio::runtime::Handle {
         self.runtime.handle()
     }
 
-    /// The GitHub repository, `owner/name`.
+    /// Returns the GitHub repository, `owner/name`.
     pub fn repository(&self) -> &str {
         &self.repository
     }
 
-    /// Where the remote lies.
+    /// Returns where the remote lies.
     pub fn remote(&self) -> &Utf8PathBuf {
         &self.checkout.remote
     }

@@ -60,7 +60,7 @@ impl KillAt {
         })
     }
 
-    /// What the environment asks for.
+    /// Reads what the environment asks for.
     ///
     /// # Errors
     /// When it asks for something that cannot be understood.

@@ -81,7 +81,7 @@ impl GitHub {
             .map_err(|e| GitHubError::from_octocrab(attempt, e))
     }
 
-    /// What the survey wants to know of the repository.
+    /// Asks for what the survey wants to know of the repository.
     pub fn repository(&self, repository: &Repository) -> Answer<RepositoryFacts> {
         #[derive(Deserialize)]
         struct Answered {
@@ -109,8 +109,8 @@ impl GitHub {
         })
     }
 
-    /// The release of a tag, **drafts included**: GitHub finds a draft by
-    /// listing only, never by its tag.
+    /// Returns the release of a tag, **drafts included**: GitHub finds a draft by listing only,
+    /// never by its tag.
     pub fn release_of(&self, repository: &Repository, tag: &str) -> Answer<Option<Release>> {
         let attempt = format!("listing the releases of {repository}");
         for page in 1.. {
@@ -146,7 +146,7 @@ impl GitHub {
         Ok(all)
     }
 
-    /// The release that GitHub calls the latest, if there is one.
+    /// Returns the release that GitHub calls the latest, if there is one.
     pub fn latest(&self, repository: &Repository) -> Answer<Option<Release>> {
         let attempt = format!("reading the latest release of {repository}");
         match self.get(&attempt, format!("/repos/{repository}/releases/latest")) {
@@ -342,14 +342,14 @@ impl GitHub {
 /// How long nothing may be heard, or written.
 const SILENCE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long an upload may take in all: what 8 KiB a second takes, the slowest line that
+/// Returns how long an upload may take in all: what 8 KiB a second takes, the slowest line that
 /// anybody should wait for, and the time for an answer.
 fn upload_limit(bytes: usize) -> Duration {
     let seconds = u64::try_from(bytes / 8192).unwrap_or(u64::MAX / 2);
     SILENCE_TIMEOUT + Duration::from_secs(seconds)
 }
 
-/// Whether GitHub keeps this asset name as it is, and octocrab sends it so.
+/// Returns whether GitHub keeps this asset name as it is, and octocrab sends it so.
 pub(crate) fn is_safe_asset_name(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('.')

@@ -140,14 +140,14 @@ impl GitHubError {
 /// (<https://docs.github.com/rest/using-the-rest-api/best-practices-for-using-the-rest-api>).
 const SECONDARY_LIMIT_WAIT: Duration = Duration::from_secs(60);
 
-/// Whether a refusal is a secondary limit. Its status is 403 as that of a missing right, and
-/// nothing but GitHub's words tells the two apart.
+/// Returns whether a refusal is a secondary limit. Its status is 403 as that of a missing right,
+/// and nothing but GitHub's words tells the two apart.
 fn is_secondary(detail: &str, documentation: Option<&str>) -> bool {
     detail.contains("secondary rate limit")
         || documentation.is_some_and(|url| url.contains("secondary-rate-limits"))
 }
 
-/// The time until a moment that GitHub tells in seconds since 1970; a little more, for
+/// Returns the time until a moment that GitHub tells in seconds since 1970; a little more, for
 /// clocks differ.
 fn until(reset: u64) -> Duration {
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);

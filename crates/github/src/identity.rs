@@ -70,7 +70,7 @@ pub enum IdentityError {
 }
 
 impl Identity {
-    /// The web token itself, for whom it is meant.
+    /// Returns the web token itself, for whom it is meant.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -83,8 +83,8 @@ impl std::fmt::Debug for Identity {
 }
 
 impl IdentitySource {
-    /// The runner that is named in the environment; `None` outside of a job
-    /// that may have an identity.
+    /// Returns the runner that is named in the environment; `None` outside of a job that may have
+    /// an identity.
     ///
     /// # Errors
     ///

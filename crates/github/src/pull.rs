@@ -35,7 +35,7 @@ pub struct PullDraft {
 }
 
 impl GitHub {
-    /// The open pull request from one branch of the repository into another.
+    /// Returns the open pull request from one branch of the repository into another.
     ///
     /// # Errors
     /// If GitHub cannot be asked.

@@ -27,19 +27,19 @@ pub struct Listing {
 }
 
 impl Fleet {
-    /// The fleet in that directory, which may not be there yet.
+    /// Returns the fleet in that directory, which may not be there yet.
     pub fn at(directory: &Utf8Path) -> Fleet {
         Fleet {
             directory: directory.to_owned(),
         }
     }
 
-    /// The file that says how to reach its hosts.
+    /// Returns the file that says how to reach its hosts.
     pub fn file(&self) -> Utf8PathBuf {
         self.directory.join("hosts.json")
     }
 
-    /// What is written down; `None` where no hosts are up.
+    /// Returns what is written down; `None` where no hosts are up.
     pub fn listing(&self) -> Result<Option<Listing>> {
         let file = self.file();
         if !file.is_file() {

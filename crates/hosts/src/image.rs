@@ -51,7 +51,7 @@ rm -f /etc/ssh/ssh_host_* /etc/machine-id
 : >/etc/machine-id
 "#;
 
-/// The root file system below `home`; made first if it is not there yet.
+/// Returns the root file system below `home`, which the first call makes.
 pub(crate) fn base(home: &Utf8Path, tell: &mut dyn FnMut(&str)) -> Result<Utf8PathBuf> {
     // The recipe is in the name, so that a changed one makes a new system.
     let base = home.join(format!(

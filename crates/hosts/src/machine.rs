@@ -54,7 +54,7 @@ pub struct Machine {
 }
 
 impl Machine {
-    /// What host `number` of a fleet is to be.
+    /// Returns what host `number` of a fleet is to be.
     pub(crate) fn describe(fleet: &Utf8Path, network: &Network, number: u8) -> Machine {
         let name = format!("{}-{number}", network.bridge);
         let directory = fleet.join(&name);
@@ -270,7 +270,7 @@ impl Machine {
             .with_context(|| format!("cannot remove {}", self.directory))
     }
 
-    /// The keeper's process, while it lives; a process that took over its number is not it.
+    /// Returns the keeper's process, while it lives; a process that took over its number is not it.
     fn keeper(&self) -> Option<i32> {
         let pid: i32 = fs::read_to_string(self.directory.join("keeper.pid"))
             .ok()?
@@ -313,7 +313,7 @@ fn kill(pid: &str) {
     }
 }
 
-/// The first bytes that sshd sends.
+/// Reads the first bytes that sshd sends.
 fn greeting(address: &str) -> Result<()> {
     let limit = Duration::from_secs(1);
     let address = format!("{address}:22").parse()?;

@@ -13,7 +13,7 @@ const PROGRAMS: &[(&str, &str)] = &[
     ("mount", "mount"),
 ];
 
-/// What is missing, as a sentence with its remedy; `None` where hosts can be made.
+/// Returns what is missing, as a sentence with its remedy; `None` where hosts can be made.
 pub(crate) fn missing() -> Option<String> {
     if !rustix::process::geteuid().is_root() {
         return Some(

@@ -42,7 +42,7 @@ impl Network {
         }
     }
 
-    /// An address on the bridge; 1 is the bridge's own.
+    /// Returns an address on the bridge; 1 is the bridge's own.
     pub(crate) fn address(&self, host: u8) -> String {
         format!("198.18.{}.{host}", self.number)
     }

@@ -127,7 +127,7 @@ fn repeat(runs: u32, mut deploy: impl FnMut() -> anyhow::Result<Taken>) -> anyho
     })
 }
 
-/// The most that one host got between two looks.
+/// Returns the most that one host got between two looks.
 fn most(before: &[u64], after: &[u64]) -> u64 {
     let each = before
         .iter()

@@ -18,7 +18,7 @@ use super::site::{PORT, Site};
 use super::watch::Watch;
 use stagegate_hosts::machine::Machine;
 
-/// One edit, brought to the hosts.
+/// Brings one edit to the hosts.
 pub(super) fn deploy(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<Taken> {
     let (program, version) = site.edit()?;
     let mut command = Command::new(std::env::current_exe().context("finding this program")?);
@@ -66,14 +66,14 @@ pub(super) fn deploy(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<Taken
     })
 }
 
-/// Bytes of a file as `gzip` leaves them.
+/// Counts the bytes of a file as `gzip` leaves them.
 fn compressed(file: &Utf8Path) -> anyhow::Result<usize> {
     let output = Command::new("gzip").args(["-c", file.as_str()]).output();
     Ok(output.context("starting gzip")?.stdout.len())
 }
 
-/// Seconds of the way back, from the decision to users on the release of before: what
-/// the stabilization does at a breach, over the connection that it watches through.
+/// Measures the seconds of the way back, from the decision to users on the release of before:
+/// what the stabilization does at a breach, over the connection that it watches through.
 pub(super) fn back(site: &mut Site, hosts: &[Machine]) -> anyhow::Result<f64> {
     let old = site.version();
     let (program, version) = site.edit()?;

@@ -37,8 +37,8 @@ done
 for one in $all; do wait "$one"; done
 "#;
 
-/// Who restarts a service more than five times in ten seconds is refused by systemd,
-/// which no deploy in earnest would meet.
+/// Waits until nobody is refused by systemd for restarting a service more than five times in
+/// ten seconds, which no deploy in earnest would meet.
 fn rested(hosts: &[Machine]) -> anyhow::Result<()> {
     for host in hosts {
         run(Command::new(host.directory.join("enter")).args(["systemctl", "reset-failed"]))?;
@@ -56,7 +56,7 @@ pub(super) enum Peer {
 }
 
 impl Peer {
-    /// Its name in the table.
+    /// Returns its name in the table.
     pub(super) fn name(self) -> &'static str {
         match self {
             Peer::Script => "script",
@@ -71,14 +71,14 @@ impl Peer {
         }
     }
 
-    /// Whether it is here, or how to install it.
+    /// Returns how to install it, if it is not here.
     pub(super) fn missing(self) -> Option<&'static str> {
         let asked = Command::new("slipway").arg("--version").output();
         (self == Peer::Slipway && asked.is_err())
             .then_some("slipway is not installed: `cargo install slipway --locked`")
     }
 
-    /// One edit, brought to the hosts, and the way back from it.
+    /// Brings one edit to the hosts, and takes it back.
     pub(super) fn deploy(self, site: &mut Site, hosts: &[Machine]) -> anyhow::Result<Taken> {
         let before = site.last(self.name());
         let (program, version) = site.edit()?;

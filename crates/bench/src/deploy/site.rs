@@ -73,7 +73,7 @@ impl Site {
         Ok(site)
     }
 
-    /// A command in the workspace.
+    /// Runs a command in the workspace.
     pub(super) fn tool(&self, program: &str, arguments: &[&str]) -> anyhow::Result<()> {
         let mut command = Command::new(program);
         command
@@ -115,12 +115,12 @@ impl Site {
         ))
     }
 
-    /// The version of the last edit.
+    /// Returns the version of the last edit.
     pub(super) fn version(&self) -> String {
         format!("1.0.{}", self.edits)
     }
 
-    /// Its commit.
+    /// Returns its commit.
     pub(super) fn commit(&self) -> anyhow::Result<String> {
         let mut command = Command::new("git");
         let said = self
@@ -129,7 +129,7 @@ impl Site {
         Ok(String::from_utf8_lossy(&said.stdout).trim().to_owned())
     }
 
-    /// The version that a tool has brought to the hosts last, if it has.
+    /// Returns the version that a tool has brought to the hosts last, if it has.
     pub(super) fn last(&self, tool: &str) -> Option<String> {
         self.brought.get(tool).cloned()
     }
@@ -164,7 +164,7 @@ impl Site {
         Ok(())
     }
 
-    /// Where a host is connected to.
+    /// Returns the address at which a host is connected to.
     fn door(&mut self, host: &Machine) -> anyhow::Result<SocketAddr> {
         let own = SocketAddr::new(host.address.parse().context("a host's address")?, 22);
         if self.round_trip.is_zero() {

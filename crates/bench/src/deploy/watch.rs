@@ -42,7 +42,7 @@ impl Watch {
         }
     }
 
-    /// Seconds from then until the last host answered so.
+    /// Returns the seconds from then until the last host answered so.
     pub(super) fn end(self, from: Instant) -> anyhow::Result<f64> {
         let mut last = from;
         for asking in self.asking {
@@ -66,7 +66,7 @@ fn ask(address: &str) -> anyhow::Result<String> {
     Ok(text)
 }
 
-/// Bytes that have gone into the hosts' network cables so far, of the one with most.
+/// Counts the bytes that have gone into the hosts' network cables so far, of the one with most.
 pub(super) fn sent(hosts: &[Machine]) -> anyhow::Result<Vec<u64>> {
     let one = |host: &Machine| {
         let file = format!("/sys/class/net/{}/statistics/tx_bytes", host.link);

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::State;
 use super::store::{StoredAsset, StoredRelease};
 
-/// An error as GitHub words it.
+/// Returns an error as GitHub words it.
 pub(super) fn error(status: StatusCode, message: &str) -> Response {
     let body = json!({ "message": message, "documentation_url": "https://docs.github.com/rest", "status": status.as_str() });
     (status, Json(body)).into_response()

@@ -116,7 +116,7 @@ pub(super) async fn gatekeeper(
     Response::from_parts(head, Body::from(bytes))
 }
 
-/// A primary limit: no requests are left until the hour ends.
+/// Answers with a primary limit: no requests are left until the hour ends.
 fn limit_reached() -> Response {
     let mut response = answer::error(
         StatusCode::FORBIDDEN,
@@ -138,7 +138,7 @@ fn of_header(headers: &HeaderMap, name: header::HeaderName) -> String {
     value.unwrap_or_default().to_owned()
 }
 
-/// The whole of a body; what breaks off is as empty as what was never sent.
+/// Reads the whole of a body; what breaks off is as empty as what was never sent.
 async fn read(body: Body) -> Bytes {
     axum::body::to_bytes(body, usize::MAX)
         .await

@@ -104,12 +104,12 @@ struct State {
 }
 
 impl State {
-    /// Whether assets carry the digest of their bytes.
+    /// Returns whether assets carry the digest of their bytes.
     fn tells_digests(&self) -> bool {
         !self.options.faults.contains(&GitHubFault::NoDigests)
     }
 
-    /// The branch that the repository's HEAD names.
+    /// Returns the branch that the repository's HEAD names.
     fn default_branch(&self) -> String {
         let output = std::process::Command::new("git")
             .arg("--git-dir")
@@ -121,7 +121,7 @@ impl State {
         text.map_or_else(|| "main".to_owned(), |text| text.trim().to_owned())
     }
 
-    /// The commit of a branch; empty where there is no such branch.
+    /// Returns the commit of a branch; empty where there is no such branch.
     fn commit_of(&self, branch: &str) -> String {
         let output = std::process::Command::new("git")
             .arg("--git-dir")
@@ -170,32 +170,32 @@ impl FakeGitHub {
         })
     }
 
-    /// The API's base address.
+    /// Returns the API's base address.
     pub fn api(&self) -> &str {
         &self.address
     }
 
-    /// The base address of uploads; octocrab sends its token to both.
+    /// Returns the base address of uploads; octocrab sends its token to both.
     pub fn uploads(&self) -> &str {
         &self.address
     }
 
-    /// Every release, drafts included.
+    /// Returns every release, drafts included.
     pub fn releases(&self) -> Vec<StoredRelease> {
         lock(&self.state.store).releases().to_vec()
     }
 
-    /// Every pull request.
+    /// Returns every pull request.
     pub fn pulls(&self) -> Vec<StoredPull> {
         lock(&self.state.store).pulls().to_vec()
     }
 
-    /// An asset's bytes.
+    /// Returns an asset's bytes.
     pub fn asset_bytes(&self, asset: &StoredAsset) -> std::io::Result<Vec<u8>> {
         lock(&self.state.store).read(asset)
     }
 
-    /// What was asked, in order.
+    /// Returns what was asked, in order.
     pub fn requests(&self) -> Vec<GitHubRequest> {
         lock(&self.state.requests).clone()
     }
@@ -207,7 +207,7 @@ impl Drop for FakeGitHub {
     }
 }
 
-/// A panic in one request must not hide the state from the others.
+/// Locks the state; a panic in one request must not hide it from the others.
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex
         .lock()

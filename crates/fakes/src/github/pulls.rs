@@ -18,7 +18,7 @@ fn text(body: &Value, name: &str) -> Option<String> {
     Some(body.get(name)?.as_str()?.to_owned())
 }
 
-/// Those of a head branch, `OWNER:BRANCH`, in a state.
+/// Lists those of a head branch, `OWNER:BRANCH`, in a state.
 pub(super) async fn list(
     Shared(state): SharedState,
     Query(params): Query<BTreeMap<String, String>>,
@@ -47,8 +47,8 @@ pub(super) async fn list(
     Json(shown).into_response()
 }
 
-/// A new one: both branches must be there and differ, and there is one open pull
-/// request for a pair of branches.
+/// Opens a new one: both branches must be there and differ, and there is one open pull request
+/// for a pair of branches.
 pub(super) async fn create(Shared(state): SharedState, Json(body): Json<Value>) -> Response {
     let (Some(title), Some(head), Some(base)) = (
         text(&body, "title").filter(|title| !title.is_empty()),

@@ -50,7 +50,7 @@ const PLACES: [&str; 37] = [
 /// When everything about the repository that never changes was made.
 const MADE: &str = "2026-01-01T00:00:00Z";
 
-/// The repository.
+/// Returns the repository.
 pub(super) fn repository(state: &State) -> Value {
     let full = &state.options.repository;
     let name = full.split('/').next_back().unwrap_or_default();
@@ -123,7 +123,7 @@ pub(super) fn repository(state: &State) -> Value {
     Value::Object(fields)
 }
 
-/// What GitHub says of the token's rights, which is the account's role and not what the
+/// Returns what GitHub says of the token's rights, which is the account's role and not what the
 /// token may do.
 fn permissions(kind: TokenKind) -> Option<Value> {
     let all = |push: bool, pull: bool| json!({ "admin": false, "maintain": push, "push": push, "triage": push, "pull": pull });
@@ -135,7 +135,7 @@ fn permissions(kind: TokenKind) -> Option<Value> {
     }
 }
 
-/// A pull request.
+/// Returns a pull request.
 pub(super) fn pull(state: &State, pull: &StoredPull) -> Value {
     let full = &state.options.repository;
     let owner = full.split('/').next().unwrap_or_default();

@@ -331,7 +331,7 @@ async fn upload(
     }
 }
 
-/// An asset, or where its bytes are: "the API responds with 302" to whoever accepts
+/// Answers with an asset, or where its bytes are: "the API responds with 302" to whoever accepts
 /// `application/octet-stream` (GitHub's REST documentation, "Get a release asset").
 async fn one_asset(
     Shared(state): SharedState,

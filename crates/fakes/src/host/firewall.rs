@@ -24,7 +24,7 @@ pub(super) struct Ruleset {
 }
 
 impl Ruleset {
-    /// What the rules are after a file; the error names what is not understood.
+    /// Returns the rules after a file; the error names what is not understood.
     pub(super) fn after(&self, text: &str) -> Result<Ruleset, String> {
         let tokens = tokens(text);
         let mut rest: &[&str] = &tokens;
@@ -86,7 +86,7 @@ impl Ruleset {
         }
     }
 
-    /// The rules as `nft list` shows them.
+    /// Returns the rules as `nft list` shows them.
     pub(super) fn show(&self, only: Option<&str>) -> String {
         let shown = self
             .tables
@@ -143,7 +143,7 @@ fn tokens(text: &str) -> Vec<&str> {
     tokens
 }
 
-/// The inside of a table, up to and with its closing brace.
+/// Reads the inside of a table, up to and with its closing brace.
 fn table<'a, 'b>(mut rest: &'a [&'b str]) -> Result<(Redirect, &'a [&'b str]), String> {
     let mut chains: Vec<(&str, Redirect)> = Vec::new();
     loop {
@@ -170,7 +170,7 @@ fn table<'a, 'b>(mut rest: &'a [&'b str]) -> Result<(Redirect, &'a [&'b str]), S
     }
 }
 
-/// The inside of a chain, up to and with its closing brace.
+/// Reads the inside of a chain, up to and with its closing brace.
 fn chain<'a, 'b>(name: &str, rest: &'a [&'b str]) -> Result<(Redirect, &'a [&'b str]), String> {
     let end = rest
         .iter()

@@ -78,7 +78,7 @@ impl Journal {
         }
     }
 
-    /// The lines of units that are asked for.
+    /// Returns the lines of units that are asked for.
     pub(super) fn of<'a>(
         &'a self,
         units: &'a [&'a str],

@@ -9,7 +9,7 @@ use russh::keys::key::safe_rng;
 use russh::keys::ssh_key::LineEnding;
 use russh::keys::{Algorithm, PrivateKey};
 
-/// A fresh ed25519 key.
+/// Creates an ed25519 key.
 pub(super) fn fresh() -> Result<PrivateKey> {
     PrivateKey::random(&mut safe_rng(), Algorithm::Ed25519).context("cannot make an ed25519 key")
 }

@@ -250,37 +250,37 @@ impl FakeHost {
         Ok(named)
     }
 
-    /// The SSH port, on 127.0.0.1.
+    /// Returns the SSH port, on 127.0.0.1.
     pub fn port(&self) -> u16 {
         self.port
     }
 
-    /// The one account.
+    /// Returns the one account.
     pub fn user(&self) -> &str {
         &self.supervisor.user
     }
 
-    /// The private key that is admitted.
+    /// Returns the private key that is admitted.
     pub fn identity(&self) -> &Utf8Path {
         &self.identity
     }
 
-    /// The file that lists the host's key.
+    /// Returns the file that lists the host's key.
     pub fn known_hosts(&self) -> &Utf8Path {
         &self.known_hosts
     }
 
-    /// The directory that stands for the host's root.
+    /// Returns the directory that stands for the host's root.
     pub fn prefix(&self) -> &Utf8Path {
         &self.supervisor.root
     }
 
-    /// The port at which users reach the app, once rules say where it leads.
+    /// Returns the port at which users reach the app, once rules say where it leads.
     pub fn public_port(&self) -> u16 {
         self.public_port
     }
 
-    /// The same for a frontend that is a service.
+    /// Returns the same for a frontend that is a service.
     pub fn frontend_port(&self) -> u16 {
         self.frontend_port
     }
@@ -303,7 +303,7 @@ impl FakeHost {
             .context("the fake host did not come up again")
     }
 
-    /// The main processes of its units.
+    /// Returns the main processes of its units.
     pub fn processes(&self) -> Vec<ProcessInfo> {
         let state = self.supervisor.state();
         let info = |(name, unit): (&String, &unit::Unit)| {
@@ -376,7 +376,7 @@ async fn answer_one(stream: UnixStream, supervisor: Arc<Supervisor>) {
     }
 }
 
-/// The user that this process runs as.
+/// Returns the user that this process runs as.
 fn current_user() -> Result<String> {
     let output = std::process::Command::new("id")
         .arg("-un")

@@ -17,7 +17,7 @@ const TRIPLES: u16 = 7_000;
 /// Counts the triples given to this process, so that none is given twice.
 static GIVEN: AtomicU16 = AtomicU16::new(0);
 
-/// A port that is free, and its two successors too.
+/// Finds a port that is free, and its two successors too.
 pub(super) fn free_neighbours() -> Result<u16> {
     // Processes that run side by side begin at different places.
     let own = std::process::id().wrapping_mul(2_654_435_761) >> 16;

@@ -59,7 +59,7 @@ impl Supervisor {
         }
     }
 
-    /// The units that start with the host.
+    /// Returns the units that start with the host.
     fn enabled(&self) -> Vec<String> {
         let directory = self.unit_directory().join("multi-user.target.wants");
         let Ok(entries) = directory.read_dir_utf8() else {

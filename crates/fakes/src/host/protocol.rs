@@ -36,7 +36,7 @@ impl Answer {
         }
     }
 
-    /// A status without words.
+    /// Returns a status without words.
     pub(super) fn status(status: u8) -> Answer {
         Answer {
             status,
@@ -55,7 +55,7 @@ impl Answer {
         }
     }
 
-    /// The refusal of what a fake does not understand.
+    /// Returns the refusal of what a fake does not understand.
     pub(super) fn refuse(tool: &str, what: impl std::fmt::Display) -> Answer {
         Answer::fail(
             64,

@@ -224,7 +224,7 @@ impl Connection {
         Ok(child)
     }
 
-    /// Whether the fault makes the slot on that port answer 500.
+    /// Returns whether the fault makes the slot on that port answer 500.
     fn is_unhealthy(&self, port: u16) -> bool {
         let state = self.host.state();
         let fault = state.faults.contains(&HostFault::BackendUnhealthy);

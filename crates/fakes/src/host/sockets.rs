@@ -12,7 +12,7 @@ pub(super) const ESTABLISHED: &str = "01";
 /// `TCP_LISTEN` in `/proc/net/tcp`.
 pub(super) const LISTEN: &str = "0A";
 
-/// One line per socket in that state whose local port it is.
+/// Returns one line per socket in that state whose local port it is.
 pub(super) fn with_local_port(port: u16, state: &str) -> io::Result<BTreeSet<String>> {
     let mut lines = of_table(&std::fs::read_to_string("/proc/net/tcp")?, port, state);
     // A kernel without IPv6 has no such table.

@@ -248,7 +248,7 @@ impl Supervisor {
         Ok(())
     }
 
-    /// The process of a service, and the port it is told.
+    /// Returns the process of a service, and the port it is told.
     fn command(&self, service: &Service) -> Result<(Command, Option<u16>), String> {
         if let Some(user) = service.user.as_ref().filter(|user| **user != self.user) {
             return Err(format!(

@@ -67,7 +67,7 @@ impl Unit {
         }
     }
 
-    /// Whether it has a process, or is between two.
+    /// Returns whether it has a process, or is between two.
     pub(super) fn is_up(&self) -> bool {
         matches!(
             self.active,
@@ -85,7 +85,7 @@ pub(super) fn template_of(name: &str) -> Option<(String, &str)> {
     Some((format!("{template}@.service"), instance))
 }
 
-/// Whether a name is one of a unit: no path, no option.
+/// Returns whether a name is one of a unit: no path, no option.
 pub(super) fn is_unit_name(name: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || ":-_.@".contains(c);
     !name.is_empty() && !name.starts_with(['-', '.']) && name.chars().all(plain)

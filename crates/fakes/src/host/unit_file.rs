@@ -97,7 +97,7 @@ pub(super) struct Service {
 }
 
 impl Service {
-    /// A service that runs one command once, as `systemd-run` makes it.
+    /// Returns a service that runs one command once, as `systemd-run` makes it.
     pub(super) fn transient(command: Vec<String>) -> Service {
         Service {
             kind: Kind::Exec,
@@ -249,7 +249,7 @@ fn state_directory(value: &str) -> Result<String, String> {
     Err(format!("`{value}` is not one plain name"))
 }
 
-/// A time span of one unit: `90`, `1s`, `500ms`, `2min`.
+/// Parses a time span of one unit: `90`, `1s`, `500ms`, `2min`.
 pub(super) fn span(value: &str) -> Result<Duration, String> {
     let digits = value
         .find(|c: char| !c.is_ascii_digit())
@@ -265,7 +265,7 @@ pub(super) fn span(value: &str) -> Result<Duration, String> {
     }
 }
 
-/// The words of a command whose program is an absolute path.
+/// Splits the words of a command whose program is an absolute path.
 fn command(value: &str, instance: Option<&str>) -> Result<Vec<String>, String> {
     if value.starts_with(['-', '@', '+', '!', ':']) {
         return Err("prefixes of the program are not understood here".into());
@@ -340,7 +340,7 @@ fn specifiers(value: &str, instance: Option<&str>) -> Result<String, String> {
     Ok(text)
 }
 
-/// The assignments of an environment file.
+/// Reads the assignments of an environment file.
 pub(super) fn environment_file(path: &Utf8Path) -> Result<Vec<(String, String)>, String> {
     let text = std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"))?;
     let mut variables = Vec::new();

@@ -77,7 +77,7 @@ pub struct Sample {
 }
 
 impl Sample {
-    /// Whether a user would have seen it fail.
+    /// Returns whether a user would have seen it fail.
     pub fn failed(&self) -> bool {
         !matches!(self.outcome, LoadOutcome::Status(200..=299))
     }
@@ -155,7 +155,7 @@ impl Load {
         }
     }
 
-    /// How many requests have ended so far.
+    /// Returns how many requests have ended so far.
     pub fn sent(&self) -> usize {
         self.samples
             .lock()
@@ -306,7 +306,7 @@ async fn connect(address: SocketAddr) -> Result<Sender, String> {
     Ok(sender)
 }
 
-/// An error with its causes.
+/// Returns an error with its causes.
 fn text(error: &dyn std::error::Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -124,12 +124,12 @@ impl Faults {
         self.0.extend(faults);
     }
 
-    /// The fault that hits this upload.
+    /// Returns the fault that hits this upload.
     pub(crate) fn next_for_upload(&mut self) -> Option<RegistryFault> {
         self.next(|fault| !fault.hits_the_index())
     }
 
-    /// The fault that hits this read of the index.
+    /// Returns the fault that hits this read of the index.
     pub(crate) fn next_for_index(&mut self) -> Option<RegistryFault> {
         self.next(RegistryFault::hits_the_index)
     }

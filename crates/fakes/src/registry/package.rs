@@ -69,7 +69,7 @@ fn malformed(_: io::Error) -> Refusal {
     Refusal::bad_request("uploaded tarball is malformed or too large when decompressed")
 }
 
-/// The kind as crates.io's own archive reader names it.
+/// Returns the kind as crates.io's own archive reader names it.
 fn described(kind: EntryType) -> &'static str {
     match kind {
         EntryType::Link => "Link",

@@ -29,12 +29,13 @@ impl Refusal {
         Refusal::new(StatusCode::NOT_FOUND, detail)
     }
 
-    /// What fails by code (crates.io src/util/errors.rs, `server_error_response`).
+    /// Answers as crates.io to what fails by code (crates.io src/util/errors.rs,
+    /// `server_error_response`).
     pub(crate) fn internal() -> Refusal {
         Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
     }
 
-    /// A write while the database is read-only (the same file, 2026-08-21).
+    /// Answers to a write while the database is read-only (the same file, 2026-08-21).
     pub(crate) fn read_only() -> Refusal {
         Refusal::new(
             StatusCode::SERVICE_UNAVAILABLE,

@@ -28,7 +28,7 @@ use super::{package, rules, trusted};
 
 type Shared = State<Arc<RegistryState>>;
 
-/// All routes; everything else is refused.
+/// Returns all routes; everything else is refused.
 pub(crate) fn router(state: Arc<RegistryState>) -> Router {
     Router::new()
         .route("/index/config.json", get(config))
@@ -58,8 +58,8 @@ pub(crate) fn router(state: Arc<RegistryState>) -> Router {
         .with_state(state)
 }
 
-/// What crates.io does around every answer: it asks for a `User-Agent`, makes text that says
-/// no into JSON, and dates it (src/middleware/require_user_agent.rs and cargo_compat.rs,
+/// Does what crates.io does around every answer: it asks for a `User-Agent`, makes text that
+/// says no into JSON, and dates it (src/middleware/require_user_agent.rs and cargo_compat.rs,
 /// 2026-08-21). The index is files at another host, and knows nothing of this.
 async fn around(State(state): Shared, request: Request, next: Next) -> Response {
     let path = request.uri().path();
@@ -129,7 +129,7 @@ async fn index_file(
     Ok((headers, text).into_response())
 }
 
-/// The web API tells of a version at once, as crates.io's does: only the index lags.
+/// Tells of a version at once, as crates.io's does: only the index lags.
 async fn one_version(
     State(state): Shared,
     Path((name, version)): Path<(String, String)>,
@@ -168,8 +168,8 @@ async fn download(
     }
 }
 
-/// The order is that of crates.io src/controllers/krate/publish.rs, 2026-08-21, and nothing
-/// is read of the body before its turn.
+/// Takes an upload. The order is that of crates.io src/controllers/krate/publish.rs,
+/// 2026-08-21, and nothing is read of the body before its turn.
 async fn upload(State(state): Shared, headers: HeaderMap, body: Body) -> Result<Response, Refusal> {
     let mut body = UploadBody::new(body);
     let (metadata, document) = body.metadata().await?;
@@ -253,7 +253,7 @@ fn uploader(
     Ok(Uploader::Workflow)
 }
 
-/// What an ordered fault makes of an upload that would go on; nothing happened then.
+/// Lets an ordered fault hit an upload that would go on; nothing happened then.
 fn before(
     state: &RegistryState,
     headers: &HeaderMap,
@@ -309,7 +309,7 @@ async fn unyank(
     set_yanked(&state, &headers, &name, &version, false).await
 }
 
-/// Whether there is such a version comes before who asks (crates.io
+/// Yanks or gives back. Whether there is such a version comes before who asks (crates.io
 /// src/controllers/version/yank.rs, 2026-08-21).
 async fn set_yanked(
     state: &RegistryState,
@@ -341,7 +341,7 @@ async fn known(state: &RegistryState, name: &str) -> Result<Option<String>, Refu
     Ok(state.published_name(name).await?)
 }
 
-/// What there is to know of a crate, for everybody.
+/// Tells everybody what there is to know of a crate.
 async fn one_crate(State(state): Shared, Path(name): Path<String>) -> Result<Response, Refusal> {
     let Some(published) = known(&state, &name).await? else {
         return Err(Refusal::not_found(format!("crate `{name}` does not exist")));
@@ -378,8 +378,8 @@ struct Exchange {
     jwt: String,
 }
 
-/// What the extractor of axum says, crates.io says: it uses the same one
-/// (src/controllers/trustpub/tokens/json.rs, 2026-08-21).
+/// Exchanges an identity for a token. What the extractor of axum says, crates.io says: it uses
+/// the same one (src/controllers/trustpub/tokens/json.rs, 2026-08-21).
 async fn exchange(
     State(state): Shared,
     asked: Result<axum::Json<Exchange>, JsonRejection>,

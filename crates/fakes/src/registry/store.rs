@@ -49,13 +49,13 @@ impl Store {
         })
     }
 
-    /// The name under which a package was published, whatever case, `-` or `_`
-    /// it is asked for with.
+    /// Returns the name under which a package was published, whatever case, `-` or `_` it is asked
+    /// for with.
     pub(crate) fn published_name(&self, name: &str) -> Option<&str> {
         self.names.get(&canonical(name)).map(String::as_str)
     }
 
-    /// The lines of a package's index file; none if there is no such file.
+    /// Returns the lines of a package's index file; none if there is no such file.
     pub(crate) fn lines(&self, name: &str) -> anyhow::Result<Vec<Value>> {
         let path = self.index_file(name);
         let text = match fs::read_to_string(&path) {
@@ -105,7 +105,7 @@ impl Store {
         Ok(true)
     }
 
-    /// The archive of a version that was uploaded here.
+    /// Returns the archive of a version that was uploaded here.
     pub(crate) fn package(&self, name: &str, version: &Version) -> anyhow::Result<Option<Vec<u8>>> {
         let path = self.package_file(name, version);
         match fs::read(&path) {
@@ -130,7 +130,7 @@ impl Store {
     }
 }
 
-/// The path of a package in a sparse index. The name is checked before.
+/// Returns the path of a package in a sparse index. The name is checked before.
 pub(crate) fn index_path(name: &str) -> String {
     let name = name.to_lowercase();
     match name.len() {

@@ -39,12 +39,12 @@ impl Upstream {
         }
     }
 
-    /// Where the index file of a package is.
+    /// Returns where the index file of a package is.
     pub(crate) fn index_file(&self, name: &str) -> String {
         format!("{}{}", self.base, index_path(name))
     }
 
-    /// The lines of a package; none if it does not exist there.
+    /// Returns the lines of a package; none if it does not exist there.
     pub(crate) async fn lines(&self, name: &str) -> anyhow::Result<Vec<Value>> {
         let Some(text) = self.get(self.index_file(name)).await? else {
             return Ok(Vec::new());
@@ -56,7 +56,7 @@ impl Upstream {
             .collect()
     }
 
-    /// Where a `.crate` file is.
+    /// Returns where a `.crate` file is.
     pub(crate) async fn download(&self, name: &str, version: &str) -> anyhow::Result<String> {
         let dl = self.downloads.get_or_try_init(|| self.dl()).await?;
         let path = index_path(name);

@@ -57,7 +57,7 @@ impl Scratch {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    /// A commit in which `text` is the whole content.
+    /// Makes a commit in which `text` is the whole content.
     fn commit(&self, text: &str) -> String {
         std::fs::write(self.repository().join("text"), text).unwrap();
         self.git(&["add", "."]);
