@@ -8,12 +8,13 @@
 //!
 //! Refuses to hold secrets: it names environment variables and files only.
 //!
-//! Layers, lowest first: `error` < `pattern` < `stage` < `text_value` < `schema` < `load` < `resolve` <
+//! Layers, lowest first: `error` < `name_pattern` < `pattern` < `stage` < `text_value` < `schema` < `load` < `resolve` <
 //! `json_schema`.
 
 pub mod error;
 mod json_schema;
 pub mod load;
+pub mod name_pattern;
 pub mod pattern;
 pub mod resolve;
 pub mod schema;

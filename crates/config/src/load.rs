@@ -81,7 +81,8 @@ impl Config {
             ))
         };
         let own = self.release.groups.values().map(|group| &group.tag);
-        for tag in own.chain([&self.release.tag]).flatten() {
+        let of_package = self.release.of_package.values().map(|one| &one.tag);
+        for tag in own.chain(of_package).chain([&self.release.tag]).flatten() {
             if tag.matches("{version}").count() != 1 {
                 return wrong(
                     "tag",

@@ -12,6 +12,7 @@
 
 mod bump;
 mod bump_only;
+mod cargo_release;
 mod edit;
 mod inherited;
 mod lockfile;
@@ -26,6 +27,7 @@ mod workspace;
 pub use bump::{BumpError, bump, bump_lockfile, relative_to};
 pub use bump_only::differs_in_versions_only;
 pub use cargo_metadata::DependencyKind;
+pub use cargo_release::{SharedVersion, shared_version};
 pub use edit::{EditError, EditState, FileEdit, Splice, sha256_hex};
 pub use inherited::{changed_keys, inherited_keys};
 pub use manifest_edit::{inherits_version, path_dependencies};

@@ -80,7 +80,7 @@ impl Workspace {
                     if dependency.kind != cargo_metadata::DependencyKind::Development {
                         firm.insert((name, dependency.name.as_str()));
                     }
-                } else if !dependency.has_registry {
+                } else if !dependency.has_registry && !self.is_left_out(registry, dependency) {
                     errors.push(self.unpublishable(registry, package, dependency));
                 }
             }
@@ -94,6 +94,13 @@ impl Workspace {
         } else {
             Err(errors)
         }
+    }
+
+    /// Whether a dependency could be published and is left out of releases only: then the
+    /// registry may have it already.
+    fn is_left_out(&self, registry: &str, dependency: &crate::InternalDependency) -> bool {
+        let package = self.package(&dependency.name);
+        package.is_some_and(|package| package.left_out && package.may_go_to(registry))
     }
 
     fn unpublishable(

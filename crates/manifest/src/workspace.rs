@@ -3,7 +3,7 @@
 //! `--no-deps` is enough and needs neither lockfile nor network: a dependency on
 //! a member carries its path, and paths, not names, say who depends on whom.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -34,6 +34,8 @@ pub struct Package {
     pub manifest_path: Utf8PathBuf,
     /// Its dependencies on other members, of every kind and for every target.
     pub internal: Vec<InternalDependency>,
+    /// Whether releases leave it out, whatever its manifest allows.
+    pub left_out: bool,
     /// Everything else that cargo knows of it.
     pub metadata: cargo_metadata::Package,
 }
@@ -195,6 +197,7 @@ impl Workspace {
                 version: metadata.version.clone(),
                 manifest_path: metadata.manifest_path.clone(),
                 internal: internal(&metadata, &by_directory),
+                left_out: false,
                 metadata,
             })
             .collect();
@@ -224,6 +227,13 @@ impl Workspace {
         self.packages.iter().find(|package| package.name == name)
     }
 
+    /// Leaves these members out of releases, and no others.
+    pub fn leave_out(&mut self, names: &BTreeSet<String>) {
+        for package in &mut self.packages {
+            package.left_out = names.contains(&package.name);
+        }
+    }
+
     /// The manifest of the workspace itself, absolute.
     pub fn manifest_path(&self) -> Utf8PathBuf {
         self.root.join("Cargo.toml")
@@ -231,10 +241,16 @@ impl Workspace {
 }
 
 impl Package {
-    /// Returns whether the package may go to a registry, named as cargo does (`crates-io`).
-    /// Without a `publish` list in its manifest it may go to any, as `cargo publish
-    /// --registry` has it.
+    /// Returns whether the package goes to a registry: its manifest allows it, and releases do
+    /// not leave it out.
     pub fn publishable_to(&self, registry: &str) -> bool {
+        !self.left_out && self.may_go_to(registry)
+    }
+
+    /// Returns whether the manifest allows the package to go to a registry, named as cargo
+    /// does (`crates-io`). Without a `publish` list in it it may go to any, as `cargo publish
+    /// --registry` has it.
+    pub fn may_go_to(&self, registry: &str) -> bool {
         let allowed = self.metadata.publish.as_ref();
         allowed.is_none_or(|registries| registries.iter().any(|name| name == registry))
     }

@@ -44,6 +44,7 @@ pub(crate) fn plan(
     }
     let mut plan = release::empty(facts, config, &bumps)?;
     plan.run_id = plan.run_id.with_verb(Verb::Prepare);
+    plan.notes.extend(facts.conventions.iter().cloned());
     plan.title = format!("prepare the release {}", spoken(&bumps));
     plan.next_step_hint =
         Some("review the pull request; merging it releases what it says".to_owned());
@@ -118,7 +119,7 @@ fn steps(
         title: message::of_release(config, git, bumps),
         body,
         head: branch.clone(),
-        base: config.release.branch().to_owned(),
+        base: git.release_branch(config).to_owned(),
     };
     let title = format!(
         "open or update the pull request from {branch} into {} on {}",

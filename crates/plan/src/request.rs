@@ -4,7 +4,7 @@ use semver::Version;
 use stagegate_config::stage::Stage;
 
 use crate::model::{RunId, Verb};
-use crate::version::{GroupVersion, VersionRequest};
+use crate::version::{GroupVersion, Selection, VersionRequest};
 
 /// What somebody asked for.
 #[derive(Clone, Debug, PartialEq)]
@@ -30,6 +30,8 @@ pub enum Request {
 pub struct ReleaseRequest {
     /// The versions.
     pub versions: Vec<GroupVersion>,
+    /// The packages that are meant, where not all are.
+    pub selection: Selection,
     /// Make pre-releases under this label.
     pub pre: Option<String>,
     /// Stages to leave out.
@@ -50,6 +52,8 @@ pub struct ReleaseRequest {
 pub struct CheckRequest {
     /// The gates; empty: all that are on.
     pub gates: Vec<Stage>,
+    /// The packages that are meant, where not all are.
+    pub selection: Selection,
 }
 
 /// Which half of an app.

@@ -45,7 +45,9 @@ pub use migrate::MigrateConfig;
 pub use notify::{NotifyConfig, NotifyEvent, WebhookConfig};
 pub use registry::{FreshProject, RegistryConfig};
 pub use rehearsal::{PostConfig, RehearsalConfig};
-pub use release::{GroupConfig, ReleaseConfig, Versioning};
+pub use release::{
+    GroupConfig, GroupVersioning, PackageConfig, ReleaseConfig, Requirements, Versioning,
+};
 pub use service::ServiceConfig;
 pub use switch::{PlainSwitch, ProxyConfig, SwitchConfig};
 

@@ -6,6 +6,8 @@ use camino::Utf8PathBuf;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::name_pattern::fits;
+
 /// `[release]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -15,14 +17,28 @@ pub struct ReleaseConfig {
     /// Version groups, by name.
     #[serde(rename = "group")]
     pub groups: BTreeMap<String, GroupConfig>,
+    /// What differs for one package, by its name.
+    #[serde(rename = "package")]
+    pub of_package: BTreeMap<String, PackageConfig>,
+    /// The packages that are released; `*` stands for any part of a name. The default is
+    /// every package that is published, or can be.
+    pub packages: Vec<String>,
+    /// Packages that are not released, whatever else names them.
+    pub exclude: Vec<String>,
+    /// When a requirement on another package of the workspace is raised to the version that
+    /// is released.
+    pub requirements: Requirements,
     /// The branch that you release from. The default is the default branch of the remote.
     pub branch: Option<String>,
+    /// Other branches that you release from, such as `v*.x`; `*` stands for any part of a
+    /// name.
+    pub branches: Vec<String>,
     /// The remote that the branch and the tag are pushed to. The default is the only
     /// remote there is, or the one that your checkout's branch follows, or `origin`.
     pub remote: Option<String>,
     /// The name of the tag. `{version}` stands for the version, `{name}` for the group or
-    /// package. The default is `v{version}` if the whole workspace has one version, and
-    /// `{name}-v{version}` otherwise.
+    /// package. The default is the form of the tags that exist; without any, `v{version}` if
+    /// the whole workspace has one version, and `{name}-v{version}` otherwise.
     pub tag: Option<String>,
     /// The release commit's message; `{version}` stands for what is released. The default is
     /// the form of the last release commit, or `chore(release): {version}` if the commits
@@ -42,11 +58,54 @@ pub struct ReleaseConfig {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Versioning {
+    /// As they moved so far: those that inherit the workspace's version, and those that
+    /// have one version and were released together, move together; each of the others
+    /// has its own.
+    #[default]
+    Learn,
+    /// One version for all.
+    Lockstep,
+    /// Each package has its own, but for those that inherit the workspace's.
+    Independent,
+}
+
+/// How the versions of a group's packages move.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum GroupVersioning {
     /// One version for all.
     #[default]
     Lockstep,
     /// Each package has its own.
     Independent,
+}
+
+/// When a requirement on a sibling follows the sibling's new version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Requirements {
+    /// As it did so far: one that names the current version follows it, and a wider one
+    /// stays as long as it accepts the new version.
+    #[default]
+    Learn,
+    /// Always, in packages that are released too.
+    Follow,
+    /// Only if it does not accept the new version.
+    AsNeeded,
+}
+
+/// `[release.package.NAME]`
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct PackageConfig {
+    /// Whether the package is released. `true` takes it in although it was never published.
+    pub release: Option<bool>,
+    /// The tag's name, as in `[release]`, for a package that has a version of its own.
+    pub tag: Option<String>,
+    /// The package's changelog, relative to the root; the default is `CHANGELOG.md` in its
+    /// directory.
+    #[schemars(with = "Option<String>")]
+    pub changelog: Option<Utf8PathBuf>,
 }
 
 /// `[release.group.NAME]`
@@ -57,7 +116,7 @@ pub struct GroupConfig {
     pub crates: Vec<String>,
     /// Whether they share one version.
     #[serde(default)]
-    pub versioning: Versioning,
+    pub versioning: GroupVersioning,
     /// The tag's name, as in `[release]`.
     pub tag: Option<String>,
     /// A changelog of the group, relative to the root, in addition to those in its
@@ -73,6 +132,13 @@ impl ReleaseConfig {
         self.branch.as_deref().unwrap_or("main")
     }
 
+    /// Returns the branch that a checkout of `current` releases from: that one, if it is one
+    /// of several, else [`branch`](Self::branch).
+    pub fn branch_of<'a>(&'a self, current: Option<&'a str>) -> &'a str {
+        let fits = |name: &&str| self.branches.iter().any(|pattern| fits(pattern, name));
+        current.filter(fits).unwrap_or_else(|| self.branch())
+    }
+
     /// Returns the remote that releases are pushed to: what the file says or the checkout
     /// taught, else `origin`.
     pub fn remote(&self) -> &str {
@@ -83,8 +149,13 @@ impl ReleaseConfig {
 impl Default for ReleaseConfig {
     fn default() -> Self {
         ReleaseConfig {
-            versioning: Versioning::Lockstep,
+            versioning: Versioning::Learn,
             groups: BTreeMap::new(),
+            of_package: BTreeMap::new(),
+            packages: Vec::new(),
+            exclude: Vec::new(),
+            requirements: Requirements::Learn,
+            branches: Vec::new(),
             branch: None,
             remote: None,
             tag: None,

@@ -1,6 +1,6 @@
 //! The git checkout and its remote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stagegate_plan::facts::{BranchDivergence, GitFacts, RemoteFacts, SurveyResult};
 use stagegate_plan::model::{Blocker, CommitIdentity, is_hotfix_branch, is_release_branch};
@@ -27,7 +27,8 @@ pub(crate) fn look(context: &Context, scope: &Scope) -> SurveyResult<GitFacts> {
         .ask(["symbolic-ref", "--quiet", "--short", "HEAD"])
         .map_err(unread)?;
     let hotfix = branch.as_deref().filter(|b| is_hotfix_branch(b));
-    let released_from = hotfix.unwrap_or(context.config.release.branch());
+    let configured = context.config.release.branch_of(branch.as_deref());
+    let released_from = hotfix.unwrap_or(configured);
     // The slowest two: one looks at every file, the other at another machine.
     let (remote, dirty, rest) = std::thread::scope(|threads| {
         let remote = threads.spawn(|| remote(context, &git, &head, released_from));
@@ -67,6 +68,12 @@ fn identity(git: &Git) -> Option<CommitIdentity> {
         name: name.to_owned(),
         email: email.to_owned(),
     })
+}
+
+/// Returns the names of the tags here; none where git cannot be read, which is said elsewhere.
+pub(crate) fn tag_names(git: &Git) -> BTreeSet<String> {
+    let tags = tags(git).unwrap_or_default();
+    tags.into_keys().collect()
 }
 
 fn tags(git: &Git) -> anyhow::Result<BTreeMap<String, String>> {

@@ -29,17 +29,18 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use semver::Version;
 use stagegate_manifest::{Workspace, normalized, relative_to};
-use stagegate_plan::facts::{ChangelogFacts, Facts, RegistryFacts, SurveyResult};
+use stagegate_plan::facts::{ChangelogFacts, Facts, GitFacts, RegistryFacts, SurveyResult};
 use stagegate_plan::model::Blocker;
 use stagegate_plan::request::Request;
-use stagegate_plan::version::groups::groups;
-use stagegate_plan::version::{Group, groups};
+use stagegate_plan::version::{Conventions, Evidence, Group, Selection};
 
 use crate::context::Context;
 
 /// How far to look.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
+    /// The packages that are meant, where not all are.
+    pub selection: Selection,
     /// Gates will run.
     pub gates: bool,
     /// What is built for other targets than this machine's.
@@ -78,6 +79,7 @@ impl Scope {
     pub fn of(request: &Request) -> Scope {
         match request {
             Request::Release(wanted) => Scope {
+                selection: wanted.selection.clone(),
                 gates: true,
                 targets: !wanted.handed_on
                     && !wanted.skip.contains(&stagegate_config::stage::Stage::Draft),
@@ -119,13 +121,15 @@ impl Scope {
                 ..Scope::default()
             },
             Request::Prepare(wanted) => Scope {
+                selection: wanted.selection.clone(),
                 github: true,
                 signing: true,
                 history: wanted.asks_for_history(),
                 interfaces: wanted.asks_for_auto(),
                 ..Scope::default()
             },
-            Request::Check(_) => Scope {
+            Request::Check(wanted) => Scope {
+                selection: wanted.selection.clone(),
                 gates: true,
                 ..Scope::default()
             },
@@ -151,14 +155,19 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
     let at = Timestamp::now();
     let mut workspace = context.workspace.clone();
     let mut files = files(&workspace)?;
-    let mut groups = groups(&workspace, &files, &context.config);
+    // What the checkout tells at once; registry and remote have their say below.
+    let mut evidence = Evidence {
+        tags: checkout::tag_names(&context.git()),
+        published: None,
+    };
+    let mut groups = learn(context, &mut workspace, &files, scope, &evidence);
     let wanted = tag_of(context, scope.files_of.as_ref(), &groups);
     let released = released::files_of(context, wanted.as_deref())?;
     let root = released.as_ref().map_or(&context.root, |there| &there.root);
     if released.is_some() {
         workspace = context.workspace_at(root)?;
         files = self::files(&workspace)?;
-        groups = groups::groups(&workspace, &files, &context.config);
+        groups = learn(context, &mut workspace, &files, scope, &evidence);
     }
     let wanted = tag_of(context, scope.packages_of.as_ref(), &groups);
     if let Some(there) = released::files_of(context, wanted.as_deref())? {
@@ -167,7 +176,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
             .filter(|p| workspace.package(&p.name).is_none())
             .collect();
         workspace.packages.append(&mut left);
-        groups = groups::groups(&workspace, &files, &context.config);
+        groups = learn(context, &mut workspace, &files, scope, &evidence);
     }
     let publishes = workspace
         .packages
@@ -215,6 +224,12 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
             )
         });
     let git_is_readable = git.is_ok();
+    add_from_afar(&mut evidence, git.as_ref().ok(), registry.as_ref());
+    let found = learn(context, &mut workspace, &files, scope, &evidence);
+    let (groups, conventions, has_other_groups) = match found {
+        Ok(found) => (Ok(found.groups), found.notes, found.has_other_groups),
+        Err(blocker) => (Err(blocker), Vec::new(), false),
+    };
     let registry = registry.map(|found| with_crates(context, &scope.crates, found));
     let mut past = history::Past::default();
     let mut interfaces = BTreeMap::new();
@@ -237,6 +252,8 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
             .strftime("%Y-%m-%d")
             .to_string(),
         changelogs: changelogs(context, root, groups.as_deref().unwrap_or_default()),
+        has_other_groups,
+        conventions,
         groups,
         history: past.groups,
         history_gap: past.gap,
@@ -268,6 +285,43 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         workspace,
         files,
     })
+}
+
+/// Learns what releases are like; what they leave out is marked.
+fn learn(
+    context: &Context,
+    workspace: &mut Workspace,
+    files: &BTreeMap<Utf8PathBuf, Vec<u8>>,
+    scope: &Scope,
+    evidence: &Evidence,
+) -> SurveyResult<Conventions> {
+    let found = stagegate_plan::version::conventions(
+        workspace,
+        files,
+        &context.config,
+        &scope.selection,
+        evidence,
+    )?;
+    workspace.leave_out(&found.left_out);
+    Ok(found)
+}
+
+/// Adds the remote's tags, and the versions in the registry.
+fn add_from_afar(
+    evidence: &mut Evidence,
+    git: Option<&GitFacts>,
+    registry: Option<&SurveyResult<RegistryFacts>>,
+) {
+    let remote = git.and_then(|git| git.remote.as_ref().ok());
+    let tags = remote.into_iter().flat_map(|remote| remote.tags.keys());
+    evidence.tags.extend(tags.cloned());
+    if let Some(Ok(registry)) = registry {
+        let versions = registry.versions.iter().map(|(name, known)| {
+            let known = known.iter().map(|version| version.vers.clone());
+            (name.clone(), known.collect())
+        });
+        evidence.published = Some(versions.collect());
+    }
 }
 
 /// The registry with what it has of these crates too: what has left the workspace is still
@@ -302,10 +356,10 @@ fn with_crates(
 fn tag_of(
     context: &Context,
     wanted: Option<&(Option<String>, Version)>,
-    groups: &SurveyResult<Vec<Group>>,
+    groups: &SurveyResult<Conventions>,
 ) -> Option<String> {
     let (package, version) = wanted?;
-    let groups = groups.as_ref().ok()?;
+    let groups = &groups.as_ref().ok()?.groups;
     let named = |package: &String| groups.iter().find(|g| g.has(package));
     // A package that has left the workspace was most likely of the main group.
     let main = || stagegate_plan::version::groups::main(groups, &context.config);

@@ -28,17 +28,20 @@ pub(crate) fn look(context: &Context, workspace: &Workspace) -> SurveyResult<Reg
         )
     };
     let registry = context.registry().map_err(|e| unreachable(&e))?;
-    let names: Vec<&str> = workspace
+    let mut names: Vec<&str> = workspace
         .packages
         .iter()
-        .filter(|p| p.publishable_to(name))
+        .filter(|p| p.may_go_to(name))
         .map(|p| p.name.as_str())
         .collect();
+    // Of those that may be left out only the versions are asked for.
+    names.sort_by_key(|name| workspace.package(name).is_some_and(|p| p.left_out));
     let is_crates_io = name == CRATES_IO;
     let mut versions = BTreeMap::new();
     let mut crates = BTreeMap::new();
     let mut owners = BTreeMap::new();
-    let with_owners = &names[..names.len().min(OWNERS_ASKED)];
+    let released = workspace.packages.iter().filter(|p| p.publishable_to(name));
+    let with_owners = &names[..released.count().min(OWNERS_ASKED)];
     // Each crate's index file is a request of its own.
     let (answers, categories) = std::thread::scope(|threads| {
         // An unknown category is a refusal at crates.io since 2024; where its list cannot be

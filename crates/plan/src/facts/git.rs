@@ -64,7 +64,7 @@ impl GitFacts {
     pub fn release_branch<'a>(&'a self, config: &'a Config) -> &'a str {
         let current = self.branch.as_deref();
         let hotfix = current.filter(|branch| crate::model::is_hotfix_branch(branch));
-        hotfix.unwrap_or(config.release.branch())
+        hotfix.unwrap_or_else(|| config.release.branch_of(current))
     }
 }
 

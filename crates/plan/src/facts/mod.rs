@@ -50,6 +50,10 @@ pub struct Facts {
     pub other_workspaces: Vec<OtherWorkspace>,
     /// The packages that move together.
     pub groups: SurveyResult<Vec<Group>>,
+    /// Whether there are other groups, of which nobody asked for a package.
+    pub has_other_groups: bool,
+    /// What was learned of how the workspace is released, and from what.
+    pub conventions: Vec<String>,
     /// Every changelog that there is, by the name its group knows it under.
     pub changelogs: BTreeMap<Utf8PathBuf, ChangelogFacts>,
     /// What happened since each group's last release, where that was asked for.
@@ -98,6 +102,12 @@ impl Facts {
     /// workspace's, else the first.
     pub fn main_group(&self, config: &Config) -> Option<&Group> {
         crate::version::groups::main(self.groups.as_ref().ok()?, config)
+    }
+
+    /// Whether releases leave a package out.
+    pub fn is_left_out(&self, package: &str) -> bool {
+        let package = self.workspace.package(package);
+        package.is_some_and(|package| package.left_out)
     }
 
     /// The group of a package, or the main one where none is named.

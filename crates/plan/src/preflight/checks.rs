@@ -250,10 +250,20 @@ fn branch(git: &GitFacts, config: &Config) -> SurveyResult<String> {
     let wanted = config.release.branch();
     match &git.branch {
         Some(branch) if branch == wanted || is_hotfix_branch(branch) => Ok(branch.clone()),
-        Some(branch) => Err(Blocker::new(
-            format!("the branch is {branch}, and releases are made from {wanted}"),
-            format!("`git switch {wanted}`, or set `release.branch` in stagegate.toml"),
-        )),
+        Some(branch) if config.release.branch_of(Some(branch)) == branch => Ok(branch.clone()),
+        Some(branch) => {
+            let patterns = config.release.branches.iter().map(String::as_str);
+            let all: Vec<&str> = std::iter::once(wanted).chain(patterns).collect();
+            Err(Blocker::new(
+                format!(
+                    "the branch is {branch}, and releases are made from {}",
+                    all.join(", ")
+                ),
+                format!(
+                    "`git switch {wanted}`, or set `release.branch` or `release.branches` in stagegate.toml"
+                ),
+            ))
+        }
         None => Err(Blocker::new(
             "no branch is checked out (detached HEAD)",
             format!("`git switch {wanted}`"),

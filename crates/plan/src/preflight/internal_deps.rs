@@ -26,6 +26,7 @@ pub fn check_internal_deps(
         .filter(|p| moved(&p.name) && p.publishable_to(&config.registry.name));
     for package in published {
         check_registries(package, config, blockers);
+        blockers.extend(moved_alone(facts, config, package, bumps));
         let stay = package
             .internal
             .iter()
@@ -72,6 +73,33 @@ fn check_registries(package: &Package, config: &Config, blockers: &mut Vec<Block
             ),
         ));
     }
+}
+
+/// Siblings whose new version is written and not published, as they are left out: nobody
+/// could resolve what comes to require it.
+fn moved_alone<'a>(
+    facts: &'a Facts,
+    config: &'a Config,
+    package: &'a Package,
+    bumps: &'a [VersionBump<'_>],
+) -> impl Iterator<Item = Blocker> + use<'a> {
+    let needs = package
+        .internal
+        .iter()
+        .filter(|d| d.is_published() && d.has_version && facts.is_left_out(&d.name));
+    needs.filter_map(move |dependency| {
+        let one = bumps.iter().find(|one| one.group.has(&dependency.name))?;
+        let sibling = facts.workspace.package(&dependency.name)?;
+        (sibling.version != one.to && sibling.may_go_to(&config.registry.name)).then(|| {
+            Blocker::new(
+                format!(
+                    "{} would require {} {}, which is left out of this release",
+                    package.name, dependency.name, one.to
+                ),
+                format!("release {} too", dependency.name),
+            )
+        })
+    })
 }
 
 /// A release that comes to require a candidate makes everybody who takes the release take

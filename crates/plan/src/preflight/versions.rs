@@ -1,38 +1,30 @@
 //! Whether a version can be released: its number, its tag, its place in the registry.
 
+use semver::Version;
 use stagegate_registry::IndexVersion;
 
-use crate::facts::Facts;
+use crate::facts::{Facts, GitFacts};
 use crate::model::Blocker;
 use crate::version::VersionBump;
 
 /// The version itself.
 pub fn version(facts: &Facts, one: &VersionBump<'_>, tagged: bool, blockers: &mut Vec<Blocker>) {
     let (tag, version, current) = (one.tag(), &one.to, &one.group.version);
-    if version.cmp_precedence(current).is_lt() {
+    let numbers = |v: &Version| (v.major, v.minor, v.patch);
+    let is_behind = match one.group.is_development {
+        // Any candidate of these numbers comes after what was only called so.
+        true => numbers(version) < numbers(current),
+        false => version.cmp_precedence(current).is_lt(),
+    };
+    if is_behind {
         blockers.push(Blocker::new(
             format!("{version} is not greater than {current}, the version that the workspace has"),
             "ask for a greater version",
         ));
     }
     if let Ok(git) = &facts.git {
-        let here = git
-            .tags
-            .get(&tag)
-            .map(|commit| (commit, "in this checkout"));
-        let there = git.remote.as_ref().ok().and_then(|r| r.tags.get(&tag));
-        // Somebody tagged what is checked out, and wants that released.
-        let meant = |commit: &&String| tagged && **commit == git.head && version == current;
-        let known = here.or(there.map(|commit| (commit, "at the remote")));
-        let known = known.filter(|(commit, _)| !meant(commit));
-        if let Some((commit, place)) = known {
-            blockers.push(Blocker::new(
-                format!(
-                    "{version} is already tagged: {tag} is {} {place}",
-                    &commit[..commit.len().min(12)]
-                ),
-                "ask for the next version; if that release was interrupted, continue it with `--resume`",
-            ));
+        for tag in one.tags() {
+            tagged_already(git, one, &tag, tagged, blockers);
         }
     }
     if let Some(Ok(github)) = &facts.github {
@@ -61,7 +53,7 @@ pub fn version(facts: &Facts, one: &VersionBump<'_>, tagged: bool, blockers: &mu
         let published: Vec<_> = registry
             .versions
             .iter()
-            .filter(|(name, v)| one.group.has(name) && has(v))
+            .filter(|(name, v)| one.group.has(name) && !facts.is_left_out(name) && has(v))
             .map(|(name, _)| name.as_str())
             .collect();
         if !published.is_empty() {
@@ -70,5 +62,31 @@ pub fn version(facts: &Facts, one: &VersionBump<'_>, tagged: bool, blockers: &mu
                 "ask for the next version; a registry never takes a number twice, not even a yanked one",
             ));
         }
+    }
+}
+
+/// A tag of the release that is there already.
+fn tagged_already(
+    git: &GitFacts,
+    one: &VersionBump<'_>,
+    tag: &str,
+    tagged: bool,
+    blockers: &mut Vec<Blocker>,
+) {
+    let version = &one.to;
+    let here = git.tags.get(tag).map(|commit| (commit, "in this checkout"));
+    let there = git.remote.as_ref().ok().and_then(|r| r.tags.get(tag));
+    // Somebody tagged what is checked out, and wants that released.
+    let meant = |commit: &&String| tagged && **commit == git.head && *version == one.group.version;
+    let known = here.or(there.map(|commit| (commit, "at the remote")));
+    let known = known.filter(|(commit, _)| !meant(commit));
+    if let Some((commit, place)) = known {
+        blockers.push(Blocker::new(
+            format!(
+                "{version} is already tagged: {tag} is {} {place}",
+                &commit[..commit.len().min(12)]
+            ),
+            "ask for the next version; if that release was interrupted, continue it with `--resume`",
+        ));
     }
 }

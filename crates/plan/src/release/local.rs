@@ -52,16 +52,21 @@ impl Release<'_> {
             .push(Step::new("commit", Stage::Commit, title, action));
         for one in self.bumps {
             let notes = &edits.notes[&one.group.name];
-            let action = Action::CreateTag(CreateTag {
-                name: one.tag(),
-                message: format!("Release {}\n\n{notes}", spoken(std::slice::from_ref(one))),
-                reference: reference.clone(),
-                identity: identity.clone(),
-                sign: self.git.sign_tags,
-            });
-            let title = format!("tag it {}, annotated", one.tag());
-            plan.steps
-                .push(Step::new(self.id("tag", one), Stage::Tag, title, action));
+            for (at, name) in one.tags().into_iter().enumerate() {
+                let title = format!("tag it {name}, annotated");
+                let id = match at {
+                    0 => self.id("tag", one),
+                    _ => format!("tag:{name}"),
+                };
+                let action = Action::CreateTag(CreateTag {
+                    name,
+                    message: format!("Release {}\n\n{notes}", spoken(std::slice::from_ref(one))),
+                    reference: reference.clone(),
+                    identity: identity.clone(),
+                    sign: self.git.sign_tags,
+                });
+                plan.steps.push(Step::new(id, Stage::Tag, title, action));
+            }
         }
         self.push(plan, branch, reference);
         for one in self.bumps {
@@ -226,7 +231,7 @@ impl Release<'_> {
 
     fn push(&self, plan: &mut Plan, branch: String, reference: String) {
         let remote = self.config.release.remote().to_owned();
-        let tags: Vec<String> = self.bumps.iter().map(VersionBump::tag).collect();
+        let tags: Vec<String> = self.bumps.iter().flat_map(VersionBump::tags).collect();
         let amount = match tags.len() {
             1 => "both or neither",
             _ => "all or none",

@@ -60,6 +60,7 @@ pub(crate) fn plan(
     internal_deps::check_internal_deps(facts, config, &bumps, blockers);
     internal_deps::check_candidates(facts, config, &bumps, blockers);
     let mut plan = empty(facts, config, &bumps)?;
+    plan.notes.extend(facts.conventions.iter().cloned());
     plan.steps = gates::steps(facts, config, &bumps, &mut plan.notes);
     let git = facts.git.as_ref().ok()?;
     let release = Release {
@@ -115,6 +116,7 @@ fn levels(
 /// The plan without its steps: names and versions.
 pub fn empty(facts: &Facts, config: &Config, bumps: &[VersionBump<'_>]) -> Option<Plan> {
     let one_of_one = facts.groups.as_ref().is_ok_and(|groups| groups.len() == 1);
+    let one_of_one = one_of_one && !facts.has_other_groups;
     let asked: Vec<String> = bumps
         .iter()
         .filter(|one| one.asked)
@@ -275,7 +277,7 @@ impl Release<'_> {
                 .filter_map(|one| self.release_ref(one))
                 .collect(),
             remote: self.config.release.remote().to_owned(),
-            tags: self.bumps.iter().map(VersionBump::tag).collect(),
+            tags: self.bumps.iter().flat_map(VersionBump::tags).collect(),
             hosts: hosts.into_iter().map(|one| plan.place(one)).collect(),
             frontends: frontends.into_iter().map(|one| plan.place(one)).collect(),
             url,

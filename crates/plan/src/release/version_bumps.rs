@@ -44,7 +44,7 @@ pub fn version_bumps<'a>(
                 VersionRequest::Next(_)
                     if one.group.is_none() && is_first(facts, groups, group) =>
                 {
-                    (group.version.clone(), vec![first(group)])
+                    (first_version(group), vec![first(group)])
                 }
                 VersionRequest::Next(kind) => (kind.after(&group.version), Vec::new()),
                 VersionRequest::Auto => match automatic(facts, groups, group, wanted) {
@@ -122,8 +122,8 @@ fn select_groups<'a>(
             let whole = groups.iter().find(|group| group.name == WORKSPACE);
             if whole.is_none() {
                 blockers.push(Blocker::new(
-                    format!("there are several versions in this workspace, and {version} does not say whose it is to be"),
-                    format!("write NAME={version} with a name out of {}; `patch`, `minor`, `major` or `auto` move all that changed", names()),
+                    format!("there are several versions in this workspace, and {version} does not say whose it is to be: {}", current(groups)),
+                    format!("write NAME={version} with a name out of {}; `patch`, `minor`, `major` or `auto` move all that changed; one version for all is `release.versioning = \"lockstep\"` in stagegate.toml", names()),
                 ));
             }
             whole.into_iter().collect()
@@ -138,9 +138,17 @@ fn select_groups<'a>(
     }
 }
 
+/// The versions that the groups have.
+fn current(groups: &[Group]) -> String {
+    let each = groups
+        .iter()
+        .map(|g| format!("{} is at {}", g.name, g.version));
+    each.collect::<Vec<_>>().join(", ")
+}
+
 /// Whether a group's candidate is to become its release, though nothing has changed since.
 fn follows_candidate(group: &Group, wanted: &ReleaseRequest) -> bool {
-    !group.version.pre.is_empty() && wanted.pre.is_none()
+    !group.version.pre.is_empty() && !group.is_development && wanted.pre.is_none()
 }
 
 /// Whether one of several groups was never released, so that its version is still to come.
@@ -159,6 +167,14 @@ fn is_first(facts: &Facts, groups: &[Group], group: &Group) -> bool {
     groups.len() > 1 && untagged && !published
 }
 
+/// The version of a first release: the one that the group has, or is on its way to.
+fn first_version(group: &Group) -> Version {
+    match group.is_development {
+        true => BumpKind::Patch.after(&group.version),
+        false => group.version.clone(),
+    }
+}
+
 fn first(group: &Group) -> String {
     format!("the first release of {}", group.name)
 }
@@ -174,7 +190,7 @@ fn automatic(
         return Ok(None);
     };
     if is_first(facts, groups, group) {
-        return Ok(Some((group.version.clone(), vec![first(group)])));
+        return Ok(Some((first_version(group), vec![first(group)])));
     }
     let mut kind = None;
     let mut reasons = Vec::new();
@@ -207,7 +223,8 @@ fn automatic(
 
 /// Every version of a group that is known anywhere.
 fn known(facts: &Facts, group: &Group) -> Vec<Version> {
-    let mut known = vec![group.version.clone()];
+    let own = (!group.is_development).then(|| group.version.clone());
+    let mut known: Vec<Version> = own.into_iter().collect();
     if let Ok(git) = &facts.git {
         let remote = git.remote.as_ref().ok().map(|remote| &remote.tags);
         let tags = git
@@ -264,7 +281,7 @@ fn followers_version(
     wanted: &ReleaseRequest,
 ) -> Version {
     let release = BumpKind::Patch.after(&group.version);
-    let own = label_of(&group.version);
+    let own = label_of(&group.version).filter(|_| !group.is_development);
     let members = facts
         .workspace
         .packages
@@ -278,7 +295,8 @@ fn followers_version(
     let next = |label: &&str| pre_release(&release, label, known.iter()).ok();
     // Another label may sort below the one that the group has.
     let mut candidates = labels.iter().flatten().filter_map(next);
-    let greater = candidates.find(|next| next.cmp_precedence(&group.version).is_gt());
+    let greater =
+        candidates.find(|next| group.is_development || next.cmp_precedence(&group.version).is_gt());
     greater.unwrap_or(release)
 }
 

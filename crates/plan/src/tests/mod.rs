@@ -1,6 +1,7 @@
 //! Plans of literal facts: five packages, no network, no disk.
 
 pub(crate) mod builds;
+pub(crate) mod conventions;
 pub(crate) mod frontend_migration;
 pub(crate) mod frontends;
 pub(crate) mod gates;
@@ -24,7 +25,7 @@ use stagegate_registry::IndexVersion;
 
 use crate::facts::{
     BranchDivergence, ChangelogFacts, Facts, GitFacts, GitHubFacts, RegistryFacts, RemoteFacts,
-    TokenPlaces,
+    SurveyResult, TokenPlaces,
 };
 use crate::model::{
     Action, Blocker, Blockers, CommitIdentity, CreateCommitObject, EditFiles, Plan,
@@ -32,7 +33,7 @@ use crate::model::{
 };
 use crate::planner::plan;
 use crate::request::{DeployRequest, Part, ReleaseRequest, Request};
-use crate::version::groups::groups;
+use crate::version::{Conventions, Evidence, Selection, conventions};
 
 const CHANGELOG: &str =
     "# Changelog\n\n## [Unreleased]\n\n- Something new.\n\n## [1.0.0] - 2026-01-01\n\n- First.\n";
@@ -109,6 +110,8 @@ fn facts() -> Facts {
         files,
         other_workspaces: Vec::new(),
         groups: Ok(Vec::new()),
+        has_other_groups: false,
+        conventions: Vec::new(),
         changelogs: changelog(CHANGELOG),
         history: BTreeMap::new(),
         history_gap: None,
@@ -185,16 +188,44 @@ fn changelog(text: &str) -> BTreeMap<Utf8PathBuf, ChangelogFacts> {
 
 /// The facts with the groups that a configuration makes of them.
 fn grouped(facts: &Facts, config: &Config) -> Facts {
-    Facts {
-        groups: groups(&facts.workspace, &facts.files, config),
-        ..facts.clone()
+    selected(facts, config, &Selection::default())
+}
+
+fn selected(facts: &Facts, config: &Config, selection: &Selection) -> Facts {
+    let mut facts = facts.clone();
+    match learned(&facts, config, selection) {
+        Ok(found) => {
+            facts.workspace.leave_out(&found.left_out);
+            facts.has_other_groups = found.has_other_groups;
+            facts.conventions = found.notes;
+            facts.groups = Ok(found.groups);
+        }
+        Err(blocker) => facts.groups = Err(blocker),
     }
+    facts
+}
+
+/// What a configuration leaves to be learned from these facts.
+fn learned(facts: &Facts, config: &Config, selection: &Selection) -> SurveyResult<Conventions> {
+    let registry = facts
+        .registry
+        .as_ref()
+        .and_then(|found| found.as_ref().ok());
+    let versions = |(name, known): (&String, &Vec<IndexVersion>)| {
+        (name.clone(), known.iter().map(|v| v.vers.clone()).collect())
+    };
+    let evidence = Evidence {
+        tags: facts.git.as_ref().unwrap().tags.keys().cloned().collect(),
+        published: registry.map(|r| r.versions.iter().map(versions).collect()),
+    };
+    conventions(&facts.workspace, &facts.files, config, selection, &evidence)
 }
 
 /// `release` with these words for versions, to production, and nothing else asked for.
 fn wanted(words: &str, skip: &[Stage]) -> ReleaseRequest {
     ReleaseRequest {
         tagged: false,
+        selection: Selection::default(),
         versions: words.split(' ').map(|v| v.parse().unwrap()).collect(),
         pre: None,
         skip: skip.to_vec(),
@@ -216,7 +247,8 @@ fn deploy_of(part: Part) -> DeployRequest {
 }
 
 fn planned(facts: &Facts, config: &Config, request: ReleaseRequest) -> Result<Plan, Blockers> {
-    plan(&grouped(facts, config), config, &Request::Release(request))
+    let facts = selected(facts, config, &request.selection);
+    plan(&facts, config, &Request::Release(request))
 }
 
 fn release(facts: &Facts, version: &str, skip: &[Stage]) -> Result<Plan, Blockers> {

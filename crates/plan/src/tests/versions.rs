@@ -5,9 +5,8 @@ use stagegate_config::schema::Config;
 use crate::facts::{CommitFacts, Facts, History};
 use crate::model::{Blockers, Plan};
 use crate::request::ReleaseRequest;
-use crate::tests::{facts, ids, planned, wanted};
-use crate::version::ApiChange;
-use crate::version::groups::groups;
+use crate::tests::{facts, ids, learned, planned, wanted};
+use crate::version::{ApiChange, Selection};
 
 fn config(text: &str) -> Config {
     toml_edit::de::from_str(text).unwrap()
@@ -43,8 +42,9 @@ const INDEPENDENT: &str = "[release]\nversioning = \"independent\"\n";
 fn a_workspace_falls_into_groups() {
     let check = |text: &str, want: &[(&str, &str, &[&str])]| {
         let facts = facts();
-        let found = groups(&facts.workspace, &facts.files, &config(text)).unwrap();
+        let found = learned(&facts, &config(text), &Selection::default()).unwrap();
         let found: Vec<_> = found
+            .groups
             .iter()
             .map(|g| {
                 (
@@ -85,7 +85,7 @@ fn a_workspace_falls_into_groups() {
 fn a_group_that_cannot_be_is_told_so() {
     let refused = |text: &str| {
         let facts = facts();
-        groups(&facts.workspace, &facts.files, &config(text))
+        learned(&facts, &config(text), &Selection::default())
             .unwrap_err()
             .what
     };

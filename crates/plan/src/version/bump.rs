@@ -19,4 +19,12 @@ impl VersionBump<'_> {
     pub(crate) fn tag(&self) -> String {
         self.group.tag_of(&self.to)
     }
+
+    /// Every tag that the release gets; the first is the one that it is known by.
+    pub(crate) fn tags(&self) -> Vec<String> {
+        let version = self.to.to_string();
+        let more = self.group.more_tags.iter();
+        let more = more.map(|form| form.replace("{version}", &version));
+        std::iter::once(self.tag()).chain(more).collect()
+    }
 }

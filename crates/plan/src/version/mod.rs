@@ -2,12 +2,19 @@
 
 pub mod api_change;
 pub mod bump;
+mod development;
+mod evidence;
 pub mod groups;
 pub mod kind;
+mod members;
 pub mod request;
+mod tags;
+mod together;
 
 pub use api_change::ApiChange;
 pub use bump::VersionBump;
-pub use groups::{CHANGELOG, Group, WORKSPACE};
+pub use evidence::Evidence;
+pub use groups::{CHANGELOG, Conventions, Group, WORKSPACE, conventions};
 pub use kind::BumpKind;
+pub use members::Selection;
 pub use request::{GroupVersion, VersionRequest, pre_release};

@@ -9,6 +9,7 @@ use stagegate_plan::planner::plan;
 use stagegate_plan::request::{CheckRequest, Request};
 
 use crate::cli::Session;
+use crate::commands::shared_args::PackageArgs;
 use crate::exit_code::Exit;
 use crate::output;
 
@@ -18,6 +19,8 @@ pub struct Args {
     /// The gates; without any, all that are on
     #[arg(value_name = "GATE")]
     pub(crate) gates: Vec<Stage>,
+    #[command(flatten)]
+    pub(crate) packages: PackageArgs,
 }
 
 /// Runs gates.
@@ -26,7 +29,8 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<Exit> {
     let gates = args.gates;
     let words: Vec<&str> = gates.iter().map(|gate| gate.name()).collect();
     let again = format!("cargo xtask check {}", words.join(" "));
-    let request = Request::Check(CheckRequest { gates });
+    let selection = args.packages.selection();
+    let request = Request::Check(CheckRequest { gates, selection });
     let facts = survey(context, &Scope::of(&request))?;
     let plan = plan(&facts, &context.config, &request)?;
     std::fs::create_dir_all(context.output())?;

@@ -8,7 +8,9 @@ use stagegate_plan::version::GroupVersion;
 
 use crate::cli::Session;
 use crate::commands::execute::{Invocation, execute, release_subject};
-use crate::commands::shared_args::{EnvironmentArgs, FilterArgs, FreezeArgs, ResumeArgs};
+use crate::commands::shared_args::{
+    EnvironmentArgs, FilterArgs, FreezeArgs, PackageArgs, ResumeArgs,
+};
 use crate::exit_code::Exit;
 
 /// `release`
@@ -24,6 +26,8 @@ pub struct Args {
     /// Make a pre-release of it under this label, such as `rc`
     #[arg(long, value_name = "LABEL", conflicts_with = "resume")]
     pub(crate) pre: Option<String>,
+    #[command(flatten)]
+    pub(crate) packages: PackageArgs,
     /// The tag is there already, at the commit that is checked out
     #[arg(long)]
     pub(crate) tagged: bool,
@@ -57,6 +61,8 @@ pub(crate) struct PrepareArgs {
     /// A version, as for a release
     #[arg(value_name = "VERSION", required_unless_present = "resume")]
     pub(crate) versions: Vec<GroupVersion>,
+    #[command(flatten)]
+    pub(crate) packages: PackageArgs,
     /// Print the plan and stop; nothing can be written
     #[arg(long, conflicts_with = "resume")]
     pub(crate) dry_run: bool,
@@ -75,8 +81,12 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<Exit> {
     let cli_args: Vec<String> = args.versions.iter().map(ToString::to_string).collect();
     let subject = release_subject(&args.versions, args.pre.as_deref());
     let filter = args.filter.filter();
+    let selection = args.packages.selection();
+    args.resume
+        .only_to_start("--package or --exclude", !selection.is_whole())?;
     let request = ReleaseRequest {
         versions: args.versions,
+        selection,
         pre: args.pre,
         skip: args.skip,
         freeze_override: args.freeze.why,
@@ -100,8 +110,12 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<Exit> {
 fn prepare(args: PrepareArgs, session: &Session) -> anyhow::Result<Exit> {
     let cli_args: Vec<String> = args.versions.iter().map(ToString::to_string).collect();
     let subject = release_subject(&args.versions, None);
+    let selection = args.packages.selection();
+    args.resume
+        .only_to_start("--package or --exclude", !selection.is_whole())?;
     let request = ReleaseRequest {
         versions: args.versions,
+        selection,
         pre: None,
         skip: Vec::new(),
         freeze_override: None,

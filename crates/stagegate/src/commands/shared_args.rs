@@ -2,6 +2,7 @@
 
 use clap::{Args, ValueEnum};
 use stagegate_plan::model::StepFilter;
+use stagegate_plan::version::Selection;
 
 use crate::commands::Usage;
 
@@ -17,6 +18,27 @@ pub(crate) struct ResumeArgs {
     /// Do not ask before the point of no return
     #[arg(long)]
     pub(crate) yes: bool,
+}
+
+/// Which packages are meant, named as cargo's own options do.
+#[derive(Debug, Args)]
+pub(crate) struct PackageArgs {
+    /// Only this package, `*` for any part of its name (may be given more than once)
+    #[arg(short = 'p', long = "package", value_name = "NAME")]
+    packages: Vec<String>,
+    /// All packages but this one (may be given more than once)
+    #[arg(long, value_name = "NAME")]
+    exclude: Vec<String>,
+}
+
+impl PackageArgs {
+    /// Returns the packages that are meant.
+    pub(crate) fn selection(self) -> Selection {
+        Selection {
+            packages: self.packages,
+            exclude: self.exclude,
+        }
+    }
 }
 
 /// What to do about a freeze.

@@ -1,0 +1,1 @@
+//! What a workspace already does, learned from its manifests, tags and registry.
