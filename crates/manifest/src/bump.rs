@@ -9,6 +9,7 @@ use semver::Version;
 use crate::edit::FileEdit;
 use crate::lockfile;
 use crate::manifest_edit::{Manifest, NewVersions, VersionSource};
+use crate::requirement::{Change, RequirementPolicy};
 use crate::workspace::Workspace;
 
 /// Why versions cannot be changed as asked.
@@ -102,10 +103,9 @@ fn list<T: ToString>(items: impl Iterator<Item = T>) -> String {
 /// manifests or the workspace's, in the requirements of other members on them,
 /// and in `Cargo.lock` if there is one. Files that do not change are left out.
 ///
-/// `read` gets absolute paths. Requirements follow as the crate's documentation
-/// of requirements says: in members that move, those with three numbers are
-/// raised to the new version; all others change only if they do not accept it.
-/// Operator and precision are kept.
+/// `read` gets absolute paths. Requirements of members that move follow as the policy
+/// says; all others change only if they do not accept the new version. Operator and
+/// precision are kept.
 ///
 /// # Errors
 ///
@@ -114,6 +114,7 @@ pub fn bump(
     workspace: &Workspace,
     read: &dyn Fn(&Utf8Path) -> io::Result<Vec<u8>>,
     to: &BTreeMap<String, Version>,
+    policy: RequirementPolicy,
 ) -> Result<Vec<FileEdit>, BumpError> {
     let root_manifest = workspace.manifest_path();
     let mut new_versions = NewVersions::default();
@@ -125,13 +126,17 @@ pub fn bump(
                 name: name.clone(),
                 root: workspace.root.clone(),
             })?;
+        let change = Change {
+            from: &package.version,
+            to: version,
+        };
         new_versions
             .by_directory
-            .insert(package.directory(), (name.as_str(), version));
+            .insert(package.directory(), (name.as_str(), change));
         if workspace.is_patched(name) {
             new_versions
                 .by_name
-                .insert(name.clone(), (name.as_str(), version));
+                .insert(name.clone(), (name.as_str(), change));
         }
         locked.insert(name.as_str(), (&package.version, version));
     }
@@ -160,7 +165,7 @@ pub fn bump(
         }
         // What the workspace's own manifest states is for members that move too.
         let released = version.is_some() || path == root_manifest;
-        manifest.follow(&new_versions, released)?;
+        manifest.follow(&new_versions, released.then_some(policy))?;
         manifests.insert(path, manifest);
     }
     if let Some(version) = shared_version(workspace, &inherited)?

@@ -33,5 +33,6 @@ pub use inherited::{changed_keys, inherited_keys};
 pub use manifest_edit::{inherits_version, path_dependencies};
 pub use order::OrderError;
 pub use packed_files::PackedFiles;
+pub use requirement::RequirementPolicy;
 pub use rules::{MetadataProblem, metadata_problems};
 pub use workspace::{InternalDependency, Package, Workspace, WorkspaceError, normalized};

@@ -12,7 +12,7 @@ use toml_edit::{Document, Item, TableLike};
 
 use crate::bump::BumpError;
 use crate::edit::Splice;
-use crate::requirement::{Followed, follow};
+use crate::requirement::{Change, Followed, RequirementPolicy, follow};
 use crate::span::{line_of, replace_string, string_content};
 use crate::workspace::normalized;
 
@@ -45,9 +45,9 @@ pub(crate) enum VersionSource {
 #[derive(Debug, Default)]
 pub(crate) struct NewVersions<'a> {
     /// By the directory that a path leads to.
-    pub(crate) by_directory: BTreeMap<Utf8PathBuf, (&'a str, &'a Version)>,
+    pub(crate) by_directory: BTreeMap<Utf8PathBuf, (&'a str, Change<'a>)>,
     /// By name: those that `[patch]` puts in the place of a registry's.
-    pub(crate) by_name: BTreeMap<String, (&'a str, &'a Version)>,
+    pub(crate) by_name: BTreeMap<String, (&'a str, Change<'a>)>,
 }
 
 impl<'t> Manifest<'t> {
@@ -102,16 +102,16 @@ impl<'t> Manifest<'t> {
     }
 
     /// Lets every requirement on one of the packages with new versions follow it;
-    /// `released` says whether this manifest's package is released too.
+    /// `policy` is absent where this manifest's package is not released too.
     pub(crate) fn follow(
         &mut self,
         new_versions: &NewVersions<'_>,
-        released: bool,
+        policy: Option<RequirementPolicy>,
     ) -> Result<(), BumpError> {
         let mut splices = Vec::new();
         for table in dependency_tables(self.document.as_table()) {
             for (key, dependency) in table.iter() {
-                splices.extend(self.followed((key, dependency), new_versions, released)?);
+                splices.extend(self.followed((key, dependency), new_versions, policy)?);
             }
         }
         self.splices.extend(splices);
@@ -125,7 +125,7 @@ impl<'t> Manifest<'t> {
             by_directory,
             by_name,
         }: &NewVersions<'_>,
-        released: bool,
+        policy: Option<RequirementPolicy>,
     ) -> Result<Option<Splice>, BumpError> {
         let own = self.path.parent().unwrap_or(Utf8Path::new(""));
         let text = |name: &str| dependency.get(name).and_then(Item::as_str);
@@ -136,11 +136,11 @@ impl<'t> Manifest<'t> {
             (None, None) if dependency.is_str() => (dependency, by_name.get(key)),
             _ => return Ok(None),
         };
-        let Some((name, version)) = found else {
+        let Some((name, change)) = found else {
             return Ok(None);
         };
         let requirement = item.as_str().unwrap_or_default();
-        match follow(requirement, version, released) {
+        match follow(requirement, *change, policy) {
             Followed::Stays => Ok(None),
             Followed::Becomes(text) => Ok(replace_string(self.text, item, &text)),
             Followed::Unclear => Err(BumpError::Requirement {
@@ -148,7 +148,7 @@ impl<'t> Manifest<'t> {
                 line: line_of(self.text, item.span().map_or(0, |span| span.start)),
                 dependency: (*name).to_owned(),
                 requirement: requirement.to_owned(),
-                version: (*version).clone(),
+                version: change.to.clone(),
             }),
         }
     }

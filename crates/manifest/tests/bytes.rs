@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use camino::{Utf8Path, Utf8PathBuf};
 use proptest::prelude::*;
 use serde_json::json;
-use stagegate_manifest::{FileEdit, Workspace, bump};
+use stagegate_manifest::{FileEdit, RequirementPolicy, Workspace, bump};
 use toml_edit::{Document, Item};
 
 /// A workspace of one package, as cargo would describe it.
@@ -30,7 +30,13 @@ fn bumped(name: &str, version: &str, text: &str) -> Vec<FileEdit> {
         _ => Err(std::io::ErrorKind::NotFound.into()),
     };
     let to = BTreeMap::from([(name.to_owned(), "9999.8.7".parse().unwrap())]);
-    bump(&workspace(name, version), &read, &to).unwrap()
+    bump(
+        &workspace(name, version),
+        &read,
+        &to,
+        RequirementPolicy::Learn,
+    )
+    .unwrap()
 }
 
 /// The document as data, without the version of its package.

@@ -60,7 +60,7 @@ pub fn plan(
         WORKSPACE => one.to.to_string(),
         name => format!("{name}-{}", one.to),
     };
-    let mut all = edits::manifests(facts, std::slice::from_ref(&one), blockers);
+    let mut all = edits::manifests(facts, config, std::slice::from_ref(&one), blockers);
     let (changelogs, names) = changelogs(facts, group);
     all.extend(changelogs);
     let Some(identity) = git.identity.clone() else {

@@ -35,7 +35,7 @@ pub(crate) fn plan(
     for one in &bumps {
         versions::version(facts, one, false, blockers);
     }
-    let edits = edits(facts, wanted, &bumps, blockers);
+    let edits = edits(facts, config, wanted, &bumps, blockers);
     if edits.bump.is_empty() && edits.changelogs.is_empty() && blockers.is_empty() {
         blockers.push(Blocker::new(
             format!("{} is prepared already", spoken(&bumps)),

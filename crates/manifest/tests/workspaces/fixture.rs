@@ -5,7 +5,9 @@ use std::path::Path;
 use std::process::Command;
 
 use camino::Utf8PathBuf;
-use stagegate_manifest::{BumpError, EditState, FileEdit, Workspace, WorkspaceError, bump};
+use stagegate_manifest::{
+    BumpError, EditState, FileEdit, RequirementPolicy, Workspace, WorkspaceError, bump,
+};
 
 /// Its directory goes with it.
 pub(crate) struct Fixture {
@@ -55,7 +57,12 @@ impl Fixture {
             .iter()
             .map(|(name, version)| ((*name).to_owned(), version.parse().unwrap()))
             .collect();
-        bump(&self.load().unwrap(), &|path| std::fs::read(path), &to)
+        bump(
+            &self.load().unwrap(),
+            &|path| std::fs::read(path),
+            &to,
+            RequirementPolicy::Learn,
+        )
     }
 
     /// Writes the edits, and returns the files' texts afterwards.

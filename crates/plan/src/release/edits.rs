@@ -3,8 +3,9 @@
 use std::collections::BTreeMap;
 
 use stagegate_changelog::{Changelog, ChangelogError, CompareLinks};
+use stagegate_config::schema::{Config, Requirements};
 use stagegate_config::stage::Stage;
-use stagegate_manifest::{FileEdit, bump, normalized, relative_to};
+use stagegate_manifest::{FileEdit, RequirementPolicy, bump, normalized, relative_to};
 
 use crate::facts::{ChangelogFacts, Facts};
 use crate::model::Blocker;
@@ -26,12 +27,13 @@ pub struct Edits {
 
 pub(crate) fn edits(
     facts: &Facts,
+    config: &Config,
     wanted: &ReleaseRequest,
     bumps: &[VersionBump<'_>],
     blockers: &mut Vec<Blocker>,
 ) -> Edits {
     let (lockfiles, left) = other_lockfiles::edits(facts, bumps);
-    let mut bump = manifests(facts, bumps, blockers);
+    let mut bump = manifests(facts, config, bumps, blockers);
     bump.extend(lockfiles);
     let mut edits = Edits {
         bump,
@@ -54,6 +56,7 @@ pub(crate) fn edits(
 
 pub(crate) fn manifests(
     facts: &Facts,
+    config: &Config,
     bumps: &[VersionBump<'_>],
     blockers: &mut Vec<Blocker>,
 ) -> Vec<FileEdit> {
@@ -78,7 +81,12 @@ pub(crate) fn manifests(
             .cloned()
             .ok_or_else(|| std::io::ErrorKind::NotFound.into())
     };
-    bump(&facts.workspace, &read, &to).unwrap_or_else(|e| {
+    let policy = match config.release.requirements {
+        Requirements::Learn => RequirementPolicy::Learn,
+        Requirements::Follow => RequirementPolicy::Follow,
+        Requirements::AsNeeded => RequirementPolicy::AsNeeded,
+    };
+    bump(&facts.workspace, &read, &to, policy).unwrap_or_else(|e| {
         blockers.push(Blocker::new(
             e.to_string(),
             "write the version in a way that cargo reads, then try again",

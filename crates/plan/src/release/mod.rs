@@ -7,6 +7,7 @@ pub mod message;
 pub mod notes;
 pub mod other_lockfiles;
 pub mod publish;
+mod requirements;
 pub mod version_bumps;
 
 use std::collections::BTreeMap;
@@ -48,7 +49,7 @@ pub(crate) fn plan(
     for one in &bumps {
         versions::version(facts, one, wanted.tagged, blockers);
     }
-    let edits = edits(facts, wanted, &bumps, blockers);
+    let edits = edits(facts, config, wanted, &bumps, blockers);
     let levels = levels(facts, config, &bumps, blockers);
     publish::check_registry(facts, config, &levels, blockers);
     internal_deps::check_dev_dep_cycles(facts, config, &levels, blockers);
@@ -292,6 +293,8 @@ impl Release<'_> {
     }
 
     fn notes(&self, plan: &mut Plan) {
+        plan.notes
+            .extend(requirements::notes(self.facts, self.config, self.bumps));
         if self.facts.changelogs.is_empty() {
             plan.notes.push(
                 "there is no changelog, so the GitHub release says only its version".to_owned(),
