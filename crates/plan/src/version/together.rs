@@ -171,7 +171,7 @@ impl<'e> History<'e> {
 }
 
 /// Returns the member that a group is called after: one whose name the others extend, or that
-/// needs all the others, else the first.
+/// needs most of them, else the one with the shortest name.
 pub(crate) fn lead<'w>(members: &[&'w Package]) -> &'w Package {
     let names_all = |p: &&&Package| {
         members
@@ -182,7 +182,8 @@ pub(crate) fn lead<'w>(members: &[&'w Package]) -> &'w Package {
         let needed = members
             .iter()
             .filter(|other| p.internal.iter().any(|d| d.name == other.name));
-        (needed.count(), std::cmp::Reverse(p.name.clone()))
+        let shortest_first = std::cmp::Reverse((p.name.len(), p.name.clone()));
+        (needed.count(), shortest_first)
     };
     let named = members.iter().find(names_all);
     named

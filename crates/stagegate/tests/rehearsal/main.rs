@@ -13,6 +13,7 @@ mod builds;
 mod cancel;
 mod changelogs;
 mod checkouts;
+mod conventions;
 mod documents;
 mod dry_run;
 mod evidence;

@@ -53,6 +53,11 @@ pub(crate) fn world(files: &[File<'_>]) -> World {
 
 /// A world around a repository of these files; the workspace is in a directory of it.
 pub(crate) fn around(files: &[File<'_>], inside: &str) -> World {
+    after(files, inside, |_| {})
+}
+
+/// The same, with something done beside the checkout before the world begins.
+pub(crate) fn after(files: &[File<'_>], inside: &str, prepare: impl FnOnce(&Utf8Path)) -> World {
     let fixture = Fixture::of(|root| {
         write(root, files);
         let workspace = root.join(inside);
@@ -60,6 +65,7 @@ pub(crate) fn around(files: &[File<'_>], inside: &str) -> World {
         lock.args(["generate-lockfile", "--offline", "--quiet"]);
         assert!(lock.current_dir(workspace).status().unwrap().success());
     });
+    prepare(fixture.place());
     let world = World::without_host(fixture, "repositories");
     let overlay = format!(
         "[registry]\nindex = \"{}\"\nfresh_project = \"off\"\n",
