@@ -44,7 +44,15 @@ pub(crate) fn plan(
         .map(|group| group.version.clone())
         .or_else(|| Some(facts.workspace.packages.first()?.version.clone()))?;
     let mut notes = Vec::new();
-    let all = gates::steps(facts, config, &[], &mut notes);
+    let packages: Vec<&str> = match wanted.selection.is_whole() {
+        true => Vec::new(),
+        false => {
+            blockers.extend(facts.groups.clone().err());
+            let all = facts.workspace.packages.iter().map(|p| p.name.as_str());
+            all.filter(|name| wanted.selection.means(name)).collect()
+        }
+    };
+    let all = gates::steps(facts, config, &[], &packages, &mut notes);
     for gate in &wanted.gates {
         if !all.iter().any(|step| step.stage == *gate) {
             let on: Vec<&str> = all.iter().map(|step| step.id.as_str()).collect();

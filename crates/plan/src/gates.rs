@@ -19,11 +19,13 @@ use crate::model::{
 };
 use crate::version::VersionBump;
 
-/// Every gate that is on; what a gate cannot look at becomes a note.
+/// Every gate that is on; what a gate cannot look at becomes a note. Those that build are
+/// about these packages only, or about all where none is named.
 pub fn steps(
     facts: &Facts,
     config: &Config,
     bumps: &[VersionBump<'_>],
+    packages: &[&str],
     notes: &mut Vec<String>,
 ) -> Vec<Step> {
     let gates = &config.gates;
@@ -34,16 +36,16 @@ pub fn steps(
         links(config),
         secrets(config),
     ];
-    let clippy = ["--workspace", "--all-targets", "--", "--deny", "warnings"];
+    let whole = match packages {
+        [] => vec!["--workspace"],
+        some => some.iter().flat_map(|name| ["--package", name]).collect(),
+    };
+    let with = |more: &[&'static str]| [whole.as_slice(), more].concat();
+    let clippy = with(&["--all-targets", "--", "--deny", "warnings"]);
     let clippy = command(Stage::Clippy, &gates.clippy, &clippy, &[]);
-    let test = command(Stage::Test, &gates.test, &["--workspace"], &[]);
+    let test = command(Stage::Test, &gates.test, &whole, &[]);
     let warnings = [("RUSTDOCFLAGS", "--deny warnings")];
-    let doc = command(
-        Stage::Doc,
-        &gates.doc,
-        &["--workspace", "--no-deps"],
-        &warnings,
-    );
+    let doc = command(Stage::Doc, &gates.doc, &with(&["--no-deps"]), &warnings);
     let mut last = vec![doc, msrv(facts, config)];
     last.extend(semver(facts, config, bumps, notes).into_iter().map(Some));
     let rounds = [quick.into(), vec![clippy], vec![test], last];
@@ -147,7 +149,8 @@ fn secrets(config: &Config) -> Option<Step> {
 /// Only where a package states a version there is something to hold it to.
 fn msrv(facts: &Facts, config: &Config) -> Option<Step> {
     let mut stated: BTreeMap<Version, Vec<String>> = BTreeMap::new();
-    for package in &facts.workspace.packages {
+    let packages = facts.workspace.packages.iter();
+    for package in packages.filter(|package| !package.left_out) {
         if let Some(version) = &package.metadata.rust_version {
             let packages = stated.entry(version.clone()).or_default();
             packages.push(package.name.clone());

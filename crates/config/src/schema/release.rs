@@ -139,6 +139,11 @@ impl ReleaseConfig {
         current.filter(fits).unwrap_or_else(|| self.branch())
     }
 
+    /// Returns every branch that releases are made from, some of them as patterns.
+    pub fn every_branch(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(self.branch()).chain(self.branches.iter().map(String::as_str))
+    }
+
     /// Returns the remote that releases are pushed to: what the file says or the checkout
     /// taught, else `origin`.
     pub fn remote(&self) -> &str {

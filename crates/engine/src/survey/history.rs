@@ -37,7 +37,10 @@ struct Member {
 
 /// The tag of a group's last release: of the version it has now, or of the
 /// highest one before.
-fn last_release<'t>(tags: impl Iterator<Item = &'t String>, group: &Group) -> Option<String> {
+pub(crate) fn last_release<'t>(
+    tags: impl Iterator<Item = &'t String>,
+    group: &Group,
+) -> Option<String> {
     let released = tags.filter_map(|tag| {
         let version = group.version_of(tag)?;
         (version <= group.version).then_some((version, tag))
@@ -53,25 +56,31 @@ pub(crate) fn look(
     files: &Files,
     groups: &[Group],
     git: &GitFacts,
+    packed: &BTreeMap<String, String>,
 ) -> anyhow::Result<Past> {
     let members = members(context, workspace, files);
     let mut logs: BTreeMap<String, Vec<(CommitFacts, BTreeSet<String>)>> = BTreeMap::new();
     let mut past = Past::default();
     for group in groups {
-        let since = last_release(git.tags.keys(), group);
+        let tag = last_release(git.tags.keys(), group);
         past.gap = past
             .gap
-            .or_else(|| gap(context, group, git, since.as_deref()));
+            .or_else(|| gap(context, group, git, tag.as_deref()));
+        let since = match &tag {
+            Some(tag) => Some(format!("refs/tags/{tag}")),
+            None => packed.get(&group.name).cloned(),
+        };
         let mut commits = Vec::new();
-        if let Some(tag) = &since {
-            if !logs.contains_key(tag) {
-                logs.insert(tag.clone(), log(context, tag, &members)?);
+        if let Some(revision) = &since {
+            if !logs.contains_key(revision) {
+                logs.insert(revision.clone(), log(context, revision, &members)?);
             }
-            let touched = logs[tag]
+            let touched = logs[revision]
                 .iter()
                 .filter(|(_, packages)| packages.iter().any(|package| group.has(package)));
             commits.extend(touched.map(|(commit, _)| commit.clone()));
         }
+        let since = tag.or(since);
         past.groups
             .insert(group.name.clone(), History { since, commits });
     }
@@ -142,15 +151,15 @@ fn members(context: &Context, workspace: &Workspace, files: &Files) -> Vec<Membe
     workspace.packages.iter().filter_map(member).collect()
 }
 
-/// The commits since a tag, and the packages that each touched. A merge is seen as what it
+/// The commits since a revision, and the packages that each touched. A merge is seen as what it
 /// brought to its first parent, and counts where it says something of its own.
 fn log(
     context: &Context,
-    tag: &str,
+    revision: &str,
     members: &[Member],
 ) -> anyhow::Result<Vec<(CommitFacts, BTreeSet<String>)>> {
     // Names are written raw and end in NUL with -z, whatever is in them.
-    let range = format!("refs/tags/{tag}..HEAD");
+    let range = format!("{revision}..HEAD");
     let git = context.git();
     let text = git.read([
         "log",

@@ -13,6 +13,7 @@ pub mod history;
 pub mod hosts;
 pub mod interfaces;
 mod other_workspaces;
+mod packed_commit;
 pub mod packing;
 pub mod registry;
 pub mod released;
@@ -234,7 +235,11 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
     let mut past = history::Past::default();
     let mut interfaces = BTreeMap::new();
     if let (true, Ok(groups), Ok(git)) = (scope.history, &groups, &git) {
-        past = history::look(context, &workspace, &files, groups, git)?;
+        let packed = match &registry {
+            Some(Ok(registry)) => packed_commit::look(context, groups, git, registry),
+            _ => BTreeMap::new(),
+        };
+        past = history::look(context, &workspace, &files, groups, git, &packed)?;
         if scope.interfaces {
             interfaces = interfaces::look(context, &workspace, groups, &past.groups);
         }

@@ -3,7 +3,7 @@
 /// What happened to a group since its last release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
-    /// The tag of that release; absent before the first.
+    /// The tag of that release, or its commit where it has no tag; absent before the first.
     pub since: Option<String>,
     /// The commits that touched its packages' directories, newest first.
     pub commits: Vec<CommitFacts>,

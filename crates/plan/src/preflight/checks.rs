@@ -252,8 +252,7 @@ fn branch(git: &GitFacts, config: &Config) -> SurveyResult<String> {
         Some(branch) if branch == wanted || is_hotfix_branch(branch) => Ok(branch.clone()),
         Some(branch) if config.release.branch_of(Some(branch)) == branch => Ok(branch.clone()),
         Some(branch) => {
-            let patterns = config.release.branches.iter().map(String::as_str);
-            let all: Vec<&str> = std::iter::once(wanted).chain(patterns).collect();
+            let all: Vec<&str> = config.release.every_branch().collect();
             Err(Blocker::new(
                 format!(
                     "the branch is {branch}, and releases are made from {}",

@@ -62,7 +62,7 @@ pub(crate) fn plan(
     internal_deps::check_candidates(facts, config, &bumps, blockers);
     let mut plan = empty(facts, config, &bumps)?;
     plan.notes.extend(facts.conventions.iter().cloned());
-    plan.steps = gates::steps(facts, config, &bumps, &mut plan.notes);
+    plan.steps = gates::steps(facts, config, &bumps, &[], &mut plan.notes);
     let git = facts.git.as_ref().ok()?;
     let release = Release {
         facts,
@@ -305,6 +305,12 @@ impl Release<'_> {
             for reason in &one.reasons {
                 plan.notes.push(format!(
                     "{} {version} -> {}: {reason}",
+                    one.group.name, one.to
+                ));
+            }
+            if one.group.is_development {
+                plan.notes.push(format!(
+                    "{} stays at {} afterwards; the next development version is a commit of yours",
                     one.group.name, one.to
                 ));
             }

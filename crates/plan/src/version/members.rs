@@ -28,6 +28,12 @@ impl Selection {
     pub fn is_whole(&self) -> bool {
         self.packages.is_empty() && self.exclude.is_empty()
     }
+
+    /// Returns whether a package is meant.
+    pub fn means(&self, name: &str) -> bool {
+        let named = |patterns: &[String]| patterns.iter().any(|pattern| fits(pattern, name));
+        (self.packages.is_empty() || named(&self.packages)) && !named(&self.exclude)
+    }
 }
 
 /// Why a member is left out.
@@ -59,10 +65,9 @@ pub(crate) fn left_out(
     for package in workspace.packages.iter().filter(|p| p.may_go_to(registry)) {
         let name = package.name.as_str();
         let own = release.of_package.get(name).and_then(|one| one.release);
-        let chosen = named(&selection.packages, name);
-        if named(&selection.exclude, name) || (!selection.packages.is_empty() && !chosen) {
+        if !selection.means(name) {
             out.insert(name.to_owned(), Reason::Asked);
-        } else if chosen {
+        } else if !selection.packages.is_empty() {
             kept_as_asked.insert(name);
         } else if own == Some(false)
             || named(&release.exclude, name)

@@ -32,7 +32,7 @@ pub(super) fn settings(branch: &str) -> String {
         "# How this workspace is released. Everything has a default; an unknown key is an error.\n\
          [release]\n\
          branch = {branch}\n\
-         # versioning = \"independent\"  # usually one version for all crates\n\
+         # versioning = \"independent\"  # usually as the crates moved so far\n\
          \n\
          # [gates]                      # usually fmt, audit, links, secrets, clippy, test, doc\n\
          # semver = \"warn\"\n\
