@@ -103,7 +103,7 @@ pub fn conventions(
     selection: &Selection,
     evidence: &Evidence,
 ) -> Result<Conventions, Blocker> {
-    let out = members::left_out(workspace, config, selection, evidence)?;
+    let out = members::left_out(workspace, files, config, selection, evidence)?;
     let scene = Scene {
         workspace,
         files,

@@ -2,7 +2,9 @@
 //!
 //! What is published is, and what can be. A member that was never published and cannot be
 //! (an example without a licence, an internal test that depends on a path alone) stands in
-//! nobody's way, as long as nothing that is published depends on it.
+//! nobody's way, as long as nothing that is published depends on it. One that shares the
+//! workspace's version is meant to be released with the others: there a description that is
+//! missing was forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +15,7 @@ use stagegate_manifest::{DependencyKind, MetadataProblem, Package, Workspace, me
 
 use crate::model::{Blocker, count};
 use crate::version::Evidence;
+use crate::version::together::{Files, inherits};
 
 /// The packages that a command line names, as cargo's `--package` and `--exclude` do.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -53,6 +56,7 @@ pub(crate) enum Reason {
 /// A name that fits no package.
 pub(crate) fn left_out(
     workspace: &Workspace,
+    files: &Files,
     config: &Config,
     selection: &Selection,
     evidence: &Evidence,
@@ -83,7 +87,8 @@ pub(crate) fn left_out(
             && !matches!(out.get(&p.name), Some(Reason::Configured))
             && !kept_as_asked.contains(p.name.as_str())
     });
-    let learned = learned(workspace, config, evidence, rest.collect());
+    let shares = |package: &Package| inherits(workspace, files, package);
+    let learned = learned(workspace, config, evidence, rest.collect(), &shares);
     for (name, why) in learned {
         out.insert(name, Reason::Learned(why));
     }
@@ -131,6 +136,7 @@ fn learned(
     config: &Config,
     evidence: &Evidence,
     rest: Vec<&Package>,
+    shares_version: &dyn Fn(&Package) -> bool,
 ) -> BTreeMap<String, String> {
     let registry = &config.registry.name;
     let unversioned = Version::new(0, 0, 0);
@@ -151,7 +157,7 @@ fn learned(
             };
             let why = match package.version == unversioned && versioned {
                 true => Some("it is at 0.0.0".to_owned()),
-                false => missing(package, registry, &needs),
+                false => missing(package, registry, shares_version(package), &needs),
             };
             if let Some(why) = why {
                 out.insert(package.name.clone(), why);
@@ -184,7 +190,12 @@ fn learned(
 }
 
 /// What keeps a package from being published, if anything does.
-fn missing(package: &Package, registry: &str, needs: &dyn Fn(&str) -> bool) -> Option<String> {
+fn missing(
+    package: &Package,
+    registry: &str,
+    shares_version: bool,
+    needs: &dyn Fn(&str) -> bool,
+) -> Option<String> {
     let problem = metadata_problems(package).into_iter().find_map(|problem| {
         let said = match &problem {
             MetadataProblem::NoDescription => "it has no description".to_owned(),
@@ -194,7 +205,8 @@ fn missing(package: &Package, registry: &str, needs: &dyn Fn(&str) -> bool) -> O
             }
             _ => return None,
         };
-        (registry == "crates-io" || problem.holds_everywhere()).then_some(said)
+        let asked_by_crates_io = registry == "crates-io" && !shares_version;
+        (asked_by_crates_io || problem.holds_everywhere()).then_some(said)
     });
     let built = package
         .internal

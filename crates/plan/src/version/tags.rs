@@ -120,6 +120,7 @@ pub(crate) fn habits(groups: &[Tagged<'_>], tags: &BTreeSet<String>) -> Vec<Opti
         })
         .collect();
     let owners = plain_owners(groups, &named, tags);
+    let goes_on = owners.len() == 1 && goes_on(owners[0], groups, &named, tags);
     let each = groups.iter().zip(named).enumerate();
     each.map(|(at, (group, mut found_here))| {
         if owners.contains(&at) {
@@ -127,14 +128,33 @@ pub(crate) fn habits(groups: &[Tagged<'_>], tags: &BTreeSet<String>) -> Vec<Opti
             found_here.extend(plain);
         }
         let mut habit = habit(group, found_here)?;
-        if owners.len() > 1 && !habit.general.contains("{name}") {
-            // One tag was of several that now have their own; none of them goes on with it.
+        if !goes_on && !habit.general.contains("{name}") {
+            // One tag was of all that now have their own; none of them goes on with it.
             let plain = std::mem::take(&mut habit.forms);
             habit.older.extend(plain);
         }
         Some(habit)
     })
     .collect()
+}
+
+/// Whether a group goes on with tags without a name, as far as one of several may: it is the
+/// one that the others are called after, or all others have tags with names, or there is more
+/// than one such tag.
+fn goes_on(
+    owner: usize,
+    groups: &[Tagged<'_>],
+    named: &[Vec<Found>],
+    tags: &BTreeSet<String>,
+) -> bool {
+    let name = |at: usize| groups[at].names.first().copied().unwrap_or_default();
+    let mut others = (0..groups.len()).filter(|at| *at != owner).peekable();
+    let is_first =
+        name(owner) == WORKSPACE || others.clone().all(|at| name(at).starts_with(name(owner)));
+    others.peek().is_none()
+        || is_first
+        || others.all(|at| !named[at].is_empty())
+        || plain_versions(tags).len() > 1
 }
 
 /// The group that tags without a name belong to: the one whose versions continue them, as
@@ -393,6 +413,12 @@ mod tests {
             &["core 1.0.0", "left 1.0.0", "right 0.9.0"],
             "v1.0.0",
             &[" after v{version} 1/1", " after v{version} 1/1", "none"],
+        );
+        // One of them happens to stand where all were.
+        check(
+            &["core 0.1.0", "left 0.2.0"],
+            "v0.1.0",
+            &[" after v{version} 1/1", "none"],
         );
     }
 

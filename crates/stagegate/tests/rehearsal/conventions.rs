@@ -513,6 +513,32 @@ fn members_that_are_never_published_stand_in_nobodys_way() {
             ..Row::default()
         },
         Row {
+            like: "an example that shares the version",
+            members: &[
+                ("one inherits", ""),
+                (
+                    "demo inherits",
+                    "[dependencies]\n@one = { path = \"../one\" }",
+                ),
+            ],
+            tags: "v1.2.0",
+            words: "minor",
+            versions: "demo 1.3.0, one 1.3.0",
+            tagged: "v1.3.0",
+            uploads: "one",
+            notes: &[
+                "left out: @demo (never published, and cannot be: its dependency @one has no version)",
+            ],
+            ..Row::default()
+        },
+        Row {
+            like: "one that shares the version was meant to be released",
+            members: &[("one inherits", ""), ("two inherits", "#plain")],
+            words: "1.3.0",
+            problem: "two/Cargo.toml",
+            ..Row::default()
+        },
+        Row {
             like: "what something published needs is not left out",
             members: &[
                 ("core 0.1.0", "#plain"),
