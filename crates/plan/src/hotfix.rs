@@ -44,7 +44,7 @@ pub fn plan(
     if let Some(Err(blocker)) = &git.signing {
         blockers.push(blocker.clone());
     }
-    let tag = group.tag_of(&wanted.version);
+    let tag = facts.tag_of(group, &wanted.version);
     let base = git
         .tagged(&tag, config)
         .map_err(|b| blockers.push(b))

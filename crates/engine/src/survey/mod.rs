@@ -162,7 +162,12 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         published: None,
     };
     let mut groups = learn(context, &mut workspace, &files, scope, &evidence);
-    let wanted = tag_of(context, scope.files_of.as_ref(), &groups);
+    let wanted = tag_of(
+        context,
+        scope.files_of.as_ref(),
+        groups_of(&groups),
+        &evidence,
+    );
     let released = released::files_of(context, wanted.as_deref())?;
     let root = released.as_ref().map_or(&context.root, |there| &there.root);
     if released.is_some() {
@@ -170,7 +175,12 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         files = self::files(&workspace)?;
         groups = learn(context, &mut workspace, &files, scope, &evidence);
     }
-    let wanted = tag_of(context, scope.packages_of.as_ref(), &groups);
+    let wanted = tag_of(
+        context,
+        scope.packages_of.as_ref(),
+        groups_of(&groups),
+        &evidence,
+    );
     if let Some(there) = released::files_of(context, wanted.as_deref())? {
         let former = context.workspace_at(&there.root)?.packages.into_iter();
         let mut left: Vec<_> = former
@@ -183,7 +193,12 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         .packages
         .iter()
         .any(|p| p.publishable_to(&context.config.registry.name));
-    let main_tag = tag_of(context, scope.version.as_ref(), &groups);
+    let main_tag = tag_of(
+        context,
+        scope.version.as_ref(),
+        groups_of(&groups),
+        &evidence,
+    );
     // Whatever is asked answers in its own time, registry, GitHub and hosts from afar.
     let workspace_ref = &workspace;
     let files_ref = &files;
@@ -245,7 +260,12 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         }
     }
     let deployed = scope.deployed.clone().map(|version| (None, version));
-    let deployed = tag_of(context, deployed.as_ref(), &groups);
+    let deployed = tag_of(
+        context,
+        deployed.as_ref(),
+        groups.as_deref().ok(),
+        &evidence,
+    );
     let distances = git.as_ref().map_or_else(
         |_| BTreeMap::new(),
         |git| distances::read(context, git, deployed.as_deref(), (&hosts, &promoted)),
@@ -361,15 +381,21 @@ fn with_crates(
 fn tag_of(
     context: &Context,
     wanted: Option<&(Option<String>, Version)>,
-    groups: &SurveyResult<Conventions>,
+    groups: Option<&[Group]>,
+    evidence: &Evidence,
 ) -> Option<String> {
     let (package, version) = wanted?;
-    let groups = &groups.as_ref().ok()?.groups;
+    let groups = groups?;
     let named = |package: &String| groups.iter().find(|g| g.has(package));
     // A package that has left the workspace was most likely of the main group.
     let main = || stagegate_plan::version::groups::main(groups, &context.config);
     let group = package.as_ref().and_then(named).or_else(main);
-    Some(group?.tag_of(version))
+    let exists = |tag: &str| evidence.tags.contains(tag);
+    Some(group?.existing_tag_of(version, &exists))
+}
+
+fn groups_of(found: &SurveyResult<Conventions>) -> Option<&[Group]> {
+    found.as_ref().ok().map(|found| found.groups.as_slice())
 }
 
 fn files(workspace: &Workspace) -> anyhow::Result<BTreeMap<Utf8PathBuf, Vec<u8>>> {

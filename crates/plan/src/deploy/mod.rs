@@ -205,7 +205,7 @@ pub(crate) fn plan(
     let (version, revision) = match (&promotion, &wanted.version) {
         (Some(place), _) => (place.version.clone(), place.revision.clone()),
         (None, Some(version)) => {
-            let tag = facts.main_group(config)?.tag_of(version);
+            let tag = facts.tag_of(facts.main_group(config)?, version);
             let commit = git
                 .tagged(&tag, config)
                 .map_err(|b| blockers.push(b))

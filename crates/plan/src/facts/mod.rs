@@ -104,6 +104,13 @@ impl Facts {
         crate::version::groups::main(self.groups.as_ref().ok()?, config)
     }
 
+    /// The tag of a version that was released, in the form that tags had then.
+    pub(crate) fn tag_of(&self, group: &Group, version: &semver::Version) -> String {
+        let tags = self.git.as_ref().ok().map(|git| &git.tags);
+        let exists = |tag: &str| tags.is_some_and(|tags| tags.contains_key(tag));
+        group.existing_tag_of(version, &exists)
+    }
+
     /// Whether releases leave a package out.
     pub fn is_left_out(&self, package: &str) -> bool {
         let package = self.workspace.package(package);

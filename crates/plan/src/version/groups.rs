@@ -51,6 +51,14 @@ impl Group {
         self.tag.replace("{version}", &version.to_string())
     }
 
+    /// The tag of a version that may have been released when tags had another form.
+    pub fn existing_tag_of(&self, version: &Version, exists: &dyn Fn(&str) -> bool) -> String {
+        let forms = std::iter::once(&self.tag).chain(&self.older_tags);
+        let mut tags = forms.map(|form| form.replace("{version}", &version.to_string()));
+        let there = tags.find(|tag| exists(tag));
+        there.unwrap_or_else(|| self.tag_of(version))
+    }
+
     /// What stands before the version in a tag.
     pub fn tag_prefix(&self) -> &str {
         self.tag.split("{version}").next().unwrap_or_default()

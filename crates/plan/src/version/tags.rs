@@ -127,7 +127,7 @@ pub(crate) fn habits(groups: &[Tagged<'_>], tags: &BTreeSet<String>) -> Vec<Opti
             let plain = PLAIN.iter().filter_map(|form| found(form, None, tags));
             found_here.extend(plain);
         }
-        let mut habit = habit(group, found_here)?;
+        let mut habit = habit(group, found_here, groups.len() > 1)?;
         if !goes_on && !habit.general.contains("{name}") {
             // One tag was of all that now have their own; none of them goes on with it.
             let plain = std::mem::take(&mut habit.forms);
@@ -197,7 +197,7 @@ fn plain_owners(
     first.map_or_else(|| closest.clone(), |at| vec![*at])
 }
 
-fn habit(group: &Tagged<'_>, found: Vec<Found>) -> Option<TagHabit> {
+fn habit(group: &Tagged<'_>, found: Vec<Found>, several: bool) -> Option<TagHabit> {
     // A branch for fixes has tags above its own version; they are of other branches.
     let upto = |found: &Found| found.versions.range(..=group.version).next_back().cloned();
     let last = found.iter().filter_map(upto).max();
@@ -207,9 +207,13 @@ fn habit(group: &Tagged<'_>, found: Vec<Found>) -> Option<TagHabit> {
             .filter_map(|found| found.versions.last().cloned())
             .max()
     })?;
-    let (mut current, older): (Vec<Found>, Vec<Found>) = found
+    let (mut current, mut older): (Vec<Found>, Vec<Found>) = found
         .into_iter()
         .partition(|found| found.versions.contains(&last));
+    if several && current.iter().any(|found| found.is_named) {
+        // Where there are others, a name tells more than a version that all may have had.
+        older.extend(current.extract_if(.., |found| !found.is_named));
+    }
     // The group's own is the one without a name, or the one that is used most.
     current.sort_by_key(|found| {
         let is_groups = group
@@ -413,6 +417,14 @@ mod tests {
             &["core 1.0.0", "left 1.0.0", "right 0.9.0"],
             "v1.0.0",
             &[" after v{version} 1/1", " after v{version} 1/1", "none"],
+        );
+        check(
+            &["core 0.1.0", "left 0.2.0"],
+            "v0.1.0 core-v0.1.0 left-v0.2.0",
+            &[
+                "core-v{version} after v{version} 1/1",
+                "left-v{version} 1/1",
+            ],
         );
         // One of them happens to stand where all were.
         check(

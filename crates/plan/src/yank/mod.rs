@@ -223,7 +223,7 @@ fn github_step(
         Some(Err(blocker)) => return blockers.push(blocker.clone()),
         Some(Ok(github)) => github,
     };
-    let tag = group.tag_of(&wanted.version);
+    let tag = facts.tag_of(group, &wanted.version);
     if github.existing.is_none() {
         plan.notes.push(format!(
             "there is no GitHub release {tag}, so none is marked"
