@@ -142,30 +142,20 @@ fn learned(
     let unversioned = Version::new(0, 0, 0);
     let versioned = rest.iter().any(|p| p.version != unversioned);
     let mut out: BTreeMap<String, String> = BTreeMap::new();
-    let mut unpublished: Vec<&&Package> = rest.iter().collect();
-    unpublished.retain(|package| !evidence.is_published(package));
-    // What needs something that cannot be published cannot be published itself.
-    loop {
-        let before = out.len();
-        for package in &unpublished {
-            if out.contains_key(&package.name) {
-                continue;
-            }
-            let needs = |name: &str| {
-                let sibling = workspace.package(name);
-                out.contains_key(name) || sibling.is_some_and(|p| !p.may_go_to(registry))
-            };
-            let why = match package.version == unversioned && versioned {
-                true => Some("it is at 0.0.0".to_owned()),
-                false => missing(package, registry, shares_version(package), &needs),
-            };
-            if let Some(why) = why {
-                out.insert(package.name.clone(), why);
-            }
-        }
-        if out.len() == before {
-            break;
-        }
+    let private = |name: &str| {
+        workspace
+            .package(name)
+            .is_some_and(|p| !p.may_go_to(registry))
+    };
+    for package in rest
+        .iter()
+        .filter(|package| !evidence.is_published(package))
+    {
+        let why = match package.version == unversioned && versioned {
+            true => Some("it is at 0.0.0".to_owned()),
+            false => missing(package, registry, shares_version(package), &private),
+        };
+        out.extend(why.map(|why| (package.name.clone(), why)));
     }
     // What something published depends on stays, and what is missing is said.
     loop {
@@ -194,7 +184,7 @@ fn missing(
     package: &Package,
     registry: &str,
     shares_version: bool,
-    needs: &dyn Fn(&str) -> bool,
+    is_private: &dyn Fn(&str) -> bool,
 ) -> Option<String> {
     let problem = metadata_problems(package).into_iter().find_map(|problem| {
         let said = match &problem {
@@ -213,7 +203,7 @@ fn missing(
         .iter()
         .filter(|d| d.kind != DependencyKind::Development && !d.has_registry);
     problem.or_else(|| {
-        let needed = built.map(|d| &d.name).find(|name| needs(name))?;
+        let needed = built.map(|d| &d.name).find(|name| is_private(name))?;
         Some(format!("it needs {needed}, which is not published"))
     })
 }
