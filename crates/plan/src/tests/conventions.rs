@@ -161,15 +161,16 @@ fn packages_of_different_versions_are_on_their_own() {
             "time-macros time-macros-v{version}",
         ],
     );
-    // ratatui: two that have the same version by chance, with tags of their own.
+    // ratatui: two that have the same versions, and tags of their own.
     check(
         &[
             "ratatui 0.30.2",
             "ratatui-core 0.1.2",
             "ratatui-termwiz 0.1.2",
         ],
-        "v0.30.0-alpha.1 ratatui-v0.30.2 ratatui-core-v0.1.2 ratatui-termwiz-v0.1.2",
-        &[],
+        "v0.30.0-alpha.1 ratatui-v0.30.2 ratatui-core-v0.1.1 ratatui-core-v0.1.2 \
+         ratatui-termwiz-v0.1.1 ratatui-termwiz-v0.1.2",
+        &["ratatui-core 0.1.1 0.1.2", "ratatui-termwiz 0.1.1 0.1.2"],
         &[
             "ratatui ratatui-v{version}",
             "ratatui-core ratatui-core-v{version}",
@@ -224,12 +225,12 @@ fn packages_that_share_a_version_move_together() {
         ],
         &["workspace v{version}: serde serde_core serde_derive"],
     );
-    // One version and tags of each, which say the same.
+    // Tags with names are of another time.
     check(
         &["one 1.1.0", "two 1.1.0", "odd 0.3.0"],
-        "one-v1.0.0 two-v1.0.0 one-v1.1.0 two-v1.1.0 odd-v0.3.0",
+        "one-v0.9.0 two-v0.8.0 v1.0.0 v1.1.0 odd-v0.3.0",
         &[],
-        &["odd odd-v{version}", "one one-v{version}: one two"],
+        &["odd odd-v{version}", "one v{version}: one two"],
     );
     // The registry tells apart what has one version by chance.
     check(
@@ -273,6 +274,19 @@ fn members_that_are_never_published_are_left_out() {
             "without files todos",
         ],
     );
+    // Where nothing is published yet, what shares the version is meant to be.
+    check(
+        &["sqlx 0.9.0 inherits", "example 0.9.0 inherits plain"],
+        "",
+        &["sqlx 0.8.0 0.9.0"],
+        &["workspace v{version}: example sqlx", "without example"],
+    );
+    check(
+        &["sqlx 0.9.0 inherits", "example 0.9.0 inherits plain"],
+        "",
+        &[],
+        &["workspace v{version}: example sqlx"],
+    );
     // rust-analyzer
     check(
         &[
@@ -294,7 +308,11 @@ fn members_that_are_never_published_are_left_out() {
         &["one 1.0.0 >core", "core 1.0.0 plain", "old 0.1.0 plain"],
         "",
         &["old 0.1.0"],
-        &["core core-v{version}", "old old-v{version}", "one one-v{version}"],
+        &[
+            "core core-v{version}",
+            "old old-v{version}",
+            "one one-v{version}",
+        ],
     );
     // Nothing can be published: a problem, no convention.
     check(

@@ -2,9 +2,9 @@
 //!
 //! What is published is, and what can be. A member that was never published and cannot be
 //! (an example without a licence, an internal test that depends on a path alone) stands in
-//! nobody's way, as long as nothing that is published depends on it. One that shares the
-//! workspace's version is meant to be released with the others: there a description that is
-//! missing was forgotten.
+//! nobody's way, as long as nothing that is published depends on it. In a workspace of
+//! which nothing is published yet, one that shares the version of the others is meant to be
+//! released with them: there a description that is missing was forgotten.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -87,7 +87,14 @@ pub(crate) fn left_out(
             && !matches!(out.get(&p.name), Some(Reason::Configured))
             && !kept_as_asked.contains(p.name.as_str())
     });
-    let shares = |package: &Package| inherits(workspace, files, package);
+    let is_sharing = |package: &Package| inherits(workspace, files, package);
+    let is_known = |package: &Package| {
+        let versions = evidence.versions_of(&package.name);
+        versions.is_some_and(|versions| !versions.is_empty())
+    };
+    let packages = &workspace.packages;
+    let is_first = !packages.iter().any(|p| is_sharing(p) && is_known(p));
+    let shares = |package: &Package| is_first && is_sharing(package);
     let learned = learned(workspace, config, evidence, rest.collect(), &shares);
     for (name, why) in learned {
         out.insert(name, Reason::Learned(why));

@@ -178,8 +178,13 @@ fn plain_owners(
     };
     let mut closest: Vec<((bool, &Version), usize)> = Vec::new();
     for (at, group) in groups.iter().enumerate() {
-        let own = named[at].iter().filter_map(|found| found.versions.first());
-        let next = own.min().unwrap_or(group.version);
+        let first = named[at].iter().filter_map(|found| found.versions.first());
+        let latest = named[at].iter().filter_map(|found| found.versions.last());
+        // Tags with its name came after those without, or before, or there are none.
+        let next = match latest.max() {
+            Some(latest) if latest >= last => first.min().unwrap_or(group.version),
+            _ => group.version,
+        };
         let distance = (line(next) != line(last), next);
         if next < last || closest.first().is_some_and(|(least, _)| distance > *least) {
             continue;

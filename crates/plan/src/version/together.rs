@@ -2,12 +2,13 @@
 //!
 //! Those that inherit the workspace's version do: there is one line for all of them. So do
 //! those that cargo-release's `shared-version` names, and those that have one version and
-//! had the same ones before. Of packages whose versions differ none moves because another
-//! does.
+//! had the same ones before. What is tagged for itself is released for itself, and of
+//! packages whose versions differ none moves because another does.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
+use semver::Version;
 use stagegate_manifest::{
     Package, SharedVersion, Workspace, inherits_version, normalized, relative_to, shared_version,
 };
@@ -108,36 +109,35 @@ struct History<'e> {
     evidence: &'e Evidence,
     /// All of them have one version.
     is_one_version: bool,
-    /// A tag without a name says this version, too.
-    has_plain_tag: bool,
-    /// Versions in the tags that name each.
-    tagged: BTreeMap<&'e str, Vec<semver::Version>>,
+    /// The versions in tags without a name.
+    plain: BTreeSet<Version>,
+    /// Those whose last release has a tag of their own: each is released for itself.
+    alone: BTreeSet<&'e str>,
 }
 
 impl<'e> History<'e> {
     fn of(evidence: &'e Evidence, released: &[&'e Package]) -> History<'e> {
         let versions: BTreeSet<_> = released.iter().map(|p| &p.version).collect();
-        let tagged = released.iter().map(|p| {
-            let name = p.name.as_str();
-            (name, tags::versions_of(name, &evidence.tags))
-        });
+        let plain = tags::plain_versions(&evidence.tags);
+        let is_alone = |package: &&&Package| {
+            let own = tags::versions_of(&package.name, &evidence.tags);
+            let last = own.iter().filter(|v| **v <= package.version).max();
+            last.is_some() && last >= plain.range(..=&package.version).next_back()
+        };
+        let alone = released.iter().filter(is_alone).map(|p| p.name.as_str());
         History {
             evidence,
             is_one_version: versions.len() == 1,
-            has_plain_tag: !tags::plain_versions(&evidence.tags).is_empty(),
-            tagged: tagged.collect(),
+            alone: alone.collect(),
+            plain,
         }
     }
 
     /// Whether two that need not move together did.
     fn is_one(&self, one: &Package, other: &Package) -> bool {
-        if one.version != other.version {
+        let is_alone = |package: &Package| self.alone.contains(package.name.as_str());
+        if one.version != other.version || is_alone(one) || is_alone(other) {
             return false;
-        }
-        let tagged = |package: &Package| self.tagged[package.name.as_str()].as_slice();
-        let (here, there) = (tagged(one), tagged(other));
-        if !here.is_empty() && !there.is_empty() {
-            return moved_together(here, there).unwrap_or(false);
         }
         let published = |package: &Package| self.evidence.versions_of(&package.name);
         if let (Some(here), Some(there)) = (published(one), published(other))
@@ -145,27 +145,19 @@ impl<'e> History<'e> {
         {
             return known;
         }
-        let untagged = here.is_empty() && there.is_empty();
-        let is_tagged = || tags::plain_versions(&self.evidence.tags).contains(&one.version);
-        untagged && (self.is_one_version || (self.has_plain_tag && is_tagged()))
+        self.is_one_version || self.plain.contains(&one.version)
     }
 
     /// What shows that they moved together.
     fn evidence(&self, members: &[&Package]) -> String {
         let version = &members[0].version;
-        let tagged = members
-            .iter()
-            .all(|p| !self.tagged[p.name.as_str()].is_empty());
-        let several = |p: &&&Package| {
-            let known = self.evidence.versions_of(&p.name);
+        let is_shown = |package: &&Package| {
+            let known = self.evidence.versions_of(&package.name);
             known.is_some_and(|versions| versions.len() > 1)
         };
-        if tagged {
-            "the versions in their tags are the same".to_owned()
-        } else if members.iter().filter(several).count() == members.len() {
-            "the registry has the same last versions of each".to_owned()
-        } else {
-            format!("all are at {version}, and none has tags of its own")
+        match members.iter().all(is_shown) {
+            true => "the registry has the same last versions of each".to_owned(),
+            false => format!("all are at {version}, and none has tags of its own"),
         }
     }
 }
