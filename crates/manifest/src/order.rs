@@ -96,11 +96,12 @@ impl Workspace {
         }
     }
 
-    /// Whether a dependency could be published and is left out of releases only: then the
-    /// registry may have it already.
+    /// Whether a dependency is only left out of releases, or is in the registry all the same.
     fn is_left_out(&self, registry: &str, dependency: &crate::InternalDependency) -> bool {
         let package = self.package(&dependency.name);
-        package.is_some_and(|package| package.left_out && package.may_go_to(registry))
+        package.is_some_and(|package| {
+            package.is_in_registry || (package.left_out && package.may_go_to(registry))
+        })
     }
 
     fn unpublishable(

@@ -36,6 +36,9 @@ pub struct Package {
     pub internal: Vec<InternalDependency>,
     /// Whether releases leave it out, whatever its manifest allows.
     pub left_out: bool,
+    /// Whether the registry has it, whatever its manifest allows: a package that is there in
+    /// another shape, such as cargo-hakari's `workspace-hack`.
+    pub is_in_registry: bool,
     /// Everything else that cargo knows of it.
     pub metadata: cargo_metadata::Package,
 }
@@ -198,6 +201,7 @@ impl Workspace {
                 manifest_path: metadata.manifest_path.clone(),
                 internal: internal(&metadata, &by_directory),
                 left_out: false,
+                is_in_registry: false,
                 metadata,
             })
             .collect();

@@ -29,7 +29,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use semver::Version;
-use stagegate_manifest::{Workspace, normalized, relative_to};
+use stagegate_manifest::{Package, Workspace, normalized, relative_to};
 use stagegate_plan::facts::{ChangelogFacts, Facts, GitFacts, RegistryFacts, SurveyResult};
 use stagegate_plan::model::Blocker;
 use stagegate_plan::request::Request;
@@ -241,6 +241,9 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         });
     let git_is_readable = git.is_ok();
     add_from_afar(&mut evidence, git.as_ref().ok(), registry.as_ref());
+    if let Some(Ok(registry)) = &registry {
+        mark_registered(&mut workspace, registry);
+    }
     let found = learn(context, &mut workspace, &files, scope, &evidence);
     let (groups, conventions, has_other_groups) = match found {
         Ok(found) => (Ok(found.groups), found.notes, found.has_other_groups),
@@ -329,6 +332,18 @@ fn learn(
     )?;
     workspace.leave_out(&found.left_out);
     Ok(found)
+}
+
+/// Marks what the registry has although the manifest does not let it go there.
+fn mark_registered(workspace: &mut Workspace, registry: &RegistryFacts) {
+    let there = |member: &&Package| {
+        !member.may_go_to(&registry.name) && registry.has_in_another_shape(workspace, member)
+    };
+    let there = workspace.packages.iter().filter(there);
+    let there: Vec<String> = there.map(|member| member.name.clone()).collect();
+    for member in &mut workspace.packages {
+        member.is_in_registry = there.contains(&member.name);
+    }
 }
 
 /// Adds the remote's tags, and the versions in the registry.

@@ -31,11 +31,12 @@ pub(crate) fn look(context: &Context, workspace: &Workspace) -> SurveyResult<Reg
     let mut names: Vec<&str> = workspace
         .packages
         .iter()
-        .filter(|p| p.may_go_to(name))
+        .filter(|p| p.may_go_to(name) || is_required(workspace, p))
         .map(|p| p.name.as_str())
         .collect();
+    let is_released = |package: &Package| package.publishable_to(&context.config.registry.name);
     // Of those that may be left out only the versions are asked for.
-    names.sort_by_key(|name| workspace.package(name).is_some_and(|p| p.left_out));
+    names.sort_by_key(|name| !workspace.package(name).is_some_and(is_released));
     let is_crates_io = name == CRATES_IO;
     let mut versions = BTreeMap::new();
     let mut crates = BTreeMap::new();
@@ -80,6 +81,13 @@ pub(crate) fn look(context: &Context, workspace: &Workspace) -> SurveyResult<Reg
             false => BTreeMap::new(),
         },
     })
+}
+
+/// Whether another member requires a version of this one, so that it may be in the registry.
+fn is_required(workspace: &Workspace, member: &Package) -> bool {
+    let edges = workspace.packages.iter().flat_map(|p| &p.internal);
+    let mut required = edges.filter(|d| d.is_published() && d.has_version);
+    required.any(|edge| edge.name == member.name)
 }
 
 /// The registry whose rules are known.

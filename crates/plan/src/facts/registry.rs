@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use stagegate_manifest::{InternalDependency, Package, Workspace};
 use stagegate_registry::crates_io::PackageMetadata;
 use stagegate_registry::{CrateInfo, IndexVersion};
 
@@ -27,4 +28,28 @@ pub struct RegistryFacts {
     /// What our packages say of themselves, as far as crates.io has rules for it; empty where
     /// the registry is another one.
     pub packages: BTreeMap<String, PackageMetadata>,
+}
+
+impl RegistryFacts {
+    /// Returns whether the registry has a member that its manifest keeps from going there: a
+    /// package that is published requires it by name and version, has done so before, and
+    /// finds it. A name alone may be somebody else's.
+    pub fn has_in_another_shape(&self, workspace: &Workspace, member: &Package) -> bool {
+        let versions = |name: &str| self.versions.get(name).map(Vec::as_slice);
+        let known = versions(&member.name).unwrap_or_default();
+        workspace.packages.iter().any(|package| {
+            let last = versions(&package.name).and_then(<[_]>::last);
+            let has_done = last.is_some_and(|last| {
+                let mut deps = last.deps.iter();
+                deps.any(|d| d.package.as_deref().unwrap_or(&d.name) == member.name)
+            });
+            let finds = |edge: &InternalDependency| {
+                let mut found = known.iter().filter(|v| !v.yanked);
+                edge.name == member.name
+                    && edge.has_version
+                    && found.any(|v| edge.requirement.matches(&v.vers))
+            };
+            package.may_go_to(&self.name) && has_done && package.internal.iter().any(finds)
+        })
+    }
 }

@@ -49,11 +49,15 @@ pub fn version(facts: &Facts, one: &VersionBump<'_>, tagged: bool, blockers: &mu
     if let Some(Ok(registry)) = &facts.registry {
         // A registry takes two versions that differ in build metadata only as one.
         let taken = |known: &IndexVersion| known.vers.cmp_precedence(version).is_eq();
+        let goes = |name: &str| {
+            let package = facts.workspace.package(name);
+            package.is_some_and(|package| package.publishable_to(&registry.name))
+        };
         let has = |versions: &[IndexVersion]| versions.iter().any(taken);
         let published: Vec<_> = registry
             .versions
             .iter()
-            .filter(|(name, v)| one.group.has(name) && !facts.is_left_out(name) && has(v))
+            .filter(|(name, v)| one.group.has(name) && goes(name) && has(v))
             .map(|(name, _)| name.as_str())
             .collect();
         if !published.is_empty() {

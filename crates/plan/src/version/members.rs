@@ -150,9 +150,8 @@ fn learned(
     let versioned = rest.iter().any(|p| p.version != unversioned);
     let mut out: BTreeMap<String, String> = BTreeMap::new();
     let private = |name: &str| {
-        workspace
-            .package(name)
-            .is_some_and(|p| !p.may_go_to(registry))
+        let package = workspace.package(name);
+        package.is_some_and(|p| !p.may_go_to(registry) && !p.is_in_registry)
     };
     for package in rest
         .iter()

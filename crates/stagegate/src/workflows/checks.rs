@@ -14,7 +14,7 @@ const READ: &str = "contents: read # the code\n";
 pub(super) fn workflow(outline: &Outline<'_>) -> String {
     let mut text = format!(
         "name: ci\n\non:\n  pull_request:\n  push:\n    branches: {}\n  merge_group:\n  workflow_call:\n  workflow_dispatch:\n{}\npermissions: {{}}\n\n",
-        list([outline.config.release.branch()]),
+        list(outline.config.release.every_branch()),
         schedule(outline)
     );
     text.push_str(
@@ -162,7 +162,8 @@ fn gates(outline: &Outline<'_>) -> String {
 /// built from nothing that another run left, and so nothing is kept on a branch that by its
 /// name is one of releases.
 fn cache(outline: &Outline<'_>, key: &str) -> String {
-    if outline.config.release.branch().starts_with("release") {
+    let mut branches = outline.config.release.every_branch();
+    if branches.any(|branch| branch.starts_with("release")) {
         return String::new();
     }
     // Another toolchain can use nothing of it, and what is below the checkout's root is not

@@ -69,7 +69,7 @@ fn events(outline: &Outline<'_>) -> String {
     let mut text = format!(
         "workflow_dispatch:\n  inputs:\n{}pull_request:\n  types: [closed]\n  branches: {}\n",
         indent(&inputs, 4),
-        list([release.branch()])
+        list(release.every_branch())
     );
     if let Some((before, after)) = tag_form(outline) {
         let tags = format!("{before}[0-9]*{after}");

@@ -114,7 +114,14 @@ impl Outline<'_> {
         let with = format!(
             "ref: ${{{{ github.event.pull_request.merge_commit_sha }}}}\nfetch-depth: 0\n{content}persist-credentials: false\n"
         );
-        let env = format!("BRANCH: {}\n", scalar(self.config.release.branch()));
+        let release = &self.config.release;
+        let env = match release.branches.as_slice() {
+            [] => format!("BRANCH: {}\n", scalar(release.branch())),
+            _ => format!(
+                "BRANCH: ${{{{ github.event.pull_request.base.ref || '{}' }}}}\n",
+                release.branch().replace('\'', "''")
+            ),
+        };
         let on_branch = "exec git switch --quiet --force-create \"$BRANCH\"\n";
         let by_hand = "github.event_name != 'workflow_dispatch'";
         action("Check out", "", self.checkout(), &with)

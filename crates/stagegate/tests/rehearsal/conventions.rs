@@ -23,7 +23,7 @@ struct Row {
     config: &'static str,
     /// Tags of the first commit; after it each member has another one.
     tags: &'static str,
-    /// `directory version…` in the registry.
+    /// `directory version…` in the registry; `version>need` requires another one.
     published: &'static [&'static str],
     /// What is typed after `release`.
     words: &'static str,
@@ -141,10 +141,20 @@ fn publish(registry: &Utf8Path, line: &str) {
     let directory = registry.join("index").join(&name[..2]).join(&name[2..4]);
     std::fs::create_dir_all(&directory).unwrap();
     let sum = "0".repeat(64);
-    let lines = words.map(|version| {
-        format!(
-            "{{\"name\":\"{name}\",\"vers\":\"{version}\",\"deps\":[],\"cksum\":\"{sum}\",\"features\":{{}},\"yanked\":false}}\n"
-        )
+    let lines = words.map(|word| {
+        let (version, needs) = word.split_once('>').unwrap_or((word, ""));
+        let needs = needs.split('>').filter(|need| !need.is_empty());
+        let deps = needs.map(|need| {
+            serde_json::json!({
+                "name": self::name(need), "req": "^0.1.0", "features": [],
+                "optional": false, "default_features": true, "target": null, "kind": "normal",
+            })
+        });
+        let line = serde_json::json!({
+            "name": name, "vers": version, "deps": deps.collect::<Vec<_>>(), "cksum": sum,
+            "features": {}, "yanked": false,
+        });
+        format!("{line}\n")
     });
     std::fs::write(directory.join(&name), lines.collect::<String>()).unwrap();
 }
@@ -536,6 +546,37 @@ fn members_that_are_never_published_stand_in_nobodys_way() {
             members: &[("one inherits", ""), ("two inherits", "#plain")],
             words: "1.3.0",
             problem: "two/Cargo.toml",
+            ..Row::default()
+        },
+        Row {
+            like: "nextest: a helper is in the registry in another shape",
+            members: &[
+                (
+                    "one 1.2.0",
+                    "[dependencies]\n@hack = { path = \"../hack\", version = \"0.1.0\" }",
+                ),
+                ("hack 0.1.0", "publish = false"),
+            ],
+            tags: "@one-1.2.0",
+            published: &["one 1.1.0 1.2.0>hack", "hack 0.1.0"],
+            words: "minor",
+            versions: "one 1.3.0",
+            tagged: "@one-1.3.0",
+            ..Row::default()
+        },
+        Row {
+            like: "somebody else's crate has the helper's name",
+            members: &[
+                (
+                    "one 1.2.0",
+                    "[dependencies]\n@hack = { path = \"../hack\", version = \"0.1.0\" }",
+                ),
+                ("hack 0.1.0", "publish = false"),
+            ],
+            tags: "@one-1.2.0",
+            published: &["one 1.1.0 1.2.0", "hack 0.1.0"],
+            words: "minor",
+            problem: "but its dependency `@hack`",
             ..Row::default()
         },
         Row {
