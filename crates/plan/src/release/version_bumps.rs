@@ -328,10 +328,14 @@ fn refused(
         for dependency in needs {
             let moved = bumps.iter().find(|bump| bump.group.has(&dependency.name));
             if let Some(moved) = moved.filter(|m| !dependency.requirement.matches(&m.to)) {
-                reasons.push(format!(
+                let reason = format!(
                     "{} requires {} {}, which {} is not",
                     package.name, dependency.name, dependency.requirement, moved.to
-                ));
+                );
+                // Built and for tests, say.
+                if !reasons.contains(&reason) {
+                    reasons.push(reason);
+                }
             }
         }
     }

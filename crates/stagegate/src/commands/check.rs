@@ -28,7 +28,8 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<Exit> {
     let (context, format) = (&session.open()?, session.format);
     let gates = args.gates;
     let words: Vec<&str> = gates.iter().map(|gate| gate.name()).collect();
-    let again = format!("cargo xtask check {}", words.join(" "));
+    let packages = args.packages.words();
+    let again = format!("cargo xtask check {}{packages}", words.join(" "));
     let selection = args.packages.selection();
     let request = Request::Check(CheckRequest { gates, selection });
     let facts = survey(context, &Scope::of(&request))?;

@@ -32,6 +32,13 @@ pub(crate) struct PackageArgs {
 }
 
 impl PackageArgs {
+    /// Returns what is typed to mean the same again.
+    pub(crate) fn words(&self) -> String {
+        let packages = self.packages.iter().map(|name| format!(" -p {name}"));
+        let exclude = self.exclude.iter().map(|name| format!(" --exclude {name}"));
+        packages.chain(exclude).collect()
+    }
+
     /// Returns the packages that are meant.
     pub(crate) fn selection(self) -> Selection {
         Selection {
