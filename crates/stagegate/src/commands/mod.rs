@@ -12,6 +12,7 @@ pub(crate) mod history;
 pub(crate) mod host;
 pub(crate) mod hotfix;
 pub(crate) mod init;
+pub(crate) mod list_changes;
 pub(crate) mod logs;
 pub(crate) mod man;
 #[cfg(feature = "rehearsal")]

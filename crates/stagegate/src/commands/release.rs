@@ -8,6 +8,7 @@ use stagegate_plan::version::GroupVersion;
 
 use crate::cli::Session;
 use crate::commands::execute::{Invocation, execute, release_subject};
+use crate::commands::list_changes;
 use crate::commands::shared_args::{
     EnvironmentArgs, FilterArgs, FreezeArgs, PackageArgs, ResumeArgs,
 };
@@ -21,8 +22,11 @@ pub struct Args {
     pub(crate) instead: Option<Instead>,
     /// A version such as 1.4.0, or `major`, `minor`, `patch`, `auto`; where
     /// versions differ, NAME=VERSION each
-    #[arg(value_name = "VERSION", required_unless_present = "resume")]
+    #[arg(value_name = "VERSION", required_unless_present_any = ["resume", "list_changes"])]
     pub(crate) versions: Vec<GroupVersion>,
+    /// List what happened since the last releases, and which versions that calls for
+    #[arg(long, conflicts_with_all = ["versions", "resume", "dry_run", "pre"])]
+    pub(crate) list_changes: bool,
     /// Make a pre-release of it under this label, such as `rc`
     #[arg(long, value_name = "LABEL", conflicts_with = "resume")]
     pub(crate) pre: Option<String>,
@@ -74,6 +78,9 @@ pub(crate) struct PrepareArgs {
 pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<Exit> {
     if let Some(Instead::Prepare(args)) = args.instead {
         return prepare(args, session);
+    }
+    if args.list_changes {
+        return list_changes::run(session, args.packages.selection());
     }
     args.resume.only_to_start("--tagged", args.tagged)?;
     args.resume

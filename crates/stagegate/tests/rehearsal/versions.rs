@@ -170,6 +170,20 @@ fn each_crate_has_its_own_version_tag_changelog_and_release() {
         .must_end_with(0)
         .words();
     assert!(plan.contains(&format!("release {CORE} 0.1.1")), "{plan}");
+    let listed = world
+        .run(&["release", "--list-changes"])
+        .must_end_with(0)
+        .stdout;
+    let core = format!("{CORE} 0.1.0: 1 commit since {CORE}-v0.1.0 → 0.1.1 (patch: ");
+    assert!(listed.contains(&core), "{listed}");
+    assert!(listed.contains(" fix: less noise\n"), "{listed}");
+    let parse = format!("{PARSE} 0.2.0: 0 commits since {PARSE}-v0.2.0\n");
+    assert!(listed.contains(&parse), "{listed}");
+    let alone = ["release", "--list-changes", "-p", CORE, "--format", "json"];
+    let alone = world.run(&alone).must_end_with(0).stdout;
+    let alone: serde_json::Value = serde_json::from_str(alone.trim()).unwrap();
+    assert_eq!(alone["groups"][0]["next"], "0.1.1");
+    assert_eq!(alone["groups"][0]["commits"][0]["title"], "fix: less noise");
     release(&world, &["patch"], 0);
     assert_eq!(published(&world, CORE), ["0.1.0", "0.1.1"]);
     assert_eq!(published(&world, PARSE), ["0.2.0"]);
