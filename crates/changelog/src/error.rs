@@ -83,6 +83,14 @@ pub enum ChangelogError {
         /// What that line says.
         text: String,
     },
+    /// The generator's configuration cannot be used.
+    #[error("{file} cannot be used to generate a changelog section: {detail}; correct it")]
+    Generator {
+        /// The file, or `the default template`.
+        file: String,
+        /// What is wrong.
+        detail: String,
+    },
     /// The release date is not a date.
     #[error("`{date}` is not a release date; write it as YYYY-MM-DD, for example 2026-03-14")]
     BadDate {
@@ -103,6 +111,7 @@ impl ChangelogError {
             | ChangelogError::AsciiDoc { line, .. } => Some(*line),
             ChangelogError::NoUnreleased
             | ChangelogError::NoSuchVersion { .. }
+            | ChangelogError::Generator { .. }
             | ChangelogError::BadDate { .. } => None,
         }
     }
