@@ -49,7 +49,7 @@ pub(crate) fn plan(
     plan.next_step_hint =
         Some("review the pull request; merging it releases what it says".to_owned());
     let git = facts.git.as_ref().ok()?;
-    steps(facts, config, git, &bumps, edits, &mut plan, blockers)?;
+    steps(facts, config, git, &bumps, &edits, &mut plan, blockers)?;
     Some(plan)
 }
 
@@ -58,7 +58,7 @@ fn steps(
     config: &Config,
     git: &GitFacts,
     bumps: &[VersionBump<'_>],
-    edits: Edits,
+    edits: &Edits,
     plan: &mut Plan,
     blockers: &mut Vec<Blocker>,
 ) -> Option<()> {
@@ -76,17 +76,14 @@ fn steps(
     let branch = branch_beside(RELEASE_BRANCH_PREFIX, &name, git.every_branch())
         .map_err(|there| blockers.push(branches::in_the_way(&there)))
         .ok()?;
-    let body = body(bumps, &edits);
-    local::write(&git.head, bumps, &edits, plan);
-    let mut all = edits.bump;
-    all.extend(edits.changelogs);
+    let body = body(bumps, edits);
+    local::write(&git.head, bumps, edits, plan);
     let object = Action::CreateCommitObject(CreateCommitObject {
         parent: git.head.clone(),
         message: message::other("prepare the release", &versions, git),
         identity: git.identity.clone()?,
         sign: git.sign_commits,
         reference: reference.clone(),
-        edits: all,
     });
     let mut step = |id: &str, title: String, action| {
         plan.steps

@@ -205,8 +205,8 @@ pub struct AuditDependencies {
 pub struct EditFiles {
     /// The commit that the tree is laid from.
     pub base: String,
-    /// The changes.
-    pub edits: Vec<FileEdit>,
+    /// The files, as the plan's edits have them.
+    pub files: Vec<Utf8PathBuf>,
 }
 
 /// Makes the release commit, on no branch yet, under a private reference.
@@ -222,8 +222,6 @@ pub struct CreateCommitObject {
     pub sign: bool,
     /// The private reference.
     pub reference: String,
-    /// What the commit holds.
-    pub edits: Vec<FileEdit>,
 }
 
 /// Packages crates from the release tree, and keeps the files.
@@ -302,8 +300,6 @@ pub struct MoveBranch {
     pub parent: String,
     /// The private reference of the release commit.
     pub reference: String,
-    /// The files that change.
-    pub edits: Vec<FileEdit>,
 }
 
 /// Creates the annotated tag.

@@ -3,7 +3,7 @@
 
 use stagegate_config::schema::AssetConfig;
 use stagegate_config::stage::Stage;
-use stagegate_manifest::normalized;
+use stagegate_manifest::{FileEdit, normalized};
 
 use crate::deploy::build;
 use crate::model::{
@@ -22,8 +22,6 @@ impl Release<'_> {
         let identity: CommitIdentity = self.git.identity.clone()?;
         let branch = self.git.branch.clone()?;
         let reference = plan.reference();
-        let mut all = edits.bump.clone();
-        all.extend(edits.changelogs.iter().cloned());
         write(&self.git.head, self.bumps, &edits, plan);
         let object = Action::CreateCommitObject(CreateCommitObject {
             parent: self.git.head.clone(),
@@ -31,9 +29,8 @@ impl Release<'_> {
             identity: identity.clone(),
             sign: self.git.sign_commits,
             reference: reference.clone(),
-            edits: all.clone(),
         });
-        let title = match all.is_empty() {
+        let title = match plan.edits.is_empty() {
             true => "release this commit as it stands: nothing has to be written",
             false => "make the release commit, on no branch yet",
         };
@@ -45,7 +42,6 @@ impl Release<'_> {
             branch: branch.clone(),
             parent: self.git.head.clone(),
             reference: reference.clone(),
-            edits: all,
         });
         let title = format!("move {branch} to the release commit");
         plan.steps
@@ -325,11 +321,12 @@ impl Release<'_> {
 
 /// Bump and changelog, in the tree.
 pub fn write(base: &str, bumps: &[VersionBump<'_>], edits: &Edits, plan: &mut Plan) {
-    let mut step = |id: &str, stage, title: String, edits: &[stagegate_manifest::FileEdit]| {
+    let mut step = |id: &str, stage, title: String, edits: &[FileEdit]| {
         let action = Action::EditFiles(EditFiles {
             base: base.to_owned(),
-            edits: edits.to_vec(),
+            files: edits.iter().map(|edit| edit.path.clone()).collect(),
         });
+        plan.edits.extend_from_slice(edits);
         if !edits.is_empty() {
             plan.steps.push(Step::new(id, stage, title, action));
         }

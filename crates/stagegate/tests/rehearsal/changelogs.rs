@@ -131,10 +131,16 @@ fn planned(spoil: &dyn Fn(&Fixture)) -> (Option<i32>, Value) {
     (ran.code, serde_json::from_str(last).unwrap())
 }
 
-fn edits(plan: &Value) -> &Value {
+/// The edits that the step `changelog` names.
+fn edits(plan: &Value) -> Vec<&Value> {
     let steps = plan["steps"].as_array().unwrap();
     let step = steps.iter().find(|step| step["stage"] == "changelog");
-    &step.unwrap_or_else(|| panic!("{plan}"))["action"]["edits"]
+    let files = &step.unwrap_or_else(|| panic!("{plan}"))["action"]["files"];
+    let edit = |file: &Value| {
+        let mut edits = plan["edits"].as_array().unwrap().iter();
+        edits.find(|edit| edit["path"] == *file).unwrap()
+    };
+    files.as_array().unwrap().iter().map(edit).collect()
 }
 
 #[test]

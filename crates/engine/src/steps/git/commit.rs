@@ -42,7 +42,7 @@ impl Perform for MoveBranch {
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
         let parent: &str = &self.parent;
         let reference: &str = &self.reference;
-        let edits: &[FileEdit] = &self.edits;
+        let edits: &[FileEdit] = &ctx.plan.edits;
 
         let git = ctx.context.git();
         restore_half_moved(ctx, edits)?;

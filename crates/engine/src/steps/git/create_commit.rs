@@ -21,7 +21,7 @@ impl Perform for CreateCommitObject {
         let Some(commit) = git.commit_of(reference)? else {
             return Ok(Probe::Absent);
         };
-        let prepared = self.edits.is_empty();
+        let prepared = ctx.plan.edits.is_empty();
         let known = match prepared {
             true => commit.clone(),
             false => git.read(["rev-parse", &format!("{commit}^")])?,
@@ -39,7 +39,7 @@ impl Perform for CreateCommitObject {
         let identity: &CommitIdentity = &self.identity;
         let sign = self.sign;
         let reference: &str = &self.reference;
-        let edits: &[FileEdit] = &self.edits;
+        let edits: &[FileEdit] = &ctx.plan.edits;
 
         let root = release_tree::lay(ctx, parent)?;
         if edits.is_empty() {
