@@ -83,6 +83,15 @@ pub enum ChangelogError {
         /// What that line says.
         text: String,
     },
+    /// Something is written under `[Unreleased]` of a changelog that is generated.
+    #[error(
+        "the `[Unreleased]` section at line {line} has text, and `changelog_mode` is `generate`: \
+         delete the text, or set `changelog_mode = \"auto\"` to release it"
+    )]
+    Gathered {
+        /// Line of its heading.
+        line: usize,
+    },
     /// The generator's configuration cannot be used.
     #[error("{file} cannot be used to generate a changelog section: {detail}; correct it")]
     Generator {
@@ -105,6 +114,7 @@ impl ChangelogError {
         match self {
             ChangelogError::EmptyUnreleased { line }
             | ChangelogError::EmptyVersion { line, .. }
+            | ChangelogError::Gathered { line }
             | ChangelogError::Unclosed { line }
             | ChangelogError::DuplicateUnreleased { second: line, .. }
             | ChangelogError::VersionExists { line, .. }

@@ -183,12 +183,9 @@ pub fn import(context: &Context, directory: &Utf8Path) -> anyhow::Result<Vec<Run
 fn name_what_stands(git: &Git, plan: &Plan) -> anyhow::Result<()> {
     for step in &plan.steps {
         if let Action::CreateCommitObject(CreateCommitObject {
-            parent,
-            reference,
-            edits,
-            ..
+            parent, reference, ..
         }) = &step.action
-            && edits.is_empty()
+            && plan.edits.is_empty()
             && git.commit_of(parent)?.is_some()
         {
             git.read(["update-ref", reference, parent])?;

@@ -166,16 +166,14 @@ fn log(
         "-z",
         "--name-only",
         "--diff-merges=first-parent",
-        "--format=%x01%H%x02%P%x02%B%x02",
+        "--format=%x01%H%x02%P%x02%an%x02%ae%x02%at%x02%B%x02",
         &range,
     ])?;
     let root_manifest = context.subdirectory.join("Cargo.toml");
     let mut commits = Vec::new();
     for record in text.split('\u{1}') {
-        let mut parts = record.splitn(4, '\u{2}');
-        let (Some(id), Some(parents), Some(message), Some(names)) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+        let parts: Vec<&str> = record.splitn(7, '\u{2}').collect();
+        let [id, parents, author, email, time, message, names] = parts[..] else {
             continue;
         };
         let said = match parents.contains(' ') {
@@ -194,6 +192,10 @@ fn log(
         let commit = CommitFacts {
             id: id.to_owned(),
             message,
+            author: author.to_owned(),
+            email: email.to_owned(),
+            time: time.parse().unwrap_or_default(),
+            packages: packages.clone(),
         };
         commits.push((commit, packages));
     }

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 
+use stagegate_changelog::{Changelog, ChangelogError};
 use stagegate_config::schema::Config;
 
 use stagegate_github::WriteAccess;
@@ -192,7 +193,10 @@ fn owners(registry: &RegistryFacts) -> Option<Check> {
 
 fn changelog(path: &camino::Utf8Path, text: &SurveyResult<String>) -> SurveyResult<String> {
     let text = text.as_ref().map_err(Clone::clone)?;
-    let parsed = stagegate_changelog::Changelog::parse(text);
+    let parsed = Changelog::parse(text);
+    if let Err(ChangelogError::AsciiDoc { .. }) = parsed {
+        return Ok(format!("{path}: AsciiDoc, which is left to you"));
+    }
     let changelog =
         parsed.map_err(|e| Blocker::new(format!("{path}: {e}"), "correct the changelog"))?;
     Ok(format!("{path}: {} sections", changelog.sections().len()))

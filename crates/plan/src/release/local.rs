@@ -11,7 +11,8 @@ use crate::model::{
     DraftRelease, EditFiles, MoveBranch, PackageCrates, Plan, PlannedUpload, Push, Step,
     UploadAssets, VerifyPackages, WriteSbom, count,
 };
-use crate::release::edits::{Edits, web_of};
+use crate::release::changelogs::web_of;
+use crate::release::edits::Edits;
 use crate::release::notes::{LONGEST_RELEASE, shortened};
 use crate::release::{Release, message, spoken};
 use crate::request::Part;
@@ -336,8 +337,8 @@ pub fn write(base: &str, bumps: &[VersionBump<'_>], edits: &Edits, plan: &mut Pl
     step("bump", Stage::Bump, title, &edits.bump);
     let files: Vec<&str> = edits.changelogs.iter().map(|e| e.path.as_str()).collect();
     let title = match bumps {
-        [one] => format!("promote the notes to [{}] in {}", one.to, files.join(", ")),
-        _ => format!("promote the notes in {}", files.join(", ")),
+        [one] => format!("write the notes of {} into {}", one.to, files.join(", ")),
+        _ => format!("write the notes into {}", files.join(", ")),
     };
     step("changelog", Stage::Changelog, title, &edits.changelogs);
 }

@@ -1,12 +1,15 @@
 //! The plan of a whole release.
 
+pub mod changelogs;
 pub mod commits;
 pub mod edits;
 pub mod local;
 pub mod message;
 pub mod notes;
 pub mod other_lockfiles;
+pub(crate) mod placeholders;
 pub mod publish;
+pub mod replacements;
 mod requirements;
 pub mod version_bumps;
 
@@ -297,7 +300,7 @@ impl Release<'_> {
             .extend(requirements::notes(self.facts, self.config, self.bumps));
         if self.facts.changelogs.is_empty() {
             plan.notes.push(
-                "there is no changelog, so the GitHub release says only its version".to_owned(),
+                "there is no changelog, so the GitHub release says what its commits say".to_owned(),
             );
         }
         for one in self.bumps {

@@ -1,11 +1,13 @@
 //! Plans of literal facts: five packages, no network, no disk.
 
 pub(crate) mod builds;
+pub(crate) mod changelogs;
 pub(crate) mod conventions;
 pub(crate) mod frontend_migration;
 pub(crate) mod frontends;
 pub(crate) mod gates;
 pub(crate) mod publishing;
+pub(crate) mod replacements;
 pub(crate) mod repositories;
 pub(crate) mod rollbacks;
 pub(crate) mod targets;
@@ -28,8 +30,7 @@ use crate::facts::{
     SurveyResult, TokenPlaces,
 };
 use crate::model::{
-    Action, Blocker, Blockers, CommitIdentity, EditFiles, Plan,
-    PublishGithubRelease,
+    Action, Blocker, Blockers, CommitIdentity, EditFiles, Plan, PublishGithubRelease,
 };
 use crate::planner::plan;
 use crate::request::{DeployRequest, Part, ReleaseRequest, Request};
@@ -113,6 +114,7 @@ fn facts() -> Facts {
         has_other_groups: false,
         conventions: Vec::new(),
         changelogs: changelog(CHANGELOG),
+        cliff: None,
         history: BTreeMap::new(),
         history_gap: None,
         interfaces: BTreeMap::new(),
