@@ -169,6 +169,9 @@ pub struct Proposal {
     pub head: String,
     /// The branch that it is to be merged into.
     pub base: String,
+    /// Labels that it has, beside those that people give it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 /// A binary to build.

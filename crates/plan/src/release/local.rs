@@ -14,6 +14,7 @@ use crate::model::{
 use crate::release::changelogs::web_of;
 use crate::release::edits::Edits;
 use crate::release::notes::{LONGEST_RELEASE, shortened};
+use crate::release::placeholders::Placeholders;
 use crate::release::{Release, message, spoken};
 use crate::request::Part;
 use crate::version::{VersionBump, WORKSPACE};
@@ -26,7 +27,12 @@ impl Release<'_> {
         write(&self.git.head, self.bumps, &edits, plan);
         let object = Action::CreateCommitObject(CreateCommitObject {
             parent: self.git.head.clone(),
-            message: message::of_release(self.config, self.git, self.bumps),
+            message: message::signed_off(
+                message::of_release(self.config, self.git, self.bumps, &self.facts.date),
+                self.config,
+                self.git,
+                self.bumps,
+            ),
             identity: identity.clone(),
             sign: self.git.sign_commits,
             reference: reference.clone(),
@@ -49,6 +55,11 @@ impl Release<'_> {
             .push(Step::new("commit", Stage::Commit, title, action));
         for one in self.bumps {
             let notes = &edits.notes[&one.group.name];
+            let version = spoken(std::slice::from_ref(one));
+            let message = match &self.config.release.templates.tag_message {
+                Some(template) => self.placeholders(one).with_notes(notes).fill(template),
+                None => format!("Release {version}\n\n{notes}"),
+            };
             for (at, name) in one.tags().into_iter().enumerate() {
                 let title = format!("tag it {name}, annotated");
                 let id = match at {
@@ -57,7 +68,7 @@ impl Release<'_> {
                 };
                 let action = Action::CreateTag(CreateTag {
                     name,
-                    message: format!("Release {}\n\n{notes}", spoken(std::slice::from_ref(one))),
+                    message: message.clone(),
                     reference: reference.clone(),
                     identity: identity.clone(),
                     sign: self.git.sign_tags,
@@ -264,23 +275,42 @@ impl Release<'_> {
         )
     }
 
+    /// What the names in the team's texts stand for.
+    fn placeholders(&self, one: &VersionBump<'_>) -> Placeholders {
+        Placeholders::of(one, &self.facts.date, None)
+    }
+
     /// One group's draft on GitHub, with what is attached to it.
     fn draft(&self, plan: &mut Plan, one: &VersionBump<'_>, notes: &str) {
         let Some(release) = self.release_ref(one) else {
             return;
         };
         let version = spoken(std::slice::from_ref(one));
+        let templates = &self.config.release.templates;
+        let names = self.placeholders(one).with_notes(notes);
+        let filled = |template: &Option<String>| template.as_ref().map(|text| names.fill(text));
+        let name = filled(&templates.release_name);
+        let (header, footer) = (
+            filled(&templates.release_header),
+            filled(&templates.release_footer),
+        );
+        let around = [&header, &footer].into_iter().flatten();
+        let around: usize = around.map(|text| text.chars().count() + 4).sum();
+        let room = LONGEST_RELEASE.saturating_sub(around);
         let notes = match notes {
             "" => format!("Release {version}."),
-            notes => shortened(notes, LONGEST_RELEASE, &self.rest_of_the_notes(one)),
+            notes => shortened(notes, room, &self.rest_of_the_notes(one)),
         };
+        let parts = [header, Some(notes), footer].into_iter().flatten();
+        let parts: Vec<String> = parts.map(|part| part.trim_end().to_owned()).collect();
+        let notes = parts.join("\n\n");
         let title = format!(
             "draft the release {} on {}",
             release.tag, release.repository
         );
         let action = Action::DraftRelease(DraftRelease {
             release: release.clone(),
-            name: release.tag.clone(),
+            name: name.unwrap_or_else(|| release.tag.clone()),
             notes,
             prerelease: !one.to.pre.is_empty(),
         });

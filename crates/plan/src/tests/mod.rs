@@ -14,7 +14,7 @@ pub(crate) mod targets;
 pub(crate) mod versions;
 pub(crate) mod waves;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use camino::Utf8PathBuf;
 use jiff::Timestamp;
@@ -132,6 +132,7 @@ fn facts() -> Facts {
             sign_tags: false,
             branches: Vec::new(),
             subjects: Vec::new(),
+            signed_off: BTreeSet::new(),
             tags: BTreeMap::from([("v1.0.0".to_owned(), "b".repeat(40))]),
             remote: Ok(RemoteFacts {
                 branches: Vec::new(),

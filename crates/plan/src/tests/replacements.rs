@@ -3,7 +3,7 @@
 use stagegate_config::schema::Config;
 
 use crate::facts::Facts;
-use crate::model::{Blockers, Plan};
+use crate::model::{Action, Blockers, Plan};
 use crate::tests::{facts, planned, wanted};
 
 fn with(file: &str, text: &str) -> Facts {
@@ -119,4 +119,87 @@ fn too_few_or_too_many_matches_are_a_problem() {
     let missing = "[[release.replace]]\nfile = \"b.md\"\nsearch = \"x\"\nreplace = \"y\"\n";
     let said = release(&facts, missing, "1.1.0").unwrap_err().to_string();
     assert!(said.contains("b.md is not there"), "{said}");
+}
+
+const TEMPLATES: &str = r#"
+    [release]
+    message = "build: {version} of {name} on {date} ({previous})"
+
+    [release.templates]
+    tag_message = "{tag}\n\n{notes}\n\nOf {name}, {notes }"
+    release_name = "{name} {version}"
+    release_header = "Since {previous}:"
+    release_footer = "Made on {date}."
+    pull_request_title = "Please release {version}"
+    pull_request_body = "{notes}\n\nMerge it, {tag} follows."
+    pull_request_labels = ["release", "v{version}"]
+"#;
+
+#[test]
+fn tags_releases_and_commits_say_what_the_team_wants() {
+    let plan = release(&facts(), TEMPLATES, "1.1.0").unwrap();
+    let said = plan.steps.iter().filter_map(|step| match &step.action {
+        Action::CreateCommitObject(object) => Some(object.message.clone()),
+        Action::CreateTag(tag) => Some(tag.message.clone()),
+        Action::DraftRelease(draft) => Some(format!("{}: {}", draft.name, draft.notes)),
+        _ => None,
+    });
+    let said: Vec<String> = said.collect();
+    assert_eq!(
+        said,
+        [
+            "build: 1.1.0 of workspace on 2026-02-02 (1.0.0)",
+            "v1.1.0\n\n- Something new.\n\nOf workspace, {notes }",
+            "workspace 1.1.0: Since 1.0.0:\n\n- Something new.\n\nMade on 2026-02-02.",
+        ]
+    );
+}
+
+#[test]
+fn a_pull_request_says_what_the_team_wants() {
+    let config: Config = toml_edit::de::from_str(TEMPLATES).unwrap();
+    let request = crate::request::Request::Prepare(wanted("1.1.0", &[]));
+    let facts = crate::tests::grouped(&facts(), &config);
+    let plan = crate::planner::plan(&facts, &config, &request).unwrap();
+    let proposal = plan.steps.iter().find_map(|step| match &step.action {
+        Action::OpenPullRequest(proposal) => Some(proposal.clone()),
+        _ => None,
+    });
+    let proposal = proposal.unwrap();
+    assert_eq!(proposal.title, "Please release 1.1.0");
+    assert_eq!(
+        proposal.body,
+        "## workspace 1.1.0 (from 1.0.0)\n\n- Something new.\n\nMerge it, v1.1.0 follows."
+    );
+    assert_eq!(proposal.labels, ["release", "v1.1.0"]);
+}
+
+#[test]
+fn a_release_commit_is_signed_off_where_that_is_the_habit() {
+    let message = |text: &str, subjects: &[(&str, bool)]| {
+        let mut facts = facts();
+        if let Ok(git) = &mut facts.git {
+            git.subjects = subjects.iter().map(|(s, _)| (*s).to_owned()).collect();
+            let signed = subjects.iter().filter(|(_, signed)| *signed);
+            git.signed_off = signed.map(|(s, _)| (*s).to_owned()).collect();
+        }
+        let plan = release(&facts, text, "1.1.0").unwrap();
+        let object = plan.steps.iter().find_map(|step| match &step.action {
+            Action::CreateCommitObject(object) => Some(object.message.clone()),
+            _ => None,
+        });
+        object.unwrap()
+    };
+    let signed = "Release 1.1.0\n\nSigned-off-by: N <n@example.org>";
+    assert_eq!(message("", &[("a", true), ("b", false)]), "Release 1.1.0");
+    assert_eq!(message("", &[("a", true), ("b", true)]), signed);
+    let last = [("a", false), ("Release 1.0.0 (#7)", true)];
+    assert_eq!(message("", &last), signed);
+    let last = [("a", true), ("Release 1.0.0", false)];
+    assert_eq!(message("", &last), "Release 1.1.0");
+    assert_eq!(message("[release]\nsign_off = true\n", &last), signed);
+    assert_eq!(
+        message("[release]\nsign_off = false\n", &[("a", true)]),
+        "Release 1.1.0"
+    );
 }
