@@ -82,6 +82,7 @@ pub fn plan(
         identity,
         sign: git.sign_commits,
         reference: reference.clone(),
+        files: None,
     });
     plan.edits = all;
     let title = format!("write {} into a commit on top of {tag}", one.to);

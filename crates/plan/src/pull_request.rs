@@ -92,6 +92,7 @@ fn steps(
     let labels = labels.filter_map(|label| Some(names.as_ref()?.fill(label)));
     let labels = labels.collect();
     local::write(&git.head, bumps, edits, plan);
+    let files = local::changes(config, git, bumps, &[], plan);
     let object = Action::CreateCommitObject(CreateCommitObject {
         parent: git.head.clone(),
         message: message::signed_off(
@@ -103,6 +104,7 @@ fn steps(
         identity: git.identity.clone()?,
         sign: git.sign_commits,
         reference: reference.clone(),
+        files,
     });
     let mut step = |id: &str, title: String, action| {
         plan.steps

@@ -183,9 +183,13 @@ pub fn import(context: &Context, directory: &Utf8Path) -> anyhow::Result<Vec<Run
 fn name_what_stands(git: &Git, plan: &Plan) -> anyhow::Result<()> {
     for step in &plan.steps {
         if let Action::CreateCommitObject(CreateCommitObject {
-            parent, reference, ..
+            parent,
+            reference,
+            files,
+            ..
         }) = &step.action
             && plan.edits.is_empty()
+            && files.is_none()
             && git.commit_of(parent)?.is_some()
         {
             git.read(["update-ref", reference, parent])?;

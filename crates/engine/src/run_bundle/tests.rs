@@ -58,6 +58,7 @@ fn plan(context: &Context) -> Plan {
         identity: identity.clone(),
         sign: false,
         reference: reference.clone(),
+        files: None,
     });
     let commit = Action::MoveBranch(MoveBranch {
         branch: "main".to_owned(),

@@ -101,7 +101,11 @@ pub(super) async fn label(
         return answer::error(StatusCode::NOT_FOUND, "Not Found");
     };
     for label in named.iter().filter_map(Value::as_str) {
-        if !pull.labels.iter().any(|known| known.eq_ignore_ascii_case(label)) {
+        if !pull
+            .labels
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(label))
+        {
             pull.labels.push(label.to_owned());
         }
     }

@@ -191,6 +191,7 @@ mod shape {
                 run: vec![id.to_owned()],
                 probe: None,
                 pass_env: Vec::new(),
+                env: Vec::new(),
             }),
         )
     }

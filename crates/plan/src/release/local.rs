@@ -1,11 +1,13 @@
 //! The part of a release that happens on this machine, up to the push and the
 //! drafts: all of it can be taken back.
 
-use stagegate_config::schema::AssetConfig;
+use stagegate_config::schema::{AssetConfig, Config};
 use stagegate_config::stage::Stage;
 use stagegate_manifest::{FileEdit, normalized};
 
+use crate::custom_step;
 use crate::deploy::build;
+use crate::facts::GitFacts;
 use crate::model::{
     Action, Binary, Build, BuildAsset, CheckAccess, CommitIdentity, CreateCommitObject, CreateTag,
     DraftRelease, EditFiles, MoveBranch, PackageCrates, Plan, PlannedUpload, Push, Step,
@@ -15,16 +17,21 @@ use crate::release::changelogs::web_of;
 use crate::release::edits::Edits;
 use crate::release::notes::{LONGEST_RELEASE, shortened};
 use crate::release::placeholders::Placeholders;
-use crate::release::{Release, message, spoken};
+use crate::release::{Release, message, released, spoken};
 use crate::request::Part;
 use crate::version::{VersionBump, WORKSPACE};
 
 impl Release<'_> {
-    pub(crate) fn local(&self, plan: &mut Plan, edits: Edits) -> Option<()> {
+    pub(crate) fn local(&self, plan: &mut Plan, edits: Edits, tagged: bool) -> Option<()> {
         let identity: CommitIdentity = self.git.identity.clone()?;
         let branch = self.git.branch.clone()?;
         let reference = plan.reference();
         write(&self.git.head, self.bumps, &edits, plan);
+        // What is tagged already is released as it stands.
+        let files = match tagged {
+            true => None,
+            false => changes(self.config, self.git, self.bumps, &self.crates(), plan),
+        };
         let object = Action::CreateCommitObject(CreateCommitObject {
             parent: self.git.head.clone(),
             message: message::signed_off(
@@ -36,8 +43,9 @@ impl Release<'_> {
             identity: identity.clone(),
             sign: self.git.sign_commits,
             reference: reference.clone(),
+            files: files.clone(),
         });
-        let title = match plan.edits.is_empty() {
+        let title = match plan.edits.is_empty() && files.is_none() {
             true => "release this commit as it stands: nothing has to be written",
             false => "make the release commit, on no branch yet",
         };
@@ -348,6 +356,23 @@ impl Release<'_> {
             action,
         ));
     }
+}
+
+/// Adds the team's own steps that change the files of the commit, and returns the reference
+/// of the files that they leave.
+pub(crate) fn changes(
+    config: &Config,
+    git: &GitFacts,
+    bumps: &[VersionBump<'_>],
+    order: &[String],
+    plan: &mut Plan,
+) -> Option<String> {
+    let (whole, packages) = released(plan, bumps, order);
+    let place = (git.head.as_str(), plan.reference());
+    let place = (place.0, place.1.as_str());
+    let (steps, files) = custom_step::changes(&config.steps, (&whole, &packages), place);
+    plan.steps.extend(steps);
+    files
 }
 
 /// Bump and changelog, in the tree.

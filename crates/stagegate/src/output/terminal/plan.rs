@@ -121,6 +121,7 @@ mod tests {
                 run: vec![id.to_owned()],
                 probe: None,
                 pass_env: Vec::new(),
+                env: Vec::new(),
             }),
         };
         let host_file = |path: &str, hosts: &[&str], diff: Option<&str>| HostFile {
