@@ -3,6 +3,7 @@
 pub(crate) mod builds;
 pub(crate) mod changelogs;
 pub(crate) mod conventions;
+pub(crate) mod custom_steps;
 pub(crate) mod frontend_migration;
 pub(crate) mod frontends;
 pub(crate) mod gates;
