@@ -7,7 +7,7 @@ use crate::changelog::{Changelog, Section};
 use crate::error::ChangelogError;
 use crate::generate::Generated;
 use crate::links::{self, CompareLinks};
-use crate::markdown::LineKind;
+use crate::markdown::{Line, LineKind};
 use crate::promote::{Style, apply, is_date, moved_heading};
 use crate::title::{self, Title};
 
@@ -22,7 +22,8 @@ impl Changelog {
     ///
     /// # Errors
     ///
-    /// [`ChangelogError::BadDate`], [`ChangelogError::VersionExists`], and
+    /// [`ChangelogError::BadDate`], [`ChangelogError::VersionExists`],
+    /// [`ChangelogError::NoUnreleased`] where the headings of the file say no version, and
     /// [`ChangelogError::Unclosed`] where the section or a link would be swallowed.
     pub fn insert(
         &self,
@@ -35,6 +36,12 @@ impl Changelog {
             return Err(ChangelogError::BadDate {
                 date: date.to_owned(),
             });
+        }
+        let is_heading = |line: &&Line| matches!(line.kind, LineKind::Heading(_));
+        // Below a title alone there is room; among headings that say no version there is none
+        // that anybody could tell.
+        if self.sections().is_empty() && self.lines.iter().filter(is_heading).count() > 1 {
+            return Err(ChangelogError::NoUnreleased);
         }
         let form = Form::of(self);
         let style = Style::of(self, self.unreleased());

@@ -176,6 +176,12 @@ fn the_first_section_of_a_file() {
     let bracketed = "## [0.2.0] - 2026-02-02\n\n### Added\n\nADDED\n\n### Fixed\n\n- Mend the lamp\n\n\
                      [0.2.0]: https://github.com/o/r/releases/tag/v0.2.0\n";
     check("# Changelog\n", &format!("# Changelog\n\n{bracketed}"));
+    // Among headings that say no version, nobody knows where.
+    let version = Version::new(0, 2, 0);
+    let generated = generate(&changes(&["feat: x"]), release(&version)).unwrap();
+    let strange = Changelog::parse("# C\n\n## [0.1.0 (2026-01-01)](x)\n\n- First\n").unwrap();
+    let refused = strange.insert(&version, "2026-02-02", &generated, None);
+    assert_eq!(refused, Err(ChangelogError::NoUnreleased));
     // A heading that waits for its text.
     check(
         "# C\n\n## 0.2.0 - TBD\n\n## 0.1.0 - 2026-01-01\n\n- First\n",

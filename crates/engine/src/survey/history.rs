@@ -177,7 +177,7 @@ fn log(
             continue;
         };
         let said = match parents.contains(' ') {
-            true => title_of_merge(message),
+            true => title_of_merge(message).map(|said| with_number(message, said)),
             false => Some(message.trim().to_owned()),
         };
         let Some(message) = said else { continue };
@@ -200,6 +200,19 @@ fn log(
         commits.push((commit, packages));
     }
     Ok(commits)
+}
+
+/// The title of a merged pull request with its number, as a squashed one has it.
+fn with_number(merge: &str, said: String) -> String {
+    let rest = merge.strip_prefix("Merge pull request #");
+    let number = rest.and_then(|rest| rest.split(' ').next());
+    let number = number.filter(|number| number.bytes().all(|b| b.is_ascii_digit()));
+    match (number, said.split_once('\n')) {
+        (Some(number), _) if said.contains(&format!("#{number}")) => said,
+        (Some(number), Some((first, rest))) => format!("{first} (#{number})\n{rest}"),
+        (Some(number), None) => format!("{said} (#{number})"),
+        (None, _) => said,
+    }
 }
 
 /// The members that inherit what a commit changed in the workspace's manifest.
@@ -237,6 +250,24 @@ fn package_of(file: &Utf8Path, members: &[Member]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_merged_pull_request_has_its_number() {
+        let check = |merge: &str, want: &str| {
+            let said = title_of_merge(merge).unwrap();
+            assert_eq!(with_number(merge, said), want);
+        };
+        check("Merge pull request #12 from o/t\n\nfix: x", "fix: x (#12)");
+        check(
+            "Merge pull request #12 from o/t\n\nfix: x\n\nWhy.",
+            "fix: x (#12)\n\nWhy.",
+        );
+        check(
+            "Merge pull request #12 from o/t\n\nfix: x (#12)",
+            "fix: x (#12)",
+        );
+        check("feat: x (#7)", "feat: x (#7)");
+    }
 
     #[test]
     fn a_file_belongs_to_the_innermost_package_that_packs_it() {

@@ -458,6 +458,7 @@ fn changelogs(
                 )
             }),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && !configured.contains(&path) => {
+                found.extend(asciidoc(root, path));
                 continue;
             }
             Err(e) => Err(Blocker::new(
@@ -469,6 +470,18 @@ fn changelogs(
         found.insert(path.clone(), ChangelogFacts { file, text });
     }
     found
+}
+
+/// An AsciiDoc changelog in the place of a usual one: it is not edited, and people are told.
+fn asciidoc(root: &Utf8Path, path: &Utf8Path) -> Option<(Utf8PathBuf, ChangelogFacts)> {
+    let names = ["adoc", "asciidoc"].map(|ending| path.with_extension(ending));
+    let file = names.into_iter().find(|file| root.join(file).is_file())?;
+    let text = std::fs::read_to_string(root.join(&file)).ok()?;
+    let facts = ChangelogFacts {
+        file,
+        text: Ok(text),
+    };
+    Some((path.to_owned(), facts))
 }
 
 /// git-cliff's configuration, where git-cliff looks for it.

@@ -97,11 +97,11 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
     if let Err(blocker) = &facts.groups {
         checks.push(check(CheckKind::Versions, "versions", Err(blocker.clone())));
     }
-    for (path, found) in &facts.changelogs {
+    for found in facts.changelogs.values() {
         checks.push(check(
             CheckKind::Changelog,
             "changelog",
-            changelog(path, &found.text),
+            changelog(&found.file, &found.text),
         ));
     }
     if let Some(advisories) = &facts.advisories {
@@ -194,7 +194,8 @@ fn owners(registry: &RegistryFacts) -> Option<Check> {
 fn changelog(path: &camino::Utf8Path, text: &SurveyResult<String>) -> SurveyResult<String> {
     let text = text.as_ref().map_err(Clone::clone)?;
     let parsed = Changelog::parse(text);
-    if let Err(ChangelogError::AsciiDoc { .. }) = parsed {
+    let named = matches!(path.extension(), Some("adoc" | "asciidoc"));
+    if named || matches!(parsed, Err(ChangelogError::AsciiDoc { .. })) {
         return Ok(format!("{path}: AsciiDoc, which is left to you"));
     }
     let changelog =

@@ -11,6 +11,7 @@ use stagegate_manifest::FileEdit;
 
 use crate::facts::{ChangelogFacts, CommitFacts, Facts};
 use crate::model::Blocker;
+use crate::release::spoken;
 use crate::version::VersionBump;
 use crate::version::groups::config_of;
 
@@ -19,8 +20,8 @@ use crate::version::groups::config_of;
 pub struct Told {
     /// The files that change, by their names.
     pub edits: BTreeMap<Utf8PathBuf, FileEdit>,
-    /// Files in which people have to write themselves, for people.
-    pub left: BTreeSet<String>,
+    /// What people should know of them: what is generated, and what is left to them.
+    pub remarks: BTreeSet<String>,
     /// What each group's release says of itself, Markdown.
     pub notes: BTreeMap<String, String>,
     /// Commits are needed that may not be here.
@@ -60,7 +61,10 @@ pub(crate) fn tell(
         // No file is written, and still the release has something to say.
         None => match group.generated(&group.commits(None)) {
             Ok(generated) => {
-                told.left.extend(generated.left_out);
+                told.remarks.extend(generated.left_out);
+                if !generated.body.is_empty() {
+                    told.remarks.insert(group.generated_remark(&generated.body));
+                }
                 generated.body
             }
             Err(error) => {
@@ -108,6 +112,8 @@ pub(crate) fn web_of(api: &url::Url) -> String {
 enum News {
     /// The file after the release, if it changes, and the notes.
     Told(Option<String>, String),
+    /// The same, told from the commits.
+    Generated(Option<String>, String),
     /// Nothing happened to the file's package.
     Nothing,
 }
@@ -120,6 +126,7 @@ impl Group<'_> {
         let mut empty = Vec::new();
         let mut seen = Vec::new();
         let mut elsewhere = false;
+        let mut whole = false;
         for path in &self.one.group.changelogs {
             let Some(found) = self.facts.changelogs.get(path) else {
                 continue;
@@ -134,10 +141,10 @@ impl Group<'_> {
                 continue;
             };
             let parsed = Changelog::parse(text);
-            if let Err(ChangelogError::AsciiDoc { .. }) = parsed {
-                told.left.insert(format!(
-                    "{path} is AsciiDoc, which stagegate does not edit: write the section of {} yourself, or by a `[[step]]` before = \"commit\"",
-                    self.one.to
+            if is_asciidoc(&found.file) || matches!(parsed, Err(ChangelogError::AsciiDoc { .. })) {
+                told.remarks.insert(format!(
+                    "{} is AsciiDoc, which stagegate does not edit: write the section of {} yourself, or by a `[[step]]` before = \"commit\"",
+                    found.file, self.one.to
                 ));
                 continue;
             }
@@ -146,21 +153,20 @@ impl Group<'_> {
                 continue;
             }
             seen.push(&found.file);
-            match self.news(text, self.package_of(found), told) {
-                Ok(News::Told(edit, said)) => {
-                    if let Some(new) = edit {
-                        let edit = FileEdit::from_texts(
-                            found.file.clone(),
-                            text.as_bytes(),
-                            new.as_bytes(),
-                        );
-                        told.edits.insert(found.file.clone(), edit);
+            let package = self.package_of(found);
+            match self.news(text, package, told) {
+                Ok(News::Told(new, said)) => {
+                    self.change(found, text, new, told);
+                    self.say(&mut notes, &said, found);
+                }
+                Ok(News::Generated(new, said)) => {
+                    self.change(found, text, new, told);
+                    // What is told of the whole group is not told of its packages again.
+                    whole |= package.is_none();
+                    if package.is_none() || !whole {
+                        told.remarks.insert(self.generated_remark(&said));
+                        self.say(&mut notes, &said, found);
                     }
-                    if !notes.is_empty() {
-                        let whose = self.package_of(found).unwrap_or(found.file.as_str());
-                        notes.push_str(&format!("\n\n### {whose}\n\n"));
-                    }
-                    notes.push_str(&said);
                 }
                 Ok(News::Nothing) => {}
                 Err(error) => empty.push((path, error)),
@@ -178,6 +184,34 @@ impl Group<'_> {
             }
         }
         (!seen.is_empty() || elsewhere && !notes.is_empty()).then_some(notes)
+    }
+
+    /// Notes down what becomes of a file.
+    fn change(&self, found: &ChangelogFacts, text: &str, new: Option<String>, told: &mut Told) {
+        if let Some(new) = new {
+            let edit = FileEdit::from_texts(found.file.clone(), text.as_bytes(), new.as_bytes());
+            told.edits.insert(found.file.clone(), edit);
+        }
+    }
+
+    /// Adds what a changelog says to the notes.
+    fn say(&self, notes: &mut String, said: &str, found: &ChangelogFacts) {
+        if !notes.is_empty() && !said.is_empty() {
+            let whose = self.package_of(found).unwrap_or(found.file.as_str());
+            notes.push_str(&format!("\n\n### {whose}\n\n"));
+        }
+        notes.push_str(said);
+    }
+
+    /// Generated text, for people to read before it is written.
+    fn generated_remark(&self, text: &str) -> String {
+        let lines = text.lines().map(|line| format!("    {line}"));
+        let lines: Vec<String> = lines.map(|line| line.trim_end().to_owned()).collect();
+        format!(
+            "the notes of {} are generated from its commits:\n{}",
+            spoken(std::slice::from_ref(self.one)),
+            lines.join("\n")
+        )
     }
 
     /// What a changelog says of the release.
@@ -224,7 +258,7 @@ impl Group<'_> {
         // Commits that are not here must not be read as none.
         told.gap |= self.facts.history_gap.is_some();
         let generated = self.generated(&self.commits(package))?;
-        told.left.extend(generated.left_out.iter().cloned());
+        told.remarks.extend(generated.left_out.iter().cloned());
         if generated.body.is_empty() {
             return match candidate || (package.is_some() && self.knows_commits()) {
                 true => Ok(News::Nothing),
@@ -242,7 +276,7 @@ impl Group<'_> {
                 links.as_ref(),
             )?),
         };
-        Ok(News::Told(new, generated.body))
+        Ok(News::Generated(new, generated.body))
     }
 
     /// Whether the commits since the group's last release are known.
@@ -293,6 +327,11 @@ impl Group<'_> {
         let package = packages.iter().find(|p| p.directory() == directory)?;
         Some(package.name.as_str())
     }
+}
+
+/// Whether a file is AsciiDoc by its name.
+pub(crate) fn is_asciidoc(file: &Utf8Path) -> bool {
+    matches!(file.extension(), Some("adoc" | "asciidoc"))
 }
 
 /// Whether nothing is wrong but that nobody has written anything.

@@ -18,7 +18,8 @@ pub struct Edits {
     pub bump: Vec<FileEdit>,
     /// The changelogs.
     pub changelogs: Vec<FileEdit>,
-    /// Files that would have to follow and do not, for people.
+    /// What people should know of files: those that would have to follow and do not, and
+    /// what is generated.
     pub left: Vec<String>,
     /// What each group's release says of itself, Markdown.
     pub notes: BTreeMap<String, String>,
@@ -42,7 +43,7 @@ pub(crate) fn edits(
         }
     }
     let mut left = left;
-    left.extend(told.left);
+    left.extend(told.remarks);
     let mut edits = Edits {
         bump,
         left,

@@ -137,6 +137,25 @@ fn a_package_s_own_changelog_tells_its_own_commits() {
 }
 
 #[test]
+fn what_is_told_of_the_whole_is_not_told_of_its_packages_again() {
+    let mut facts = with_commits(&[("core", "fix: mend"), ("left", "feat: a lantern")]);
+    facts.changelogs = changelog(EMPTY);
+    add(&mut facts, "core/CHANGELOG.md", "## 1.0.0\n\n- First\n");
+    let plan = release(&facts, "", "1.1.0").unwrap();
+    let said = "### Added\n\n- A lantern\n\n### Fixed\n\n- Mend";
+    assert_eq!(notes(&plan), said);
+    assert!(after(&plan, "core/CHANGELOG.md", "## 1.0.0\n\n- First\n").is_some());
+    // People read it before it is written.
+    let shown =
+        "the notes of 1.1.0 are generated from its commits:\n    ### Added\n\n    - A lantern";
+    assert!(
+        plan.notes.iter().any(|note| note.starts_with(shown)),
+        "{:?}",
+        plan.notes
+    );
+}
+
+#[test]
 fn without_a_file_the_release_still_says_something() {
     let mut facts = with_commits(&[("core", "feat: a lantern")]);
     facts.changelogs.clear();

@@ -242,6 +242,12 @@ fn what_nobody_wrote_comes_from_the_commits_and_comes_again() {
     let said = "### Added\n\n- **core:** Words can be sung ([#7](";
     assert!(text.contains(said), "{text}");
     assert_eq!(plan(&[])["edits"], first["edits"]);
+    let mut shown = world.command(&["release", "0.2.0", "--dry-run"]);
+    shown.args(NO_GATES);
+    shown.args(["--skip", "deploy-backend", "--skip", "deploy-frontend"]);
+    let shown = run(shown).must_end_with(0);
+    let words = "    - **core:** Words can be sung ([#7](";
+    assert!(shown.stdout.contains(words), "{}", shown.words());
     // Without the stage nothing is generated either.
     let skipped = plan(&["--skip", "changelog"]);
     assert!(!skipped.to_string().contains("be sung"), "{skipped}");
