@@ -92,7 +92,8 @@ fn steps(
     let labels = labels.filter_map(|label| Some(names.as_ref()?.fill(label)));
     let labels = labels.collect();
     local::write(&git.head, bumps, edits, plan);
-    let files = local::changes(config, git, bumps, &[], plan);
+    let order = release::levels(facts, config, bumps, &mut Vec::new()).concat();
+    let files = local::changes(config, git, bumps, &order, plan);
     let object = Action::CreateCommitObject(CreateCommitObject {
         parent: git.head.clone(),
         message: message::signed_off(

@@ -42,7 +42,8 @@ pub struct ReleaseConfig {
     /// package. The default is the form of the tags that exist; without any, `v{version}` if
     /// the whole workspace has one version, and `{name}-v{version}` otherwise.
     pub tag: Option<String>,
-    /// The release commit's message; `{version}` stands for what is released. The default is
+    /// The release commit's message; `{version}` stands for what is released, and
+    /// `{previous}`, `{name}`, `{tag}` and `{date}` may be in it too. The default is
     /// the form of the last release commit, or `chore(release): {version}` if the commits
     /// follow the conventional commits specification, or `Release {version}`.
     pub message: Option<String>,
@@ -204,6 +205,13 @@ impl ReleaseConfig {
             if let Some(found) = unknown(&text, names) {
                 return Some(found);
             }
+        }
+        if let Some(found) = self
+            .message
+            .as_deref()
+            .and_then(|text| unknown(text, names))
+        {
+            return Some(found);
         }
         let texts = self.templates.all().map(|(_, text)| text);
         texts

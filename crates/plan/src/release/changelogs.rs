@@ -59,6 +59,12 @@ pub(crate) fn tell(
     let notes = match said {
         Some(notes) => notes,
         // No file is written, and still the release has something to say.
+        None if facts.history_gap.is_some() => {
+            let gap = facts.history_gap.iter();
+            let what = gap.map(|gap| format!("{}: the notes do not tell of commits", gap.what));
+            told.remarks.extend(what);
+            String::new()
+        }
         None => match group.generated(&group.commits(None)) {
             Ok(generated) => {
                 told.remarks.extend(generated.left_out);

@@ -130,7 +130,7 @@ pub(crate) fn released(
 }
 
 /// What is published, in the order of its dependencies.
-fn levels(
+pub(crate) fn levels(
     facts: &Facts,
     config: &Config,
     bumps: &[VersionBump<'_>],
