@@ -120,8 +120,6 @@ enum News {
     Told(Option<String>, String),
     /// The same, told from the commits.
     Generated(Option<String>, String),
-    /// Nothing happened to the file's package.
-    Nothing,
 }
 
 impl Group<'_> {
@@ -131,7 +129,6 @@ impl Group<'_> {
         let mut notes = String::new();
         let mut empty = Vec::new();
         let mut seen = Vec::new();
-        let mut elsewhere = false;
         let mut whole = false;
         for path in &self.one.group.changelogs {
             let Some(found) = self.facts.changelogs.get(path) else {
@@ -146,16 +143,14 @@ impl Group<'_> {
                 seen.push(&found.file);
                 continue;
             };
-            let parsed = Changelog::parse(text);
-            if is_asciidoc(&found.file) || matches!(parsed, Err(ChangelogError::AsciiDoc { .. })) {
+            if found.is_asciidoc() {
                 told.remarks.insert(format!(
                     "{} is AsciiDoc, which stagegate does not edit: write the section of {} yourself, or by a `[[step]]` before = \"commit\"",
                     found.file, self.one.to
                 ));
                 continue;
             }
-            if parsed.is_ok_and(|changelog| changelog.points_elsewhere()) {
-                elsewhere = true;
+            if Changelog::parse(text).is_ok_and(|changelog| changelog.points_elsewhere()) {
                 continue;
             }
             seen.push(&found.file);
@@ -174,8 +169,19 @@ impl Group<'_> {
                         self.say(&mut notes, &said, found);
                     }
                 }
-                Ok(News::Nothing) => {}
                 Err(error) => empty.push((path, error)),
+            }
+        }
+        let none = empty.iter().all(|(_, error)| is_empty(error));
+        if notes.is_empty() && none && self.mode != ChangelogMode::Promote {
+            // What happened to packages that have no changelog.
+            match self.generated(&self.commits(None)) {
+                Ok(generated) if generated.body.is_empty() => {}
+                Ok(generated) => {
+                    told.remarks.insert(self.generated_remark(&generated.body));
+                    notes = generated.body;
+                }
+                Err(error) => blockers.push(blocker(&error)),
             }
         }
         let fine = !notes.is_empty() || !self.one.asked;
@@ -189,7 +195,7 @@ impl Group<'_> {
                 ));
             }
         }
-        (!seen.is_empty() || elsewhere && !notes.is_empty()).then_some(notes)
+        (!seen.is_empty()).then_some(notes)
     }
 
     /// Notes down what becomes of a file.
@@ -266,8 +272,8 @@ impl Group<'_> {
         let generated = self.generated(&self.commits(package))?;
         told.remarks.extend(generated.left_out.iter().cloned());
         if generated.body.is_empty() {
-            return match candidate || (package.is_some() && self.knows_commits()) {
-                true => Ok(News::Nothing),
+            return match candidate {
+                true => Ok(News::Told(None, String::new())),
                 false => Err(why),
             };
         }
@@ -283,12 +289,6 @@ impl Group<'_> {
             )?),
         };
         Ok(News::Generated(new, generated.body))
-    }
-
-    /// Whether the commits since the group's last release are known.
-    fn knows_commits(&self) -> bool {
-        let history = self.facts.history.get(&self.one.group.name);
-        history.is_some_and(|history| history.since.is_some())
     }
 
     /// The commits since the last release, of the whole group or of one of its packages.
@@ -333,11 +333,6 @@ impl Group<'_> {
         let package = packages.iter().find(|p| p.directory() == directory)?;
         Some(package.name.as_str())
     }
-}
-
-/// Whether a file is AsciiDoc by its name.
-pub(crate) fn is_asciidoc(file: &Utf8Path) -> bool {
-    matches!(file.extension(), Some("adoc" | "asciidoc"))
 }
 
 /// Whether nothing is wrong but that nobody has written anything.

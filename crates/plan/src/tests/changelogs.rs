@@ -137,6 +137,25 @@ fn a_package_s_own_changelog_tells_its_own_commits() {
 }
 
 #[test]
+fn what_happened_to_packages_without_a_changelog_is_told_too() {
+    let mut facts = with_commits(&[("left", "feat: a lantern")]);
+    facts.changelogs.clear();
+    add(&mut facts, "core/CHANGELOG.md", "## 1.0.0\n\n- First\n");
+    let plan = release(&facts, "", "1.1.0").unwrap();
+    assert_eq!(notes(&plan), "### Added\n\n- A lantern");
+    assert_eq!(after(&plan, "core/CHANGELOG.md", ""), None);
+    // With nothing at all to say, somebody has to.
+    let mut facts = with_commits(&[]);
+    facts.changelogs.clear();
+    add(&mut facts, "core/CHANGELOG.md", "## 1.0.0\n\n- First\n");
+    let said = release(&facts, "", "1.1.0").unwrap_err().to_string();
+    assert!(
+        said.contains("core/CHANGELOG.md: the changelog has no `[Unreleased]`"),
+        "{said}"
+    );
+}
+
+#[test]
 fn what_is_told_of_the_whole_is_not_told_of_its_packages_again() {
     let mut facts = with_commits(&[("core", "fix: mend"), ("left", "feat: a lantern")]);
     facts.changelogs = changelog(EMPTY);
