@@ -81,7 +81,7 @@ pub fn generate(commits: &[Change], release: Release<'_>) -> Result<Generated, C
     }
 }
 
-/// Below Keep a Changelog's headings; work that users do not see is told only where there
+/// Generates below Keep a Changelog's headings; work that users do not see is told only where there
 /// is nothing else.
 fn by_default(commits: &[Change], release: Release<'_>) -> Result<Generated, ChangelogError> {
     let linked: Vec<Change> = commits
@@ -145,7 +145,7 @@ fn by_template(
     Ok(generated)
 }
 
-/// `owner/name` of an address at GitHub.
+/// Returns `owner/name` of an address at GitHub.
 fn github_name(address: &str) -> Option<(&str, &str)> {
     let (_, path) = address.split_once("://")?;
     let (host, path) = path.split_once('/')?;
@@ -153,8 +153,8 @@ fn github_name(address: &str) -> Option<(&str, &str)> {
     path.split_once('/')
 }
 
-/// git-cliff's configuration, and what of it is left out. git-cliff itself would mix in
-/// the environment.
+/// Reads git-cliff's configuration, and returns what of it is left out. git-cliff itself
+/// would mix in the environment.
 fn config(file: &str, text: &str) -> Result<(Config, Vec<String>), ChangelogError> {
     let wrong = |detail: String| ChangelogError::Generator {
         file: file.to_owned(),
@@ -200,7 +200,7 @@ fn config(file: &str, text: &str) -> Result<(Config, Vec<String>), ChangelogErro
     Ok((config, left_out))
 }
 
-/// Tables are merged, everything else is replaced.
+/// Merges tables, and replaces everything else.
 fn lay_over(below: &mut Value, above: Value) {
     match (below, above) {
         (Value::Object(below), Value::Object(above)) => {
@@ -272,7 +272,7 @@ fn commit(change: &Change) -> Commit<'static> {
     }
 }
 
-/// Noon of a date, in UTC, in seconds since 1970: shown as a date it is the same date in
+/// Returns noon of a date, in UTC, in seconds since 1970: shown as a date it is the same date in
 /// every zone that a template may name.
 fn noon(date: &str) -> Option<i64> {
     let mut numbers = date.splitn(3, '-').map(|number| number.parse::<i64>().ok());
@@ -286,7 +286,7 @@ fn noon(date: &str) -> Option<i64> {
     Some(days * 86_400 + 43_200)
 }
 
-/// The message with its references as links, those of its footers too.
+/// Returns the message with its references as links, those of its footers too.
 fn linked(message: &str, repository: Option<&str>) -> String {
     let Some(repository) = repository else {
         return message.to_owned();

@@ -121,7 +121,7 @@ impl Changelog {
         Ok(apply(&self.text, edits))
     }
 
-    /// Where the section of a new version begins.
+    /// Returns where the section of a new version begins.
     fn place_of(&self, version: &Version) -> usize {
         let is_older =
             |section: &&Section| matches!(&section.title, Title::Version(other) if other < version);
@@ -268,7 +268,7 @@ impl Form {
         heading
     }
 
-    /// The generated text as this file has such texts. What a template of the team's own
+    /// Returns the generated text as this file has such texts. What a template of the team's own
     /// says stays as it is.
     fn adapted(&self, generated: &Generated) -> String {
         let body = generated.body.trim_matches('\n');

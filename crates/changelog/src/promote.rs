@@ -112,7 +112,7 @@ pub(crate) struct Style {
 }
 
 impl Style {
-    /// The style of the newest other version, or that of the section itself. A version
+    /// Returns the style of the newest other version, or that of the section itself. A version
     /// that is still to come may have no date yet, so one that has goes before it.
     pub(crate) fn of(changelog: &Changelog, coming: Option<&Section>) -> Style {
         let others = || {

@@ -54,7 +54,7 @@ impl Released {
     }
 }
 
-/// Whether what a step changes is part of the release commit.
+/// Returns whether what a step changes is part of the release commit.
 pub fn changes_commit(custom: &CustomStep) -> bool {
     custom.before == Some(Stage::Commit)
 }

@@ -102,7 +102,7 @@ fn branches(git: &Git) -> anyhow::Result<Vec<String>> {
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-/// As many commits as show a habit, and which of them are signed off.
+/// Returns as many commits as show a habit, and which of them are signed off.
 fn subjects(git: &Git) -> anyhow::Result<Vec<(String, bool)>> {
     let text = git.read([
         "log",

@@ -202,7 +202,7 @@ fn log(
     Ok(commits)
 }
 
-/// The title of a merged pull request with its number, as a squashed one has it.
+/// Returns the title of a merged pull request with its number, as a squashed one has it.
 fn with_number(merge: &str, said: String) -> String {
     let rest = merge.strip_prefix("Merge pull request #");
     let number = rest.and_then(|rest| rest.split(' ').next());

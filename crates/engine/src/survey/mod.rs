@@ -472,7 +472,8 @@ fn changelogs(
     found
 }
 
-/// An AsciiDoc changelog in the place of a usual one: it is not edited, and people are told.
+/// Returns an AsciiDoc changelog in the place of a usual one: it is not edited, and people
+/// are told.
 fn asciidoc(root: &Utf8Path, path: &Utf8Path) -> Option<(Utf8PathBuf, ChangelogFacts)> {
     let names = ["adoc", "asciidoc"].map(|ending| path.with_extension(ending));
     let file = names.into_iter().find(|file| root.join(file).is_file())?;
@@ -484,7 +485,7 @@ fn asciidoc(root: &Utf8Path, path: &Utf8Path) -> Option<(Utf8PathBuf, ChangelogF
     Some((path.to_owned(), facts))
 }
 
-/// git-cliff's configuration, where git-cliff looks for it.
+/// Reads git-cliff's configuration, where git-cliff looks for it.
 fn cliff(root: &Utf8Path) -> Option<(Utf8PathBuf, String)> {
     let places = ["cliff.toml", ".cliff.toml", ".config/cliff.toml"];
     let read = |place: &str| {

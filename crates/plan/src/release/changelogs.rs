@@ -94,21 +94,21 @@ pub(crate) fn tell(
     told.notes.insert(one.group.name.clone(), notes);
 }
 
-/// The mode of a group: its own, or that of the release.
+/// Returns the mode of a group: its own, or that of the release.
 fn mode_of(config: &Config, one: &VersionBump<'_>) -> ChangelogMode {
     config_of(config, one.group)
         .and_then(|group| group.changelog_mode)
         .unwrap_or(config.release.changelog_mode)
 }
 
-/// Where people browse the repository.
+/// Returns where people browse the repository.
 fn repository(facts: &Facts) -> Option<String> {
     let github = facts.github.as_ref()?.as_ref().ok()?;
     let web = web_of(&github.server.api);
     Some(format!("{web}/{}", github.facts.full_name))
 }
 
-/// Where people browse, from where programs ask.
+/// Returns where people browse, from where programs ask.
 pub(crate) fn web_of(api: &url::Url) -> String {
     let origin = api.origin().ascii_serialization();
     origin.replace("://api.github.com", "://github.com")
@@ -215,7 +215,7 @@ impl Group<'_> {
         notes.push_str(said);
     }
 
-    /// Generated text, for people to read before it is written.
+    /// Shows generated text, for people to read before it is written.
     fn generated_remark(&self, text: &str) -> String {
         let lines = text.lines().map(|line| format!("    {line}"));
         let lines: Vec<String> = lines.map(|line| line.trim_end().to_owned()).collect();
@@ -226,7 +226,7 @@ impl Group<'_> {
         )
     }
 
-    /// What a changelog says of the release.
+    /// Returns what a changelog says of the release.
     fn news(
         &self,
         text: &str,
@@ -291,7 +291,7 @@ impl Group<'_> {
         Ok(News::Generated(new, generated.body))
     }
 
-    /// The commits since the last release, of the whole group or of one of its packages.
+    /// Returns the commits since the last release, of the whole group or of one of its packages.
     fn commits(&self, package: Option<&str>) -> Vec<&CommitFacts> {
         let history = self.facts.history.get(&self.one.group.name);
         let commits = history.into_iter().flat_map(|history| &history.commits);
@@ -324,7 +324,7 @@ impl Group<'_> {
         )
     }
 
-    /// The package whose changelog it is, where it is one of the group's and not at the
+    /// Returns the package whose changelog it is, where it is one of the group's and not at the
     /// root.
     fn package_of(&self, found: &ChangelogFacts) -> Option<&str> {
         let directory = found.file.parent().filter(|d| *d != Utf8Path::new(""))?;
@@ -335,7 +335,7 @@ impl Group<'_> {
     }
 }
 
-/// Whether nothing is wrong but that nobody has written anything.
+/// Returns whether nothing is wrong but that nobody has written anything.
 fn is_empty(error: &ChangelogError) -> bool {
     matches!(
         error,
@@ -352,7 +352,7 @@ fn blocker(error: &ChangelogError) -> Blocker {
     )
 }
 
-/// The notes of a version whose section stands in the changelog already, dated: what
+/// Returns the notes of a version whose section stands in the changelog already, dated: what
 /// a merged pull request has left, or somebody has written by hand.
 fn prepared(changelog: &Changelog, one: &VersionBump<'_>) -> Option<String> {
     // Beside other unreleased changes, nobody can tell which of the two is meant.

@@ -283,7 +283,7 @@ impl Release<'_> {
         )
     }
 
-    /// What the names in the team's texts stand for.
+    /// Returns what the names in the team's texts stand for.
     fn placeholders(&self, one: &VersionBump<'_>) -> Placeholders {
         Placeholders::of(one, &self.facts.date, None)
     }

@@ -81,14 +81,14 @@ fn like_the_last(git: &GitFacts, one: &VersionBump<'_>) -> Option<String> {
     Some(subject.replacen(&old, &one.to.to_string(), 1))
 }
 
-/// A subject without the number of its pull request, which is not the next one's.
+/// Returns a subject without the number of its pull request, which is not the next one's.
 fn without_number(subject: &str) -> &str {
     subject
         .rsplit_once(" (#")
         .map_or(subject, |(subject, _)| subject)
 }
 
-/// The subject of the group's last release commit.
+/// Returns the subject of the group's last release commit.
 fn last_release<'g>(git: &'g GitFacts, one: &VersionBump<'_>) -> Option<&'g String> {
     git.subjects.iter().find(|whole| {
         let subject = without_number(whole);

@@ -93,7 +93,7 @@ pub(crate) fn plan(
     Some(plan.without(&wanted.skip))
 }
 
-/// What a team's own steps are told: of the release as a whole, and of each package that
+/// Returns what a team's own steps are told: of the release as a whole, and of each package that
 /// gets a version, dependencies first.
 pub(crate) fn released(
     plan: &Plan,

@@ -25,19 +25,19 @@ impl Placeholders {
         }
     }
 
-    /// The same with notes.
+    /// Adds the notes.
     pub(crate) fn with_notes(mut self, notes: &str) -> Placeholders {
         self.values[5] = notes.to_owned();
         self
     }
 
-    /// The same with other words for the version: of several, all.
+    /// Puts other words in the place of the version: of several, all.
     pub(crate) fn with_version(mut self, version: &str) -> Placeholders {
         self.values[0] = version.to_owned();
         self
     }
 
-    /// The value of a name.
+    /// Returns the value of a name.
     pub(crate) fn value(&self, name: &str) -> Option<String> {
         let at = PLACEHOLDERS.iter().position(|known| *known == name)?;
         Some(self.values[at].clone())

@@ -34,7 +34,7 @@ pub(crate) fn replace(
     }
 }
 
-/// The version that a replacement is about, if it is part of this release.
+/// Returns the version that a replacement is about, if it is part of this release.
 fn group_of<'b>(
     facts: &Facts,
     config: &Config,
@@ -99,7 +99,7 @@ fn replace_one(
     Ok(())
 }
 
-/// The text of a file before the release, as the survey read it.
+/// Returns the text of a file before the release, as the survey read it.
 fn text_of<'f>(facts: &'f Facts, file: &Utf8Path) -> Result<&'f str, Blocker> {
     let missing = |what: String| {
         Blocker::new(

@@ -100,7 +100,7 @@ pub(crate) fn discard_leftovers(context: &Context, plan: &Plan) -> anyhow::Resul
     Ok(())
 }
 
-/// The private references of files that steps of the plan have changed.
+/// Returns the private references of files that steps of the plan have changed.
 fn files_kept(plan: &Plan) -> impl Iterator<Item = &str> {
     plan.steps.iter().filter_map(|step| match &step.action {
         Action::ChangeTree(change) => Some(change.reference.as_str()),

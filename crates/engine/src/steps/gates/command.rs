@@ -56,7 +56,7 @@ fn summary(stdout: &str) -> Option<String> {
         .then(|| format!("{passed} passed, {ignored} ignored, in {programs} test programs"))
 }
 
-/// A program of the team's own, with what it is told of the release; `STAGEGATE_PLAN` is
+/// Creates a program of the team's own, with what it is told of the release; `STAGEGATE_PLAN` is
 /// the path of the plan, in JSON.
 pub(crate) fn own_tool(
     ctx: &StepContext<'_>,

@@ -16,7 +16,7 @@ use crate::tools::git::Git;
 /// Who keeps the files: nobody sees these commits.
 const KEEPER: (&str, &str) = ("stagegate", "stagegate@localhost");
 
-/// By which plan and step kept files were made.
+/// Says by which plan and step kept files were made.
 fn mark(ctx: &StepContext<'_>) -> String {
     format!("{} of {}", ctx.step.id, ctx.plan.digest())
 }
@@ -46,7 +46,7 @@ fn begin(change: &ChangeTree, ctx: &mut StepContext<'_>) -> anyhow::Result<Strin
     }
 }
 
-/// Whether the tree holds nothing but what the command begins with.
+/// Returns whether the tree holds nothing but what the command begins with.
 fn is_clean(ctx: &StepContext<'_>, git: &Git, before: Option<&str>) -> anyhow::Result<bool> {
     if let Some(tree) = before {
         return Ok(written(git)? == tree);
@@ -113,7 +113,7 @@ impl Perform for ChangeTree {
     }
 }
 
-/// The tree that a private reference keeps.
+/// Returns the tree that a private reference keeps.
 pub(crate) fn files_of(git: &Git, reference: &str) -> anyhow::Result<String> {
     git.read(["rev-parse", "--verify", &format!("{reference}^{{tree}}")])
         .with_context(|| {

@@ -117,7 +117,7 @@ fn restore_half_moved(
     Ok(())
 }
 
-/// Whether a file of the checkout is what it is in one of the two commits.
+/// Returns whether a file of the checkout is what it is in one of the two commits.
 fn holds_either(
     ctx: &StepContext<'_>,
     path: &str,

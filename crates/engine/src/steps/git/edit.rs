@@ -28,7 +28,7 @@ fn states(ctx: &StepContext<'_>, edits: &[&FileEdit]) -> anyhow::Result<(usize, 
     Ok((before, after))
 }
 
-/// The plan's edits of the files that a step names.
+/// Returns the plan's edits of the files that a step names.
 fn named<'p>(plan: &'p Plan, files: &[Utf8PathBuf]) -> anyhow::Result<Vec<&'p FileEdit>> {
     let find = |file: &Utf8PathBuf| {
         let found = plan.edits.iter().find(|edit| edit.path == *file);

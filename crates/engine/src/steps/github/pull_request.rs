@@ -80,7 +80,8 @@ fn says(pull: &Pull, proposal: &Proposal) -> bool {
     pull.title == proposal.title && body == proposal.body && has_labels(pull, proposal)
 }
 
-/// Whether it has the labels that are asked for; GitHub tells them apart whatever their case.
+/// Returns whether it has the labels that are asked for; GitHub tells them apart whatever
+/// their case.
 fn has_labels(pull: &Pull, proposal: &Proposal) -> bool {
     let has = |wanted: &String| {
         let mut labels = pull.labels.iter();
