@@ -12,7 +12,7 @@ use stagegate_plan::model::{
 };
 
 /// The variants of [`Event`]; one more does not compile below.
-const EVENTS: usize = 12;
+const EVENTS: usize = 13;
 
 fn number(event: &Event) -> usize {
     match event {
@@ -28,6 +28,7 @@ fn number(event: &Event) -> usize {
         Event::UndoDone { .. } => 9,
         Event::UndoFailed { .. } => 10,
         Event::RunEnded { .. } => 11,
+        Event::Patch { .. } => 12,
     }
 }
 
@@ -65,6 +66,10 @@ fn samples() -> Vec<Event> {
                 title: title(),
                 message: error(),
             },
+        },
+        Event::Patch {
+            step: step(),
+            patch: "+one line more".into(),
         },
         Event::Probed {
             step: step(),

@@ -36,7 +36,7 @@ pub struct Section {
     /// Bytes of the heading's title.
     pub(crate) title_range: Range<usize>,
     pub(crate) parts: Option<Parts>,
-    body: Range<usize>,
+    pub(crate) body: Range<usize>,
 }
 
 impl Changelog {

@@ -83,6 +83,23 @@ pub enum ChangelogError {
         /// What that line says.
         text: String,
     },
+    /// Something is written under `[Unreleased]` of a changelog that is generated.
+    #[error(
+        "the `[Unreleased]` section at line {line} has text, and `changelog_mode` is `generate`: \
+         delete the text, or set `changelog_mode = \"auto\"` to release it"
+    )]
+    Gathered {
+        /// Line of its heading.
+        line: usize,
+    },
+    /// The generator's configuration cannot be used.
+    #[error("{file} cannot be used to generate a changelog section: {detail}; correct it")]
+    Generator {
+        /// The file, or `the default template`.
+        file: String,
+        /// What is wrong.
+        detail: String,
+    },
     /// The release date is not a date.
     #[error("`{date}` is not a release date; write it as YYYY-MM-DD, for example 2026-03-14")]
     BadDate {
@@ -97,12 +114,14 @@ impl ChangelogError {
         match self {
             ChangelogError::EmptyUnreleased { line }
             | ChangelogError::EmptyVersion { line, .. }
+            | ChangelogError::Gathered { line }
             | ChangelogError::Unclosed { line }
             | ChangelogError::DuplicateUnreleased { second: line, .. }
             | ChangelogError::VersionExists { line, .. }
             | ChangelogError::AsciiDoc { line, .. } => Some(*line),
             ChangelogError::NoUnreleased
             | ChangelogError::NoSuchVersion { .. }
+            | ChangelogError::Generator { .. }
             | ChangelogError::BadDate { .. } => None,
         }
     }

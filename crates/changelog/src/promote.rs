@@ -43,7 +43,7 @@ impl Changelog {
         } else {
             "\n"
         };
-        let style = Style::of(self, coming);
+        let style = Style::of(self, Some(coming));
         let (bracketed, inline_link, mut headings) = match &coming.parts {
             Some(parts) if coming.title != Title::Unreleased => {
                 let dated = vec![style.date(self, coming, parts, date)];
@@ -52,7 +52,7 @@ impl Changelog {
             _ => {
                 let at = coming.heading.start;
                 let title = style.title(self, version, date, links);
-                let fresh = fresh_heading(self, coming, version);
+                let fresh = moved_heading(self, coming, version);
                 let fresh = (at..at, format!("{fresh}{end_of_line}"));
                 let named = (coming.title_range.clone(), title);
                 (
@@ -78,7 +78,7 @@ impl Changelog {
 }
 
 /// The heading of the fresh `[Unreleased]`: as it was, with its own link moved on.
-fn fresh_heading(changelog: &Changelog, coming: &Section, version: &Version) -> String {
+pub(crate) fn moved_heading(changelog: &Changelog, coming: &Section, version: &Version) -> String {
     let heading = &changelog.text[coming.heading.clone()];
     let link = coming.parts.as_ref().and_then(|p| p.inline_link.clone());
     let link = link.map(|at| {
@@ -100,7 +100,7 @@ fn fresh_heading(changelog: &Changelog, coming: &Section, version: &Version) -> 
 }
 
 /// How the file writes its version headings.
-struct Style {
+pub(crate) struct Style {
     /// What precedes the number: `[`, `v`, `[v`, `Version `.
     before: String,
     bracketed: bool,
@@ -112,22 +112,26 @@ struct Style {
 }
 
 impl Style {
-    /// The style of the newest other version, or that of the section itself.
-    fn of(changelog: &Changelog, coming: &Section) -> Style {
-        let newest = changelog
-            .sections()
-            .iter()
-            .find(|s| matches!(s.title, Title::Version(_)) && s.line != coming.line)
-            .unwrap_or(coming);
-        let shown = &changelog.text[newest.title_range.clone()];
+    /// Returns the style of the newest other version, or that of the section itself. A version
+    /// that is still to come may have no date yet, so one that has goes before it.
+    pub(crate) fn of(changelog: &Changelog, coming: Option<&Section>) -> Style {
+        let others = || {
+            changelog.sections().iter().filter(|s| {
+                matches!(s.title, Title::Version(_)) && coming.is_none_or(|c| s.line != c.line)
+            })
+        };
+        let dated = others().find(|s| s.date.is_some());
+        let newest = dated.or_else(|| others().next()).or(coming);
         let mut style = Style {
-            before: String::new(),
+            before: "[".to_owned(),
             bracketed: true,
             inline_link: None,
             separator: " - ".to_owned(),
             after: String::new(),
         };
-        if let Some(parts) = &newest.parts {
+        let known = newest.and_then(|s| Some((s, s.parts.as_ref()?)));
+        if let Some((newest, parts)) = known {
+            let shown = &changelog.text[newest.title_range.clone()];
             style.before = shown[..parts.name.start].to_owned();
             style.bracketed = parts.bracketed;
             style.inline_link = parts.inline_link.clone().map(|at| shown[at].to_owned());
@@ -136,8 +140,11 @@ impl Style {
                 let mark = parts.yanked.as_ref().map_or(shown.len(), |mark| mark.start);
                 // Remarks after the date are about that version alone; only a
                 // closing bracket belongs to the style.
-                if shown[date.end..mark.max(date.end)].starts_with(')') {
-                    style.after = ")".to_owned();
+                let rest = &shown[date.end..mark.max(date.end)];
+                for (open, close) in [('(', ")"), ('[', "]")] {
+                    if style.separator.contains(open) && rest.starts_with(close) {
+                        style.after = close.to_owned();
+                    }
                 }
             }
         }
@@ -150,7 +157,7 @@ impl Style {
 
     /// The edit that dates a section which names its version already: in the place
     /// of a word that stands for the date, or after the name.
-    fn date(
+    pub(crate) fn date(
         &self,
         changelog: &Changelog,
         section: &Section,
@@ -175,7 +182,7 @@ impl Style {
         format!("{prefix}{version}")
     }
 
-    fn title(
+    pub(crate) fn title(
         &self,
         changelog: &Changelog,
         version: &Version,
@@ -207,7 +214,7 @@ pub(crate) fn is_date(date: &str) -> bool {
 }
 
 /// Replaces the ranges, which are relative to the text before any edit.
-fn apply(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
+pub(crate) fn apply(text: &str, mut edits: Vec<(Range<usize>, String)>) -> String {
     edits.sort_by_key(|(range, _)| (range.start, range.end));
     let mut result = String::with_capacity(text.len() + 256);
     let mut at = 0;

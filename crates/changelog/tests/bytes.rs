@@ -5,7 +5,9 @@ use std::path::PathBuf;
 
 use proptest::prelude::*;
 use proptest::test_runner::Config;
-use stagegate_changelog::{Changelog, CompareLinks, Section, Title};
+use stagegate_changelog::{
+    Change, Changelog, ChangelogError, CompareLinks, Release, Section, Title, generate,
+};
 
 /// Promotes, and checks the result by its lines: all lines of the text are
 /// still there, in order, but the heading and the link of `[Unreleased]`.
@@ -49,6 +51,61 @@ fn check(text: &str, changelog: &Changelog, unreleased: &Section, links: Option<
     if crlf(text) == 0 {
         assert_eq!(crlf(&promoted), 0);
     }
+}
+
+/// Puts a generated section into a changelog: nothing of the text is lost, and the section
+/// is found again.
+fn inserted(changelog: &Changelog, path: &std::path::Path) {
+    let version: semver::Version = "9999.4.0".parse().unwrap();
+    let change = Change {
+        message: "feat: a lantern".to_owned(),
+        ..Change::default()
+    };
+    let release = Release {
+        version: &version,
+        tag: "v9999.4.0",
+        previous: None,
+        date: "2026-03-14",
+        repository: None,
+        cliff: None,
+    };
+    let generated = generate(&[change], release).unwrap();
+    let new = match changelog.insert(&version, "2026-03-14", &generated, None) {
+        Ok(new) => new,
+        Err(ChangelogError::Unclosed { .. }) => return,
+        Err(ChangelogError::NoUnreleased) if changelog.sections().is_empty() => return,
+        Err(error) => panic!("{}: {error}", path.display()),
+    };
+    let mut lines = new.lines();
+    let is_moved = |line: &str| line.to_lowercase().contains("[unreleased]");
+    for line in changelog.text().lines().filter(|line| !is_moved(line)) {
+        assert!(
+            lines.any(|new| new == line),
+            "{} has lost {line:?}",
+            path.display()
+        );
+    }
+    let again = Changelog::parse(&new).unwrap();
+    let there = again.section(&version);
+    let there = there.unwrap_or_else(|| panic!("{}: {new}", path.display()));
+    assert_eq!(
+        there.date.as_deref(),
+        Some("2026-03-14"),
+        "{}",
+        path.display()
+    );
+    assert!(
+        again.body(there).contains(" A lantern"),
+        "{}",
+        path.display()
+    );
+    let versions = |changelog: &Changelog| {
+        let sections = changelog.sections().iter();
+        let is_version = |section: &&Section| matches!(section.title, Title::Version(_));
+        sections.filter(is_version).count()
+    };
+    let want = versions(changelog) + 1;
+    assert_eq!(versions(&again), want, "{}", path.display());
 }
 
 fn links() -> CompareLinks {
@@ -180,6 +237,7 @@ fn changelogs_of_real_crates() {
                 "{path:?} {version}"
             );
         }
+        inserted(&changelog, &path);
         let Some(first) = changelog.sections().first() else {
             println!("{}: no version heading", path.display());
             continue;

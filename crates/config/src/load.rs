@@ -90,6 +90,9 @@ impl Config {
                 );
             }
         }
+        if let Some((needle, message)) = self.release.problem() {
+            return wrong(&needle, message);
+        }
         for step in &self.steps {
             if step.run.is_empty() {
                 return wrong(
@@ -258,6 +261,22 @@ mod tests {
             &["stagegate.toml:6", "built program"],
         );
         check("[[step]]\nafter = \"publish\"\nrun = []\n", &["`run`"]);
+        check(
+            "[release]\nchangelog = \"off\"\n",
+            &["stagegate.toml:2", "changelog_mode = \"off\""],
+        );
+        check(
+            "[release.templates]\nrelease_name = \"{name} {vershion}\"\n",
+            &["stagegate.toml:2", "`{vershion}`", "{version}, {previous}"],
+        );
+        check(
+            "[[release.replace]]\nfile = \"a\"\nsearch = \"(\"\nreplace = \"\"\n",
+            &["stagegate.toml:3", "`(`", "regular expression"],
+        );
+        check(
+            "[[release.replace]]\nfile = \"a\"\nsearch = \"b\"\nreplace = \"{notes}\"\n",
+            &["stagegate.toml:4", "`{notes}`"],
+        );
         check(
             "[[step]]\nafter = \"lunch\"\nrun = [\"x\"]\n",
             &["stagegate.toml:2", "lunch"],

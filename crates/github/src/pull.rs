@@ -19,6 +19,16 @@ pub struct Pull {
     pub body: Option<String>,
     /// Where people see it.
     pub html_url: String,
+    /// Its labels.
+    #[serde(default)]
+    pub labels: Vec<Label>,
+}
+
+/// A label of a pull request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Label {
+    /// Its name.
+    pub name: String,
 }
 
 /// What a pull request is made from.
@@ -78,6 +88,27 @@ impl GitHub {
         let route = format!("/repos/{repository}/pulls");
         self.runtime
             .block_on(self.octocrab.post(route, Some(&body)))
+            .map_err(|e| GitHubError::from_octocrab(&attempt, e))
+    }
+
+    /// Gives a pull request labels, beside those it has. GitHub creates what it does not
+    /// know.
+    ///
+    /// # Errors
+    /// If GitHub refuses it, or cannot be asked.
+    pub fn label_pull(
+        &self,
+        repository: &Repository,
+        pull: &Pull,
+        labels: &[String],
+    ) -> Answer<Vec<Label>> {
+        let attempt = format!("labeling the pull request {} of {repository}", pull.number);
+        let route = format!("/repos/{repository}/issues/{}/labels", pull.number);
+        self.runtime
+            .block_on(
+                self.octocrab
+                    .post(route, Some(&json!({ "labels": labels }))),
+            )
             .map_err(|e| GitHubError::from_octocrab(&attempt, e))
     }
 

@@ -291,6 +291,7 @@ mod tests {
             run: vec![name.to_owned()],
             probe: None,
             pass_env: Vec::new(),
+            env: Vec::new(),
         });
         Some(Step::new(name, Stage::Fmt, name, action))
     }

@@ -82,8 +82,9 @@ pub fn plan(
         identity,
         sign: git.sign_commits,
         reference: reference.clone(),
-        edits: all,
+        files: None,
     });
+    plan.edits = all;
     let title = format!("write {} into a commit on top of {tag}", one.to);
     plan.steps
         .push(Step::new("commit-object", Stage::Hotfix, title, action));

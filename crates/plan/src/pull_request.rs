@@ -14,6 +14,7 @@ use crate::preflight::{branches, checks, versions};
 use crate::release;
 use crate::release::edits::{Edits, edits};
 use crate::release::notes::{LONGEST_PULL_REQUEST, shortened};
+use crate::release::placeholders::Placeholders;
 use crate::release::version_bumps::version_bumps;
 use crate::release::{local, message, spoken};
 use crate::request::ReleaseRequest;
@@ -49,7 +50,7 @@ pub(crate) fn plan(
     plan.next_step_hint =
         Some("review the pull request; merging it releases what it says".to_owned());
     let git = facts.git.as_ref().ok()?;
-    steps(facts, config, git, &bumps, edits, &mut plan, blockers)?;
+    steps(facts, config, git, &bumps, &edits, &mut plan, blockers)?;
     Some(plan)
 }
 
@@ -58,7 +59,7 @@ fn steps(
     config: &Config,
     git: &GitFacts,
     bumps: &[VersionBump<'_>],
-    edits: Edits,
+    edits: &Edits,
     plan: &mut Plan,
     blockers: &mut Vec<Blocker>,
 ) -> Option<()> {
@@ -76,17 +77,35 @@ fn steps(
     let branch = branch_beside(RELEASE_BRANCH_PREFIX, &name, git.every_branch())
         .map_err(|there| blockers.push(branches::in_the_way(&there)))
         .ok()?;
-    let body = body(bumps, &edits);
-    local::write(&git.head, bumps, &edits, plan);
-    let mut all = edits.bump;
-    all.extend(edits.changelogs);
+    let templates = &config.release.templates;
+    let names = bumps.first().map(|first| {
+        let notes = body(bumps, edits, "");
+        let names = Placeholders::of(first, &facts.date, None);
+        names.with_version(&versions).with_notes(notes.trim_end())
+    });
+    let filled = |template: &Option<String>| Some(names.as_ref()?.fill(template.as_ref()?));
+    let body = match filled(&templates.pull_request_body) {
+        Some(body) => shortened(&body, LONGEST_PULL_REQUEST, REST),
+        None => body(bumps, edits, "Merging this releases it."),
+    };
+    let labels = templates.pull_request_labels.iter();
+    let labels = labels.filter_map(|label| Some(names.as_ref()?.fill(label)));
+    let labels = labels.collect();
+    local::write(&git.head, bumps, edits, plan);
+    let order = release::levels(facts, config, bumps, &mut Vec::new()).concat();
+    let files = local::changes(config, git, bumps, &order, plan);
     let object = Action::CreateCommitObject(CreateCommitObject {
         parent: git.head.clone(),
-        message: message::other("prepare the release", &versions, git),
+        message: message::signed_off(
+            message::other("prepare the release", &versions, git),
+            config,
+            git,
+            bumps,
+        ),
         identity: git.identity.clone()?,
         sign: git.sign_commits,
         reference: reference.clone(),
-        edits: all,
+        files,
     });
     let mut step = |id: &str, title: String, action| {
         plan.steps
@@ -116,8 +135,10 @@ fn steps(
     let proposal = Proposal {
         server: github.server.clone(),
         repository: github.repository.clone(),
-        title: message::of_release(config, git, bumps),
+        title: filled(&templates.pull_request_title)
+            .unwrap_or_else(|| message::of_release(config, git, bumps, &facts.date)),
         body,
+        labels,
         head: branch.clone(),
         base: git.release_branch(config).to_owned(),
     };
@@ -130,7 +151,7 @@ fn steps(
 }
 
 /// What people read before they merge.
-fn body(bumps: &[VersionBump<'_>], edits: &Edits) -> String {
+fn body(bumps: &[VersionBump<'_>], edits: &Edits, end: &str) -> String {
     let mut text = String::new();
     for one in bumps {
         let from = match one.group.version == one.to {
@@ -141,10 +162,8 @@ fn body(bumps: &[VersionBump<'_>], edits: &Edits) -> String {
         text.push_str(edits.notes[&one.group.name].trim_end());
         text.push_str("\n\n");
     }
-    let text = shortened(
-        &text,
-        LONGEST_PULL_REQUEST,
-        "The rest is in the changelog.\n\n",
-    );
-    text + "Merging this releases it."
+    shortened(&text, LONGEST_PULL_REQUEST, REST) + end
 }
+
+/// Where the rest of a long text is.
+const REST: &str = "The rest is in the changelog.\n\n";

@@ -11,9 +11,11 @@ pub struct CustomStep {
     pub name: Option<String>,
     /// The stage that the step follows.
     pub after: Option<crate::stage::Stage>,
-    /// The stage that the step precedes.
+    /// The stage that the step precedes. Before `commit` it runs where the release is
+    /// prepared, and the files that it changes are part of the release commit.
     pub before: Option<crate::stage::Stage>,
-    /// The command, run without a shell. `{version}` stands for the version.
+    /// The command, run without a shell. `{version}` stands for the version, `{name}` for
+    /// the package where it runs for each.
     pub run: Vec<String>,
     /// A command that exits with 0 if the step is already done.
     pub probe: Option<Vec<String>>,
@@ -21,4 +23,18 @@ pub struct CustomStep {
     /// Without this, commands get no tokens, no runner identity and no agent socket.
     #[serde(default)]
     pub pass_env: Vec<String>,
+    /// Whether it runs once, or for each package that is released.
+    #[serde(default)]
+    pub each: StepEach,
+}
+
+/// How often a step of the team's own runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StepEach {
+    /// Once.
+    #[default]
+    Release,
+    /// For each package that is released, dependencies first.
+    Package,
 }

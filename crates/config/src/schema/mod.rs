@@ -10,6 +10,7 @@
 mod app;
 mod asset;
 mod build;
+mod changelog;
 mod ci;
 mod ci_actions;
 mod custom_step;
@@ -23,16 +24,19 @@ mod notify;
 mod registry;
 mod rehearsal;
 mod release;
+mod replacement;
 mod service;
 mod switch;
 pub mod targets;
+mod templates;
 
 pub use app::AppConfig;
 pub use asset::AssetConfig;
 pub use build::{BuildConfig, BuildOn, Checkout};
+pub use changelog::ChangelogMode;
 pub use ci::{CiConfig, CiJob, CiService, OneOrMany};
 pub use ci_actions::CiActions;
-pub use custom_step::CustomStep;
+pub use custom_step::{CustomStep, StepEach};
 pub use deploy::{EnvironmentConfig, HostConfig, HostOverrides, OnFailure, Waves};
 pub use freeze::Freeze;
 pub use frontend::FrontendConfig;
@@ -48,8 +52,10 @@ pub use rehearsal::{PostConfig, RehearsalConfig};
 pub use release::{
     GroupConfig, GroupVersioning, PackageConfig, ReleaseConfig, Requirements, Versioning,
 };
+pub use replacement::{Replacement, filled_search};
 pub use service::ServiceConfig;
 pub use switch::{PlainSwitch, ProxyConfig, SwitchConfig};
+pub use templates::{PLACEHOLDERS, Templates};
 
 use std::collections::BTreeMap;
 

@@ -7,6 +7,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::name_pattern::fits;
+use crate::schema::templates::unknown_placeholder;
+use crate::schema::{ChangelogMode, PLACEHOLDERS, Replacement, Templates};
 
 /// `[release]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -40,7 +42,8 @@ pub struct ReleaseConfig {
     /// package. The default is the form of the tags that exist; without any, `v{version}` if
     /// the whole workspace has one version, and `{name}-v{version}` otherwise.
     pub tag: Option<String>,
-    /// The release commit's message; `{version}` stands for what is released. The default is
+    /// The release commit's message; `{version}` stands for what is released, and
+    /// `{previous}`, `{name}`, `{tag}` and `{date}` may be in it too. The default is
     /// the form of the last release commit, or `chore(release): {version}` if the commits
     /// follow the conventional commits specification, or `Release {version}`.
     pub message: Option<String>,
@@ -48,6 +51,16 @@ pub struct ReleaseConfig {
     /// it exists; without a changelog there is no changelog stage.
     #[schemars(with = "Option<String>")]
     pub changelog: Option<Utf8PathBuf>,
+    /// Where the release's notes come from: `auto` takes what is written under
+    /// `[Unreleased]` and generates the section from the commits where nothing is.
+    pub changelog_mode: ChangelogMode,
+    /// What else names the version, in other files.
+    pub replace: Vec<Replacement>,
+    /// What tags, releases and pull requests say.
+    pub templates: Templates,
+    /// Whether the release commit is signed off by who makes it. The default is what the
+    /// last release commit did.
+    pub sign_off: Option<bool>,
     /// The target triples that the app's binary is built for in a GitHub release, each
     /// with the runner that builds it in a workflow. Without any, it is built once, for
     /// the machine that releases.
@@ -123,6 +136,8 @@ pub struct GroupConfig {
     /// packages' directories.
     #[schemars(with = "Option<String>")]
     pub changelog: Option<Utf8PathBuf>,
+    /// Where the group's release notes come from, as in `[release]`.
+    pub changelog_mode: Option<ChangelogMode>,
 }
 
 impl ReleaseConfig {
@@ -142,6 +157,66 @@ impl ReleaseConfig {
     /// Returns every branch that releases are made from, some of them as patterns.
     pub fn every_branch(&self) -> impl Iterator<Item = &str> {
         std::iter::once(self.branch()).chain(self.branches.iter().map(String::as_str))
+    }
+
+    /// Returns what types cannot say of changelogs, replacements and templates: where it
+    /// stands, and what is wrong.
+    pub(crate) fn problem(&self) -> Option<(String, String)> {
+        let modes = ["auto", "promote", "generate", "off"];
+        let own = self.groups.values().map(|group| &group.changelog);
+        for file in own.chain([&self.changelog]).flatten() {
+            if modes.contains(&file.as_str()) {
+                return Some((
+                    format!("\"{file}\""),
+                    format!("`changelog` names a file; write `changelog_mode = \"{file}\"`"),
+                ));
+            }
+        }
+        let unknown = |text: &str, known: &[&str]| {
+            let name = unknown_placeholder(text, known)?;
+            let known: Vec<String> = known.iter().map(|name| format!("{{{name}}}")).collect();
+            Some((
+                format!("{{{name}}}"),
+                format!(
+                    "`{{{name}}}` stands for nothing here; there are {}",
+                    known.join(", ")
+                ),
+            ))
+        };
+        let names = &PLACEHOLDERS[..5];
+        for replacement in &self.replace {
+            let search = crate::schema::replacement::filled_search(&replacement.search, |_| None);
+            if let Err(error) = regex::Regex::new(&search) {
+                return Some((
+                    replacement.search.clone(),
+                    format!("`{}` is no regular expression: {error}", replacement.search),
+                ));
+            }
+            if replacement.file.is_absolute() {
+                return Some((
+                    replacement.file.to_string(),
+                    format!(
+                        "{} is absolute; name it from the workspace's root",
+                        replacement.file
+                    ),
+                ));
+            }
+            let text = replacement.replace.replace("${", "$");
+            if let Some(found) = unknown(&text, names) {
+                return Some(found);
+            }
+        }
+        if let Some(found) = self
+            .message
+            .as_deref()
+            .and_then(|text| unknown(text, names))
+        {
+            return Some(found);
+        }
+        let texts = self.templates.all().map(|(_, text)| text);
+        texts
+            .into_iter()
+            .find_map(|text| unknown(text, &PLACEHOLDERS))
     }
 
     /// Returns the remote that releases are pushed to: what the file says or the checkout
@@ -166,6 +241,10 @@ impl Default for ReleaseConfig {
             tag: None,
             message: None,
             changelog: None,
+            changelog_mode: ChangelogMode::Auto,
+            replace: Vec::new(),
+            templates: Templates::default(),
+            sign_off: None,
             targets: BTreeMap::new(),
         }
     }

@@ -145,6 +145,7 @@ pub(crate) fn run(
     };
     if outcome.end == RunEnd::Completed {
         release_tree::remove(context, plan);
+        release_tree::forget_files(context, plan);
         recorder.complete()?(&ended);
     } else {
         recorder.tell(&ended);

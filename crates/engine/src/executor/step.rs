@@ -93,6 +93,14 @@ impl<'a> StepContext<'a> {
         });
     }
 
+    /// Says what the step has changed in the files of the release commit.
+    pub(crate) fn patch(&self, patch: String) {
+        (self.tell)(Event::Patch {
+            step: self.step.id.clone(),
+            patch,
+        });
+    }
+
     /// Runs a program to a successful end; its output goes to the step's log.
     pub(crate) fn run(&mut self, tool: Tool) -> anyhow::Result<String> {
         let shown = tool.shown().to_owned();

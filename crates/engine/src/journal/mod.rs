@@ -381,6 +381,7 @@ mod tests {
             run: vec!["true".to_owned()],
             probe: None,
             pass_env: Vec::new(),
+            env: Vec::new(),
         });
         Plan {
             cli_args: version.to_owned(),

@@ -185,10 +185,11 @@ fn name_what_stands(git: &Git, plan: &Plan) -> anyhow::Result<()> {
         if let Action::CreateCommitObject(CreateCommitObject {
             parent,
             reference,
-            edits,
+            files,
             ..
         }) = &step.action
-            && edits.is_empty()
+            && plan.edits.is_empty()
+            && files.is_none()
             && git.commit_of(parent)?.is_some()
         {
             git.read(["update-ref", reference, parent])?;

@@ -58,13 +58,12 @@ fn plan(context: &Context) -> Plan {
         identity: identity.clone(),
         sign: false,
         reference: reference.clone(),
-        edits: Vec::new(),
+        files: None,
     });
     let commit = Action::MoveBranch(MoveBranch {
         branch: "main".to_owned(),
         parent: head,
         reference: reference.clone(),
-        edits: Vec::new(),
     });
     let tag = Action::CreateTag(CreateTag {
         name: "v1.0.0".to_owned(),

@@ -22,6 +22,7 @@ pub(crate) fn step_type(action: &Action) -> &dyn Perform {
         Action::FindSecrets(it) => it,
         Action::CheckMsrv(it) => it,
         Action::EditFiles(it) => it,
+        Action::ChangeTree(it) => it,
         Action::CreateCommitObject(it) => it,
         Action::PackageCrates(it) => it,
         Action::VerifyPackages(it) => it,

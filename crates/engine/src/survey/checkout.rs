@@ -42,6 +42,8 @@ pub(crate) fn look(context: &Context, scope: &Scope) -> SurveyResult<GitFacts> {
     });
     let (identity, signing, tags) = rest;
     let signs = signing.map_err(unread)?;
+    let subjects = subjects(&git).map_err(unread)?;
+    let name = |(subject, _): &(String, bool)| subject.clone();
     let shallow = git.read(["rev-parse", "--is-shallow-repository"]);
     Ok(GitFacts {
         shallow: shallow.map_err(unread)? == "true",
@@ -55,7 +57,12 @@ pub(crate) fn look(context: &Context, scope: &Scope) -> SurveyResult<GitFacts> {
         sign_tags: signs.contains("tag.gpgsign"),
         tags: tags.map_err(unread)?,
         branches: branches(&git).map_err(unread)?,
-        subjects: subjects(&git).map_err(unread)?,
+        signed_off: subjects
+            .iter()
+            .filter(|(_, signed)| *signed)
+            .map(name)
+            .collect(),
+        subjects: subjects.iter().map(name).collect(),
     })
 }
 
@@ -95,16 +102,20 @@ fn branches(git: &Git) -> anyhow::Result<Vec<String>> {
     Ok(text.lines().map(str::to_owned).collect())
 }
 
-/// As many commits as show a habit.
-fn subjects(git: &Git) -> anyhow::Result<Vec<String>> {
+/// Returns as many commits as show a habit, and which of them are signed off.
+fn subjects(git: &Git) -> anyhow::Result<Vec<(String, bool)>> {
     let text = git.read([
         "log",
         "--no-merges",
         "--max-count=100",
-        "--format=%s",
+        "--format=%s%x01%(trailers:key=Signed-off-by,valueonly,separator=%x20)",
         "HEAD",
     ])?;
-    Ok(text.lines().map(str::to_owned).collect())
+    let lines = text.lines().map(|line| match line.split_once('\u{1}') {
+        Some((subject, signed)) => (subject.to_owned(), !signed.is_empty()),
+        None => (line.to_owned(), false),
+    });
+    Ok(lines.collect())
 }
 
 fn remote(context: &Context, git: &Git, head: &str, branch: &str) -> SurveyResult<RemoteFacts> {

@@ -166,20 +166,18 @@ fn log(
         "-z",
         "--name-only",
         "--diff-merges=first-parent",
-        "--format=%x01%H%x02%P%x02%B%x02",
+        "--format=%x01%H%x02%P%x02%an%x02%ae%x02%at%x02%B%x02",
         &range,
     ])?;
     let root_manifest = context.subdirectory.join("Cargo.toml");
     let mut commits = Vec::new();
     for record in text.split('\u{1}') {
-        let mut parts = record.splitn(4, '\u{2}');
-        let (Some(id), Some(parents), Some(message), Some(names)) =
-            (parts.next(), parts.next(), parts.next(), parts.next())
-        else {
+        let parts: Vec<&str> = record.splitn(7, '\u{2}').collect();
+        let [id, parents, author, email, time, message, names] = parts[..] else {
             continue;
         };
         let said = match parents.contains(' ') {
-            true => title_of_merge(message),
+            true => title_of_merge(message).map(|said| with_number(message, said)),
             false => Some(message.trim().to_owned()),
         };
         let Some(message) = said else { continue };
@@ -194,10 +192,27 @@ fn log(
         let commit = CommitFacts {
             id: id.to_owned(),
             message,
+            author: author.to_owned(),
+            email: email.to_owned(),
+            time: time.parse().unwrap_or_default(),
+            packages: packages.clone(),
         };
         commits.push((commit, packages));
     }
     Ok(commits)
+}
+
+/// Returns the title of a merged pull request with its number, as a squashed one has it.
+fn with_number(merge: &str, said: String) -> String {
+    let rest = merge.strip_prefix("Merge pull request #");
+    let number = rest.and_then(|rest| rest.split(' ').next());
+    let number = number.filter(|number| number.bytes().all(|b| b.is_ascii_digit()));
+    match (number, said.split_once('\n')) {
+        (Some(number), _) if said.contains(&format!("#{number}")) => said,
+        (Some(number), Some((first, rest))) => format!("{first} (#{number})\n{rest}"),
+        (Some(number), None) => format!("{said} (#{number})"),
+        (None, _) => said,
+    }
 }
 
 /// The members that inherit what a commit changed in the workspace's manifest.
@@ -235,6 +250,24 @@ fn package_of(file: &Utf8Path, members: &[Member]) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_merged_pull_request_has_its_number() {
+        let check = |merge: &str, want: &str| {
+            let said = title_of_merge(merge).unwrap();
+            assert_eq!(with_number(merge, said), want);
+        };
+        check("Merge pull request #12 from o/t\n\nfix: x", "fix: x (#12)");
+        check(
+            "Merge pull request #12 from o/t\n\nfix: x\n\nWhy.",
+            "fix: x (#12)\n\nWhy.",
+        );
+        check(
+            "Merge pull request #12 from o/t\n\nfix: x (#12)",
+            "fix: x (#12)",
+        );
+        check("feat: x (#7)", "feat: x (#7)");
+    }
 
     #[test]
     fn a_file_belongs_to_the_innermost_package_that_packs_it() {

@@ -29,9 +29,11 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use semver::Version;
+use stagegate_config::schema::Config;
 use stagegate_manifest::{Package, Workspace, normalized, relative_to};
 use stagegate_plan::facts::{ChangelogFacts, Facts, GitFacts, RegistryFacts, SurveyResult};
 use stagegate_plan::model::Blocker;
+use stagegate_plan::release::replacements;
 use stagegate_plan::request::Request;
 use stagegate_plan::version::{Conventions, Evidence, Group, Selection};
 
@@ -93,7 +95,8 @@ impl Scope {
                 packages_of: None,
                 crates: Vec::new(),
                 signing: true,
-                history: wanted.asks_for_history(),
+                // What nobody has written is told from the commits.
+                history: true,
                 interfaces: wanted.asks_for_auto(),
                 deployed: None,
             },
@@ -125,7 +128,8 @@ impl Scope {
                 selection: wanted.selection.clone(),
                 github: true,
                 signing: true,
-                history: wanted.asks_for_history(),
+                // What nobody has written is told from the commits.
+                history: true,
                 interfaces: wanted.asks_for_auto(),
                 ..Scope::default()
             },
@@ -155,7 +159,7 @@ impl Scope {
 pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
     let at = Timestamp::now();
     let mut workspace = context.workspace.clone();
-    let mut files = files(&workspace)?;
+    let mut files = files(&workspace, &context.config)?;
     // What the checkout tells at once; registry and remote have their say below.
     let mut evidence = Evidence {
         tags: checkout::tag_names(&context.git()),
@@ -172,7 +176,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
     let root = released.as_ref().map_or(&context.root, |there| &there.root);
     if released.is_some() {
         workspace = context.workspace_at(root)?;
-        files = self::files(&workspace)?;
+        files = self::files(&workspace, &context.config)?;
         groups = learn(context, &mut workspace, &files, scope, &evidence);
     }
     let wanted = tag_of(
@@ -283,6 +287,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         has_other_groups,
         conventions,
         groups,
+        cliff: cliff(root),
         history: past.groups,
         history_gap: past.gap,
         interfaces,
@@ -413,11 +418,12 @@ fn groups_of(found: &SurveyResult<Conventions>) -> Option<&[Group]> {
     found.as_ref().ok().map(|found| found.groups.as_slice())
 }
 
-fn files(workspace: &Workspace) -> anyhow::Result<BTreeMap<Utf8PathBuf, Vec<u8>>> {
+fn files(workspace: &Workspace, config: &Config) -> anyhow::Result<BTreeMap<Utf8PathBuf, Vec<u8>>> {
+    let replaced = replacements::files(config).map(|file| workspace.root.join(file));
     let manifests = workspace.packages.iter().map(|p| p.manifest_path.clone());
     let root = ["Cargo.toml", "Cargo.lock"].map(|name| workspace.root.join(name));
     let mut files = BTreeMap::new();
-    for path in manifests.chain(root) {
+    for path in manifests.chain(root).chain(replaced) {
         let relative = relative_to(&workspace.root, &normalized(&path));
         match std::fs::read(&path) {
             Ok(bytes) => drop(files.insert(relative, bytes)),
@@ -452,6 +458,7 @@ fn changelogs(
                 )
             }),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound && !configured.contains(&path) => {
+                found.extend(asciidoc(root, path));
                 continue;
             }
             Err(e) => Err(Blocker::new(
@@ -463,6 +470,29 @@ fn changelogs(
         found.insert(path.clone(), ChangelogFacts { file, text });
     }
     found
+}
+
+/// Returns an AsciiDoc changelog in the place of a usual one: it is not edited, and people
+/// are told.
+fn asciidoc(root: &Utf8Path, path: &Utf8Path) -> Option<(Utf8PathBuf, ChangelogFacts)> {
+    let names = ["adoc", "asciidoc"].map(|ending| path.with_extension(ending));
+    let file = names.into_iter().find(|file| root.join(file).is_file())?;
+    let text = std::fs::read_to_string(root.join(&file)).ok()?;
+    let facts = ChangelogFacts {
+        file,
+        text: Ok(text),
+    };
+    Some((path.to_owned(), facts))
+}
+
+/// Reads git-cliff's configuration, where git-cliff looks for it.
+fn cliff(root: &Utf8Path) -> Option<(Utf8PathBuf, String)> {
+    let places = ["cliff.toml", ".cliff.toml", ".config/cliff.toml"];
+    let read = |place: &str| {
+        let text = std::fs::read_to_string(root.join(place)).ok()?;
+        Some((Utf8PathBuf::from(place), text))
+    };
+    places.into_iter().find_map(read)
 }
 
 /// The file that a path leads to, so that a change of it leaves the link a link.

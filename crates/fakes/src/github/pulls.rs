@@ -79,9 +79,37 @@ pub(super) async fn create(Shared(state): SharedState, Json(body): Json<Value>) 
         head,
         base,
         state: "open".to_owned(),
+        labels: Vec::new(),
     });
     let shown = Json(repository::pull(&state, &pull));
     (StatusCode::CREATED, shown).into_response()
+}
+
+/// Adds labels to one, beside those it has; unknown ones are created, and case is no
+/// difference (the documentation of "Add labels to an issue").
+pub(super) async fn label(
+    Shared(state): SharedState,
+    Path((_, _, number)): Path<(String, String, u64)>,
+    Json(body): Json<Value>,
+) -> Response {
+    let named = body.get("labels").and_then(Value::as_array);
+    let Some(named) = named else {
+        return answer::invalid("Label", "labels", "missing_field");
+    };
+    let mut store = lock(&state.store);
+    let Some(pull) = store.pull(number) else {
+        return answer::error(StatusCode::NOT_FOUND, "Not Found");
+    };
+    for label in named.iter().filter_map(Value::as_str) {
+        if !pull
+            .labels
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(label))
+        {
+            pull.labels.push(label.to_owned());
+        }
+    }
+    Json(repository::labels(&state, &pull.labels)).into_response()
 }
 
 /// Another title or body, or another state.

@@ -135,6 +135,23 @@ fn permissions(kind: TokenKind) -> Option<Value> {
     }
 }
 
+/// Returns the labels of a pull request.
+pub(super) fn labels(state: &State, names: &[String]) -> Value {
+    let full = &state.options.repository;
+    let label = |(at, name): (usize, &String)| {
+        json!({
+            "id": at + 1,
+            "node_id": format!("LA_{}", at + 1),
+            "url": format!("{}/repos/{full}/labels/{name}", state.address),
+            "name": name,
+            "description": null,
+            "color": "ededed",
+            "default": false,
+        })
+    };
+    names.iter().enumerate().map(label).collect()
+}
+
 /// Returns a pull request.
 pub(super) fn pull(state: &State, pull: &StoredPull) -> Value {
     let full = &state.options.repository;
@@ -184,7 +201,7 @@ pub(super) fn pull(state: &State, pull: &StoredPull) -> Value {
         "base": end(&pull.base, &state.commit_of(&pull.base)),
         "created_at": MADE,
         "updated_at": MADE,
-        "labels": [],
+        "labels": labels(state, &pull.labels),
         "mergeable_state": "unknown",
         "author_association": "OWNER",
         "commits": 1,

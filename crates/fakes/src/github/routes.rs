@@ -42,6 +42,10 @@ pub(super) fn router(state: Arc<State>) -> Router {
             get(pulls::list).post(pulls::create),
         )
         .route(
+            "/repos/{owner}/{repo}/issues/{number}/labels",
+            axum::routing::post(pulls::label),
+        )
+        .route(
             "/repos/{owner}/{repo}/pulls/{number}",
             axum::routing::patch(pulls::change),
         )

@@ -61,6 +61,8 @@ pub struct StoredPull {
     pub base: String,
     /// `open` or `closed`.
     pub state: String,
+    /// Its labels.
+    pub labels: Vec<String>,
 }
 
 pub(super) struct Store {

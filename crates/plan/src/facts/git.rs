@@ -1,6 +1,6 @@
 //! Facts of the git checkout and its remote.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use stagegate_config::schema::Config;
 
@@ -33,6 +33,8 @@ pub struct GitFacts {
     pub branches: Vec<String>,
     /// The first lines of the last commits, newest first; merges are left out.
     pub subjects: Vec<String>,
+    /// Those of them whose commits are signed off.
+    pub signed_off: BTreeSet<String>,
     /// The remote.
     pub remote: SurveyResult<RemoteFacts>,
 }

@@ -1,5 +1,7 @@
 //! Facts of what happened since a release.
 
+use std::collections::BTreeSet;
+
 /// What happened to a group since its last release.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct History {
@@ -17,10 +19,18 @@ impl History {
 }
 
 /// A commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CommitFacts {
     /// Its id, hexadecimal.
     pub id: String,
     /// Its whole message.
     pub message: String,
+    /// The name of its author.
+    pub author: String,
+    /// The author's address.
+    pub email: String,
+    /// When it was written, in seconds since 1970.
+    pub time: i64,
+    /// The packages whose files it touched.
+    pub packages: BTreeSet<String>,
 }

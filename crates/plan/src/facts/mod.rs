@@ -44,7 +44,7 @@ pub struct Facts {
     pub subdirectory: Utf8PathBuf,
     /// The workspace's packages.
     pub workspace: Workspace,
-    /// Manifests and lockfile, relative to the root.
+    /// Manifests, lockfile and the files of `[[release.replace]]`, relative to the root.
     pub files: BTreeMap<Utf8PathBuf, Vec<u8>>,
     /// Other workspaces of the repository that lock members of this one.
     pub other_workspaces: Vec<OtherWorkspace>,
@@ -56,6 +56,8 @@ pub struct Facts {
     pub conventions: Vec<String>,
     /// Every changelog that there is, by the name its group knows it under.
     pub changelogs: BTreeMap<Utf8PathBuf, ChangelogFacts>,
+    /// The team's configuration for generated changelogs: the file, and what is in it.
+    pub cliff: Option<(Utf8PathBuf, String)>,
     /// What happened since each group's last release, where that was asked for.
     pub history: BTreeMap<String, History>,
     /// Why this checkout cannot tell what happened, where it cannot.

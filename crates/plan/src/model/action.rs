@@ -25,6 +25,9 @@ pub enum Action {
     AuditDependencies(AuditDependencies),
     /// Changes files in the release tree.
     EditFiles(EditFiles),
+    /// Runs a team's own command in the release tree; the files that it changes are part
+    /// of the release commit.
+    ChangeTree(ChangeTree),
     /// Makes the release commit, on no branch yet, under a private reference.
     CreateCommitObject(CreateCommitObject),
     /// Packages crates from the release tree, and keeps the files.
@@ -169,6 +172,9 @@ pub struct Proposal {
     pub head: String,
     /// The branch that it is to be merged into.
     pub base: String,
+    /// Labels that it has, beside those that people give it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub labels: Vec<String>,
 }
 
 /// A binary to build.
@@ -205,8 +211,23 @@ pub struct AuditDependencies {
 pub struct EditFiles {
     /// The commit that the tree is laid from.
     pub base: String,
-    /// The changes.
-    pub edits: Vec<FileEdit>,
+    /// The files, as the plan's edits have them.
+    pub files: Vec<Utf8PathBuf>,
+}
+
+/// Runs a team's own command in the release tree.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ChangeTree {
+    /// The commit that the tree is laid from.
+    pub base: String,
+    /// The private reference of the files as an earlier command leaves them; absent: as
+    /// the plan's edits do.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// The private reference of the files as this one leaves them.
+    pub reference: String,
+    /// The command.
+    pub command: CustomCommand,
 }
 
 /// Makes the release commit, on no branch yet, under a private reference.
@@ -222,8 +243,10 @@ pub struct CreateCommitObject {
     pub sign: bool,
     /// The private reference.
     pub reference: String,
-    /// What the commit holds.
-    pub edits: Vec<FileEdit>,
+    /// The private reference of the files that it holds, where commands of the team's own
+    /// change some; absent: those of the plan's edits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub files: Option<String>,
 }
 
 /// Packages crates from the release tree, and keeps the files.
@@ -302,8 +325,6 @@ pub struct MoveBranch {
     pub parent: String,
     /// The private reference of the release commit.
     pub reference: String,
-    /// The files that change.
-    pub edits: Vec<FileEdit>,
 }
 
 /// Creates the annotated tag.
@@ -520,6 +541,9 @@ pub struct CustomCommand {
     /// Secrets of the environment that it is given, by their names.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub pass_env: Vec<String>,
+    /// What it is told of the release, on top of its environment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub env: Vec<(String, String)>,
 }
 
 /// Asks the index which direct dependencies are behind.

@@ -60,6 +60,13 @@ pub enum Event {
         /// Milliseconds until it answered as it should; none if it did not.
         latency: Option<f64>,
     },
+    /// A step has changed files of the release commit.
+    Patch {
+        /// The step's id.
+        step: String,
+        /// What it changed, as `git diff` shows it.
+        patch: String,
+    },
     /// A step is done.
     StepDone {
         /// The step's id.
@@ -155,6 +162,7 @@ impl Event {
             Event::RunStarted { .. } => "run-started",
             Event::StepStarted { .. } => "step-started",
             Event::Progress { .. } => "progress",
+            Event::Patch { .. } => "patch",
             Event::Finding { .. } => "finding",
             Event::Probed { .. } => "probed",
             Event::StepDone { .. } => "step-done",

@@ -8,6 +8,7 @@ use jiff::Timestamp;
 use semver::Version;
 use serde::{Deserialize, Serialize};
 use stagegate_config::stage::Stage;
+use stagegate_manifest::FileEdit;
 
 use crate::model::placement::{self, Placement, PlacementId, UnknownPlacement};
 use crate::model::{HostFile, RunId, Step};
@@ -43,6 +44,10 @@ pub struct Plan {
     pub next_step_hint: Option<String>,
     /// Things worth knowing before saying yes.
     pub notes: Vec<String>,
+    /// What the release commit changes, each file once: the steps that write files name
+    /// them, and the commit holds all of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub edits: Vec<FileEdit>,
     /// What is to run where; steps on hosts name one of these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub placements: Vec<Placement>,
@@ -87,6 +92,7 @@ impl Plan {
             environment: None,
             next_step_hint: None,
             notes: Vec::new(),
+            edits: Vec::new(),
             placements: Vec::new(),
             steps: Vec::new(),
             rollback_steps: Vec::new(),
@@ -185,6 +191,7 @@ mod shape {
                 run: vec![id.to_owned()],
                 probe: None,
                 pass_env: Vec::new(),
+                env: Vec::new(),
             }),
         )
     }

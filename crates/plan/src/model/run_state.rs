@@ -188,7 +188,7 @@ impl RunState {
                 };
                 self.probes.entry(step.clone()).or_default().push(sample);
             }
-            Event::Progress { .. } | Event::Finding { .. } => {}
+            Event::Progress { .. } | Event::Finding { .. } | Event::Patch { .. } => {}
             Event::RunEnded {
                 end,
                 next,

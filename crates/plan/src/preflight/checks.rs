@@ -3,11 +3,14 @@
 
 use std::collections::BTreeMap;
 
+use stagegate_changelog::Changelog;
 use stagegate_config::schema::Config;
 
 use stagegate_github::WriteAccess;
 
-use crate::facts::{BranchDivergence, Facts, GitFacts, GitHubFacts, RegistryFacts, SurveyResult};
+use crate::facts::{
+    BranchDivergence, ChangelogFacts, Facts, GitFacts, GitHubFacts, RegistryFacts, SurveyResult,
+};
 use crate::model::{Blocker, is_hotfix_branch};
 use crate::preflight::checkout;
 
@@ -96,12 +99,8 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
     if let Err(blocker) = &facts.groups {
         checks.push(check(CheckKind::Versions, "versions", Err(blocker.clone())));
     }
-    for (path, found) in &facts.changelogs {
-        checks.push(check(
-            CheckKind::Changelog,
-            "changelog",
-            changelog(path, &found.text),
-        ));
+    for found in facts.changelogs.values() {
+        checks.push(check(CheckKind::Changelog, "changelog", changelog(found)));
     }
     if let Some(advisories) = &facts.advisories {
         checks.push(check(
@@ -190,9 +189,13 @@ fn owners(registry: &RegistryFacts) -> Option<Check> {
     ))
 }
 
-fn changelog(path: &camino::Utf8Path, text: &SurveyResult<String>) -> SurveyResult<String> {
-    let text = text.as_ref().map_err(Clone::clone)?;
-    let parsed = stagegate_changelog::Changelog::parse(text);
+fn changelog(found: &ChangelogFacts) -> SurveyResult<String> {
+    let text = found.text.as_ref().map_err(Clone::clone)?;
+    let path = &found.file;
+    if found.is_asciidoc() {
+        return Ok(format!("{path}: AsciiDoc, which is left to you"));
+    }
+    let parsed = Changelog::parse(text);
     let changelog =
         parsed.map_err(|e| Blocker::new(format!("{path}: {e}"), "correct the changelog"))?;
     Ok(format!("{path}: {} sections", changelog.sections().len()))

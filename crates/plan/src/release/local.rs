@@ -1,39 +1,51 @@
 //! The part of a release that happens on this machine, up to the push and the
 //! drafts: all of it can be taken back.
 
-use stagegate_config::schema::AssetConfig;
+use stagegate_config::schema::{AssetConfig, Config};
 use stagegate_config::stage::Stage;
-use stagegate_manifest::normalized;
+use stagegate_manifest::{FileEdit, normalized};
 
+use crate::custom_step;
 use crate::deploy::build;
+use crate::facts::GitFacts;
 use crate::model::{
     Action, Binary, Build, BuildAsset, CheckAccess, CommitIdentity, CreateCommitObject, CreateTag,
     DraftRelease, EditFiles, MoveBranch, PackageCrates, Plan, PlannedUpload, Push, Step,
     UploadAssets, VerifyPackages, WriteSbom, count,
 };
-use crate::release::edits::{Edits, web_of};
+use crate::release::changelogs::web_of;
+use crate::release::edits::Edits;
 use crate::release::notes::{LONGEST_RELEASE, shortened};
-use crate::release::{Release, message, spoken};
+use crate::release::placeholders::Placeholders;
+use crate::release::{Release, message, released, spoken};
 use crate::request::Part;
 use crate::version::{VersionBump, WORKSPACE};
 
 impl Release<'_> {
-    pub(crate) fn local(&self, plan: &mut Plan, edits: Edits) -> Option<()> {
+    pub(crate) fn local(&self, plan: &mut Plan, edits: Edits, tagged: bool) -> Option<()> {
         let identity: CommitIdentity = self.git.identity.clone()?;
         let branch = self.git.branch.clone()?;
         let reference = plan.reference();
-        let mut all = edits.bump.clone();
-        all.extend(edits.changelogs.iter().cloned());
         write(&self.git.head, self.bumps, &edits, plan);
+        // What is tagged already is released as it stands.
+        let files = match tagged {
+            true => None,
+            false => changes(self.config, self.git, self.bumps, &self.crates(), plan),
+        };
         let object = Action::CreateCommitObject(CreateCommitObject {
             parent: self.git.head.clone(),
-            message: message::of_release(self.config, self.git, self.bumps),
+            message: message::signed_off(
+                message::of_release(self.config, self.git, self.bumps, &self.facts.date),
+                self.config,
+                self.git,
+                self.bumps,
+            ),
             identity: identity.clone(),
             sign: self.git.sign_commits,
             reference: reference.clone(),
-            edits: all.clone(),
+            files: files.clone(),
         });
-        let title = match all.is_empty() {
+        let title = match plan.edits.is_empty() && files.is_none() {
             true => "release this commit as it stands: nothing has to be written",
             false => "make the release commit, on no branch yet",
         };
@@ -45,13 +57,17 @@ impl Release<'_> {
             branch: branch.clone(),
             parent: self.git.head.clone(),
             reference: reference.clone(),
-            edits: all,
         });
         let title = format!("move {branch} to the release commit");
         plan.steps
             .push(Step::new("commit", Stage::Commit, title, action));
         for one in self.bumps {
             let notes = &edits.notes[&one.group.name];
+            let version = spoken(std::slice::from_ref(one));
+            let message = match &self.config.release.templates.tag_message {
+                Some(template) => self.placeholders(one).with_notes(notes).fill(template),
+                None => format!("Release {version}\n\n{notes}"),
+            };
             for (at, name) in one.tags().into_iter().enumerate() {
                 let title = format!("tag it {name}, annotated");
                 let id = match at {
@@ -60,7 +76,7 @@ impl Release<'_> {
                 };
                 let action = Action::CreateTag(CreateTag {
                     name,
-                    message: format!("Release {}\n\n{notes}", spoken(std::slice::from_ref(one))),
+                    message: message.clone(),
                     reference: reference.clone(),
                     identity: identity.clone(),
                     sign: self.git.sign_tags,
@@ -267,23 +283,42 @@ impl Release<'_> {
         )
     }
 
+    /// Returns what the names in the team's texts stand for.
+    fn placeholders(&self, one: &VersionBump<'_>) -> Placeholders {
+        Placeholders::of(one, &self.facts.date, None)
+    }
+
     /// One group's draft on GitHub, with what is attached to it.
     fn draft(&self, plan: &mut Plan, one: &VersionBump<'_>, notes: &str) {
         let Some(release) = self.release_ref(one) else {
             return;
         };
         let version = spoken(std::slice::from_ref(one));
+        let templates = &self.config.release.templates;
+        let names = self.placeholders(one).with_notes(notes);
+        let filled = |template: &Option<String>| template.as_ref().map(|text| names.fill(text));
+        let name = filled(&templates.release_name);
+        let (header, footer) = (
+            filled(&templates.release_header),
+            filled(&templates.release_footer),
+        );
+        let around = [&header, &footer].into_iter().flatten();
+        let around: usize = around.map(|text| text.chars().count() + 4).sum();
+        let room = LONGEST_RELEASE.saturating_sub(around);
         let notes = match notes {
             "" => format!("Release {version}."),
-            notes => shortened(notes, LONGEST_RELEASE, &self.rest_of_the_notes(one)),
+            notes => shortened(notes, room, &self.rest_of_the_notes(one)),
         };
+        let parts = [header, Some(notes), footer].into_iter().flatten();
+        let parts: Vec<String> = parts.map(|part| part.trim_end().to_owned()).collect();
+        let notes = parts.join("\n\n");
         let title = format!(
             "draft the release {} on {}",
             release.tag, release.repository
         );
         let action = Action::DraftRelease(DraftRelease {
             release: release.clone(),
-            name: release.tag.clone(),
+            name: name.unwrap_or_else(|| release.tag.clone()),
             notes,
             prerelease: !one.to.pre.is_empty(),
         });
@@ -323,13 +358,31 @@ impl Release<'_> {
     }
 }
 
+/// Adds the team's own steps that change the files of the commit, and returns the reference
+/// of the files that they leave.
+pub(crate) fn changes(
+    config: &Config,
+    git: &GitFacts,
+    bumps: &[VersionBump<'_>],
+    order: &[String],
+    plan: &mut Plan,
+) -> Option<String> {
+    let (whole, packages) = released(plan, bumps, order);
+    let place = (git.head.as_str(), plan.reference());
+    let place = (place.0, place.1.as_str());
+    let (steps, files) = custom_step::changes(&config.steps, (&whole, &packages), place);
+    plan.steps.extend(steps);
+    files
+}
+
 /// Bump and changelog, in the tree.
 pub fn write(base: &str, bumps: &[VersionBump<'_>], edits: &Edits, plan: &mut Plan) {
-    let mut step = |id: &str, stage, title: String, edits: &[stagegate_manifest::FileEdit]| {
+    let mut step = |id: &str, stage, title: String, edits: &[FileEdit]| {
         let action = Action::EditFiles(EditFiles {
             base: base.to_owned(),
-            edits: edits.to_vec(),
+            files: edits.iter().map(|edit| edit.path.clone()).collect(),
         });
+        plan.edits.extend_from_slice(edits);
         if !edits.is_empty() {
             plan.steps.push(Step::new(id, stage, title, action));
         }
@@ -339,8 +392,8 @@ pub fn write(base: &str, bumps: &[VersionBump<'_>], edits: &Edits, plan: &mut Pl
     step("bump", Stage::Bump, title, &edits.bump);
     let files: Vec<&str> = edits.changelogs.iter().map(|e| e.path.as_str()).collect();
     let title = match bumps {
-        [one] => format!("promote the notes to [{}] in {}", one.to, files.join(", ")),
-        _ => format!("promote the notes in {}", files.join(", ")),
+        [one] => format!("write the notes of {} into {}", one.to, files.join(", ")),
+        _ => format!("write the notes into {}", files.join(", ")),
     };
     step("changelog", Stage::Changelog, title, &edits.changelogs);
 }

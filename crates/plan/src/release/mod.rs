@@ -1,12 +1,15 @@
 //! The plan of a whole release.
 
+pub mod changelogs;
 pub mod commits;
 pub mod edits;
 pub mod local;
 pub mod message;
 pub mod notes;
 pub mod other_lockfiles;
+pub(crate) mod placeholders;
 pub mod publish;
+pub mod replacements;
 mod requirements;
 pub mod version_bumps;
 
@@ -16,6 +19,7 @@ use stagegate_config::schema::Config;
 use stagegate_config::stage::Stage;
 use stagegate_deploy::Part as HostPart;
 
+use crate::custom_step::{self, Released};
 use crate::deploy::build;
 use crate::facts::{BranchDivergence, Facts, GitFacts};
 use crate::model::{
@@ -27,7 +31,7 @@ use crate::release::edits::edits;
 use crate::release::version_bumps::version_bumps;
 use crate::request::{Part, ReleaseRequest};
 use crate::version::VersionBump;
-use crate::{custom_step, deploy, gates};
+use crate::{deploy, gates};
 
 pub(crate) fn plan(
     facts: &Facts,
@@ -72,12 +76,13 @@ pub(crate) fn plan(
         levels: &levels,
     };
     plan.notes.extend(edits.left.iter().cloned());
-    release.local(&mut plan, edits)?;
+    release.local(&mut plan, edits, wanted.tagged)?;
     release.remote(&mut plan);
     let environment = release.deploys(wanted, &mut plan, blockers);
     release.outcome(&mut plan, environment.as_deref());
+    let (whole, packages) = released(&plan, &bumps, &release.crates());
     for custom in &config.steps {
-        custom_step::place(&mut plan.steps, custom, &plan.version);
+        custom_step::place(&mut plan.steps, custom, &whole, &packages);
     }
     if let Some(step) = plan.steps.iter_mut().find(|s| s.stage == Stage::Publish) {
         step.irreversible = true;
@@ -88,8 +93,44 @@ pub(crate) fn plan(
     Some(plan.without(&wanted.skip))
 }
 
+/// Returns what a team's own steps are told: of the release as a whole, and of each package that
+/// gets a version, dependencies first.
+pub(crate) fn released(
+    plan: &Plan,
+    bumps: &[VersionBump<'_>],
+    order: &[String],
+) -> (Released, Vec<Released>) {
+    let main = bumps.iter().find(|one| one.to == plan.version);
+    let of = |one: &VersionBump<'_>, package: Option<&String>| Released {
+        version: one.to.clone(),
+        previous: one.group.version.clone(),
+        tag: one.tag(),
+        name: package.unwrap_or(&one.group.name).clone(),
+        package: package.cloned(),
+    };
+    let whole = main.or_else(|| bumps.first()).map_or_else(
+        || Released {
+            version: plan.version.clone(),
+            previous: plan.version.clone(),
+            tag: String::new(),
+            name: plan.run_id.to_string(),
+            package: None,
+        },
+        |one| match one.group.members.as_slice() {
+            [only] => of(one, Some(only)),
+            _ => of(one, None),
+        },
+    );
+    let rest = plan.versions.keys().filter(|name| !order.contains(name));
+    let packages = order.iter().chain(rest).filter_map(|name| {
+        let one = bumps.iter().find(|one| one.group.has(name))?;
+        Some(of(one, Some(name)))
+    });
+    (whole, packages.collect())
+}
+
 /// What is published, in the order of its dependencies.
-fn levels(
+pub(crate) fn levels(
     facts: &Facts,
     config: &Config,
     bumps: &[VersionBump<'_>],
@@ -297,7 +338,7 @@ impl Release<'_> {
             .extend(requirements::notes(self.facts, self.config, self.bumps));
         if self.facts.changelogs.is_empty() {
             plan.notes.push(
-                "there is no changelog, so the GitHub release says only its version".to_owned(),
+                "there is no changelog, so the GitHub release says what its commits say".to_owned(),
             );
         }
         for one in self.bumps {

@@ -229,13 +229,7 @@ fn lockfiles_of_other_workspaces_follow_or_are_named() {
     ];
     let plan = release(&facts, "", "1.1.0").unwrap();
     let edited: Vec<_> = plan
-        .steps
-        .iter()
-        .find_map(|step| match &step.action {
-            Action::CreateCommitObject(object) => Some(&object.edits),
-            _ => None,
-        })
-        .unwrap()
+        .edits
         .iter()
         .filter(|edit| edit.path.as_str().ends_with(".lock"))
         .collect();

@@ -168,6 +168,7 @@ fn only_what_changed_moves_without_being_named() {
             .map(|m| CommitFacts {
                 id: "c".repeat(40),
                 message: (*m).to_owned(),
+                ..CommitFacts::default()
             })
             .collect(),
     };

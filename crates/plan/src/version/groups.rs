@@ -237,6 +237,13 @@ fn members_of<'w>(
     Ok(members)
 }
 
+/// Returns what is configured for a group, if it is, or its package is, in a configured one.
+pub(crate) fn config_of<'c>(config: &'c Config, group: &Group) -> Option<&'c GroupConfig> {
+    let first = group.members.first()?;
+    let names = |wanted: &&GroupConfig| wanted.crates.iter().any(|pattern| fits(pattern, first));
+    config.release.groups.values().find(names)
+}
+
 /// What groups are made from.
 struct Scene<'a> {
     workspace: &'a Workspace,

@@ -8,7 +8,7 @@ mod checkout_files;
 
 use anyhow::Context as _;
 use camino::{Utf8Path, Utf8PathBuf};
-use stagegate_plan::model::Plan;
+use stagegate_plan::model::{Action, Plan};
 
 use crate::context::Context;
 use crate::executor::step::StepContext;
@@ -66,6 +66,16 @@ pub(crate) fn lay(ctx: &mut StepContext<'_>, commit: &str) -> anyhow::Result<Utf
     Ok(root(ctx.context, ctx.plan))
 }
 
+/// Lays the tree at a commit, without anything that was changed in it.
+pub(crate) fn lay_anew(ctx: &mut StepContext<'_>, commit: &str) -> anyhow::Result<Utf8PathBuf> {
+    remove(ctx.context, ctx.plan);
+    let checkout = checkout(ctx.context, ctx.plan);
+    if checkout.exists() {
+        std::fs::remove_dir_all(&checkout).with_context(|| format!("removing {checkout}"))?;
+    }
+    lay(ctx, commit)
+}
+
 /// Lays the tree at the release commit.
 pub(crate) fn of_release(ctx: &mut StepContext<'_>) -> anyhow::Result<Utf8PathBuf> {
     let commit = ctx.context.git().need_commit(&ctx.plan.reference())?;
@@ -82,11 +92,20 @@ pub(crate) fn discard_leftovers(context: &Context, plan: &Plan) -> anyhow::Resul
         }
     }
     let git = context.git();
-    let reference = plan.reference();
-    if git.commit_of(&reference)?.is_some() {
-        git.read(["update-ref", "-d", &reference])?;
+    for reference in files_kept(plan).chain([plan.reference().as_str()]) {
+        if git.commit_of(reference)?.is_some() {
+            git.read(["update-ref", "-d", reference])?;
+        }
     }
     Ok(())
+}
+
+/// Returns the private references of files that steps of the plan have changed.
+fn files_kept(plan: &Plan) -> impl Iterator<Item = &str> {
+    plan.steps.iter().filter_map(|step| match &step.action {
+        Action::ChangeTree(change) => Some(change.reference.as_str()),
+        _ => None,
+    })
 }
 
 /// Where a run keeps what a resumed one needs, apart from the journal.
@@ -102,6 +121,13 @@ pub(crate) fn remove(context: &Context, plan: &Plan) {
         let _ = context
             .git()
             .read(["worktree", "remove", "--force", checkout.as_str()]);
+    }
+}
+
+/// Forgets the files that steps of a completed plan have kept for its commit.
+pub(crate) fn forget_files(context: &Context, plan: &Plan) {
+    for reference in files_kept(plan) {
+        let _ = context.git().read(["update-ref", "-d", reference]);
     }
 }
 

@@ -1,8 +1,10 @@
 //! Gates: commands that pass or not; and a team's own commands.
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
+use camino::Utf8Path;
 use stagegate_plan::model::{CustomCommand, GateCommand, TimeCategory};
 
+use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext, indent};
 use crate::steps::gates::findings::Reader;
 use crate::tools::process::Tool;
@@ -54,6 +56,27 @@ fn summary(stdout: &str) -> Option<String> {
         .then(|| format!("{passed} passed, {ignored} ignored, in {programs} test programs"))
 }
 
+/// Creates a program of the team's own, with what it is told of the release; `STAGEGATE_PLAN` is
+/// the path of the plan, in JSON.
+pub(crate) fn own_tool(
+    ctx: &StepContext<'_>,
+    command: &CustomCommand,
+    directory: &Utf8Path,
+    program: &str,
+) -> anyhow::Result<Tool> {
+    let mut tool = Tool::new(program, directory, TimeCategory::Command).passing(&command.pass_env);
+    for (name, value) in &command.env {
+        tool = tool.env(name, value);
+    }
+    if command.env.is_empty() {
+        return Ok(tool);
+    }
+    let file = ctx.kept().join("plan.json");
+    let text = serde_json::to_vec_pretty(ctx.plan).context("writing down the plan")?;
+    release_tree::write_whole(&file, &text)?;
+    Ok(tool.env("STAGEGATE_PLAN", file.as_str()))
+}
+
 /// Asks a team's own command whether its step is done.
 impl Perform for CustomCommand {
     fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
@@ -61,9 +84,7 @@ impl Perform for CustomCommand {
         let Some([program, args @ ..]) = probe else {
             return Ok(Probe::Absent);
         };
-        let tool = Tool::new(program, &ctx.context.root, TimeCategory::Command)
-            .passing(&self.pass_env)
-            .args(args);
+        let tool = own_tool(ctx, self, &ctx.context.root, program)?.args(args);
         let shown = tool.shown().to_owned();
         let (done, ..) = ctx.try_run(tool)?;
         Ok(if done {
@@ -78,9 +99,7 @@ impl Perform for CustomCommand {
         let [program, args @ ..] = run else {
             bail!("the step has no command")
         };
-        let tool = Tool::new(program, &ctx.context.root, TimeCategory::Command)
-            .passing(&self.pass_env)
-            .args(args);
+        let tool = own_tool(ctx, self, &ctx.context.root, program)?.args(args);
         let shown = tool.shown().to_owned();
         ctx.run(tool)?;
         if self.probe.is_some() && self.probe(ctx)? == Probe::Absent {

@@ -6,6 +6,7 @@ use stagegate_plan::model::MoveBranch;
 
 use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::git::create_commit::short;
+use crate::tools::git::Git;
 
 impl Perform for MoveBranch {
     fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
@@ -42,10 +43,10 @@ impl Perform for MoveBranch {
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
         let parent: &str = &self.parent;
         let reference: &str = &self.reference;
-        let edits: &[FileEdit] = &self.edits;
+        let edits: &[FileEdit] = &ctx.plan.edits;
 
         let git = ctx.context.git();
-        restore_half_moved(ctx, edits)?;
+        restore_half_moved(ctx, edits, (parent, reference))?;
         let head = git.commit_of("HEAD")?.context("there is no commit")?;
         if head != parent {
             // Another workspace of the repository was released in the meantime.
@@ -83,8 +84,13 @@ fn is_elsewhere(ctx: &StepContext<'_>, parent: &str, head: &str) -> anyhow::Resu
 /// A git that was killed while it moved leaves some files as they will be. If
 /// every changed file is one of ours and holds what it held or will hold,
 /// nobody's work is in it, and it is put back before git moves again.
-fn restore_half_moved(ctx: &mut StepContext<'_>, edits: &[FileEdit]) -> anyhow::Result<()> {
+fn restore_half_moved(
+    ctx: &mut StepContext<'_>,
+    edits: &[FileEdit],
+    commits: (&str, &str),
+) -> anyhow::Result<()> {
     let git = ctx.context.git();
+    remove_half_added(ctx, commits)?;
     let dirty = git.changed()?;
     if dirty.is_empty() {
         return Ok(());
@@ -98,6 +104,8 @@ fn restore_half_moved(ctx: &mut StepContext<'_>, edits: &[FileEdit]) -> anyhow::
             (Some(edit), Ok(content)) if edit.state(&content) != EditState::Other => {
                 ours.push(relative.to_string())
             }
+            // A command of the team's own has changed it.
+            (None, _) if holds_either(ctx, path, commits)? => ours.push(relative.to_string()),
             _ => bail!(
                 "{path} was changed since the release began; commit it elsewhere or stash it, and resume"
             ),
@@ -106,5 +114,61 @@ fn restore_half_moved(ctx: &mut StepContext<'_>, edits: &[FileEdit]) -> anyhow::
     let mut args = vec!["restore", "--staged", "--worktree", "--"];
     args.extend(ours.iter().map(String::as_str));
     ctx.run(git.tool(args))?;
+    Ok(())
+}
+
+/// Returns whether a file of the checkout is what it is in one of the two commits.
+fn holds_either(
+    ctx: &StepContext<'_>,
+    path: &str,
+    (parent, reference): (&str, &str),
+) -> anyhow::Result<bool> {
+    let git = Git::at(ctx.context.top());
+    if !ctx.context.top().join(path).exists() {
+        let there = format!("{reference}:{path}");
+        let there = git.ask(["rev-parse", "--quiet", "--verify", &there])?;
+        return Ok(there.is_none());
+    }
+    let Some(here) = git.ask(["hash-object", "--", path])? else {
+        return Ok(false);
+    };
+    for commit in [parent, reference] {
+        let there = git.ask([
+            "rev-parse",
+            "--quiet",
+            "--verify",
+            &format!("{commit}:{path}"),
+        ])?;
+        if there.as_deref() == Some(here.as_str()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Removes the files that a killed git has laid already and does not know of.
+fn remove_half_added(
+    ctx: &mut StepContext<'_>,
+    (parent, reference): (&str, &str),
+) -> anyhow::Result<()> {
+    let git = Git::at(ctx.context.top());
+    let added = git.read([
+        "diff",
+        "--name-only",
+        "-z",
+        "--diff-filter=A",
+        parent,
+        reference,
+    ])?;
+    let tracked = git.tracked()?;
+    for path in added.split('\0').filter(|path| !path.is_empty()) {
+        let file = ctx.context.top().join(path);
+        if file.is_file()
+            && !tracked.contains_key(path)
+            && holds_either(ctx, path, (parent, reference))?
+        {
+            std::fs::remove_file(&file).with_context(|| format!("removing {file}"))?;
+        }
+    }
     Ok(())
 }

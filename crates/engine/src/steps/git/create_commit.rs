@@ -5,11 +5,13 @@
 //! steps go by.
 
 use anyhow::{Context, bail};
+use camino::Utf8Path;
 use stagegate_manifest::FileEdit;
 use stagegate_plan::model::{CommitIdentity, CreateCommitObject};
 
 use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext};
+use crate::steps::git::change_tree::files_of;
 use crate::steps::git::edit;
 
 impl Perform for CreateCommitObject {
@@ -21,12 +23,12 @@ impl Perform for CreateCommitObject {
         let Some(commit) = git.commit_of(reference)? else {
             return Ok(Probe::Absent);
         };
-        let prepared = self.edits.is_empty();
-        let known = match prepared {
-            true => commit.clone(),
-            false => git.read(["rev-parse", &format!("{commit}^")])?,
-        };
-        if known == parent && (prepared || is_made(self, &commit, ctx)?) {
+        let changes = !ctx.plan.edits.is_empty() || self.files.is_some();
+        // Where nothing had to be written, and no command has changed anything, the commit
+        // is the one that stands there.
+        let as_it_stands = commit == parent && ctx.plan.edits.is_empty();
+        let before = || git.read(["rev-parse", &format!("{commit}^")]);
+        if as_it_stands || changes && before()? == parent && is_made(self, &commit, ctx)? {
             return Ok(Probe::Done(short(&commit)));
         }
         // Left by a plan that was given up: nothing but this plan goes by it now.
@@ -39,10 +41,15 @@ impl Perform for CreateCommitObject {
         let identity: &CommitIdentity = &self.identity;
         let sign = self.sign;
         let reference: &str = &self.reference;
-        let edits: &[FileEdit] = &self.edits;
+        let edits: &[FileEdit] = &ctx.plan.edits;
 
         let root = release_tree::lay(ctx, parent)?;
-        if edits.is_empty() {
+        let git = release_tree::git(ctx);
+        let content = match &self.files {
+            Some(files) => files_of(&git, files)?,
+            None => planned(ctx, &root, edits)?,
+        };
+        if content == git.read(["rev-parse", &format!("{parent}^{{tree}}")])? {
             // Everything stands there already: that commit is the one to release.
             let args = [
                 "update-ref",
@@ -54,27 +61,6 @@ impl Perform for CreateCommitObject {
             ctx.run(ctx.context.git().tool(args))?;
             return Ok(format!("{} as it stands", short(parent)));
         }
-        // A killed run may have left the tree without some of its changes.
-        edit::apply(&root, edits)?;
-        let git = release_tree::git(ctx);
-        let mut add = vec!["add", "--"];
-        add.extend(
-            edits
-                .iter()
-                .map(|e| e.path.as_str())
-                .filter(|path| !ignored(&git, path)),
-        );
-        if add.len() > 2 {
-            ctx.run(git.tool(add))?;
-        }
-        let left = git.read(["diff", "--name-only"])?;
-        if !left.is_empty() {
-            bail!(
-                "the release tree has changes that are not part of the release: {}",
-                left.replace('\n', ", ")
-            );
-        }
-        let content = git.read(["write-tree"])?;
         let mut args = vec!["commit-tree", &content, "-p", parent, "-m", message];
         if sign {
             args.push("-S");
@@ -90,12 +76,45 @@ impl Perform for CreateCommitObject {
             reference,
             &commit,
         ]))?;
+        if self.files.is_some() {
+            // A command of the team's own wrote them, maybe into another tree.
+            ctx.run(git.tool(["read-tree", "--reset", "-u", &content]))?;
+        }
         ctx.run(git.tool(["checkout", "--quiet", "--detach", &commit]))?;
         let made = git
             .commit_of("HEAD")?
             .context("the release tree has no commit")?;
         Ok(format!("{} “{message}”", short(&made)))
     }
+}
+
+/// Writes the planned files as a tree of git's.
+fn planned(
+    ctx: &mut StepContext<'_>,
+    root: &Utf8Path,
+    edits: &[FileEdit],
+) -> anyhow::Result<String> {
+    // A killed run may have left the tree without some of its changes.
+    edit::apply(root, edits)?;
+    let git = release_tree::git(ctx);
+    let mut add = vec!["add", "--"];
+    add.extend(
+        edits
+            .iter()
+            .map(|e| e.path.as_str())
+            .filter(|path| !ignored(&git, path)),
+    );
+    if add.len() > 2 {
+        ctx.run(git.tool(add))?;
+    }
+    let left = git.read(["diff", "--name-only"])?;
+    if !left.is_empty() {
+        bail!(
+            "the release tree has changes that are not part of the release: {}",
+            left.replace('\n', ", ")
+        );
+    }
+    git.read(["write-tree"])
 }
 
 /// Whether a commit is the one that this plan makes: its message, its author, and the

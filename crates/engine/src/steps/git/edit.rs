@@ -1,14 +1,15 @@
 //! Manifests, lockfile and changelog, changed byte by byte as planned.
 
 use anyhow::{Context, bail};
+use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_manifest::{EditState, FileEdit};
-use stagegate_plan::model::EditFiles;
+use stagegate_plan::model::{EditFiles, Plan};
 
 use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext};
 
 /// How many files stand before, and how many after their change.
-fn states(ctx: &StepContext<'_>, edits: &[FileEdit]) -> anyhow::Result<(usize, usize)> {
+fn states(ctx: &StepContext<'_>, edits: &[&FileEdit]) -> anyhow::Result<(usize, usize)> {
     let root = release_tree::root(ctx.context, ctx.plan);
     let (mut before, mut after) = (0, 0);
     for edit in edits {
@@ -27,16 +28,25 @@ fn states(ctx: &StepContext<'_>, edits: &[FileEdit]) -> anyhow::Result<(usize, u
     Ok((before, after))
 }
 
+/// Returns the plan's edits of the files that a step names.
+fn named<'p>(plan: &'p Plan, files: &[Utf8PathBuf]) -> anyhow::Result<Vec<&'p FileEdit>> {
+    let find = |file: &Utf8PathBuf| {
+        let found = plan.edits.iter().find(|edit| edit.path == *file);
+        found.with_context(|| format!("the plan does not say what becomes of {file}; plan again"))
+    };
+    files.iter().map(find).collect()
+}
+
 impl Perform for EditFiles {
     fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
         let base: &str = &self.base;
-        let edits: &[FileEdit] = &self.edits;
+        let edits = named(ctx.plan, &self.files)?;
 
         // Once the release commit is sealed, the tree stands there.
         if !release_tree::stands_at(ctx, base) {
             return Ok(Probe::Absent);
         }
-        let (before, after) = states(ctx, edits)?;
+        let (before, after) = states(ctx, &edits)?;
         Ok(if before == 0 {
             Probe::Done(format!("{after} files hold it already"))
         } else {
@@ -46,10 +56,10 @@ impl Perform for EditFiles {
 
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
         let base: &str = &self.base;
-        let edits: &[FileEdit] = &self.edits;
+        let edits = named(ctx.plan, &self.files)?;
 
         let root = release_tree::lay(ctx, base)?;
-        apply(&root, edits)?;
+        apply(&root, edits.iter().copied())?;
         let names: Vec<_> = edits.iter().take(4).map(|e| e.path.as_str()).collect();
         let more = if edits.len() > 4 {
             format!(" and {} more", edits.len() - 4)
@@ -61,7 +71,10 @@ impl Perform for EditFiles {
 }
 
 /// Brings every file to its state after; those that are there are left alone.
-pub(crate) fn apply(root: &camino::Utf8Path, edits: &[FileEdit]) -> anyhow::Result<()> {
+pub(crate) fn apply<'e>(
+    root: &Utf8Path,
+    edits: impl IntoIterator<Item = &'e FileEdit>,
+) -> anyhow::Result<()> {
     for edit in edits {
         let path = root.join(&edit.path);
         let content = std::fs::read(&path).with_context(|| format!("reading {path}"))?;

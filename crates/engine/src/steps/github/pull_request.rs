@@ -77,7 +77,17 @@ fn says(pull: &Pull, proposal: &Proposal) -> bool {
         .as_deref()
         .unwrap_or_default()
         .replace("\r\n", "\n");
-    pull.title == proposal.title && body == proposal.body
+    pull.title == proposal.title && body == proposal.body && has_labels(pull, proposal)
+}
+
+/// Returns whether it has the labels that are asked for; GitHub tells them apart whatever
+/// their case.
+fn has_labels(pull: &Pull, proposal: &Proposal) -> bool {
+    let has = |wanted: &String| {
+        let mut labels = pull.labels.iter();
+        labels.any(|label| label.name.eq_ignore_ascii_case(wanted))
+    };
+    proposal.labels.iter().all(has)
 }
 
 fn find(ctx: &StepContext<'_>, proposal: &Proposal) -> anyhow::Result<Option<Pull>> {
@@ -114,7 +124,7 @@ impl Perform for Proposal {
 }
 
 fn send(github: &GitHub, proposal: &Proposal, found: Option<&Pull>) -> Result<Pull, GitHubError> {
-    match found {
+    let pull = match found {
         Some(pull) => {
             github.rewrite_pull(&proposal.repository, pull, &proposal.title, &proposal.body)
         }
@@ -127,5 +137,9 @@ fn send(github: &GitHub, proposal: &Proposal, found: Option<&Pull>) -> Result<Pu
                 base: proposal.base.clone(),
             },
         ),
+    }?;
+    if !has_labels(&pull, proposal) {
+        github.label_pull(&proposal.repository, &pull, &proposal.labels)?;
     }
+    Ok(pull)
 }

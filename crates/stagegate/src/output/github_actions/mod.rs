@@ -221,6 +221,11 @@ impl Renderer for Runner {
                 tell(&format!("  {step} │ {title}"));
             }
             Event::Progress { step, text, .. } => self.progress(step, text),
+            Event::Patch { patch, .. } => {
+                for line in patch.lines() {
+                    tell(&format!("    {line}"));
+                }
+            }
             Event::Finding {
                 step,
                 level,

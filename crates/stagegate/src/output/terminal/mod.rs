@@ -140,6 +140,16 @@ impl Renderer for Human {
                     bar.set_message(format!("{text}{far}"));
                 }
             }
+            Event::Patch { patch, .. } => {
+                for line in patch.lines() {
+                    let line = format!("    {line}");
+                    self.say(&match line.trim_start().chars().next() {
+                        Some('+') => self.palette.good(&line),
+                        Some('-') => self.palette.bad(&line),
+                        _ => self.palette.faint(&line),
+                    });
+                }
+            }
             // The step's own end tells of them, in its own words.
             Event::Finding { .. } | Event::Probed { .. } => {}
             Event::StepDone {

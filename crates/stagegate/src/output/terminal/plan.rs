@@ -65,7 +65,10 @@ pub(crate) fn show(plan: &Plan, palette: &Palette, width: Option<usize>) -> Stri
         lines.extend(host_files(files, palette, width));
     }
     for note in &plan.notes {
-        lines.push(wrap(&format!("note: {note}"), width, INDENT));
+        // What follows the first line is a text that is shown as it will be written.
+        let (first, rest) = note.split_once('\n').unwrap_or((note, ""));
+        lines.push(wrap(&format!("note: {first}"), width, INDENT));
+        lines.extend(rest.lines().map(str::to_owned));
     }
     lines.join("\n")
 }
@@ -121,6 +124,7 @@ mod tests {
                 run: vec![id.to_owned()],
                 probe: None,
                 pass_env: Vec::new(),
+                env: Vec::new(),
             }),
         };
         let host_file = |path: &str, hosts: &[&str], diff: Option<&str>| HostFile {

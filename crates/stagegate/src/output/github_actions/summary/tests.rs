@@ -26,6 +26,7 @@ fn command() -> Action {
         run: vec!["true".to_owned()],
         probe: None,
         pass_env: Vec::new(),
+        env: Vec::new(),
     })
 }
 
