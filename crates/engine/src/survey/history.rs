@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use camino::{Utf8Path, Utf8PathBuf};
-use semver::Version;
 use stagegate_manifest::{PackedFiles, Workspace, changed_keys, inherited_keys, relative_to};
 use stagegate_plan::facts::{CommitFacts, GitFacts, History};
 use stagegate_plan::model::Blocker;
@@ -42,12 +41,13 @@ pub(crate) fn last_release<'t>(
     group: &Group,
 ) -> Option<String> {
     let released = tags.filter_map(|tag| {
-        let version = group.version_of(tag)?;
-        (version <= group.version).then_some((version, tag))
+        let (version, age) = group.named_by(tag)?;
+        (version <= group.version).then_some((version, std::cmp::Reverse(age), tag))
     });
-    released
-        .max_by(|(a, _): &(Version, _), (b, _)| a.cmp(b))
-        .map(|(_, tag)| tag.clone())
+    // Of two tags of one version, the form that releases have now is the later one: what was a
+    // workspace's tag may have become a package's.
+    let last = released.max_by(|(a, new, _), (b, newer, _)| (a, new).cmp(&(b, newer)));
+    last.map(|(_, _, tag)| tag.clone())
 }
 
 pub(crate) fn look(

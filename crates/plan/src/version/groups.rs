@@ -66,8 +66,15 @@ impl Group {
 
     /// The version that a tag of this group names.
     pub fn version_of(&self, tag: &str) -> Option<Version> {
+        self.named_by(tag).map(|(version, _)| version)
+    }
+
+    /// Returns the version that a tag of this group names, and the age of the tag's form: 0 is
+    /// the one that releases have now.
+    pub fn named_by(&self, tag: &str) -> Option<(Version, usize)> {
         let forms = std::iter::once(&self.tag).chain(&self.older_tags);
-        forms.into_iter().find_map(|form| version_in(form, tag))
+        let mut forms = forms.enumerate();
+        forms.find_map(|(age, form)| Some((version_in(form, tag)?, age)))
     }
 
     /// Whether a package is in it.
