@@ -57,11 +57,15 @@ done
 if [ -e "$3/$5-listener.socket" ]; then
   systemctl stop "$5-listener.socket" "$5-listener.service"
 fi
+if [ -e "$3/$5-keeper.service" ]; then
+  systemctl --quiet disable "$5-keeper.service"
+  systemctl stop "$5-keeper.service"
+fi
 if [ -e "$3/$5-switch.service" ]; then
   systemctl --quiet disable "$5-switch.service"
   systemctl stop "$5-switch.service"
 fi
-rm -f "$3/$5-switch.service" "$3/$5-listener.socket" "$3/$5-listener.service"
+rm -f "$3/$5-switch.service" "$3/$5-keeper.service" "$3/$5-listener.socket" "$3/$5-listener.service"
 systemctl daemon-reload
 if [ -e "$switch/retired" ]; then sed -n '/^# end$/q; /^# /p' "$switch/retired"; fi
 "#;

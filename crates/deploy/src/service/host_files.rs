@@ -8,7 +8,7 @@ use crate::model::layout::ServiceLayout;
 use crate::model::slot::Slot;
 use crate::model::switch_method::Method;
 use crate::systemd::host_file::HostFile;
-use crate::systemd::units::{boot_unit, slot_unit};
+use crate::systemd::units::{boot_unit, keeper_unit, slot_unit};
 use crate::traffic::{socket_activation, switchctl};
 
 /// Returns the files of a service on a host, for what runs in one slot. Those of the other
@@ -28,6 +28,13 @@ pub(crate) fn files(layout: &ServiceLayout, service: &Service, slot: Slot) -> Ve
             text: boot_unit(layout, service),
         },
     ]);
+    if service.switch == Method::Nft {
+        files.push(HostFile {
+            path: units.join(layout.keeper_unit()).into_string(),
+            mode: "0644",
+            text: keeper_unit(layout),
+        });
+    }
     if service.switch == Method::Socket {
         files.extend(socket_activation::files(layout, service));
     }

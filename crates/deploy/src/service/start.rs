@@ -11,6 +11,7 @@ use camino::Utf8Path;
 use crate::model::digest::sha256_hex;
 use crate::model::error::DeployError;
 use crate::model::slot::Slot;
+use crate::model::switch_method::Method;
 use crate::remote::service_deploy::ServiceDeploy;
 use crate::remote::state::{ReleaseState, State};
 use crate::ssh::command::Command;
@@ -30,13 +31,15 @@ done
 
 /// `$1` slot link, `$2` what it shall name, `$3` unit, `$4` drain unit, `$5` boot unit, `$6`
 /// what gives it the listener, `$7` `idle` where users are not led to this slot: then it
-/// listens on its own port.
+/// listens on its own port, `$8` the unit that keeps the kernel's rules; empty: there are none.
 const START_SH: &str = r#"set -eu
-systemctl --quiet is-enabled "$5" || systemctl --quiet enable "$5"
+for enabled in "$5" $8; do
+  systemctl --quiet is-enabled "$enabled" || systemctl --quiet enable "$enabled"
+done
 # The drain, the boot unit and the slot, as they are.
 set -- "$@" $(systemctl is-active "$4" "$5" "$3" || true)
-if [ "$8" = active ]; then systemctl stop "$4"; fi
-if [ "${10}" != inactive ]; then systemctl stop "$3"; fi
+if [ "$9" = active ]; then systemctl stop "$4"; fi
+if [ "${11}" != inactive ]; then systemctl stop "$3"; fi
 ln -s "$2" "$1.new.$$"
 mv -T "$1.new.$$" "$1"
 if [ "$7" = idle ]; then
@@ -49,7 +52,8 @@ if [ "$7" = idle ]; then
   fi
 fi
 sync "$(dirname "$1")"
-if [ "$9" != active ]; then systemctl start "$5"; fi
+if [ "${10}" != active ]; then systemctl start "$5"; fi
+if [ -n "$8" ]; then systemctl start "$8"; fi
 systemctl reset-failed "$3" || true
 systemctl start "$3"
 "#;
@@ -156,6 +160,10 @@ fn run(
             layout.socket_drop_in(slot).into_string(),
         ])
         .arg(if is_idle { "idle" } else { "users" })
+        .arg(match deployment.settings().switch {
+            Method::Nft => layout.keeper_unit(),
+            _ => String::new(),
+        })
         .privileged()
         .silence_timeout(Duration::from_secs(180));
     let commands = [

@@ -190,6 +190,29 @@ pub(crate) fn boot_unit(layout: &ServiceLayout, service: &Service) -> String {
     )
 }
 
+/// Returns the unit that watches for rules that somebody flushes: a firewall that reloads, or a
+/// person with `nft flush ruleset`. nftables.service is not the only one.
+pub(crate) fn keeper_unit(layout: &ServiceLayout) -> String {
+    format!(
+        "[Unit]\n\
+         Description={name}: brings back the rules that lead users to their slot\n\
+         After={boot}\n\
+         StartLimitIntervalSec=0\n\
+         \n\
+         [Service]\n\
+         Type=exec\n\
+         ExecStart={switchctl} keep\n\
+         Restart=always\n\
+         RestartSec=1s\n\
+         \n\
+         [Install]\n\
+         WantedBy=multi-user.target\n",
+        name = layout.name(),
+        boot = layout.boot_unit(),
+        switchctl = exec_word(layout.switch_script().as_str()),
+    )
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -241,6 +241,39 @@ do_boot() {
   fi
 }
 
+# The file of the switch that users are to follow now, if there is one.
+followed() {
+  if [ -e "$armed" ] && [ -e "$marker" ]; then
+    printf '%s\n' "$armed"
+  elif [ -e "$confirmed" ]; then
+    printf '%s\n' "$confirmed"
+  fi
+}
+
+rules_are_missing() {
+  file=$(followed)
+  [ -n "$file" ] && [ "$(field method "$file")" = nft ] || return 1
+  ! nft list table inet "$table" 2>/dev/null | grep -q redirect
+}
+
+bring_rules_back() {
+  rules_are_missing || return 0
+  lock
+  if rules_are_missing; then nft -f "$(followed)" || true; fi
+  unlock
+}
+
+# keep: as long as the host is up. Whoever flushes the rules tells nobody of it, but the kernel
+# does. A switch of ours is told of as well, and finds its rules there.
+do_keep() {
+  nft monitor destroy tables | {
+    # What went before anybody listened is seen at the first look.
+    sleep 1
+    bring_rules_back
+    while read -r event; do bring_rules_back; done
+  }
+}
+
 # drain SLOT: waits without the lock, and looks again before it stops anything. Empty is
 # what was seen empty several times in a row: a connection may just be opening, and the
 # kernel's table can pass one over while it is read.
@@ -323,5 +356,6 @@ case ${1-} in
   revert) lock; do_revert "$2" "$3" ;;
   boot) lock; do_boot ;;
   drain) do_drain "$2" ;;
+  keep) do_keep ;;
   *) fail 2 "switchctl does not know ${1-nothing}" ;;
 esac

@@ -76,7 +76,7 @@ impl Supervisor {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn touch(&self) {
+    pub(super) fn touch(&self) {
         self.changed.send_modify(|count| *count += 1);
     }
 

@@ -1,5 +1,6 @@
 //! `systemd-run`, `nft`, `journalctl` and `ss`, in the forms that a deploy uses.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,7 +9,7 @@ use super::firewall::{Redirect, Ruleset};
 use super::journal::{Line, Wanted};
 use super::protocol::{Answer, Ask};
 use super::sockets;
-use super::supervisor::Supervisor;
+use super::supervisor::{HostState, Supervisor};
 use super::systemctl;
 use super::unit::Unit;
 use super::unit_file::{Service, span};
@@ -18,6 +19,7 @@ pub(super) async fn answer(host: &Arc<Supervisor>, ask: &Ask) -> Answer {
     match ask.tool.as_str() {
         "systemctl" => systemctl::call(host, &ask.arguments).await,
         "systemd-run" => systemd_run(host, &ask.arguments).await,
+        "nft" if ask.arguments == ["monitor", "destroy", "tables"] => nft_monitor(host).await,
         "nft" => nft(host, &ask.arguments, &ask.input),
         "journalctl" => journalctl(host, &ask.arguments),
         "ss" => ss(&ask.arguments),
@@ -102,6 +104,23 @@ async fn elapse(host: Arc<Supervisor>, name: String, delay: Duration, command: V
     }
 }
 
+/// `nft monitor destroy tables`: waits until a table goes, tells of it, and ends. The real one
+/// goes on; whoever reads of it must bear that it ends, too.
+async fn nft_monitor(host: &Arc<Supervisor>) -> Answer {
+    let tables =
+        |state: &HostState| -> BTreeSet<String> { state.rules.tables.keys().cloned().collect() };
+    let mut known = tables(&host.state());
+    let gone = host
+        .until(|state| {
+            let now = tables(state);
+            let gone = known.difference(&now).next().cloned();
+            known.extend(now);
+            gone
+        })
+        .await;
+    Answer::say(format!("delete table inet {gone}\n"))
+}
+
 /// `nft [-c] -f FILE`, `nft list ruleset`, `nft list table inet NAME`.
 fn nft(host: &Arc<Supervisor>, arguments: &[String], input: &str) -> Answer {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
@@ -144,6 +163,7 @@ fn apply(host: &Arc<Supervisor>, file: &str, input: &str, check_only: bool) -> A
     }
     host_state.rules = rules.clone();
     drop(host_state);
+    host.touch();
     after_switch(host, &before, &rules);
     Answer::default()
 }

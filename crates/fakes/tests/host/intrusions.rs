@@ -2,12 +2,12 @@
 //! another time.
 
 use stagegate_deploy::{
-    Command, DeployError, DeployJob, Host, Part, ServiceStep, perform_service, survey,
+    Command, DeployError, DeployJob, Host, Part, ServiceStep, perform_service, status, survey,
 };
 
-use super::bench::{Bench, FIRST, SECOND, THIRD, sentences};
+use super::bench::{Bench, FIRST, SECOND, THIRD, eventually, sentences};
 use super::client::Client;
-use super::faults::check_settled;
+use super::faults::{UNTIL_SWITCH, check_settled};
 use super::machine::Machine;
 use super::tally;
 
@@ -19,6 +19,10 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
     (
         "a_tampered_upload_is_not_kept",
         a_tampered_upload_is_not_kept,
+    ),
+    (
+        "rules_that_somebody_drops_are_back_by_themselves",
+        rules_that_somebody_drops_are_back_by_themselves,
     ),
 ];
 
@@ -32,7 +36,58 @@ pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[
         "another_time_on_the_host_is_named",
         another_time_on_the_host_is_named,
     ),
+    (
+        "rules_that_a_firewall_flushes_are_back_by_themselves",
+        rules_that_a_firewall_flushes_are_back_by_themselves,
+    ),
 ];
+
+/// What is led nowhere by that command is led to the slot again, without anybody's help.
+fn comes_back(bench: &Bench, command: &str) {
+    let command = format!("PATH=$PATH:/usr/sbin\n{command}");
+    bench
+        .connect()
+        .check(&Command::script(&command).privileged())
+        .unwrap();
+    eventually("users are led to the slot again", || {
+        bench.get("/health").is_some()
+    });
+}
+
+fn rules_that_somebody_drops_are_back_by_themselves() {
+    let mut bench = Bench::new(Vec::new());
+    bench.deploy_backend(FIRST);
+    let drop = "printf 'delete table inet stagegate_guestbook\\n' | nft -f -";
+    comes_back(&bench, drop);
+    // Also while nobody has confirmed a switch: to the new slot, and then back as ever.
+    bench.backend().revert_after_seconds = 60;
+    let deploy = bench.deploy(SECOND);
+    let program = bench.program();
+    bench
+        .run_backend(&deploy, Some(&program), UNTIL_SWITCH)
+        .unwrap();
+    comes_back(&bench, drop);
+    assert_eq!(bench.serving().as_deref(), Some(&SECOND[..1]));
+    let after = &ServiceStep::ALL[UNTIL_SWITCH.len()..];
+    bench.run_backend(&deploy, Some(&program), after).unwrap();
+    check_settled(&bench, SECOND, &["1 confirmed", "2 confirmed"]);
+    assert_eq!(status(&bench.connect(), &bench.app).unwrap().drift, []);
+}
+
+/// In whatever way a firewall is loaded again, its ruleset is flushed first.
+fn rules_that_a_firewall_flushes_are_back_by_themselves() {
+    let bench = Bench::new(Vec::new());
+    bench.deploy_backend(FIRST);
+    for flush in [
+        "nft flush ruleset",
+        "printf 'flush ruleset\\n' > /run/empty.conf; nft -f /run/empty.conf",
+        "systemctl restart nftables.service",
+        "systemctl reload nftables.service",
+        "systemctl stop nftables.service",
+    ] {
+        comes_back(&bench, flush);
+    }
+}
 
 fn of_two_deploys_at_once_one_waits() {
     let bench = Bench::new(Vec::new());

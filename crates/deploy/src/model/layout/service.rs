@@ -163,6 +163,11 @@ impl ServiceLayout {
         format!("{}-switch.service", self.name())
     }
 
+    /// Returns the unit that brings back the kernel's rules when somebody has flushed them.
+    pub(crate) fn keeper_unit(&self) -> String {
+        format!("{}-keeper.service", self.name())
+    }
+
     /// Returns the name, without suffix, of the units of the listener on the public port: its
     /// socket, and what holds it while no slot does.
     pub(crate) fn listener(&self) -> String {
@@ -209,6 +214,7 @@ mod tests {
         let mut names: Vec<String> = slots.collect();
         names.extend([
             layout.boot_unit(),
+            layout.keeper_unit(),
             layout.migrate_unit(),
             layout.build_unit(),
             layout.listener(),
