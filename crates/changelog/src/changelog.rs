@@ -68,24 +68,24 @@ impl Changelog {
         })
     }
 
-    /// The text as it was read.
+    /// Returns the text as it was read.
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// All sections in the order of the file, which is newest first by convention.
+    /// Returns all sections in the order of the file, which is newest first by convention.
     pub fn sections(&self) -> &[Section] {
         &self.sections
     }
 
-    /// Whether anything is told under `[Unreleased]`.
+    /// Returns whether anything is told under `[Unreleased]`.
     pub fn has_news(&self) -> bool {
         self.unreleased()
             .is_some_and(|section| !self.is_empty(section))
     }
 
-    /// Whether the file has no sections and leads its readers to where the changes are told:
-    /// another changelog, or a page of releases.
+    /// Returns whether the file has no sections and leads its readers to where the changes are
+    /// told: another changelog, or a page of releases.
     pub fn points_elsewhere(&self) -> bool {
         let conventions = [
             "keepachangelog.com",
@@ -106,23 +106,23 @@ impl Changelog {
             })
     }
 
-    /// The section of unreleased changes.
+    /// Returns the section of unreleased changes.
     pub fn unreleased(&self) -> Option<&Section> {
         self.sections
             .iter()
             .find(|section| section.title == Title::Unreleased)
     }
 
-    /// The section of one version; build metadata must be equal too.
+    /// Returns the section of one version; build metadata must be equal too.
     pub fn section(&self, version: &Version) -> Option<&Section> {
         self.sections
             .iter()
             .find(|section| matches!(&section.title, Title::Version(v) if v == version))
     }
 
-    /// The section that a release of `version` publishes: `[Unreleased]`, or where
-    /// that is absent or empty, the one that is named after the version already
-    /// and has no date yet (`## [1.4.0] - TBD`).
+    /// Returns the section that a release of `version` publishes: `[Unreleased]`, or where that is
+    /// absent or empty, the one that is named after the version already and has no date yet (`##
+    /// [1.4.0] - TBD`).
     ///
     /// # Errors
     ///
@@ -159,14 +159,14 @@ impl Changelog {
         }
     }
 
-    /// What stands under the heading, without blank lines around it and without
-    /// the link reference definitions at the end of the file.
+    /// Returns what stands under the heading, without blank lines around it and without the link
+    /// reference definitions at the end of the file.
     pub fn body(&self, section: &Section) -> &str {
         self.text[section.body.clone()].trim()
     }
 
-    /// The body on its own, as for a release's notes: the definitions of the
-    /// links it uses are appended where they stand elsewhere in the file.
+    /// Returns the body on its own, as for a release's notes: the definitions of the links it uses
+    /// are appended where they stand elsewhere in the file.
     pub fn notes(&self, section: &Section) -> String {
         let body = self.body(section);
         let mut notes = body.to_owned();
@@ -190,8 +190,8 @@ impl Changelog {
         notes
     }
 
-    /// Whether a section holds anything to tell: a list item, prose or code.
-    /// Sub-headings, comments, rules and link definitions are nothing.
+    /// Returns whether a section holds anything to tell: a list item, prose or code. Sub-headings,
+    /// comments, rules and link definitions are nothing.
     pub(crate) fn is_empty(&self, section: &Section) -> bool {
         let body = self
             .lines
@@ -217,13 +217,13 @@ impl Changelog {
 }
 
 impl Section {
-    /// Whether the heading names a version and no date, in whatever words.
+    /// Returns whether the heading names a version and no date, in whatever words.
     pub(crate) fn is_undated(&self) -> bool {
         self.parts.as_ref().is_some_and(|parts| parts.undated) && !self.yanked
     }
 }
 
-/// The part of a line that is outside HTML comments.
+/// Returns the part of a line that is outside HTML comments.
 fn without_comments(line: &str, in_comment: &mut bool) -> String {
     let mut shown = String::new();
     let mut rest = line;
@@ -270,8 +270,8 @@ fn refuse_asciidoc(text: &str, lines: &[Line]) -> Result<(), ChangelogError> {
     }
 }
 
-/// Where the block of link reference definitions at the end of the text begins;
-/// blank lines and comments may stand between them.
+/// Returns where the block of link reference definitions at the end of the text begins; blank lines
+/// and comments may stand between them.
 fn tail(text: &str, lines: &[Line]) -> usize {
     lines
         .iter()

@@ -59,7 +59,7 @@ pub enum ChangelogProblem {
 }
 
 impl ChangelogProblem {
-    /// The line to look at, counted from 1.
+    /// Returns the line to look at, counted from 1.
     pub fn line(&self) -> usize {
         match self {
             ChangelogProblem::DuplicateVersion { second: line, .. }
@@ -72,7 +72,7 @@ impl ChangelogProblem {
 }
 
 impl Changelog {
-    /// Everything that should be mended, by line.
+    /// Returns everything that should be mended, by line.
     pub fn problems(&self) -> Vec<ChangelogProblem> {
         let mut problems = Vec::new();
         let mut first: BTreeMap<&Version, usize> = BTreeMap::new();
@@ -127,7 +127,7 @@ impl Changelog {
         missing.into_iter().map(problem).collect()
     }
 
-    /// What stands in the brackets of a heading that is to be a link.
+    /// Returns what stands in the brackets of a heading that is to be a link.
     pub(crate) fn label(&self, section: &Section) -> Option<&str> {
         let parts = section.parts.as_ref()?;
         if !parts.bracketed || parts.inline_link.is_some() {
@@ -139,7 +139,7 @@ impl Changelog {
     }
 }
 
-/// Whether the first word has the shape of numbers with dots, and is no version.
+/// Returns whether the first word has the shape of numbers with dots, and is no version.
 fn looks_like_a_version(title: &str) -> bool {
     let word = title.trim_start_matches('[').trim_start_matches(['v', 'V']);
     let end = word.find(|c: char| c.is_whitespace() || c == ']');

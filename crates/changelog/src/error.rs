@@ -109,7 +109,7 @@ pub enum ChangelogError {
 }
 
 impl ChangelogError {
-    /// The line to look at, counted from 1, where there is one.
+    /// Returns the line to look at, counted from 1, where there is one.
     pub fn line(&self) -> Option<usize> {
         match self {
             ChangelogError::EmptyUnreleased { line }

@@ -81,12 +81,12 @@ impl<'t> Compare<'t> {
         })
     }
 
-    /// What precedes the version in the tag of `from`.
+    /// Returns what precedes the version in the tag of `from`.
     fn tag_prefix(&self) -> Option<&'t str> {
         version_in(self.from).map(|(prefix, _)| prefix)
     }
 
-    /// The address of the same make for other revisions.
+    /// Returns the address of the same make for other revisions.
     fn between(&self, from: &str, to: &str) -> String {
         let Compare {
             base,
@@ -103,7 +103,7 @@ impl<'t> Compare<'t> {
     }
 }
 
-/// The version that a tag ends with, and what precedes it.
+/// Returns the version that a tag ends with, and what precedes it.
 fn version_in(tag: &str) -> Option<(&str, Version)> {
     let digits = tag.match_indices(|c: char| c.is_ascii_digit());
     // The name of a package in a tag, `core2-v1.4.0`, may have digits too.
@@ -113,7 +113,7 @@ fn version_in(tag: &str) -> Option<(&str, Version)> {
     })
 }
 
-/// An address with other versions in the place of those that it names; nothing where it
+/// Returns an address with other versions in the place of those that it names; nothing where it
 /// does not name the first.
 fn renamed(address: &str, versions: [(&Version, &Version); 2]) -> Option<String> {
     let [(named, _), _] = versions;
@@ -154,7 +154,7 @@ fn names(address: &str, version: &Version) -> bool {
     })
 }
 
-/// Whether a version goes on in a text that follows it: `1.0.0` in `1.0.01` or `1.0.0.1`.
+/// Returns whether a version goes on in a text that follows it: `1.0.0` in `1.0.01` or `1.0.0.1`.
 fn continues(after: &str) -> bool {
     let mut chars = after.chars();
     match chars.next() {
@@ -164,7 +164,7 @@ fn continues(after: &str) -> bool {
     }
 }
 
-/// The edits that give `version` its link, under the label that its heading has, and move
+/// Returns the edits that give `version` its link, under the label that its heading has, and move
 /// the one of `[Unreleased]`.
 pub(crate) fn edits(
     changelog: &Changelog,
@@ -202,7 +202,7 @@ pub(crate) fn edits(
     }
 }
 
-/// The destination that an inline link of the new version's heading gets: one of the same
+/// Returns the destination that an inline link of the new version's heading gets: one of the same
 /// make as that of the version before.
 pub(crate) fn inline_destination(
     changelog: &Changelog,
@@ -216,7 +216,7 @@ pub(crate) fn inline_destination(
         .or_else(|| Some(destination(changelog, version, links?)))
 }
 
-/// What an inline link of the fresh `[Unreleased]` becomes, if it is to move on.
+/// Returns what an inline link of the fresh `[Unreleased]` becomes, if it is to move on.
 pub(crate) fn moved_inline(changelog: &Changelog, version: &Version, link: &str) -> Option<String> {
     let address = link.trim_start_matches('(').trim_end_matches(')');
     let last = previous(changelog, version)?;
@@ -230,7 +230,7 @@ pub(crate) fn moved_inline(changelog: &Changelog, version: &Version, link: &str)
     Some(format!("({moved})"))
 }
 
-/// The address for `version` that is to the last version's as that is to the one before.
+/// Returns the address for `version` that is to the last version's as that is to the one before.
 fn like_the_last(changelog: &Changelog, version: &Version, last: &str) -> Option<String> {
     let newest = previous(changelog, version)?;
     let older = previous(changelog, newest).unwrap_or(newest);
@@ -243,7 +243,7 @@ fn like_the_last(changelog: &Changelog, version: &Version, last: &str) -> Option
     renamed(last, [(newest, version), (older, newest)])
 }
 
-/// The destination that GitHub has.
+/// Returns the destination that GitHub has.
 pub(crate) fn destination(
     changelog: &Changelog,
     version: &Version,
@@ -344,7 +344,7 @@ fn create(
     Ok((text.len()..text.len(), before + &lines))
 }
 
-/// The greatest version below `version` that has a section.
+/// Returns the greatest version below `version` that has a section.
 fn previous<'c>(changelog: &'c Changelog, version: &Version) -> Option<&'c Version> {
     changelog
         .sections()

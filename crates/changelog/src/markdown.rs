@@ -139,8 +139,8 @@ enum Block {
 }
 
 impl Block {
-    /// The kind of a line inside this block and what is open after it, or
-    /// `None` if the line is outside.
+    /// Returns the kind of a line inside this block and what is open after it, or `None` if the
+    /// line is outside.
     fn take(&self, line: &str) -> Option<(LineKind, Block)> {
         match *self {
             Block::None => None,
@@ -195,7 +195,7 @@ impl Block {
     }
 }
 
-/// The mark and length of the code fence that opens with this text.
+/// Returns the mark and length of the code fence that opens with this text.
 fn fence(text: &str) -> Option<(char, usize)> {
     let mark = text.chars().next().filter(|c| matches!(c, '`' | '~'))?;
     let length = text.chars().take_while(|&c| c == mark).count();
@@ -210,7 +210,7 @@ fn indent(line: &str) -> usize {
         .sum()
 }
 
-/// Length of a list marker with the blank after it, if the text starts with one.
+/// Measures a list marker with the blank after it, if the text starts with one.
 fn list_marker(text: &str) -> Option<usize> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let mark = text.as_bytes().get(digits)?;
@@ -245,12 +245,12 @@ fn strip_containers(line: &str) -> (usize, &str) {
     }
 }
 
-/// Whether a line is indented as far as the content of the list item above it.
+/// Returns whether a line is indented as far as the content of the list item above it.
 fn belongs_to_item(line: &str, list_offset: Option<usize>) -> bool {
     list_offset.is_some_and(|offset| offset > 0 && indent(line) >= offset)
 }
 
-/// Where the content of the current list item starts, after this line.
+/// Returns where the content of the current list item starts, after this line.
 fn next_list_offset(current: Option<usize>, line: &str, kind: &LineKind) -> Option<usize> {
     match kind {
         LineKind::Heading(_) => None,
@@ -263,7 +263,7 @@ fn next_list_offset(current: Option<usize>, line: &str, kind: &LineKind) -> Opti
     }
 }
 
-/// The kind of a line outside blocks.
+/// Returns the kind of a line outside blocks.
 fn plain(text: &str, lines: &[Line], index: usize) -> LineKind {
     let line = &lines[index];
     let content = &text[line.content.clone()];
@@ -331,7 +331,7 @@ fn atx(text: &str, line: &Line) -> Option<Heading> {
     })
 }
 
-/// The level that this line gives to a setext heading above it.
+/// Returns the level that this line gives to a setext heading above it.
 fn underline(line: &str) -> Option<usize> {
     let marks = line.trim();
     let all = |mark: char| !marks.is_empty() && marks.chars().all(|c| c == mark);
@@ -342,7 +342,7 @@ fn underline(line: &str) -> Option<usize> {
     }
 }
 
-/// The label and destination of a link reference definition.
+/// Returns the label and destination of a link reference definition.
 pub(crate) fn definition(line: &str) -> Option<(&str, &str)> {
     let inner = line.trim_start().strip_prefix('[')?;
     let (label, rest) = inner.split_once("]:")?;

@@ -10,8 +10,8 @@ use crate::links::{self, CompareLinks};
 use crate::title::{self, Parts, Title};
 
 impl Changelog {
-    /// The text after a release: the unreleased changes stand under `version`
-    /// and `date`, below a fresh, empty `[Unreleased]`.
+    /// Returns the text after a release: the unreleased changes stand under `version` and `date`,
+    /// below a fresh, empty `[Unreleased]`.
     ///
     /// The new heading follows the newest version's in brackets, `v`, separator
     /// and inline link. Compare links move on if the file has them; if it has
@@ -77,7 +77,7 @@ impl Changelog {
     }
 }
 
-/// The heading of the fresh `[Unreleased]`: as it was, with its own link moved on.
+/// Returns the heading of the fresh `[Unreleased]`: as it was, with its own link moved on.
 pub(crate) fn moved_heading(changelog: &Changelog, coming: &Section, version: &Version) -> String {
     let heading = &changelog.text[coming.heading.clone()];
     let link = coming.parts.as_ref().and_then(|p| p.inline_link.clone());
@@ -155,8 +155,8 @@ impl Style {
         style
     }
 
-    /// The edit that dates a section which names its version already: in the place
-    /// of a word that stands for the date, or after the name.
+    /// Returns the edit that dates a section which names its version already: in the place of a
+    /// word that stands for the date, or after the name.
     pub(crate) fn date(
         &self,
         changelog: &Changelog,
@@ -176,7 +176,7 @@ impl Style {
         }
     }
 
-    /// What stands in the brackets of a version's heading.
+    /// Returns what stands in the brackets of a version's heading.
     fn label(&self, version: &Version) -> String {
         let prefix = self.before.rsplit('[').next().unwrap_or_default();
         format!("{prefix}{version}")
@@ -204,7 +204,7 @@ impl Style {
     }
 }
 
-/// Whether this is `YYYY-MM-DD` with a month and a day that there are.
+/// Returns whether this is `YYYY-MM-DD` with a month and a day that there are.
 pub(crate) fn is_date(date: &str) -> bool {
     let number = |range: Range<usize>| date[range].parse::<u32>().unwrap_or(0);
     title::iso_date(date) == Some(0..10)

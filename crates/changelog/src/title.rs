@@ -81,7 +81,7 @@ pub(crate) fn parse(title: &str) -> Option<Parts> {
     })
 }
 
-/// Where the version or the word `Unreleased` (with a `v`) starts.
+/// Returns where the version or the word `Unreleased` (with a `v`) starts.
 fn name_start(title: &str) -> usize {
     let mut start = 0;
     for word in ["version ", "release "] {
@@ -104,7 +104,7 @@ fn inline_link(title: &str, at: usize) -> Option<Range<usize>> {
     rest.find(')').map(|close| at..at + close + 2)
 }
 
-/// What may follow a version in its heading: nothing, a separator, or a date.
+/// Returns what may follow a version in its heading: nothing, a separator, or a date.
 fn is_heading_remark(rest: &str) -> bool {
     let text = rest.trim_start();
     if text.is_empty() || text.starts_with(['-', '–', '—', '/', '(', ':', ',', '[', '|']) {
@@ -113,7 +113,7 @@ fn is_heading_remark(rest: &str) -> bool {
     rest.starts_with(char::is_whitespace) && has_year(text)
 }
 
-/// Whether four digits stand together, as in every way to write a date.
+/// Returns whether four digits stand together, as in every way to write a date.
 fn has_year(text: &str) -> bool {
     let year = |digits: &[u8]| digits.iter().all(u8::is_ascii_digit);
     text.as_bytes().windows(4).any(year)
@@ -134,7 +134,7 @@ const PLACEHOLDERS: [&str; 11] = [
     "tbd",
 ];
 
-/// The word of a heading's remark that stands for a date to come.
+/// Returns the word of a heading's remark that stands for a date to come.
 pub(crate) fn placeholder(remark: &str) -> Option<Range<usize>> {
     let lower = remark.to_ascii_lowercase();
     let is_word = |at: &Range<usize>| {
@@ -149,7 +149,7 @@ pub(crate) fn placeholder(remark: &str) -> Option<Range<usize>> {
         .find(is_word)
 }
 
-/// The first `YYYY-MM-DD`.
+/// Returns the first `YYYY-MM-DD`.
 pub(crate) fn iso_date(text: &str) -> Option<Range<usize>> {
     let is_date = |bytes: &[u8]| {
         bytes.iter().enumerate().all(|(at, byte)| match at {
@@ -161,7 +161,7 @@ pub(crate) fn iso_date(text: &str) -> Option<Range<usize>> {
     Some(at..at + 10)
 }
 
-/// The yanked mark, in brackets or not, with the blanks before it.
+/// Returns the yanked mark, in brackets or not, with the blanks before it.
 fn yanked(text: &str) -> Option<Range<usize>> {
     let lower = text.to_ascii_lowercase();
     let (at, length) = ["[yanked]", "(yanked)", "yanked"]

@@ -3,9 +3,8 @@
 use crate::changelog::Changelog;
 
 impl Changelog {
-    /// The text with an `[Unreleased]` section: unchanged where there is one,
-    /// otherwise with an empty one above the newest version, in brackets if
-    /// that has them.
+    /// Returns the text with an `[Unreleased]` section: unchanged where there is one, otherwise
+    /// with an empty one above the newest version, in brackets if that has them.
     pub fn with_unreleased(&self) -> String {
         if self.unreleased().is_some() {
             return self.text.clone();

@@ -6,8 +6,8 @@ use crate::changelog::{Changelog, Section};
 use crate::error::ChangelogError;
 
 impl Changelog {
-    /// The text with `[YANKED]` in the version's heading, at its end; unchanged
-    /// if the heading says so already.
+    /// Returns the text with `[YANKED]` in the version's heading, at its end; unchanged if the
+    /// heading says so already.
     ///
     /// # Errors
     ///
@@ -21,7 +21,7 @@ impl Changelog {
         Ok(text)
     }
 
-    /// The text without the mark of a yanked version; unchanged if there is none.
+    /// Returns the text without the mark of a yanked version; unchanged if there is none.
     ///
     /// # Errors
     ///
@@ -37,8 +37,8 @@ impl Changelog {
         Ok(text)
     }
 
-    /// Where the mark goes: at the end, but before a colon, for an underlined
-    /// `[1.4.0]:` with a word behind it would be a link definition.
+    /// Returns where the mark goes: at the end, but before a colon, for an underlined `[1.4.0]:`
+    /// with a word behind it would be a link definition.
     fn end_of_title(&self, section: &Section) -> usize {
         let after_name = section.parts.as_ref().map_or(0, |parts| parts.name_end);
         let after_name = section.title_range.start + after_name;

@@ -70,7 +70,7 @@ impl Config {
         Ok(config)
     }
 
-    /// What types cannot say.
+    /// Checks what types cannot say.
     fn check(&self, file: &Utf8Path, text: &str) -> Result<(), ConfigError> {
         let wrong = |needle: &str, message: String| {
             Err(ConfigError::at(

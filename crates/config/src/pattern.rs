@@ -14,8 +14,7 @@ use serde::{Deserialize, Serialize};
 pub struct PathPattern(Pattern);
 
 impl PathPattern {
-    /// Whether the whole of a path is as the pattern says; a `*` never stands for
-    /// a `/`.
+    /// Returns whether the whole of a path is as the pattern says; a `*` never stands for a `/`.
     pub fn fits(&self, path: &Utf8Path) -> bool {
         let options = MatchOptions {
             case_sensitive: true,

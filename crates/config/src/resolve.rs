@@ -102,7 +102,7 @@ struct Ports {
     frontend: Option<u16>,
 }
 
-/// The app as a host of this environment has it.
+/// Returns the app as a host of this environment has it.
 fn app_of(app: &AppConfig, environment: &EnvironmentConfig, ports: &Ports) -> App {
     let service = |of: &ServiceConfig, port: Option<u16>, env_file: Option<Utf8PathBuf>| Service {
         port: port.unwrap_or(of.port),
@@ -139,7 +139,7 @@ fn app_of(app: &AppConfig, environment: &EnvironmentConfig, ports: &Ports) -> Ap
     }
 }
 
-/// A service as its table says it.
+/// Returns a service as its table says it.
 fn service_of(service: &ServiceConfig, stabilize: u64) -> Service {
     Service {
         binary: service.binary_name().to_owned(),

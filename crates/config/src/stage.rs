@@ -102,7 +102,7 @@ impl Stage {
         Stage::PullRequest,
     ];
 
-    /// The name on the command line, in plans and in reports.
+    /// Returns the name on the command line, in plans and in reports.
     pub fn name(self) -> &'static str {
         match self {
             Stage::Fmt => "fmt",
@@ -136,8 +136,8 @@ impl Stage {
         }
     }
 
-    /// Whether a release without this stage is still a whole one. Skipping the
-    /// tag, say, would leave crates whose commit nobody can find.
+    /// Returns whether a release without this stage is still a whole one. Skipping the tag, say,
+    /// would leave crates whose commit nobody can find.
     pub fn may_be_skipped(self) -> bool {
         match self {
             Stage::Fmt

@@ -18,7 +18,7 @@ const IDLE_TTL: Duration = Duration::from_secs(30);
 pub(crate) struct Connections(Mutex<Vec<(Instant, Host)>>);
 
 impl Connections {
-    /// One to that host, if there is any.
+    /// Returns one to that host, if there is any.
     pub(crate) fn take(&self, target: &Target) -> Option<Host> {
         let mut idle = self.idle();
         idle.retain(|(since, _)| since.elapsed() < IDLE_TTL);

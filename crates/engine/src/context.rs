@@ -119,26 +119,26 @@ impl Context {
         self.tokens.set_secret_sink(sink);
     }
 
-    /// The workspace of `root`, a checkout of ours or a copy of one.
+    /// Returns the workspace of `root`, a checkout of ours or a copy of one.
     pub(crate) fn workspace_at(&self, root: &Utf8Path) -> anyhow::Result<Workspace> {
         let manifest = root.join("Cargo.toml");
         let clean = &crate::tools::process::clean;
         Ok(Workspace::load(&self.cargo, &manifest, clean)?)
     }
 
-    /// The top of the git checkout around the workspace.
+    /// Returns the top of the git checkout around the workspace.
     pub fn top(&self) -> &Utf8Path {
         let depth = self.subdirectory.components().count();
         self.root.ancestors().nth(depth).unwrap_or(&self.root)
     }
 
-    /// A path of the checkout, as seen from the workspace's root.
+    /// Returns a path of the checkout, as seen from the workspace's root.
     pub(crate) fn relative_to_root(&self, path: &str) -> Utf8PathBuf {
         stagegate_manifest::relative_to(&self.root, &self.top().join(path))
     }
 
-    /// A path as seen from the workspace's root, within the checkout; nothing for what
-    /// lies outside of it.
+    /// Returns a path as seen from the workspace's root, within the checkout; nothing for what lies
+    /// outside of it.
     pub(crate) fn within_checkout(&self, path: &Utf8Path) -> Option<Utf8PathBuf> {
         let absolute = stagegate_manifest::normalized(&self.root.join(path));
         Some(absolute.strip_prefix(self.top()).ok()?.to_owned())
@@ -160,7 +160,7 @@ impl Context {
             .without_token_of(&self.config.registry.name)
     }
 
-    /// Whether cargo may have to fetch a dependency from git with the user's agent.
+    /// Returns whether cargo may have to fetch a dependency from git with the user's agent.
     fn fetches_over_ssh(&self) -> bool {
         let lockfile = std::fs::read_to_string(self.root.join("Cargo.lock"));
         lockfile.is_ok_and(|text| text.contains("\"git+ssh://"))
@@ -182,12 +182,12 @@ impl Context {
         Ok(self.cargo_config.get_or_init(|| Arc::new(loaded)))
     }
 
-    /// What cargo reads in the registry's place, if it does.
+    /// Returns what cargo reads in the registry's place, if it does.
     pub(crate) fn registry_replacement(&self) -> anyhow::Result<Option<Replacement>> {
         Ok(self.cargo_config()?.replacement(&self.config.registry.name))
     }
 
-    /// The registry's index: as configured, or as cargo knows it by its name.
+    /// Returns the registry's index: as configured, or as cargo knows it by its name.
     pub(crate) fn registry_index(&self) -> anyhow::Result<String> {
         match &self.config.registry.index {
             Some(index) => Ok(index.clone()),
@@ -195,7 +195,7 @@ impl Context {
         }
     }
 
-    /// The registry's client.
+    /// Returns the registry's client.
     pub fn registry(&self) -> anyhow::Result<Registry> {
         if let Some(registry) = self.registry.get() {
             return Ok(registry.clone());
@@ -204,13 +204,12 @@ impl Context {
         Ok(self.registry.get_or_init(|| opened).clone())
     }
 
-    /// Where the registry's token would come from; nobody is asked for it.
+    /// Returns where the registry's token would come from; nobody is asked for it.
     pub fn token_places(&self) -> anyhow::Result<TokenPlaces> {
         self.tokens.places(self.cargo_config()?)
     }
 
-    /// A token for uploading one version. `is_new`: the registry does not know
-    /// the crate.
+    /// Returns a token for uploading one version. `is_new`: the registry does not know the crate.
     pub(crate) fn upload_token(
         &self,
         wanted: TokenUse<'_>,
@@ -222,7 +221,7 @@ impl Context {
             .for_upload(&registry, cargo, wanted, is_new, now)
     }
 
-    /// A token for a yank, or for taking one back.
+    /// Returns a token for a yank, or for taking one back.
     pub(crate) fn yank_token(&self, wanted: TokenUse<'_>) -> anyhow::Result<Granted> {
         let (registry, cargo) = (self.registry()?, self.cargo_config()?);
         self.tokens.of_a_person(&registry, cargo, wanted)
@@ -249,7 +248,7 @@ impl Context {
         }
     }
 
-    /// Whether there is a token for GitHub.
+    /// Returns whether there is a token for GitHub.
     pub fn has_github_token(&self) -> bool {
         github_token().is_some()
     }
@@ -302,7 +301,7 @@ fn not_a_checkout(root: &Utf8Path, error: &anyhow::Error) -> Blockers {
     Blockers(vec![blocker])
 }
 
-/// The place of a workspace's journals. Several workspaces of one repository know nothing
+/// Returns the place of a workspace's journals. Several workspaces of one repository know nothing
 /// of each other.
 fn state_of(directory: &Utf8Path, subdirectory: &Utf8Path) -> Utf8PathBuf {
     let state = directory.join("stagegate");
@@ -348,7 +347,7 @@ fn github_token() -> Option<stagegate_github::Token> {
         .map(stagegate_github::Token::new)
 }
 
-/// The workspace around `start`, as the cargo that called us sees it.
+/// Returns the workspace around `start`, as the cargo that called us sees it.
 ///
 /// # Errors
 /// When there is none, or cargo cannot read it.

@@ -13,7 +13,7 @@ use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
 pub struct Interrupt(Arc<AtomicBool>);
 
 impl Interrupt {
-    /// One that follows the process's signals.
+    /// Returns one that follows the process's signals.
     pub fn from_signals() -> std::io::Result<Interrupt> {
         let interrupt = Interrupt::default();
         for signal in [SIGINT, SIGTERM, SIGHUP] {
@@ -27,7 +27,7 @@ impl Interrupt {
         self.0.store(true, Ordering::SeqCst);
     }
 
-    /// Whether somebody asked.
+    /// Returns whether somebody asked.
     pub fn asked(&self) -> bool {
         self.0.load(Ordering::SeqCst)
     }

@@ -99,9 +99,9 @@ fn list<T: ToString>(items: impl Iterator<Item = T>) -> String {
     items.join(", ")
 }
 
-/// The edits that give the members in `to` their new versions: in their
-/// manifests or the workspace's, in the requirements of other members on them,
-/// and in `Cargo.lock` if there is one. Files that do not change are left out.
+/// Returns the edits that give the members in `to` their new versions: in their manifests or the
+/// workspace's, in the requirements of other members on them, and in `Cargo.lock` if there is one.
+/// Files that do not change are left out.
 ///
 /// `read` gets absolute paths. Requirements of members that move follow as the policy
 /// says; all others change only if they do not accept the new version. Operator and
@@ -190,8 +190,8 @@ pub fn bump(
     Ok(edits)
 }
 
-/// Every manifest of the workspace, with the package in it; a virtual
-/// workspace has none in its own.
+/// Returns every manifest of the workspace, with the package in it; a virtual workspace has none in
+/// its own.
 fn manifests_of<'w>(
     workspace: &'w Workspace,
     root: &'w Utf8Path,
@@ -208,8 +208,8 @@ fn manifests_of<'w>(
     manifests
 }
 
-/// The version that the workspace's manifest gets, if any inheriting member
-/// changes: then all of them must, to the same.
+/// Returns the version that the workspace's manifest gets, if any inheriting member changes: then
+/// all of them must, to the same.
 fn shared_version<'v>(
     workspace: &'v Workspace,
     inherited: &[(&str, Option<&'v Version>)],
@@ -250,9 +250,9 @@ fn lock_edit(
         .then(|| FileEdit::new(Utf8Path::new("Cargo.lock"), text.as_bytes(), splices)))
 }
 
-/// The edit that gives members their new versions in the lockfile of another workspace,
-/// which holds them by their paths; nothing where it holds none. `to` maps a name to the
-/// version before and after; `path` is relative to this workspace's root.
+/// Returns the edit that gives members their new versions in the lockfile of another workspace,
+/// which holds them by their paths; nothing where it holds none. `to` maps a name to the version
+/// before and after; `path` is relative to this workspace's root.
 ///
 /// # Errors
 ///
@@ -279,7 +279,7 @@ fn read_text(
     })
 }
 
-/// The path from a directory to a file, with `..` where the file is outside.
+/// Returns the path from a directory to a file, with `..` where the file is outside.
 pub fn relative_to(directory: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
     let shared = directory
         .components()

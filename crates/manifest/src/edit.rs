@@ -75,9 +75,9 @@ pub enum EditError {
 }
 
 impl FileEdit {
-    /// The edit that turns `before` into `after`: one splice around everything
-    /// that differs, none if nothing does. Both are UTF-8; what is not makes an
-    /// edit that [`FileEdit::apply`] refuses as damaged.
+    /// Returns the edit that turns `before` into `after`: one splice around everything that
+    /// differs, none if nothing does. Both are UTF-8; what is not makes an edit that
+    /// [`FileEdit::apply`] refuses as damaged.
     pub fn from_texts(path: impl Into<Utf8PathBuf>, before: &[u8], after: &[u8]) -> FileEdit {
         let shorter = before.len().min(after.len());
         let mut start = (0..shorter)
@@ -111,7 +111,7 @@ impl FileEdit {
         }
     }
 
-    /// An edit of `before` by splices in order; none overlap.
+    /// Returns an edit of `before` by splices in order; none overlap.
     pub(crate) fn new(path: &Utf8Path, before: &[u8], splices: Vec<Splice>) -> FileEdit {
         let after = splice(before, &splices);
         FileEdit {
@@ -122,7 +122,7 @@ impl FileEdit {
         }
     }
 
-    /// The content after the edit.
+    /// Returns the content after the edit.
     ///
     /// # Errors
     ///
@@ -155,8 +155,8 @@ impl FileEdit {
         Ok(after)
     }
 
-    /// What this content is with regard to the edit. A file that the edit does
-    /// not change is [`EditState::After`].
+    /// Returns what this content is with regard to the edit. A file that the edit does not change
+    /// is [`EditState::After`].
     pub fn state(&self, content: &[u8]) -> EditState {
         let found = sha256_hex(content);
         if found == self.after {
@@ -181,7 +181,7 @@ fn splice(content: &[u8], splices: &[Splice]) -> Vec<u8> {
     result
 }
 
-/// SHA-256 in lower-case hex.
+/// Returns the SHA-256 in lower-case hex.
 pub fn sha256_hex(bytes: &[u8]) -> String {
     let mut hex = String::with_capacity(64);
     for byte in Sha256::digest(bytes) {

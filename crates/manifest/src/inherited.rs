@@ -6,8 +6,8 @@ use toml_edit::{Document, Item, TableLike};
 
 use crate::manifest_edit::dependency_tables;
 
-/// The keys that a member's manifest inherits: `package.rust-version`, `dependencies.serde`,
-/// `lints`. A text that is no manifest inherits nothing.
+/// Returns the keys that a member's manifest inherits: `package.rust-version`,
+/// `dependencies.serde`, `lints`. A text that is no manifest inherits nothing.
 pub fn inherited_keys(manifest: &str) -> BTreeSet<String> {
     let Ok(manifest) = Document::parse(manifest) else {
         return BTreeSet::new();
@@ -30,9 +30,8 @@ pub fn inherited_keys(manifest: &str) -> BTreeSet<String> {
     keys
 }
 
-/// The keys of the workspace's manifest that members can inherit and that differ between
-/// two texts of it. The version is none of them: it says what is released, not what
-/// changed.
+/// Returns the keys of the workspace's manifest that members can inherit and that differ between
+/// two texts of it. The version is none of them: it says what is released, not what changed.
 pub fn changed_keys(old: &str, new: &str) -> BTreeSet<String> {
     let (old, new) = (offered(old), offered(new));
     let differs = |key: &&String| old.get(*key) != new.get(*key);
@@ -40,7 +39,7 @@ pub fn changed_keys(old: &str, new: &str) -> BTreeSet<String> {
     keys.filter(differs).cloned().collect()
 }
 
-/// What a workspace's manifest offers to its members, as text without its formatting.
+/// Returns what a workspace's manifest offers to its members, as text without its formatting.
 fn offered(manifest: &str) -> BTreeMap<String, String> {
     let Ok(manifest) = Document::parse(manifest) else {
         return BTreeMap::new();

@@ -26,8 +26,8 @@ struct Entry<'d> {
     block: Range<usize>,
 }
 
-/// The splices that give the members their new versions. `to` maps a name to
-/// the version before and after.
+/// Returns the splices that give the members their new versions. `to` maps a name to the version
+/// before and after.
 pub(crate) fn bump(
     path: &Utf8Path,
     text: &str,
@@ -102,8 +102,8 @@ fn entries<'d>(text: &str, document: &'d Document<&str>) -> Vec<Entry<'d>> {
         .collect()
 }
 
-/// The entry of a member: the one of its version, or the only one of its name
-/// in a lockfile that lags behind.
+/// Returns the entry of a member: the one of its version, or the only one of its name in a lockfile
+/// that lags behind.
 fn member<'e, 'd>(entries: &'e [Entry<'d>], name: &str, old: &Version) -> Option<&'e Entry<'d>> {
     let old = old.to_string();
     let mut named = entries.iter().filter(|e| e.name == name && e.is_member);
@@ -115,8 +115,8 @@ fn member<'e, 'd>(entries: &'e [Entry<'d>], name: &str, old: &Version) -> Option
     others.into_iter().find(|entry| entry.version == old)
 }
 
-/// The splice for a dependency on `NAME VERSION`, as cargo writes it where the
-/// name alone is ambiguous.
+/// Returns the splice for a dependency on `NAME VERSION`, as cargo writes it where the name alone
+/// is ambiguous.
 fn dependency(text: &str, table: &Table, qualified: &str, name: &str, new: &str) -> Option<Splice> {
     let list = table.get("dependencies")?.as_array()?;
     let value = list
@@ -131,7 +131,7 @@ fn dependency(text: &str, table: &Table, qualified: &str, name: &str, new: &str)
     })
 }
 
-/// Cargo sorts packages by name and version: where several share a name, a new
+/// Puts packages in order. Cargo sorts them by name and version: where several share a name, a new
 /// version may change their order.
 fn reorder(text: &str, entries: &[Entry<'_>], name: &str, splices: &mut Vec<Splice>) {
     let run: Vec<_> = entries.iter().filter(|entry| entry.name == name).collect();
@@ -178,7 +178,7 @@ fn reorder(text: &str, entries: &[Entry<'_>], name: &str, splices: &mut Vec<Spli
     splices.sort_by_key(|splice| splice.start);
 }
 
-/// The text of a range after the splices in it.
+/// Returns the text of a range after the splices in it.
 fn edited(text: &str, range: Range<usize>, splices: &[Splice]) -> String {
     let mut result = String::new();
     let mut at = range.start;

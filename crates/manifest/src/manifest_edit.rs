@@ -64,7 +64,7 @@ impl<'t> Manifest<'t> {
         })
     }
 
-    /// The splices in the order of the file.
+    /// Returns the splices in the order of the file.
     pub(crate) fn into_splices(mut self) -> Vec<Splice> {
         self.splices.sort_by_key(|splice| splice.start);
         self.splices
@@ -154,7 +154,7 @@ impl<'t> Manifest<'t> {
     }
 }
 
-/// The dependencies of a manifest that are named by a path: the path as it is written, and
+/// Returns the dependencies of a manifest that are named by a path: the path as it is written, and
 /// the requirement, if there is one. A text that is no manifest has none.
 pub fn path_dependencies(text: &str) -> Vec<(String, Option<String>)> {
     let Ok(manifest) = Document::parse(text) else {
@@ -172,14 +172,14 @@ pub fn path_dependencies(text: &str) -> Vec<(String, Option<String>)> {
     found
 }
 
-/// Whether the manifest `text` takes its package's version from the workspace.
-/// A text that is no manifest does not.
+/// Returns whether the manifest `text` takes its package's version from the workspace. A text that
+/// is no manifest does not.
 pub fn inherits_version(text: &str) -> bool {
     Manifest::parse(Utf8Path::new("Cargo.toml"), text)
         .is_ok_and(|manifest| manifest.version_source() == VersionSource::Workspace)
 }
 
-/// Every table of dependencies in a manifest.
+/// Returns every table of dependencies in a manifest.
 pub(crate) fn dependency_tables(root: &dyn TableLike) -> Vec<&dyn TableLike> {
     let mut tables = kinds(root);
     let targets = root.get("target").and_then(Item::as_table_like);

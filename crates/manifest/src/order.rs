@@ -55,8 +55,8 @@ fn cycle(packages: &[String]) -> String {
 }
 
 impl Workspace {
-    /// The packages that go to `registry` in levels: a package depends only on
-    /// packages of earlier levels, and stands in the earliest that it can.
+    /// Returns the packages that go to `registry` in levels: a package depends only on packages of
+    /// earlier levels, and stands in the earliest that it can.
     ///
     /// # Errors
     ///
@@ -96,7 +96,8 @@ impl Workspace {
         }
     }
 
-    /// Whether a dependency is only left out of releases, or is in the registry all the same.
+    /// Returns whether a dependency is only left out of releases, or is in the registry all the
+    /// same.
     fn is_left_out(&self, registry: &str, dependency: &crate::InternalDependency) -> bool {
         let package = self.package(&dependency.name);
         package.is_some_and(|package| {
@@ -129,8 +130,8 @@ impl Workspace {
     }
 }
 
-/// The levels once development dependencies have given way in every cycle;
-/// cycles of the others remain.
+/// Returns the levels once development dependencies have given way in every cycle; cycles of the
+/// others remain.
 fn loosened<'n>(
     mut edges: BTreeMap<&'n str, BTreeSet<&'n str>>,
     firm: &BTreeSet<(&'n str, &'n str)>,
@@ -186,7 +187,7 @@ fn levels(mut edges: BTreeMap<&str, BTreeSet<&str>>) -> (Vec<Vec<String>>, Vec<O
     (levels, cycles)
 }
 
-/// A cycle among packages that all depend on another of them.
+/// Returns a cycle among packages that all depend on another of them.
 fn find_circle<'n>(edges: &BTreeMap<&'n str, BTreeSet<&'n str>>) -> Vec<&'n str> {
     let mut path: Vec<&str> = Vec::new();
     let mut next = edges.keys().next().copied();

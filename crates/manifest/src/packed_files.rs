@@ -57,12 +57,12 @@ impl PackedFiles {
         }
     }
 
-    /// Whether the manifest names what is packed, so that git is not asked.
+    /// Returns whether the manifest names what is packed, so that git is not asked.
     pub fn names_files(&self) -> bool {
         matches!(self.chosen, Choice::Include(_))
     }
 
-    /// Whether a file is packed; its path is relative to the package.
+    /// Returns whether a file is packed; its path is relative to the package.
     pub fn holds(&self, path: &Utf8Path) -> bool {
         if path == "Cargo.toml" || self.always.iter().any(|file| path == file.as_str()) {
             return true;

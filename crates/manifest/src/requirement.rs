@@ -42,7 +42,7 @@ pub(crate) enum Followed {
     Unclear,
 }
 
-/// How the requirement `text` follows its package to its new version; `policy` is absent
+/// Lets the requirement `text` follow its package to its new version; `policy` is absent
 /// where the package that requires it is not released along with it.
 pub(crate) fn follow(
     text: &str,
@@ -97,7 +97,7 @@ pub(crate) fn follow(
     }
 }
 
-/// How a requirement with these numbers would name a version.
+/// Returns how a requirement with these numbers would name a version.
 fn written(numbers: &str, version: &Version) -> String {
     match version.pre.is_empty() {
         true => written_like(numbers, version),
@@ -105,7 +105,7 @@ fn written(numbers: &str, version: &Version) -> String {
     }
 }
 
-/// The version with as many numbers, and the same wildcards, as the pattern.
+/// Returns the version with as many numbers, and the same wildcards, as the pattern.
 fn written_like(pattern: &str, version: &Version) -> String {
     let numbers = [version.major, version.minor, version.patch];
     let parts: Vec<String> = pattern

@@ -73,9 +73,8 @@ pub enum MetadataProblem {
 }
 
 impl MetadataProblem {
-    /// Whether cargo, or any registry, would refuse the package for it: names
-    /// stand in addresses, and what has no version cannot be resolved. The rest
-    /// is asked by crates.io.
+    /// Returns whether cargo, or any registry, would refuse the package for it: names stand in
+    /// addresses, and what has no version cannot be resolved. The rest is asked by crates.io.
     pub fn holds_everywhere(&self) -> bool {
         matches!(
             self,
@@ -84,8 +83,8 @@ impl MetadataProblem {
     }
 }
 
-/// Every rule of crates.io that the package breaks; its own directory and the
-/// network are not looked at.
+/// Returns every rule of crates.io that the package breaks; its own directory and the network are
+/// not looked at.
 pub fn metadata_problems(package: &Package) -> Vec<MetadataProblem> {
     let metadata = &package.metadata;
     let mut problems = Vec::new();

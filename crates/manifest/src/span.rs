@@ -9,7 +9,7 @@ use toml_edit::Item;
 
 use crate::edit::Splice;
 
-/// The bytes of a string between its quotes, or `None` if the item is no string.
+/// Returns the bytes of a string between its quotes, or `None` if the item is no string.
 pub(crate) fn string_content(text: &str, item: &Item) -> Option<Range<usize>> {
     item.as_str()?;
     let mut span = item.span()?;
@@ -23,7 +23,7 @@ pub(crate) fn string_content(text: &str, item: &Item) -> Option<Range<usize>> {
     Some(span)
 }
 
-/// The splice that gives a string another content, unless it has it already.
+/// Returns the splice that gives a string another content, unless it has it already.
 pub(crate) fn replace_string(text: &str, item: &Item, content: &str) -> Option<Splice> {
     let range = string_content(text, item)?;
     (text[range.clone()] != *content).then(|| Splice {
@@ -33,7 +33,7 @@ pub(crate) fn replace_string(text: &str, item: &Item, content: &str) -> Option<S
     })
 }
 
-/// The line that a byte stands in, counted from 1.
+/// Returns the line that a byte stands in, counted from 1.
 pub(crate) fn line_of(text: &str, byte: usize) -> usize {
     1 + text.as_bytes()[..byte.min(text.len())]
         .iter()

@@ -61,7 +61,7 @@ pub struct InternalDependency {
 }
 
 impl InternalDependency {
-    /// Whether the dependency is part of the published package.
+    /// Returns whether the dependency is part of the published package.
     pub fn is_published(&self) -> bool {
         self.kind != DependencyKind::Development || self.has_version
     }
@@ -150,9 +150,9 @@ impl Workspace {
             .fold(workspace, |found, text| found.patched(text)))
     }
 
-    /// The workspace with the edges that `[patch]` makes: a dependency on a registry's
-    /// crate of which a member stands in its place. `text` is the workspace's manifest, or
-    /// cargo's configuration beside it.
+    /// Returns the workspace with the edges that `[patch]` makes: a dependency on a registry's
+    /// crate of which a member stands in its place. `text` is the workspace's manifest, or cargo's
+    /// configuration beside it.
     pub fn patched(mut self, text: &str) -> Workspace {
         let patches = patches(&self, text);
         for package in &mut self.packages {
@@ -175,7 +175,7 @@ impl Workspace {
         self
     }
 
-    /// The workspace in the answer of `cargo metadata`, with or without `--no-deps`.
+    /// Returns the workspace in the answer of `cargo metadata`, with or without `--no-deps`.
     pub fn from_metadata(metadata: Metadata) -> Workspace {
         let Metadata {
             packages,
@@ -212,12 +212,12 @@ impl Workspace {
         }
     }
 
-    /// Whether any member stands in the place of a registry's crate for another one.
+    /// Returns whether any member stands in the place of a registry's crate for another one.
     pub fn has_patched_members(&self) -> bool {
         self.packages.iter().any(|p| self.is_patched(&p.name))
     }
 
-    /// Whether a member stands in the place of a registry's crate for another member.
+    /// Returns whether a member stands in the place of a registry's crate for another member.
     pub(crate) fn is_patched(&self, name: &str) -> bool {
         self.packages.iter().any(|package| {
             let by_version = |d: &&cargo_metadata::Dependency| d.path.is_none() && d.name == name;
@@ -226,7 +226,7 @@ impl Workspace {
         })
     }
 
-    /// The member of this name.
+    /// Returns the member of this name.
     pub fn package(&self, name: &str) -> Option<&Package> {
         self.packages.iter().find(|package| package.name == name)
     }
@@ -238,7 +238,7 @@ impl Workspace {
         }
     }
 
-    /// The manifest of the workspace itself, absolute.
+    /// Returns the manifest of the workspace itself, absolute.
     pub fn manifest_path(&self) -> Utf8PathBuf {
         self.root.join("Cargo.toml")
     }
@@ -259,7 +259,7 @@ impl Package {
         allowed.is_none_or(|registries| registries.iter().any(|name| name == registry))
     }
 
-    /// The directory of the manifest, absolute.
+    /// Returns the directory of the manifest, absolute.
     pub fn directory(&self) -> Utf8PathBuf {
         directory(&self.metadata)
     }
@@ -300,7 +300,7 @@ fn edge(name: &str, dependency: &cargo_metadata::Dependency) -> InternalDependen
     }
 }
 
-/// The members that a `[patch]` puts in the place of a registry's crates: by the crate's
+/// Returns the members that a `[patch]` puts in the place of a registry's crates: by the crate's
 /// name, and whether the registry is crates.io.
 fn patches(workspace: &Workspace, text: &str) -> BTreeMap<(String, bool), String> {
     let mut found = BTreeMap::new();
@@ -323,7 +323,7 @@ fn is_crates_io(registry: &str) -> bool {
             .any(|part| registry.contains(part))
 }
 
-/// Each patch with a path: its registry, the crate's own name, and the directory.
+/// Returns each patch with a path: its registry, the crate's own name, and the directory.
 pub(crate) fn patched_directories<S>(
     document: &toml_edit::Document<S>,
     around: &Utf8Path,
@@ -344,8 +344,8 @@ pub(crate) fn patched_directories<S>(
     found
 }
 
-/// The path without `.` and `..`, as cargo itself compares paths: by their
-/// text, not by what links lead to.
+/// Returns the path without `.` and `..`, as cargo itself compares paths: by their text, not by
+/// what links lead to.
 pub fn normalized(path: &Utf8Path) -> Utf8PathBuf {
     let mut result = Utf8PathBuf::new();
     for component in path.components() {

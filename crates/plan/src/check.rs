@@ -8,8 +8,8 @@ use crate::gates;
 use crate::model::{Blocker, Plan, RunId, Step, Verb};
 use crate::request::CheckRequest;
 
-/// The gates that are on, in their order. `semver` is not among them: what a
-/// change may do depends on the version, which only a release knows.
+/// Returns the gates that are on, in their order. `semver` is not among them: what a change may do
+/// depends on the version, which only a release knows.
 pub fn gates_that_are_on(config: &Config, states_a_rust_version: bool) -> Vec<Stage> {
     let gates = &config.gates;
     let levels = [

@@ -19,7 +19,7 @@ use crate::model::{
 };
 use crate::version::VersionBump;
 
-/// Every gate that is on; what a gate cannot look at becomes a note. Those that build are
+/// Returns every gate that is on; what a gate cannot look at becomes a note. Those that build are
 /// about these packages only, or about all where none is named.
 pub fn steps(
     facts: &Facts,
@@ -65,7 +65,7 @@ fn side_by_side(steps: Vec<Option<Step>>) -> Vec<Step> {
         .collect()
 }
 
-/// A gate that is a cargo command of the same name.
+/// Creates the step of a gate that is a cargo command of the same name.
 fn command(stage: Stage, gate: &CommandGate, usual: &[&str], env: &[(&str, &str)]) -> Option<Step> {
     let given = gate.args.clone();
     let args = given.unwrap_or_else(|| usual.iter().map(ToString::to_string).collect());
@@ -146,7 +146,7 @@ fn secrets(config: &Config) -> Option<Step> {
     )
 }
 
-/// Only where a package states a version there is something to hold it to.
+/// Creates the gate of stated Rust versions, where a package states one.
 fn msrv(facts: &Facts, config: &Config) -> Option<Step> {
     let mut stated: BTreeMap<Version, Vec<String>> = BTreeMap::new();
     let packages = facts.workspace.packages.iter();
@@ -167,7 +167,7 @@ fn msrv(facts: &Facts, config: &Config) -> Option<Step> {
     on(level, step).filter(|_| !versions.is_empty())
 }
 
-/// One step for each baseline and kind of release.
+/// Creates one step for each baseline and kind of release.
 fn semver(
     facts: &Facts,
     config: &Config,
@@ -231,7 +231,7 @@ fn semver(
     steps
 }
 
-/// Those of the packages whose API others build on.
+/// Returns those of the packages whose API others build on.
 fn libraries<'p>(workspace: &Workspace, config: &Config, packages: &'p [String]) -> Vec<&'p str> {
     let offers = |package: &Package| {
         let targets = &package.metadata.targets;
@@ -251,7 +251,7 @@ fn was_published(facts: &Facts, package: &str, version: &Version) -> bool {
         .is_some_and(|known| known.iter().any(|v| v.vers == *version))
 }
 
-/// What a new version says that it may change, in cargo's reading of it: before
+/// Returns what a new version says that it may change, in cargo's reading of it: before
 /// 1.0.0 each number says as much as the one before it does afterwards.
 fn release_type(before: &Version, after: &Version) -> &'static str {
     let numbers = |v: &Version| [v.major, v.minor, v.patch];

@@ -17,7 +17,7 @@ use crate::release::message;
 use crate::request::HotfixRequest;
 use crate::version::{BumpKind, Group, VersionBump, WORKSPACE};
 
-/// `facts` are those of the tag, but for the checkout's own state.
+/// Plans a hotfix. `facts` are those of the tag, but for the checkout's own state.
 pub fn plan(
     facts: &Facts,
     config: &Config,
@@ -126,7 +126,7 @@ fn empty(
     }
 }
 
-/// The number after is somebody's already.
+/// Refuses a number that is somebody's already.
 fn taken(facts: &Facts, one: &VersionBump<'_>, blockers: &mut Vec<Blocker>) {
     let mut taken = Vec::new();
     crate::preflight::versions::version(facts, one, false, &mut taken);
@@ -141,7 +141,7 @@ fn taken(facts: &Facts, one: &VersionBump<'_>, blockers: &mut Vec<Blocker>) {
     }
 }
 
-/// A place for the fix in each changelog of the group; and their names.
+/// Makes a place for the fix in each changelog of the group; returns them and their names.
 fn changelogs(facts: &Facts, group: &Group) -> (Vec<FileEdit>, Vec<String>) {
     let mut edits: Vec<FileEdit> = Vec::new();
     let mut names = Vec::new();

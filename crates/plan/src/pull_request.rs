@@ -150,7 +150,7 @@ fn steps(
     Some(())
 }
 
-/// What people read before they merge.
+/// Returns what people read before they merge.
 fn body(bumps: &[VersionBump<'_>], edits: &Edits, end: &str) -> String {
     let mut text = String::new();
     for one in bumps {

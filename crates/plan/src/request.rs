@@ -68,17 +68,17 @@ pub enum Part {
 }
 
 impl Part {
-    /// Whether the service is meant.
+    /// Returns whether the service is meant.
     pub fn backend(self) -> bool {
         self != Part::Frontend
     }
 
-    /// Whether the bundle is meant.
+    /// Returns whether the bundle is meant.
     pub fn frontend(self) -> bool {
         self != Part::Backend
     }
 
-    /// The word on the command line.
+    /// Returns the word on the command line.
     pub fn name(self) -> &'static str {
         match self {
             Part::Backend => "backend",
@@ -135,14 +135,14 @@ pub struct HotfixRequest {
 }
 
 impl ReleaseRequest {
-    /// Whether commits and interfaces decide.
+    /// Returns whether commits and interfaces decide.
     pub fn asks_for_auto(&self) -> bool {
         self.versions
             .iter()
             .any(|wanted| wanted.version == VersionRequest::Auto)
     }
 
-    /// Whether groups are meant that only their history can tell.
+    /// Returns whether groups are meant that only their history can tell.
     pub fn asks_for_history(&self) -> bool {
         let unnamed = |wanted: &GroupVersion| {
             wanted.group.is_none() && !matches!(wanted.version, VersionRequest::Exact(_))
@@ -150,14 +150,14 @@ impl ReleaseRequest {
         self.asks_for_auto() || self.versions.iter().any(unnamed)
     }
 
-    /// Whether no host will be touched.
+    /// Returns whether no host will be touched.
     pub fn skips_deploy(&self) -> bool {
         self.skip.contains(&Stage::DeployBackend) && self.skip.contains(&Stage::DeployFrontend)
     }
 }
 
 impl YankRequest {
-    /// What is typed to mean it again.
+    /// Returns what is typed to mean it again.
     pub fn words(&self) -> String {
         let crates = self.crates.iter().map(|name| format!(" --crate {name}"));
         let undo = if self.undo { " --undo" } else { "" };
@@ -179,7 +179,7 @@ impl YankRequest {
 }
 
 impl HotfixRequest {
-    /// What is typed to mean it again.
+    /// Returns what is typed to mean it again.
     pub fn words(&self) -> String {
         match &self.package {
             Some(package) => format!("{} --crate {package}", self.version),

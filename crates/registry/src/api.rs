@@ -66,7 +66,7 @@ impl Failure {
         }
     }
 
-    /// The same for a request that changes nothing.
+    /// Returns the same for a request that changes nothing.
     pub(crate) fn into_read_error(self, url: &str) -> RegistryError {
         let url = url.to_owned();
         match self {

@@ -143,7 +143,7 @@ impl Files {
 }
 
 impl CargoConfig {
-    /// What cargo reads in the place of a registry, if it does.
+    /// Returns what cargo reads in the place of a registry, if it does.
     pub fn replacement(&self, registry: &str) -> Option<Replacement> {
         let mut name = self.files.sources.get(registry)?.replace_with.as_deref()?;
         // A circle is cargo's to complain of.

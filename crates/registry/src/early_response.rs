@@ -138,7 +138,7 @@ impl<T: Transport> ReadAfterWriteError<T> {
     }
 }
 
-/// Whether the other side has closed the connection, so that there may be a response.
+/// Returns whether the other side has closed the connection, so that there may be a response.
 fn is_closed(error: &Error) -> bool {
     matches!(
         error,

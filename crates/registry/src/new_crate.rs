@@ -13,8 +13,8 @@ use serde_json::{Map, Value, json};
 /// its index is read by.
 const CRATES_IO: &str = "https://github.com/rust-lang/crates.io-index";
 
-/// The `NewCrate` document of the web API for this package. `readme` is the
-/// text of its readme file, `registry` the name of the registry it goes to.
+/// Returns the `NewCrate` document of the web API for this package. `readme` is the text of its
+/// readme file, `registry` the name of the registry it goes to.
 ///
 /// A dependency without a registry is of crates.io in a manifest, and of the
 /// registry itself in this document; a [`Registry`](crate::Registry) leaves its
@@ -80,8 +80,8 @@ fn dependency(dependency: &Dependency, registry: &str) -> Value {
     })
 }
 
-/// The features of the manifest. `cargo metadata` adds the one that every
-/// optional dependency brings by itself; the index is to stay without it.
+/// Returns the features of the manifest. `cargo metadata` adds the one that every optional
+/// dependency brings by itself; the index is to stay without it.
 fn features(package: &Package) -> Map<String, Value> {
     declared_features(package)
         .into_iter()
@@ -111,7 +111,8 @@ pub(crate) fn declared_features(package: &Package) -> BTreeMap<String, Vec<Strin
         .collect()
 }
 
-/// `cargo metadata` fills up `1.95` to `1.95.0`; written short it means the same.
+/// Shortens a version: `cargo metadata` fills up `1.95` to `1.95.0`; written short it means
+/// the same.
 fn rust_version(package: &Package) -> Option<String> {
     let version = package.rust_version.as_ref()?;
     Some(match version.patch {

@@ -94,7 +94,7 @@ pub struct Timeouts {
 }
 
 impl Default for Timeouts {
-    /// 15 s to connect, 120 s for a response: crates.io works through a large
+    /// Allows 15 s to connect, 120 s for a response: crates.io works through a large
     /// upload in half a minute.
     fn default() -> Timeouts {
         Timeouts {
@@ -115,7 +115,7 @@ impl Registry {
         Registry::open_with(index, Timeouts::default())
     }
 
-    /// Like [`Registry::open`], with other timeouts.
+    /// Opens a registry like [`Registry::open`], with other timeouts.
     ///
     /// # Errors
     ///

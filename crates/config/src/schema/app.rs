@@ -18,12 +18,12 @@ pub struct AppConfig {
 }
 
 impl AppConfig {
-    /// A frontend that is a service.
+    /// Returns a frontend that is a service.
     pub fn frontend_service(&self) -> Option<&ServiceConfig> {
         self.frontend.as_ref()?.service.as_ref()
     }
 
-    /// Its services, each with the name of its table.
+    /// Returns its services, each with the name of its table.
     pub(crate) fn services(&self) -> impl Iterator<Item = (&'static str, &ServiceConfig)> {
         let backend = self.backend.as_ref().map(|it| ("app.backend", it));
         let frontend = self.frontend_service();

@@ -75,7 +75,7 @@ impl Default for BuildConfig {
 }
 
 impl BuildConfig {
-    /// What is wrong with it, but for the address, which may not be known yet.
+    /// Returns what is wrong with it, but for the address, which may not be known yet.
     pub fn problem(&self) -> Option<String> {
         if self.on == BuildOn::Here {
             return (*self != BuildConfig::default()).then(|| {
@@ -91,7 +91,7 @@ impl BuildConfig {
         Some(format!("the {what} is {value:?}: {remedy}"))
     }
 
-    /// As the hosts are told; nothing where the program is built here.
+    /// Returns it as the hosts are told; nothing where the program is built here.
     pub fn on_host(&self, package: &str, binary: &str) -> Option<HostBuild> {
         if self.on == BuildOn::Here {
             return None;
@@ -115,14 +115,14 @@ impl BuildConfig {
         })
     }
 
-    /// Whether the hosts fetch from the remote that is pushed to.
+    /// Returns whether the hosts fetch from the remote that is pushed to.
     pub fn fetches_remote(&self) -> bool {
         self.on == BuildOn::Host && self.git.is_none()
     }
 }
 
 impl Checkout {
-    /// Of a checkout with that remote.
+    /// Describes a checkout with that remote.
     pub fn of(remote: Option<&str>, directory: Utf8PathBuf) -> Checkout {
         Checkout {
             remote: remote.map(fetched_from),
@@ -131,7 +131,7 @@ impl Checkout {
     }
 }
 
-/// The address that a host without our keys would fetch from: https in the place of ssh,
+/// Returns the address that a host without our keys would fetch from: https in the place of ssh,
 /// and nobody's name or password.
 fn fetched_from(remote: &str) -> String {
     let Some((scheme, rest)) = remote.split_once("://") else {

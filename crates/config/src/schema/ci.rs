@@ -125,7 +125,7 @@ fn default_minutes() -> u32 {
 }
 
 impl CiConfig {
-    /// What types cannot say: where in the file it is, and what is wrong.
+    /// Returns what types cannot say: where in the file it is, and what is wrong.
     pub fn problem(&self, environments: &[&str]) -> Option<(&'static str, String)> {
         for job in &self.jobs {
             let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';

@@ -91,7 +91,7 @@ pub struct HostOverrides {
 }
 
 impl HostConfig {
-    /// `user@host[:port]`
+    /// Returns `user@host[:port]`.
     pub fn address(&self) -> &str {
         match self {
             HostConfig::Address(address) => address,
@@ -99,7 +99,7 @@ impl HostConfig {
         }
     }
 
-    /// What is different there, if anything is.
+    /// Returns what is different there, if anything is.
     pub fn different(&self) -> Option<&HostOverrides> {
         match self {
             HostConfig::Address(_) => None,
@@ -130,7 +130,7 @@ impl Default for Waves {
 }
 
 impl Waves {
-    /// The hosts of each wave, of so many.
+    /// Returns the hosts of each wave, of so many.
     pub fn of(&self, hosts: usize) -> Vec<std::ops::Range<usize>> {
         let mut waves = Vec::new();
         let (mut start, mut width) = (0, self.canary.get());

@@ -30,8 +30,8 @@ const DAYS: [(&str, Weekday); 7] = [
 ];
 
 impl Freeze {
-    /// The end of the window, if the time is within it. The first moment belongs
-    /// to the window, the end does not.
+    /// Returns the end of the window, if the time is within it. The first moment belongs to the
+    /// window, the end does not.
     pub fn until(&self, now: Timestamp) -> Option<Zoned> {
         // Known to be a zone since it was read.
         let zone = TimeZone::get(&self.zone).ok()?;

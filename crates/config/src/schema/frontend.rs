@@ -31,7 +31,7 @@ pub struct FrontendConfig {
 }
 
 impl FrontendConfig {
-    /// What is wrong with it beside a backend: the word to look for, and the message.
+    /// Returns what is wrong with it beside a backend: the word to look for, and the message.
     pub fn problem(&self, backend: Option<&ServiceConfig>) -> Option<(&'static str, String)> {
         let Some(service) = &self.service else {
             return self.problem_of_bundle();

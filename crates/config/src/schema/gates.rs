@@ -116,8 +116,8 @@ pub struct LinksGate {
     pub paths: Option<Vec<PathPattern>>,
 }
 
-/// The secrets gate. It warns by default: a document, or a key that only looks like one, need not stop a
-/// team's first release.
+/// The secrets gate. It warns by default: a document, or a key that only looks like one, need
+/// not stop a team's first release.
 #[derive(Clone, Debug, PartialEq, Default, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct SecretsGate {
@@ -218,8 +218,8 @@ at_level! {
     SemverGate { args }
 }
 
-/// An untagged enum would say "did not match any variant" where a key is
-/// misspelt; this keeps the precise message and its span.
+/// Reads a level or a table. An untagged enum would say "did not match any variant" where a
+/// key is misspelt; this keeps the precise message and its span.
 fn level_or_table<'de, D, G>(deserializer: D) -> Result<G, D::Error>
 where
     D: Deserializer<'de>,

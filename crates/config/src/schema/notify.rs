@@ -14,7 +14,7 @@ pub struct NotifyConfig {
 }
 
 impl NotifyConfig {
-    /// Whether an event is told of.
+    /// Returns whether an event is told of.
     pub fn includes(&self, event: NotifyEvent) -> bool {
         self.on.as_ref().is_none_or(|on| on.contains(&event))
     }

@@ -63,12 +63,12 @@ pub struct ServiceConfig {
 }
 
 impl ServiceConfig {
-    /// Its binary's name.
+    /// Returns its binary's name.
     pub fn binary_name(&self) -> &str {
         self.binary.as_ref().unwrap_or(&self.package)
     }
 
-    /// What is wrong with it: the word to look for, and the message.
+    /// Returns what is wrong with it: the word to look for, and the message.
     pub(crate) fn problem(&self, table: &str) -> Option<(&'static str, String)> {
         if let Some(message) = self.switch.problem() {
             return Some(("switch =", message));
@@ -88,7 +88,7 @@ impl ServiceConfig {
         })
     }
 
-    /// Whether the hosts build it themselves.
+    /// Returns whether the hosts build it themselves.
     pub fn is_built_on_hosts(&self) -> bool {
         self.build.on == BuildOn::Host
     }

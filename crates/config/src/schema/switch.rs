@@ -75,7 +75,7 @@ impl SwitchConfig {
         Ok(())
     }
 
-    /// What is wrong with it, but for the template's text.
+    /// Returns what is wrong with it, but for the template's text.
     pub fn problem(&self) -> Option<String> {
         let SwitchConfig::Proxy(proxy) = self else {
             return None;
@@ -101,7 +101,7 @@ impl SwitchConfig {
         Some(format!("the {what} is {value}: {remedy}"))
     }
 
-    /// As the hosts are told.
+    /// Returns it as the hosts are told.
     pub fn method(&self) -> Method {
         match self {
             SwitchConfig::Plain(PlainSwitch::Nft) => Method::Nft,

@@ -4,7 +4,7 @@
 use crate::schema::Config;
 
 impl Config {
-    /// What types cannot say of the targets.
+    /// Returns what types cannot say of the targets.
     pub fn problem_of_targets(&self) -> Option<String> {
         let targets = &self.release.targets;
         let plain = |c: char| c.is_ascii_alphanumeric() || "._-".contains(c);

@@ -47,7 +47,7 @@ pub struct Journal {
 }
 
 impl Journal {
-    /// Where the journal of a target lies while it is open.
+    /// Returns where the journal of a target lies while it is open.
     pub fn path_of(state: &Utf8Path, id: &RunId) -> Utf8PathBuf {
         state.join(format!("{id}.jsonl"))
     }
@@ -137,14 +137,14 @@ impl Journal {
         targets
     }
 
-    /// The plan of a target that is begun, if it is.
+    /// Returns the plan of a target that is begun, if it is.
     pub fn plan_of(state: &Utf8Path, id: &RunId) -> Result<Option<Plan>, JournalError> {
         let known = read(&Journal::path_of(state, id))?;
         Ok(known.map(|(plan, _)| plan))
     }
 
-    /// An error where a target is begun in a way that somebody could see: it can
-    /// only be gone on with.
+    /// Returns an error where a target is begun in a way that somebody could see: it can only be
+    /// gone on with.
     pub fn refuse_begun(state: &Utf8Path, id: &RunId) -> Result<(), JournalError> {
         let path = Journal::path_of(state, id);
         match read(&path)? {
@@ -158,8 +158,8 @@ impl Journal {
         }
     }
 
-    /// Whether a target is begun in a way that somebody could see: then it can
-    /// only be gone on with. Otherwise it may just as well be begun anew.
+    /// Returns whether a target is begun in a way that somebody could see: then it can only be gone
+    /// on with. Otherwise it may just as well be begun anew.
     pub fn left_a_trace(state: &Utf8Path, id: &RunId) -> bool {
         match read(&Journal::path_of(state, id)) {
             Ok(Some((plan, known))) => !known.left_no_trace(&plan),
@@ -253,7 +253,7 @@ impl Known {
     }
 }
 
-/// A journal that nobody needs is kept all the same, out of the way.
+/// Moves a journal that nobody needs out of the way; it is kept all the same.
 fn set_aside(path: &Utf8Path) -> Result<(), JournalError> {
     std::fs::rename(path, path.with_extension("set-aside")).map_err(|source| JournalError::Io {
         path: path.to_owned(),

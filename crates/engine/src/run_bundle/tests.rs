@@ -20,7 +20,7 @@ struct Checkouts {
     packed: Utf8PathBuf,
 }
 
-/// A checkout, and a clone of it on another machine.
+/// Makes a checkout, and a clone of it on another machine.
 fn checkouts() -> Checkouts {
     let place = tempfile::tempdir().unwrap();
     let top = Utf8Path::from_path(place.path()).unwrap();
@@ -44,7 +44,7 @@ fn checkouts() -> Checkouts {
     }
 }
 
-/// A release of what stands there already.
+/// Returns a release of what stands there already.
 fn plan(context: &Context) -> Plan {
     let identity = CommitIdentity {
         name: "T".to_owned(),

@@ -36,7 +36,7 @@ pub(super) fn read(
     distances
 }
 
-/// The commits that users of a host may meet.
+/// Returns the commits that users of a host may meet.
 fn commits(host: &HostSurvey) -> impl Iterator<Item = &str> {
     let found = host.found.as_ref().ok();
     let switches = found

@@ -34,8 +34,8 @@ struct Member {
     inherited: BTreeSet<String>,
 }
 
-/// The tag of a group's last release: of the version it has now, or of the
-/// highest one before.
+/// Returns the tag of a group's last release: of the version it has now, or of the highest one
+/// before.
 pub(crate) fn last_release<'t>(
     tags: impl Iterator<Item = &'t String>,
     group: &Group,
@@ -87,7 +87,7 @@ pub(crate) fn look(
     Ok(past)
 }
 
-/// Why this checkout cannot tell what happened since a group's last release: what is not
+/// Returns why this checkout cannot tell what happened since a group's last release: what is not
 /// here must not be read as "all new".
 fn gap(context: &Context, group: &Group, git: &GitFacts, since: Option<&str>) -> Option<Blocker> {
     let remote = context.config.release.remote();
@@ -151,8 +151,8 @@ fn members(context: &Context, workspace: &Workspace, files: &Files) -> Vec<Membe
     workspace.packages.iter().filter_map(member).collect()
 }
 
-/// The commits since a revision, and the packages that each touched. A merge is seen as what it
-/// brought to its first parent, and counts where it says something of its own.
+/// Returns the commits since a revision, and the packages that each touched. A merge is seen as
+/// what it brought to its first parent, and counts where it says something of its own.
 fn log(
     context: &Context,
     revision: &str,
@@ -215,7 +215,7 @@ fn with_number(merge: &str, said: String) -> String {
     }
 }
 
-/// The members that inherit what a commit changed in the workspace's manifest.
+/// Returns the members that inherit what a commit changed in the workspace's manifest.
 fn inheriting<'m>(
     git: &Git,
     commit: &str,
@@ -234,7 +234,7 @@ fn inheriting<'m>(
         .map(|member| member.name.clone())
 }
 
-/// The package that a file is packed into: of nested ones the innermost, if it takes it.
+/// Returns the package that a file is packed into: of nested ones the innermost, if it takes it.
 fn package_of(file: &Utf8Path, members: &[Member]) -> Option<String> {
     let around = members
         .iter()

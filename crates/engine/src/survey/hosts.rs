@@ -19,7 +19,7 @@ pub(crate) fn look(context: &Context, scope: &Scope) -> Vec<HostSurvey> {
     })
 }
 
-/// What runs where artifacts are taken from.
+/// Returns what runs where artifacts are taken from.
 pub(crate) fn running(context: &Context, scope: &Scope) -> Vec<RunningHost> {
     let hosts = named(context, scope.from.as_ref());
     parallel_map(AT_ONCE, &hosts, |(target, app)| {
@@ -35,7 +35,7 @@ pub(crate) fn running(context: &Context, scope: &Scope) -> Vec<RunningHost> {
     })
 }
 
-/// The hosts of the environment of this name. An address that cannot be read is the
+/// Returns the hosts of the environment of this name. An address that cannot be read is the
 /// planner's blocker, not a host.
 fn named(context: &Context, environment: Option<&String>) -> Vec<(Target, App)> {
     environment

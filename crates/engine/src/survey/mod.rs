@@ -78,7 +78,7 @@ pub struct Scope {
 }
 
 impl Scope {
-    /// What a request needs to know.
+    /// Returns what a request needs to know.
     pub fn of(request: &Request) -> Scope {
         match request {
             Request::Release(wanted) => Scope {
@@ -141,7 +141,7 @@ impl Scope {
         }
     }
 
-    /// Everything, for `doctor`.
+    /// Returns the scope of everything, for `doctor`.
     pub fn everything(environment: &str) -> Scope {
         Scope {
             gates: true,
@@ -369,7 +369,7 @@ fn add_from_afar(
     }
 }
 
-/// The registry with what it has of these crates too: what has left the workspace is still
+/// Returns the registry with what it has of these crates too: what has left the workspace is still
 /// there.
 fn with_crates(
     context: &Context,
@@ -397,7 +397,7 @@ fn with_crates(
     Ok(found)
 }
 
-/// The tag of a version, of a package's group or the main one.
+/// Returns the tag of a version, of a package's group or the main one.
 fn tag_of(
     context: &Context,
     wanted: Option<&(Option<String>, Version)>,
@@ -434,8 +434,7 @@ fn files(workspace: &Workspace, config: &Config) -> anyhow::Result<BTreeMap<Utf8
     Ok(files)
 }
 
-/// Every changelog of a group that is there. One that the configuration names
-/// must be.
+/// Returns every changelog of a group that is there. One that the configuration names must be.
 fn changelogs(
     context: &Context,
     root: &Utf8Path,
@@ -495,7 +494,7 @@ fn cliff(root: &Utf8Path) -> Option<(Utf8PathBuf, String)> {
     places.into_iter().find_map(read)
 }
 
-/// The file that a path leads to, so that a change of it leaves the link a link.
+/// Returns the file that a path leads to, so that a change of it leaves the link a link.
 fn behind_links(root: &Utf8Path, path: &Utf8Path) -> Utf8PathBuf {
     let file = root.join(path).canonicalize_utf8();
     match (root.canonicalize_utf8(), file) {

@@ -47,7 +47,7 @@ pub(crate) fn look(
     Ok(found)
 }
 
-/// The dependencies of a manifest that is no member's on members.
+/// Returns the dependencies of a manifest that is no member's on members.
 fn needs(context: &Context, workspace: &Workspace, manifest: &Utf8Path) -> Vec<OtherDependency> {
     let path = normalized(&context.top().join(manifest));
     let is_member = |p: &stagegate_manifest::Package| p.manifest_path == path;

@@ -46,7 +46,7 @@ pub(crate) fn look(
     known.collect()
 }
 
-/// The newest version of a group's packages that is not above what the group has.
+/// Returns the newest version of a group's packages that is not above what the group has.
 fn last_published(group: &Group, registry: &RegistryFacts) -> Option<(String, Version)> {
     let members = group.members.iter();
     let versions = members.flat_map(|name| {
@@ -58,8 +58,8 @@ fn last_published(group: &Group, registry: &RegistryFacts) -> Option<(String, Ve
     last.map(|(name, version)| (name.clone(), version.clone()))
 }
 
-/// The commit that cargo wrote into a package; nothing where it was made without one, or
-/// of files that differed from it.
+/// Returns the commit that cargo wrote into a package; nothing where it was made without one, or of
+/// files that differed from it.
 fn commit_of(package: &[u8]) -> Option<String> {
     let mut archive = tar::Archive::new(flate2::read::GzDecoder::new(package));
     let mut entries = archive.entries().ok()?;

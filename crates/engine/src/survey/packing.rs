@@ -98,7 +98,7 @@ impl PartialEq for Packed {
     }
 }
 
-/// The innermost package around a file, if it packs it.
+/// Returns the innermost package around a file, if it packs it.
 fn holder<'p>(path: &str, packages: &'p [Packed]) -> Option<&'p Packed> {
     let path = Utf8Path::new(path);
     let around = packages.iter().filter(|p| path.starts_with(&p.directory));
@@ -107,7 +107,7 @@ fn holder<'p>(path: &str, packages: &'p [Packed]) -> Option<&'p Packed> {
     innermost.files.holds(within).then_some(innermost)
 }
 
-/// Whether cargo does not look there: build output, and packages of their own.
+/// Returns whether cargo does not look there: build output, and packages of their own.
 fn is_apart(context: &Context, package: &Packed, path: &str) -> bool {
     let directory = context.top().join(&package.directory);
     let file = context.top().join(path);

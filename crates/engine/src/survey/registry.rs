@@ -83,7 +83,8 @@ pub(crate) fn look(context: &Context, workspace: &Workspace) -> SurveyResult<Reg
     })
 }
 
-/// Whether another member requires a version of this one, so that it may be in the registry.
+/// Returns whether another member requires a version of this one, so that it may be in the
+/// registry.
 fn is_required(workspace: &Workspace, member: &Package) -> bool {
     let edges = workspace.packages.iter().flat_map(|p| &p.internal);
     let mut required = edges.filter(|d| d.is_published() && d.has_version);
@@ -93,7 +94,7 @@ fn is_required(workspace: &Workspace, member: &Package) -> bool {
 /// The registry whose rules are known.
 const CRATES_IO: &str = "crates-io";
 
-/// What the packages say of themselves, readmes included: a long one is refused, too.
+/// Returns what the packages say of themselves, readmes included: a long one is refused, too.
 fn metadata(workspace: &Workspace, registry: &str) -> BTreeMap<String, PackageMetadata> {
     let published = workspace
         .packages
@@ -120,7 +121,7 @@ struct One {
     info: Option<CrateInfo>,
 }
 
-/// The versions of one crate; where there are any its owners, and what is said of it. Of a
+/// Returns the versions of one crate; where there are any its owners, and what is said of it. Of a
 /// name that the index does not know it is asked whether another spelling is taken.
 fn one(
     registry: &Registry,

@@ -15,7 +15,7 @@ pub(crate) struct ReleasedFiles {
     _directory: TempDir,
 }
 
-/// The files of a tag; nothing where there is no such tag.
+/// Returns the files of a tag; nothing where there is no such tag.
 pub(crate) fn files_of(
     context: &Context,
     tag: Option<&str>,

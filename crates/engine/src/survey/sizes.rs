@@ -10,7 +10,7 @@ use stagegate_manifest::{Workspace, relative_to};
 
 use crate::context::Context;
 
-/// Bytes by package. What git cannot tell is not known.
+/// Returns bytes by package. What git cannot tell is not known.
 pub(crate) fn look(context: &Context, workspace: &Workspace) -> BTreeMap<String, u64> {
     let args = ["ls-tree", "-r", "-l", "-z", "--full-tree", "HEAD"];
     let Ok(text) = context.git().read(args) else {

@@ -8,7 +8,7 @@ use crate::context::Context;
 use crate::survey::Scope;
 use crate::tools::toolchain::standard_library;
 
-/// Every target that the configuration names, if a release would be built for it here.
+/// Returns every target that the configuration names, if a release would be built for it here.
 pub(crate) fn look(context: &Context, scope: &Scope) -> BTreeMap<String, SurveyResult<()>> {
     let builds = scope.targets && context.config.github.release;
     let targets = context.config.release.targets.keys().filter(|_| builds);

@@ -24,7 +24,7 @@ impl Git {
         }
     }
 
-    /// The command, not yet run.
+    /// Returns the command, not yet run.
     ///
     /// It runs no hooks of the checkout: they are made for a person's commits and pushes,
     /// expect what a fresh tree has not, and would decide when the branch has moved. What
@@ -39,12 +39,12 @@ impl Git {
             .args(args)
     }
 
-    /// Its output without the final newline; failure is an error with git's words.
+    /// Returns its output without the final newline; failure is an error with git's words.
     pub fn read<S: AsRef<str>>(&self, args: impl IntoIterator<Item = S>) -> anyhow::Result<String> {
         Ok(read(self.tool(args))?.trim_end_matches('\n').to_owned())
     }
 
-    /// Its output, or `None` where git says no with exit code 1.
+    /// Returns its output, or `None` where git says no with exit code 1.
     pub fn ask<S: AsRef<str>>(
         &self,
         args: impl IntoIterator<Item = S>,
@@ -59,7 +59,7 @@ impl Git {
         }
     }
 
-    /// The commit that a revision means, if there is such a one.
+    /// Returns the commit that a revision means, if there is such a one.
     pub fn commit_of(&self, revision: &str) -> anyhow::Result<Option<String>> {
         self.ask([
             "rev-parse",
@@ -69,13 +69,13 @@ impl Git {
         ])
     }
 
-    /// The commit that a revision means, which has to be there.
+    /// Returns the commit that a revision means, which has to be there.
     pub fn need_commit(&self, revision: &str) -> anyhow::Result<String> {
         self.commit_of(revision)?
             .with_context(|| format!("{revision} is gone"))
     }
 
-    /// Those of the settings, by a regular expression of git's, that are on; in lower case.
+    /// Returns those of the settings, by a regular expression of git's, that are on; in lower case.
     pub fn switched_on(&self, names: &str) -> anyhow::Result<BTreeSet<String>> {
         let args = ["config", "--type=bool", "--get-regexp", names];
         let text = self.ask(args)?.unwrap_or_default();
@@ -90,7 +90,7 @@ impl Git {
         Ok(on)
     }
 
-    /// Whether `old` is `new` or lies before it. Unknown commits do not.
+    /// Returns whether `old` is `new` or lies before it. Unknown commits do not.
     pub fn is_ancestor(&self, old: &str, new: &str) -> bool {
         matches!(
             self.ask(["merge-base", "--is-ancestor", old, new]),
@@ -98,7 +98,7 @@ impl Git {
         )
     }
 
-    /// The submodules that a commit names: their paths within the repository, and their
+    /// Returns the submodules that a commit names: their paths within the repository, and their
     /// commits.
     pub fn submodules(&self, commit: &str) -> anyhow::Result<Vec<(Utf8PathBuf, String)>> {
         let text = self.read(["ls-tree", "-r", "-z", "--full-tree", commit])?;
@@ -159,8 +159,8 @@ impl Git {
         Ok(paths)
     }
 
-    /// The reference's commit at the remote, by `git ls-remote`: nothing is
-    /// fetched, nothing is written.
+    /// Returns the reference's commit at the remote, by `git ls-remote`: nothing is fetched,
+    /// nothing is written.
     pub fn remote_refs(&self, remote: &str) -> anyhow::Result<Vec<(String, String)>> {
         let text = self.read(["ls-remote", remote])?;
         Ok(text
@@ -170,7 +170,7 @@ impl Git {
             .collect())
     }
 
-    /// The environment that makes a commit or a tag come out the same again.
+    /// Returns the environment that makes a commit or a tag come out the same again.
     pub fn sealed<S: AsRef<str>>(
         &self,
         who: &CommitIdentity,

@@ -162,7 +162,7 @@ impl Tool {
         self
     }
 
-    /// A program without what an outer cargo left behind, `CARGO`, `RUSTC` and the
+    /// Returns a program without what an outer cargo left behind, `CARGO`, `RUSTC` and the
     /// toolchain that rustup chose for it among them: it is to choose for itself.
     pub fn outside_cargo(program: &str, directory: &Utf8Path, spent: TimeCategory) -> Tool {
         let mut tool = Tool::new(program, directory, spent);
@@ -195,7 +195,7 @@ impl Tool {
         self
     }
 
-    /// The command as a person would type it.
+    /// Returns the command as a person would type it.
     pub fn shown(&self) -> &str {
         &self.shown
     }
@@ -352,7 +352,7 @@ pub(crate) fn read(tool: Tool) -> anyhow::Result<String> {
     Ok(outcome.stdout)
 }
 
-/// The log of a step.
+/// Returns the log of a step.
 pub(crate) fn log_of(output: &Utf8Path, step: &str) -> Utf8PathBuf {
     let plain: String = step
         .chars()

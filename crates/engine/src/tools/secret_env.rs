@@ -53,7 +53,7 @@ impl Keeps {
     }
 }
 
-/// Whether a variable is a secret, or leads to one. Tokens of registries by other names are
+/// Returns whether a variable is a secret, or leads to one. Tokens of registries by other names are
 /// what cargo reads private dependencies with; what publishes is asked for by its own name.
 fn is_secret(name: &str, publishes_to: &str) -> bool {
     SECRETS.contains(&name) || name == publishes_to

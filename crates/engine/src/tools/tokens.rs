@@ -100,7 +100,7 @@ impl TokenSource {
         }
     }
 
-    /// Where tokens would come from. Nobody is asked for one.
+    /// Returns where tokens would come from. Nobody is asked for one.
     pub(crate) fn places(&self, cargo: &CargoConfig) -> anyhow::Result<TokenPlaces> {
         Ok(TokenPlaces {
             trusted: self.identity()?.is_some(),
@@ -139,7 +139,7 @@ impl TokenSource {
         Ok(None)
     }
 
-    /// A token for an upload. `is_new`: the registry does not know the crate.
+    /// Returns a token for an upload. `is_new`: the registry does not know the crate.
     pub(crate) fn for_upload(
         &self,
         registry: &Registry,
@@ -176,7 +176,7 @@ impl TokenSource {
         self.plain(&mut kept, registry, cargo, wanted, Some(reason), now)
     }
 
-    /// A lease that is valid for the crate, crate by crate: it is for those that name this
+    /// Returns a lease that is valid for the crate, crate by crate: it is for those that name this
     /// workflow. One that ended when it was asked about is replaced once.
     fn covered(
         &self,
@@ -200,7 +200,7 @@ impl TokenSource {
         }
     }
 
-    /// A token of a person, such as a yank needs.
+    /// Returns a token of a person, such as a yank needs.
     pub(crate) fn of_a_person(
         &self,
         registry: &Registry,
@@ -289,7 +289,7 @@ impl TokenSource {
             .context("giving the workflow's token back; it ends by itself within half an hour")
     }
 
-    /// The token of an identity: the one there is while it is good, or a new one.
+    /// Returns the token of an identity: the one there is while it is good, or a new one.
     fn lease(
         &self,
         kept: &mut Kept,
@@ -319,7 +319,7 @@ impl TokenSource {
     }
 }
 
-/// Whether the lease is valid for the crate that it is wanted for.
+/// Returns whether the lease is valid for the crate that it is wanted for.
 fn coverage(registry: &Registry, lease: &Lease, wanted: TokenUse<'_>) -> Coverage {
     let TokenUse::Publish { name, version, .. } = wanted else {
         return Coverage::Unknown;

@@ -8,12 +8,12 @@ use stagegate_plan::model::{Blocker, TimeCategory};
 
 use crate::tools::process::{Tool, read};
 
-/// The cargo that called us, or the one on the path.
+/// Returns the cargo that called us, or the one on the path.
 pub fn cargo() -> PathBuf {
     std::env::var_os("CARGO").map_or_else(|| "cargo".into(), PathBuf::from)
 }
 
-/// Where cargo keeps what belongs to the user.
+/// Returns where cargo keeps what belongs to the user.
 pub fn cargo_home() -> PathBuf {
     match std::env::var_os("CARGO_HOME") {
         Some(home) => PathBuf::from(home),
@@ -21,7 +21,7 @@ pub fn cargo_home() -> PathBuf {
     }
 }
 
-/// Whether the standard library of a target is there.
+/// Returns whether the standard library of a target is there.
 pub(crate) fn standard_library(root: &Utf8Path, target: &str) -> SurveyResult<()> {
     let rustc = std::env::var("RUSTC").unwrap_or_else(|_| "rustc".to_owned());
     let args = ["--print", "target-libdir", "--target", target];

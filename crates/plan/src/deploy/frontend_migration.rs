@@ -41,7 +41,7 @@ fn found<'a>(facts: &'a Facts, target: &Target) -> Option<&'a HostFacts> {
     survey.found.as_ref().ok()
 }
 
-/// The step that ends the service on the host that this one gives a bundle.
+/// Returns the step that ends the service on the host that this one gives a bundle.
 fn decommission(facts: &Facts, plan: &Plan, step: &Step) -> Option<Step> {
     let Action::DeployBundle(DeployBundle {
         step: FrontendStep::Flip,
@@ -65,7 +65,7 @@ fn decommission(facts: &Facts, plan: &Plan, step: &Step) -> Option<Step> {
     Some(Step::new(id, Stage::DeployFrontend, title, action))
 }
 
-/// What is said of a host whose bundle a service replaces.
+/// Says what becomes of a host whose bundle a service replaces.
 fn stays(facts: &Facts, plan: &Plan, step: &Step) -> Option<String> {
     let Action::DeployService(DeployService {
         part: Part::Frontend,

@@ -38,7 +38,7 @@ pub fn of(facts: &Facts, plan: &Plan) -> Vec<HostFile> {
     files
 }
 
-/// What a step starts on that host, which is when the files are written.
+/// Returns what a step starts on that host, which is when the files are written.
 fn starts<'a>(plan: &'a Plan, step: &Step, wanted: Part, host: &Target) -> Option<&'a Placement> {
     let Action::DeployService(DeployService {
         part,
@@ -52,7 +52,7 @@ fn starts<'a>(plan: &'a Plan, step: &Step, wanted: Part, host: &Target) -> Optio
     (*part == wanted && there.target == *host).then_some(there)
 }
 
-/// Whether it runs there already, so that nothing is started.
+/// Returns whether it runs there already, so that nothing is started.
 fn runs(part: Part, there: &Placement, found: &HostFacts) -> bool {
     let running = match part {
         Part::Backend => found.running.as_ref(),

@@ -22,7 +22,7 @@ use crate::preflight::checks;
 use crate::preflight::freeze::frozen;
 use crate::request::{DeployRequest, Part, ReleaseRequest};
 
-/// The app and the environment, or what is missing.
+/// Returns the app and the environment, or what is missing.
 fn app_in<'a>(
     config: &'a Config,
     environment: &str,
@@ -36,8 +36,7 @@ fn app_in<'a>(
     Ok((app, resolve::environment(config, environment)?))
 }
 
-/// The same for a run of its own: what is wrong with it, or with its hosts, is
-/// in the way.
+/// Returns the same for a run of its own; what is wrong with it, or with its hosts, is in the way.
 pub fn ready<'a>(
     facts: &Facts,
     config: &'a Config,
@@ -101,7 +100,7 @@ pub fn steps_of_release(
     Some(wanted.environment.clone())
 }
 
-/// Each host with the app as it has it.
+/// Returns each host with the app as it has it.
 pub fn hosts_of(
     app: &AppConfig,
     environment: &EnvironmentConfig,
@@ -109,7 +108,7 @@ pub fn hosts_of(
     Ok(resolve::hosts_of(app, environment)?)
 }
 
-/// The hosts that run a newer release than the one that is to come. The plan tells what
+/// Returns the hosts that run a newer release than the one that is to come. The plan tells what
 /// that means for the order of both parts, or for the one that stays.
 fn ahead(
     facts: &Facts,
@@ -286,7 +285,7 @@ pub(crate) fn plan(
     Some(plan)
 }
 
-/// The step that builds what the hosts are sent, if they are sent anything.
+/// Returns the step that builds what the hosts are sent, if they are sent anything.
 fn build_here(app: &AppConfig, part: Part, version: &Version, revision: &str) -> Option<Step> {
     let (binaries, frontend) = build::built_here(app, part);
     if binaries.is_empty() && frontend.is_none() {

@@ -65,8 +65,8 @@ fn count_of(commits: u64, one: &str, more: &str) -> String {
     format!("{} {verb}", count(number, "commit"))
 }
 
-/// The version and the commit that a host runs: the backend's, or the frontend's where
-/// that alone is deployed.
+/// Returns the version and the commit that a host runs: the backend's, or the frontend's where that
+/// alone is deployed.
 fn runs(survey: &HostSurvey, found: &HostFacts, part: Part) -> Option<(String, String)> {
     let of = |one: HostPart| {
         let switch = match one {

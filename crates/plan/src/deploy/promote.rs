@@ -10,7 +10,7 @@ use crate::facts::{Facts, RunningHost};
 use crate::model::{Action, Blocker, FetchArtifacts, Placement, Plan, Step};
 use crate::request::{DeployRequest, Part};
 
-/// The host that artifacts are taken from, and the release that all hosts there run.
+/// Returns the host that artifacts are taken from, and the release that all hosts there run.
 pub fn of(
     facts: &Facts,
     config: &Config,
@@ -65,7 +65,7 @@ pub fn of(
     })
 }
 
-/// The release that a host runs, if it is one that may be promoted.
+/// Returns the release that a host runs, if it is one that may be promoted.
 fn release_of(host: &RunningHost, part: Part) -> Result<(Version, String), Blocker> {
     let target = &host.target;
     let found = host.found.as_ref().map_err(Clone::clone)?;

@@ -22,7 +22,7 @@ struct Back<'a> {
 }
 
 impl Back<'_> {
-    /// What the part goes back to.
+    /// Returns what the part goes back to.
     fn release(&self, part: HostPart) -> Option<&Release> {
         match part {
             HostPart::Backend => self.to.backend.as_ref(),
@@ -30,14 +30,14 @@ impl Back<'_> {
         }
     }
 
-    /// Whether the frontend that comes is newer than the backend that runs.
+    /// Returns whether the frontend that comes is newer than the backend that runs.
     fn is_ahead(&self) -> bool {
         let comes = self.to.frontend.as_ref().map(|release| &release.version);
         let runs = self.survey.runs();
         comes.zip(runs).is_some_and(|(comes, runs)| *comes > runs)
     }
 
-    /// Where the frontend that comes is none that this configuration could run.
+    /// Returns a problem where the frontend that comes is none that this configuration could run.
     fn other_form(&self) -> Option<Blocker> {
         let (target, app) = self.host;
         let comes = self.to.frontend.as_ref()?;
@@ -61,7 +61,7 @@ impl Back<'_> {
         ))
     }
 
-    /// The part as the host shall have it, where it is a service that goes back.
+    /// Returns the part as the host shall have it, where it is a service that goes back.
     fn placement(&self, part: HostPart) -> Option<Placement> {
         let (target, app) = self.host;
         app.settings(part)?;
@@ -130,7 +130,7 @@ fn is_meant(wanted: Part, part: HostPart) -> bool {
     }
 }
 
-/// The steps of all hosts. Those that go back to the same go together, wave after wave.
+/// Adds the steps of all hosts. Those that go back to the same go together, wave after wave.
 fn steps(wanted: Part, backs: &[Back<'_>], environment: &EnvironmentConfig, plan: &mut Plan) {
     let mut go = |part: HostPart, which: &dyn Fn(&Back<'_>) -> bool| {
         let wanted = match part {
@@ -160,7 +160,7 @@ fn steps(wanted: Part, backs: &[Back<'_>], environment: &EnvironmentConfig, plan
     }
 }
 
-/// What the release that is left has migrated, once nobody meets it any more.
+/// Takes back what the release that is left has migrated, once nobody meets it any more.
 fn data_back(hosts: &[(Target, App)], backs: &[Back<'_>], plan: &mut Plan) {
     let migrates = |(_, app): &&(Target, App)| {
         let backend = app.backend.as_ref();
@@ -198,7 +198,7 @@ fn data_back(hosts: &[(Target, App)], backs: &[Back<'_>], plan: &mut Plan) {
     plan.steps.push(step);
 }
 
-/// The hosts that go back, each with what ran there before.
+/// Returns the hosts that go back, each with what ran there before.
 ///
 /// Where a deploy or a rollback ended on some hosts only, there are hosts that are already
 /// where the others go. They stay: every host is to have the same pair in the end, and not
@@ -244,7 +244,7 @@ fn backs<'a>(
     backs
 }
 
-/// The host that goes back to what this one runs, unless each had what the other has.
+/// Returns the host that goes back to what this one runs, unless each had what the other has.
 fn is_back_already<'a>(
     survey: &HostSurvey,
     all: &'a [HostSurvey],
@@ -264,7 +264,7 @@ fn is_back_already<'a>(
     })
 }
 
-/// The releases of one part, each with those of the hosts that go back to it.
+/// Returns the releases of one part, each with those of the hosts that go back to it.
 fn groups(
     part: HostPart,
     backs: &[Back<'_>],

@@ -7,7 +7,7 @@ use stagegate_deploy::{Part, ServiceStep};
 
 use crate::model::{Action, DeployService, Placement, Plan, Step};
 
-/// What becomes of them, to follow a sentence; empty where there are none.
+/// Returns what becomes of them, to follow a sentence; empty where there are none.
 pub fn warning(plan: &Plan, is_done: &dyn Fn(&Step) -> bool) -> String {
     let over = |wanted: ServiceStep| {
         let steps = plan.steps.iter().filter(|step| is_done(step));

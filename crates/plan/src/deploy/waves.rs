@@ -97,7 +97,7 @@ impl Deploy<'_> {
         }
     }
 
-    /// The frontends of some hosts, after what is `settled`; the ids of the steps that
+    /// Adds the frontends of some hosts, after what is `settled`; returns the ids of the steps that
     /// settle them.
     fn frontends(
         &self,
@@ -116,13 +116,13 @@ impl Deploy<'_> {
         done
     }
 
-    /// The hosts on which the part is a service.
+    /// Returns the hosts on which the part is a service.
     fn with(&self, part: HostPart) -> Vec<usize> {
         self.all(|app| app.settings(part).is_some())
     }
 
-    /// A service's steps on those hosts, wave after wave, after what is `settled`; the ids
-    /// of the steps that settle it.
+    /// Adds a service's steps on those hosts, wave after wave, after what is `settled`;
+    /// returns the ids of the steps that settle it.
     fn waves(
         &self,
         part: HostPart,
@@ -151,15 +151,15 @@ impl Deploy<'_> {
             .collect()
     }
 
-    /// The first host migrates the data for all. A release that is on the hosts
-    /// already has done so when it came.
+    /// Returns the host that migrates the data: the first, for all. A release that is on the
+    /// hosts already has done so when it came.
     fn migrates(&self, with: &[usize]) -> Option<usize> {
         let first = *with.first()?;
         let backend = self.hosts[first].1.backend.as_ref()?;
         (self.built && backend.migrate.is_some()).then_some(first)
     }
 
-    /// The host's name in steps: with its port where the name alone is not enough.
+    /// Returns the host's name in steps: with its port where the name alone is not enough.
     fn label(&self, host: usize) -> String {
         let (target, _) = &self.hosts[host];
         let same = self.hosts.iter().filter(|(t, _)| t.host == target.host);
@@ -181,7 +181,7 @@ impl Deploy<'_> {
         }
     }
 
-    /// The title of an upload: nothing is brought where the release is to be there.
+    /// Returns the title of an upload: nothing is brought where the release is to be there.
     fn brings(&self, placement: &Placement, title: String) -> String {
         match self.built {
             true => title,
@@ -189,7 +189,7 @@ impl Deploy<'_> {
         }
     }
 
-    /// The backend's steps on one host; the id of the one that settles it.
+    /// Adds the backend's steps on one host; returns the id of the one that settles it.
     fn backend(
         &self,
         host: usize,
@@ -250,7 +250,7 @@ impl Deploy<'_> {
         last.unwrap_or_default()
     }
 
-    /// The steps of a frontend that is a service on one host; the id of the one that
+    /// Adds the steps of a frontend that is a service on one host; returns the id of the one that
     /// settles it.
     fn frontend(&self, host: usize, before: &[String], plan: &mut Plan) -> String {
         let (label, there) = (self.label(host), self.placement(host));
@@ -283,8 +283,8 @@ impl Deploy<'_> {
         last.unwrap_or_default()
     }
 
-    /// The steps of a frontend that is a bundle on one host; the id of the one that settles
-    /// it.
+    /// Adds the steps of a frontend that is a bundle on one host; returns the id of the one
+    /// that settles it.
     fn bundle(&self, host: usize, confirmed: &[String], plan: &mut Plan) -> String {
         let (label, there) = (self.label(host), self.placement(host));
         let placement = plan.place(there.clone());
@@ -351,7 +351,7 @@ impl Deploy<'_> {
     }
 }
 
-/// How users come over, where it is not the kernel's own way, which loses nothing.
+/// Returns how users come over, where it is not the kernel's own way, which loses nothing.
 fn switched_by(service: Option<&Service>) -> &'static str {
     match service.map(|service| &service.switch) {
         Some(Method::Template(_)) => ", by its proxy",
@@ -361,19 +361,19 @@ fn switched_by(service: Option<&Service>) -> &'static str {
     }
 }
 
-/// Whether the host builds the program itself.
+/// Returns whether the host builds the program itself.
 fn builds(app: &App) -> bool {
     let backend = app.backend.as_ref();
     backend.is_some_and(|backend| backend.build.is_some())
 }
 
-/// Whether what the app migrates can be taken back.
+/// Returns whether what the app migrates can be taken back.
 pub fn undo_of(app: &App) -> bool {
     let migrate = app.backend.as_ref().and_then(|b| b.migrate.as_ref());
     migrate.is_some_and(|migrate| migrate.undo.is_some())
 }
 
-/// The step that takes back what a release has migrated.
+/// Creates the step that takes back what a release has migrated.
 pub fn take_data_back(id: String, there: Placement, plan: &mut Plan) -> Step {
     let title = format!(
         "take back what {} has migrated, from {}",

@@ -40,7 +40,7 @@ pub struct GitFacts {
 }
 
 impl GitFacts {
-    /// The commit of a released version's tag.
+    /// Returns the commit of a released version's tag.
     ///
     /// # Errors
     /// The tag is not in this checkout.
@@ -56,13 +56,13 @@ impl GitFacts {
         })
     }
 
-    /// Every branch, here and at the remote.
+    /// Returns every branch, here and at the remote.
     pub fn every_branch(&self) -> impl Iterator<Item = &String> + Clone {
         let there = self.remote.as_ref().ok().map(|remote| &remote.branches);
         self.branches.iter().chain(there.into_iter().flatten())
     }
 
-    /// The branch that a release goes on: a hotfix's own, or the configured one.
+    /// Returns the branch that a release goes on: a hotfix's own, or the configured one.
     pub fn release_branch<'a>(&'a self, config: &'a Config) -> &'a str {
         let current = self.branch.as_deref();
         let hotfix = current.filter(|branch| crate::model::is_hotfix_branch(branch));

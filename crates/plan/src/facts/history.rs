@@ -12,7 +12,7 @@ pub struct History {
 }
 
 impl History {
-    /// Whether there is anything to release.
+    /// Returns whether there is anything to release.
     pub fn has_changed(&self) -> bool {
         self.since.is_none() || !self.commits.is_empty()
     }

@@ -36,7 +36,7 @@ pub struct HostSurvey {
 }
 
 impl HostSurvey {
-    /// The version of the backend that users meet there, if one is known.
+    /// Returns the version of the backend that users meet there, if one is known.
     pub fn runs(&self) -> Option<semver::Version> {
         let running = self.found.as_ref().ok()?.running.as_ref()?;
         running.version.parse().ok()

@@ -100,26 +100,26 @@ pub struct ToolFacts {
 }
 
 impl Facts {
-    /// The group that a release is about first: the app's own, else the
-    /// workspace's, else the first.
+    /// Returns the group that a release is about first: the app's own, else the workspace's, else
+    /// the first.
     pub fn main_group(&self, config: &Config) -> Option<&Group> {
         crate::version::groups::main(self.groups.as_ref().ok()?, config)
     }
 
-    /// The tag of a version that was released, in the form that tags had then.
+    /// Returns the tag of a version that was released, in the form that tags had then.
     pub(crate) fn tag_of(&self, group: &Group, version: &semver::Version) -> String {
         let tags = self.git.as_ref().ok().map(|git| &git.tags);
         let exists = |tag: &str| tags.is_some_and(|tags| tags.contains_key(tag));
         group.existing_tag_of(version, &exists)
     }
 
-    /// Whether releases leave a package out.
+    /// Returns whether releases leave a package out.
     pub fn is_left_out(&self, package: &str) -> bool {
         let package = self.workspace.package(package);
         package.is_some_and(|package| package.left_out)
     }
 
-    /// The group of a package, or the main one where none is named.
+    /// Returns the group of a package, or the main one where none is named.
     ///
     /// # Errors
     /// What is wrong with the groups, or a package that is in none of them.

@@ -100,7 +100,7 @@ fn backend() -> Part {
 }
 
 impl Action {
-    /// What a finding means, if this is a gate.
+    /// Returns what a finding means, if this is a gate.
     pub fn gate_level(&self) -> Option<Level> {
         match self {
             Action::RunGate(command) => Some(command.level),

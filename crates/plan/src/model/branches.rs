@@ -16,8 +16,8 @@ pub fn is_release_branch(branch: &str) -> bool {
     begins(branch, RELEASE_BRANCH_PREFIX)
 }
 
-/// Where a branch is called `release`, none can be called `release/1.0.0`, and it becomes
-/// `release-1.0.0`.
+/// Returns whether one name begins like another: where a branch is called `release`, none can
+/// be called `release/1.0.0`, and it becomes `release-1.0.0`.
 fn begins(branch: &str, prefix: &str) -> bool {
     let stem = prefix.trim_end_matches('/');
     let rest = branch.strip_prefix(stem).unwrap_or_default();

@@ -101,7 +101,7 @@ impl Plan {
         }
     }
 
-    /// The private reference that holds a release commit until the branch does.
+    /// Returns the private reference that holds a release commit until the branch does.
     pub fn reference(&self) -> String {
         match self.namespace.as_str() {
             "" => format!("refs/stagegate/{}", self.run_id),
@@ -122,12 +122,12 @@ impl Plan {
         placement::add(&mut self.placements, placement)
     }
 
-    /// The version that a package gets.
+    /// Returns the version that a package gets.
     pub fn version_of(&self, package: &str) -> &Version {
         self.versions.get(package).unwrap_or(&self.version)
     }
 
-    /// Fingerprint of the whole plan, hexadecimal.
+    /// Returns the fingerprint of the whole plan, hexadecimal.
     pub fn digest(&self) -> String {
         let text = serde_json::to_vec(self).expect("a plan is plain data");
         stagegate_manifest::sha256_hex(&text)
@@ -150,7 +150,7 @@ impl Plan {
         batches
     }
 
-    /// The same plan without some stages.
+    /// Returns the same plan without some stages.
     pub fn without(mut self, stages: &[Stage]) -> Plan {
         let gone: Vec<Stage> = stages
             .iter()

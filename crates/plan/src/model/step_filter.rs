@@ -23,7 +23,7 @@ pub enum StepFilter {
 }
 
 impl StepFilter {
-    /// Whether a step belongs to it.
+    /// Returns whether a step belongs to it.
     pub fn has(&self, step: &Step) -> bool {
         match self {
             StepFilter::Whole => true,
@@ -37,7 +37,7 @@ impl StepFilter {
 impl FromStr for StepFilter {
     type Err = String;
 
-    /// `plan`, or a stage's name.
+    /// Parses `plan`, or a stage's name.
     fn from_str(text: &str) -> Result<StepFilter, String> {
         match text {
             "plan" => Ok(StepFilter::Plan),

@@ -6,7 +6,7 @@ use crate::facts::Facts;
 use crate::model::{Action, Blockers, Plan, Publish};
 use crate::preflight::{checks, token};
 
-/// Whether the registry and GitHub will take what the plan is to bring them.
+/// Checks whether the registry and GitHub will take what the plan is to bring them.
 ///
 /// # Errors
 /// Every reason why not, at once; nothing was changed.

@@ -5,7 +5,7 @@ use stagegate_config::schema::Config;
 use crate::model::Blocker;
 use crate::version::Group;
 
-/// An asset of a group that there is not would silently be left out.
+/// Refuses an asset of a group that there is not: it would silently be left out.
 pub fn assets(config: &Config, groups: &[Group], blockers: &mut Vec<Blocker>) {
     let known = |name: &String| groups.iter().any(|group| group.name == *name);
     for asset in &config.assets {

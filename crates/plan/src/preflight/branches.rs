@@ -2,7 +2,7 @@
 
 use crate::model::Blocker;
 
-/// A branch beside which no other can be made.
+/// Returns a branch beside which no other can be made.
 pub fn in_the_way(branch: &str) -> Blocker {
     Blocker::new(
         format!(

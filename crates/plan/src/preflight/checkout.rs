@@ -4,7 +4,7 @@ use crate::facts::{Facts, GitFacts};
 use crate::model::Blocker;
 use crate::preflight::{Check, CheckKind};
 
-/// Whether git can sign, where it is to.
+/// Returns whether git can sign, where it is to.
 pub fn signing(git: &GitFacts) -> Option<Check> {
     let outcome = git.signing.clone()?;
     Some(Check {

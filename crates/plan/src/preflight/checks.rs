@@ -72,14 +72,14 @@ fn check(kind: CheckKind, about: impl Into<String>, outcome: SurveyResult<String
     }
 }
 
-/// Whether it is about who may write to the registry and to GitHub: only whoever
-/// writes there can tell.
+/// Returns whether it is about who may write to the registry and to GitHub: only whoever writes
+/// there can tell.
 pub fn is_access(facts: &Facts, check: &Check) -> bool {
     let github_answers = matches!(facts.github, Some(Ok(_)));
     check.kind == CheckKind::RegistryToken || (check.kind == CheckKind::GitHub && github_answers)
 }
 
-/// Every precondition of a release.
+/// Returns every precondition of a release.
 pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
     let mut checks: Vec<Check> = facts
         .tools
@@ -141,7 +141,7 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
     checks
 }
 
-/// Whether the token may write. What GitHub does not say is no obstacle: the draft, which
+/// Returns whether the token may write. What GitHub does not say is no obstacle: the draft, which
 /// can be undone, tells before anything else is public.
 fn write_access(github: &GitHubFacts) -> SurveyResult<String> {
     let name = &github.facts.full_name;
@@ -157,7 +157,7 @@ fn write_access(github: &GitHubFacts) -> SurveyResult<String> {
     }
 }
 
-/// Who may publish. A registry that does not say is no obstacle.
+/// Returns who may publish. A registry that does not say is no obstacle.
 fn owners(registry: &RegistryFacts) -> Option<Check> {
     let mut known: BTreeMap<String, Vec<&str>> = BTreeMap::new();
     for (name, owners) in &registry.owners {
@@ -201,7 +201,7 @@ fn changelog(found: &ChangelogFacts) -> SurveyResult<String> {
     Ok(format!("{path}: {} sections", changelog.sections().len()))
 }
 
-/// The preconditions on the checkout.
+/// Returns the preconditions on the checkout.
 pub fn git(facts: &Facts, config: &Config) -> Vec<Check> {
     let git = match &facts.git {
         Ok(git) => git,
@@ -289,7 +289,7 @@ fn remote(git: &GitFacts, config: &Config) -> SurveyResult<String> {
     }
 }
 
-/// The preconditions on the hosts.
+/// Returns the preconditions on the hosts.
 pub fn hosts(facts: &Facts) -> Vec<Check> {
     let mut checks = Vec::new();
     for host in &facts.hosts {

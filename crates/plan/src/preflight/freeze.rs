@@ -4,7 +4,7 @@ use stagegate_config::schema::EnvironmentConfig;
 
 use crate::model::{Blocker, Plan};
 
-/// A freeze is in the way, unless somebody says why not; that is kept.
+/// Refuses a deploy in a freeze, unless somebody says why not; that is kept.
 pub fn frozen(
     (name, environment): (&str, &EnvironmentConfig),
     despite: Option<&str>,

@@ -7,7 +7,7 @@ use crate::facts::Facts;
 use crate::model::Blocker;
 use crate::version::VersionBump;
 
-/// A sibling that stays must be in the registry as it is, or nobody can resolve
+/// Checks that a sibling that stays is in the registry as it is, or nobody can resolve
 /// what is published on top of it.
 pub fn check_internal_deps(
     facts: &Facts,
@@ -53,8 +53,9 @@ pub fn check_internal_deps(
     }
 }
 
-/// Cargo takes a dependency that names no registry from crates.io, wherever the package
-/// itself is published (The Cargo Book, "Publishing to an alternate registry").
+/// Checks where siblings come from. Cargo takes a dependency that names no registry from
+/// crates.io, wherever the package itself is published (The Cargo Book, "Publishing to an
+/// alternate registry").
 fn check_registries(package: &Package, config: &Config, blockers: &mut Vec<Blocker>) {
     let registry = &config.registry.name;
     if registry == "crates-io" {
@@ -102,8 +103,8 @@ fn moved_alone<'a>(
     })
 }
 
-/// A release that comes to require a candidate makes everybody who takes the release take
-/// the candidate with it.
+/// Refuses a release that comes to require a candidate: it makes everybody who takes the
+/// release take the candidate with it.
 pub fn check_candidates(
     facts: &Facts,
     config: &Config,
@@ -136,8 +137,9 @@ pub fn check_candidates(
     }
 }
 
-/// A registry takes a crate only if it knows the names of all that it depends
-/// on; in a circle, a development dependency may be published after it.
+/// Checks cycles of development dependencies: a registry takes a crate only if it knows the
+/// names of all that it depends on; in a circle, a development dependency may be published
+/// after it.
 pub fn check_dev_dep_cycles(
     facts: &Facts,
     config: &Config,

@@ -32,15 +32,15 @@ impl Bucket {
     }
 }
 
-/// The least that crates.io makes this many uploads wait. The buckets refill
-/// side by side, so the longer wait is the one that counts.
+/// Returns the least that crates.io makes this many uploads wait. The buckets refill side by side,
+/// so the longer wait is the one that counts.
 pub fn least_wait(new_crates: usize, new_versions: usize) -> Duration {
     NEW_CRATES
         .wait(new_crates)
         .max(NEW_VERSIONS.wait(new_versions))
 }
 
-/// What to say of it, where there is anything to say.
+/// Returns what to say of it, where there is anything to say.
 pub fn note(new_crates: usize, new_versions: usize) -> Option<String> {
     let wait = least_wait(new_crates, new_versions);
     if wait.is_zero() {

@@ -5,7 +5,7 @@ use stagegate_registry::Token;
 use crate::facts::{Facts, TokenPlaces};
 use crate::model::Blocker;
 
-/// A workflow's identity publishes what is known, and nothing new.
+/// Checks the token. A workflow's identity publishes what is known, and nothing new.
 pub fn token(facts: &Facts, levels: &[Vec<String>], blockers: &mut Vec<Blocker>) {
     let Some(Ok(registry)) = &facts.registry else {
         return;

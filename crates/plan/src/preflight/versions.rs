@@ -7,7 +7,7 @@ use crate::facts::{Facts, GitFacts};
 use crate::model::Blocker;
 use crate::version::VersionBump;
 
-/// The version itself.
+/// Checks the version itself.
 pub fn version(facts: &Facts, one: &VersionBump<'_>, tagged: bool, blockers: &mut Vec<Blocker>) {
     let (tag, version, current) = (one.tag(), &one.to, &one.group.version);
     let numbers = |v: &Version| (v.major, v.minor, v.patch);
@@ -69,7 +69,7 @@ pub fn version(facts: &Facts, one: &VersionBump<'_>, tagged: bool, blockers: &mu
     }
 }
 
-/// A tag of the release that is there already.
+/// Refuses a release whose tag is there already.
 fn tagged_already(
     git: &GitFacts,
     one: &VersionBump<'_>,

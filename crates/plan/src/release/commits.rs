@@ -6,9 +6,9 @@ use git_conventional::{Commit, Type};
 use crate::facts::History;
 use crate::version::{BumpKind, Group};
 
-/// The highest kind that any commit calls for, and the commit that does. A
-/// commit that does not follow the specification counts as a fix: something
-/// changed. Below 1.0.0 a kind less, as cargo reads such versions.
+/// Returns the highest kind that any commit calls for, and the commit that does. A commit that does
+/// not follow the specification counts as a fix: something changed. Below 1.0.0 a kind less, as
+/// cargo reads such versions.
 pub fn call_for(group: &Group, history: &History) -> Option<(BumpKind, String)> {
     let (kind, commit) = history
         .commits
@@ -21,10 +21,9 @@ pub fn call_for(group: &Group, history: &History) -> Option<(BumpKind, String)> 
     Some((kind, format!("{}: {short} {first}", kind.name())))
 }
 
-/// What a merge says of the branch that it merges, where that follows the conventions: its
-/// subject, or the title of the pull request that GitHub, GitLab and Bitbucket write below
-/// a subject of their own. Nothing else of a merge counts: its commits speak for
-/// themselves.
+/// Returns what a merge says of the branch that it merges, where that follows the conventions: its
+/// subject, or the title of the pull request that GitHub, GitLab and Bitbucket write below a
+/// subject of their own. Nothing else of a merge counts: its commits speak for themselves.
 pub fn title_of_merge(message: &str) -> Option<String> {
     let below = message.split_once("\n\n").map(|(_, below)| below.trim());
     let candidates = [Some(message.trim()), below].into_iter().flatten();
@@ -32,7 +31,7 @@ pub fn title_of_merge(message: &str) -> Option<String> {
     said.next().map(str::to_owned)
 }
 
-/// What one message calls for; nothing for work that users do not see.
+/// Returns what one message calls for; nothing for work that users do not see.
 fn kind_of(message: &str) -> Option<BumpKind> {
     let Ok(commit) = Commit::parse(message) else {
         return Some(BumpKind::Patch);

@@ -130,7 +130,7 @@ impl Release<'_> {
         }
     }
 
-    /// Whether the registry would take it all, asked before anything is public.
+    /// Adds the question whether the registry would take it all, before anything is public.
     fn check_access(&self, plan: &mut Plan) {
         let Some(Ok(registry)) = &self.facts.registry else {
             return;
@@ -150,7 +150,7 @@ impl Release<'_> {
             .push(Step::new("access", Stage::Commit, title, action));
     }
 
-    /// One step for each target that is named, so that each can be another machine's.
+    /// Adds one step for each target that is named, so that each can be another machine's.
     fn builds_for_targets(&self, plan: &mut Plan, one: &VersionBump<'_>, reference: &str) {
         for target in self.targets_of(one) {
             let binaries = self.binaries_of(one);
@@ -167,7 +167,7 @@ impl Release<'_> {
         }
     }
 
-    /// The targets that a group's release is to hold binaries for.
+    /// Returns the targets that a group's release is to hold binaries for.
     fn targets_of(&self, one: &VersionBump<'_>) -> Vec<String> {
         if self.release_ref(one).is_none() || self.binaries_of(one).is_empty() {
             return Vec::new();
@@ -175,7 +175,7 @@ impl Release<'_> {
         self.config.release.targets.keys().cloned().collect()
     }
 
-    /// What else a group's release is to hold.
+    /// Adds what else a group's release is to hold.
     fn other_files(&self, plan: &mut Plan, one: &VersionBump<'_>) {
         if self.release_ref(one).is_none() {
             return;
@@ -219,7 +219,7 @@ impl Release<'_> {
         }
     }
 
-    /// The `[[asset]]`s of a group.
+    /// Returns the `[[asset]]`s of a group.
     fn assets(&self, one: &VersionBump<'_>) -> Vec<&AssetConfig> {
         let main = self.facts.main_group(self.config).map(|g| g.name.as_str());
         let ours =
@@ -227,7 +227,7 @@ impl Release<'_> {
         self.config.assets.iter().filter(ours).collect()
     }
 
-    /// What is released, where no tag is meant.
+    /// Returns what is released, where no tag is meant.
     fn subject(&self, one: &VersionBump<'_>) -> String {
         match self.release_ref(one) {
             Some(release) if one.group.name == WORKSPACE => release.repository.name,
@@ -239,7 +239,7 @@ impl Release<'_> {
         format!("{}-{}.cdx.json", self.subject(one), one.to)
     }
 
-    /// The app's binaries, if the app belongs to the group.
+    /// Returns the app's binaries, if the app belongs to the group.
     fn binaries_of(&self, one: &VersionBump<'_>) -> Vec<Binary> {
         let app = self.app().filter(|app| app.group.name == one.group.name);
         app.map(|_| self.binaries()).unwrap_or_default()
@@ -266,7 +266,7 @@ impl Release<'_> {
             .push(Step::new("push", Stage::Push, title, action));
     }
 
-    /// Where the rest of long notes is.
+    /// Returns where the rest of long notes is.
     fn rest_of_the_notes(&self, one: &VersionBump<'_>) -> String {
         let mut changelogs = one.group.changelogs.iter();
         let found = changelogs.find_map(|path| self.facts.changelogs.get(path));
@@ -288,7 +288,7 @@ impl Release<'_> {
         Placeholders::of(one, &self.facts.date, None)
     }
 
-    /// One group's draft on GitHub, with what is attached to it.
+    /// Adds one group's draft on GitHub, with what is attached to it.
     fn draft(&self, plan: &mut Plan, one: &VersionBump<'_>, notes: &str) {
         let Some(release) = self.release_ref(one) else {
             return;
@@ -375,7 +375,7 @@ pub(crate) fn changes(
     files
 }
 
-/// Bump and changelog, in the tree.
+/// Adds bump and changelog, in the tree.
 pub fn write(base: &str, bumps: &[VersionBump<'_>], edits: &Edits, plan: &mut Plan) {
     let mut step = |id: &str, stage, title: String, edits: &[FileEdit]| {
         let action = Action::EditFiles(EditFiles {
@@ -398,7 +398,7 @@ pub fn write(base: &str, bumps: &[VersionBump<'_>], edits: &Edits, plan: &mut Pl
     step("changelog", Stage::Changelog, title, &edits.changelogs);
 }
 
-/// What an asset is called in its release.
+/// Returns what an asset is called in its release.
 fn asset_name(asset: &AssetConfig, one: &VersionBump<'_>) -> String {
     let named = asset.name.as_deref().or(asset.file.file_name());
     named

@@ -12,7 +12,7 @@ use crate::release::placeholders::Placeholders;
 use crate::release::spoken;
 use crate::version::{VersionBump, WORKSPACE};
 
-/// The message of the release commit.
+/// Returns the message of the release commit.
 pub fn of_release(
     config: &Config,
     git: &GitFacts,
@@ -34,7 +34,7 @@ pub fn of_release(
     })
 }
 
-/// The message of a commit that does something else to a version: `begin the hotfix`.
+/// Returns the message of a commit that does something else to a version: `begin the hotfix`.
 pub fn other(what: &str, version: &str, git: &GitFacts) -> String {
     if is_conventional(git) {
         return format!("chore(release): {what} {version}");
@@ -74,7 +74,7 @@ pub fn signed_off(
     }
 }
 
-/// The message of the group's last release commit, with the new version in it.
+/// Returns the message of the group's last release commit, with the new version in it.
 fn like_the_last(git: &GitFacts, one: &VersionBump<'_>) -> Option<String> {
     let old = one.group.version.to_string();
     let subject = without_number(last_release(git, one)?);
@@ -107,7 +107,7 @@ fn last_release<'g>(git: &'g GitFacts, one: &VersionBump<'_>) -> Option<&'g Stri
     })
 }
 
-/// Whether the last commits follow the conventional commits specification, four of five.
+/// Returns whether the last commits follow the conventional commits specification, four of five.
 fn is_conventional(git: &GitFacts) -> bool {
     let is_one = |subject: &&String| Commit::parse(subject).is_ok();
     let followed = git.subjects.iter().filter(is_one).count();

@@ -129,7 +129,7 @@ pub(crate) fn released(
     (whole, packages.collect())
 }
 
-/// What is published, in the order of its dependencies.
+/// Returns what is published, in the order of its dependencies.
 pub(crate) fn levels(
     facts: &Facts,
     config: &Config,
@@ -155,7 +155,7 @@ pub(crate) fn levels(
     }
 }
 
-/// The plan without its steps: names and versions.
+/// Returns the plan without its steps: names and versions.
 pub fn empty(facts: &Facts, config: &Config, bumps: &[VersionBump<'_>]) -> Option<Plan> {
     let one_of_one = facts.groups.as_ref().is_ok_and(|groups| groups.len() == 1);
     let one_of_one = one_of_one && !facts.has_other_groups;
@@ -190,7 +190,7 @@ pub fn empty(facts: &Facts, config: &Config, bumps: &[VersionBump<'_>]) -> Optio
     })
 }
 
-/// The versions as a sentence has them.
+/// Returns the versions as a sentence has them.
 pub fn spoken(bumps: &[VersionBump<'_>]) -> String {
     match bumps {
         [one] if one.group.name == crate::version::WORKSPACE => one.to.to_string(),
@@ -216,7 +216,7 @@ impl Release<'_> {
         self.levels.iter().flatten().cloned().collect()
     }
 
-    /// A step's id where each group has such a step.
+    /// Returns a step's id where each group has such a step.
     pub(crate) fn id(&self, word: &str, one: &VersionBump<'_>) -> String {
         match self.bumps {
             [_] => word.to_owned(),
@@ -233,21 +233,21 @@ impl Release<'_> {
         })
     }
 
-    /// The app's binaries, where its group is released.
+    /// Returns the app's binaries, where its group is released.
     pub(crate) fn binaries(&self) -> Vec<Binary> {
         let app = self.config.app.as_ref().filter(|_| self.app().is_some());
         app.map(|app| build::built(app, Part::Both).0)
             .unwrap_or_default()
     }
 
-    /// The move of the group that the app belongs to.
+    /// Returns the bump of the group that the app belongs to.
     pub(crate) fn app(&self) -> Option<&VersionBump<'_>> {
         self.config.app.as_ref()?;
         let main = self.facts.main_group(self.config)?;
         self.bumps.iter().find(|one| one.group.name == main.name)
     }
 
-    /// What cannot be taken back.
+    /// Adds what cannot be taken back.
     fn remote(&self, plan: &mut Plan) {
         publish::steps(self.facts, self.config, self.levels, plan);
         for one in self.bumps {
@@ -264,8 +264,8 @@ impl Release<'_> {
         }
     }
 
-    /// A back-port or a pre-release must not become the latest release, and of
-    /// several groups only the one that is the latest already, or the first.
+    /// Returns whether it becomes the latest release: a back-port or a pre-release must not,
+    /// and of several groups only the one that is the latest already, or the first.
     fn is_latest(&self, one: &VersionBump<'_>) -> bool {
         let found = self.facts.github.as_ref().and_then(|f| f.as_ref().ok());
         let latest = found.and_then(|found| found.latest.as_ref());

@@ -26,7 +26,7 @@ pub fn edits(facts: &Facts, bumps: &[VersionBump<'_>]) -> (Vec<FileEdit>, Vec<St
     (edits, notes)
 }
 
-/// The members that the other workspace locks and that move, with both versions.
+/// Returns the members that the other workspace locks and that move, with both versions.
 fn moved<'a>(
     workspace: &'a Workspace,
     other: &OtherWorkspace,
@@ -52,7 +52,7 @@ fn moved<'a>(
     to
 }
 
-/// Why the other workspace does not resolve any more, if it does not.
+/// Returns why the other workspace does not resolve any more, if it does not.
 fn refusal(other: &OtherWorkspace, to: &BTreeMap<&str, (&Version, &Version)>) -> Option<String> {
     other.needs.iter().find_map(|need| {
         let (_, version) = to.get(need.name.as_str())?;

@@ -11,7 +11,7 @@ use crate::model::{
 };
 use crate::preflight::limits;
 
-/// One step a crate, all beside each other: each needs only the steps of the
+/// Adds one step a crate, all beside each other: each needs only the steps of the
 /// crates that it depends on itself, so that a slow one holds up nobody else.
 pub fn steps(facts: &Facts, config: &Config, levels: &[Vec<String>], plan: &mut Plan) {
     let edges = edges(facts, levels);
@@ -46,8 +46,8 @@ fn step_of(package: &str) -> String {
 
 type Edges<'n> = BTreeMap<&'n str, BTreeSet<&'n str>>;
 
-/// What each crate waits for. A development dependency that gave way in a
-/// circle stands in a later level, and is not waited for.
+/// Returns what each crate waits for. A development dependency that gave way in a circle stands in
+/// a later level, and is not waited for.
 fn edges<'n>(facts: &'n Facts, levels: &'n [Vec<String>]) -> Edges<'n> {
     let mut edges = Edges::new();
     let mut earlier: BTreeSet<&str> = BTreeSet::new();
@@ -66,7 +66,7 @@ fn edges<'n>(facts: &'n Facts, levels: &'n [Vec<String>]) -> Edges<'n> {
     edges
 }
 
-/// How many crates, one after the other, wait for each.
+/// Returns how many crates, one after the other, wait for each.
 fn heights<'n>(levels: &'n [Vec<String>], edges: &Edges<'n>) -> BTreeMap<&'n str, usize> {
     let mut heights: BTreeMap<&str, usize> = edges.keys().map(|name| (*name, 0)).collect();
     for name in levels.iter().rev().flatten() {
@@ -79,7 +79,7 @@ fn heights<'n>(levels: &'n [Vec<String>], edges: &Edges<'n>) -> BTreeMap<&'n str
     heights
 }
 
-/// A fresh project with what was published, as far as the configuration wants it.
+/// Adds a fresh project with what was published, as far as the configuration wants it.
 pub fn fresh_project(facts: &Facts, config: &Config, levels: &[Vec<String>], plan: &mut Plan) {
     let depth = match config.registry.fresh_project {
         FreshProject::Off => return,
@@ -124,7 +124,7 @@ fn is_library(facts: &Facts, name: &str) -> bool {
 /// Bytes of a package that crates.io takes.
 const LARGEST_PACKAGE: u64 = 10 * 1024 * 1024;
 
-/// What is worth knowing of it before saying yes.
+/// Adds what is worth knowing of it before saying yes.
 pub fn notes(facts: &Facts, plan: &mut Plan) {
     let Some(Ok(registry)) = &facts.registry else {
         return;
@@ -154,7 +154,7 @@ pub fn notes(facts: &Facts, plan: &mut Plan) {
     }
 }
 
-/// How large the packages will be at most, and which may be too large.
+/// Returns how large the packages will be at most, and which may be too large.
 fn sizes(facts: &Facts, published: &[&str]) -> Vec<String> {
     let sizes: Vec<(&str, u64)> = published
         .iter()
@@ -192,7 +192,7 @@ fn published(step: &Step) -> Option<&str> {
     }
 }
 
-/// A release that uploads nothing though packages go to some registry has the wrong one in
+/// Refuses a release that uploads nothing though packages go to some registry has the wrong one in
 /// mind, and would end as if it had published them.
 pub(crate) fn check_registry(
     facts: &Facts,
@@ -222,7 +222,7 @@ pub(crate) fn check_registry(
     ));
 }
 
-/// How many uploads have to follow each other.
+/// Returns how many uploads have to follow each other.
 fn longest_chain(plan: &Plan) -> usize {
     let mut depths: BTreeMap<&str, usize> = BTreeMap::new();
     for step in plan.steps.iter().filter(|step| published(step).is_some()) {

@@ -37,7 +37,7 @@ pub(crate) fn notes(facts: &Facts, config: &Config, bumps: &[VersionBump<'_>]) -
     notes
 }
 
-/// Whether a requirement names another version than the current one, and accepts the new.
+/// Returns whether a requirement names another version than the current one, and accepts the new.
 fn stays(dependency: &InternalDependency, current: &Version, new: &Version) -> bool {
     let [one] = dependency.requirement.comparators.as_slice() else {
         return false;

@@ -12,8 +12,8 @@ use crate::version::{
     BumpKind, Group, GroupVersion, VersionBump, VersionRequest, WORKSPACE, pre_release,
 };
 
-/// Returns every group that gets a new version: what was asked for first, then the groups that cannot
-/// stay because a published package of theirs would not accept a new version.
+/// Returns every group that gets a new version: what was asked for first, then the groups that
+/// cannot stay because a published package of theirs would not accept a new version.
 pub fn version_bumps<'a>(
     facts: &Facts,
     config: &Config,
@@ -87,7 +87,7 @@ pub fn version_bumps<'a>(
     bumps
 }
 
-/// The groups that a word on the command line means.
+/// Returns the groups that a word on the command line means.
 fn select_groups<'a>(
     facts: &Facts,
     groups: &'a [Group],
@@ -138,7 +138,7 @@ fn select_groups<'a>(
     }
 }
 
-/// The versions that the groups have.
+/// Returns the versions that the groups have.
 fn current(groups: &[Group]) -> String {
     let each = groups
         .iter()
@@ -146,12 +146,12 @@ fn current(groups: &[Group]) -> String {
     each.collect::<Vec<_>>().join(", ")
 }
 
-/// Whether a group's candidate is to become its release, though nothing has changed since.
+/// Returns whether a group's candidate is to become its release, though nothing has changed since.
 fn follows_candidate(group: &Group, wanted: &ReleaseRequest) -> bool {
     !group.version.pre.is_empty() && !group.is_development && wanted.pre.is_none()
 }
 
-/// Whether one of several groups was never released, so that its version is still to come.
+/// Returns whether one of several groups was never released, so that its version is still to come.
 fn is_first(facts: &Facts, groups: &[Group], group: &Group) -> bool {
     let history = facts.history.get(&group.name);
     let untagged = history.is_some_and(|history| history.since.is_none());
@@ -167,7 +167,7 @@ fn is_first(facts: &Facts, groups: &[Group], group: &Group) -> bool {
     groups.len() > 1 && untagged && !published
 }
 
-/// The version of a first release: the one that the group has, or is on its way to.
+/// Returns the version of a first release: the one that the group has, or is on its way to.
 fn first_version(group: &Group) -> Version {
     match group.is_development {
         true => BumpKind::Patch.after(&group.version),
@@ -179,7 +179,7 @@ fn first(group: &Group) -> String {
     format!("the first release of {}", group.name)
 }
 
-/// The version that commits and interfaces call for, and why.
+/// Returns the version that commits and interfaces call for, and why.
 fn automatic(
     facts: &Facts,
     groups: &[Group],
@@ -221,7 +221,7 @@ fn automatic(
     Ok(kind.map(|kind| (kind.after(&group.version), reasons)))
 }
 
-/// Every version of a group that is known anywhere.
+/// Returns every version of a group that is known anywhere.
 fn known(facts: &Facts, group: &Group) -> Vec<Version> {
     let own = (!group.is_development).then(|| group.version.clone());
     let mut known: Vec<Version> = own.into_iter().collect();
@@ -240,7 +240,7 @@ fn known(facts: &Facts, group: &Group) -> Vec<Version> {
     known
 }
 
-/// A published package whose requirement would refuse a sibling's new version
+/// Bumps what follows: a published package whose requirement would refuse a sibling's new version
 /// must be released with a new requirement, and so must those that need it.
 fn propagate_bumps<'a>(
     facts: &Facts,
@@ -272,8 +272,8 @@ fn propagate_bumps<'a>(
     }
 }
 
-/// The version of a group that only follows others. What follows a candidate is one
-/// itself, and a candidate does not become a release because something else does.
+/// Returns the version of a group that only follows others. What follows a candidate is one itself,
+/// and a candidate does not become a release because something else does.
 fn followers_version(
     facts: &Facts,
     group: &Group,
@@ -300,14 +300,14 @@ fn followers_version(
     greater.unwrap_or(release)
 }
 
-/// The label of a pre-release: what its name begins with.
+/// Returns the label of a pre-release: what its name begins with.
 fn label_of(version: &Version) -> Option<&str> {
     let end = version.pre.find(|c: char| !c.is_ascii_alphabetic());
     let label = &version.pre.as_str()[..end.unwrap_or(version.pre.len())];
     (!label.is_empty()).then_some(label)
 }
 
-/// What a group's published packages would no longer resolve.
+/// Returns what a group's published packages would no longer resolve.
 fn refused(
     facts: &Facts,
     config: &Config,

@@ -21,7 +21,7 @@ fn deploy(facts: &Facts, config: &Config, part: Part) -> Result<Plan, Blockers> 
     )
 }
 
-/// What is built here: the binaries, and whether the bundle is.
+/// Returns what is built here: the binaries, and whether the bundle is.
 fn built_here(plan: &Plan) -> Option<(Vec<String>, bool)> {
     plan.steps.iter().find_map(|step| match &step.action {
         Action::Build(Build {

@@ -42,13 +42,13 @@ fn release(facts: &Facts, text: &str, version: &str) -> Result<Plan, Blockers> {
     planned(facts, &config(text), wanted(version, &[]))
 }
 
-/// A file after the release, where it changes.
+/// Returns a file after the release, where it changes.
 fn after(plan: &Plan, file: &str, before: &str) -> Option<String> {
     let edit = plan.edits.iter().find(|edit| edit.path == file)?;
     Some(String::from_utf8(edit.apply(before.as_bytes()).unwrap()).unwrap())
 }
 
-/// What the GitHub release says.
+/// Returns what the GitHub release says.
 fn notes(plan: &Plan) -> String {
     let draft = plan.steps.iter().find_map(|step| match &step.action {
         Action::DraftRelease(draft) => Some(draft.notes.clone()),

@@ -73,7 +73,7 @@ impl<'m> Member<'m> {
     }
 }
 
-/// What is learned of members, tags and the `name version…` that the registry has.
+/// Returns what is learned of members, tags and the `name version…` that the registry has.
 fn learned(members: &[&str], tags: &str, published: &[&str], config: &str) -> Conventions {
     let members: Vec<Member<'_>> = members.iter().map(|line| Member::parse(line)).collect();
     let packages: Vec<_> = members.iter().map(Member::metadata).collect();

@@ -17,7 +17,7 @@ const SERVICE: &str = "[app.frontend.service]\npackage = \"web\"\nport = 9090\n"
 
 const HOSTS: &str = "[deploy.production]\nhosts = [\"d@a\", \"d@b\", \"d@c\"]\n";
 
-/// The facts of these hosts: what they are, and what ran there before.
+/// Returns the facts of these hosts: what they are, and what ran there before.
 fn facts_of(
     config: &Config,
     found: &dyn Fn(&Target) -> HostFacts,

@@ -100,7 +100,7 @@ pub(crate) fn release(version: &str) -> Release {
     }
 }
 
-/// A switch to that version.
+/// Returns a switch to that version.
 pub(crate) fn running(version: &str) -> Switch {
     Switch {
         slot: Slot::Blue,
@@ -146,7 +146,7 @@ pub(crate) fn surveys(config: &Config, hosts: &[(&str, &str, &str)]) -> Vec<Host
     surveys.map(survey).collect()
 }
 
-/// A plan for such hosts.
+/// Returns a plan for such hosts.
 pub(crate) fn with_hosts(hosts: &[(&str, &str, &str)], request: &Request) -> Plan {
     let names: Vec<String> = hosts.iter().map(|(name, ..)| format!("d@{name}")).collect();
     let text = format!("{APP}[deploy.production]\nhosts = {names:?}\n");

@@ -3,7 +3,7 @@
 use crate::model::{CheckMsrv, Step};
 use crate::tests::*;
 
-/// The plan of a release with these lines in `[gates]`.
+/// Returns the plan of a release with these lines in `[gates]`.
 fn gated(facts: &Facts, version: &str, gates: &str) -> Plan {
     let text = format!("[gates]\n{gates}");
     let config = Config::parse("stagegate.toml".into(), &text).unwrap();
@@ -20,7 +20,8 @@ fn steps(plan: &Plan) -> Vec<(&str, bool)> {
         .collect()
 }
 
-/// Every package is a library, states its Rust, and 1.0.0 of two is published.
+/// Returns facts in which every package is a library, states its Rust, and 1.0.0 of two is
+/// published.
 fn libraries() -> Facts {
     let mut facts = facts();
     for package in &mut facts.workspace.packages {

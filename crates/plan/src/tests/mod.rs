@@ -190,7 +190,7 @@ fn changelog(text: &str) -> BTreeMap<Utf8PathBuf, ChangelogFacts> {
     BTreeMap::from([(file, found)])
 }
 
-/// The facts with the groups that a configuration makes of them.
+/// Returns the facts with the groups that a configuration makes of them.
 fn grouped(facts: &Facts, config: &Config) -> Facts {
     selected(facts, config, &Selection::default())
 }
@@ -209,7 +209,7 @@ fn selected(facts: &Facts, config: &Config, selection: &Selection) -> Facts {
     facts
 }
 
-/// What a configuration leaves to be learned from these facts.
+/// Returns what a configuration leaves to be learned from these facts.
 fn learned(facts: &Facts, config: &Config, selection: &Selection) -> SurveyResult<Conventions> {
     let registry = facts
         .registry
@@ -239,7 +239,7 @@ fn wanted(words: &str, skip: &[Stage]) -> ReleaseRequest {
     }
 }
 
-/// A deploy of a part to production, of what is checked out.
+/// Returns a deploy of a part to production, of what is checked out.
 fn deploy_of(part: Part) -> DeployRequest {
     DeployRequest {
         part,

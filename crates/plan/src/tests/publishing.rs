@@ -18,7 +18,7 @@ fn a_crate_waits_for_its_own_dependencies_only() {
     assert_eq!(needs("publish:top"), "publish:left publish:right");
 }
 
-/// The same facts with another source of tokens, and `core` known already.
+/// Returns the same facts with another source of tokens, and `core` known already.
 fn with_tokens(trusted: bool, plain: Option<&str>, known: &[&str]) -> Facts {
     let mut facts = facts();
     let registry = facts.registry.as_mut().unwrap().as_mut().unwrap();

@@ -33,7 +33,7 @@ fn deploy(config: &Config, despite: Option<&str>) -> Result<Plan, Blockers> {
     )
 }
 
-/// The plan of a deploy to these hosts.
+/// Returns the plan of a deploy to these hosts.
 pub(crate) fn backends(hosts: &[&str]) -> Plan {
     deploy(&config(&format!("hosts = {hosts:?}\n")), None).unwrap()
 }
@@ -94,7 +94,7 @@ fn hosts_keep_what_they_have_where_that_is_configured() {
     assert!(deploy(&config, None).unwrap().rollback_steps.is_empty());
 }
 
-/// The app with a migration, and what takes it back.
+/// Returns the app with a migration, and what takes it back.
 pub(crate) fn migrating(undo: &str, environment: &str) -> Config {
     let app = APP.replace(
         "port = 8080\n",
@@ -165,7 +165,7 @@ fn a_freeze_is_in_the_way_unless_somebody_says_why_not() {
     );
 }
 
-/// ResumeArgs back is never frozen, and hosts that ran different releases go back to
+/// A way back is never frozen, and hosts that ran different releases go back to
 /// their own.
 pub(crate) fn a_good_host(target: &str) -> HostFacts {
     HostFacts {

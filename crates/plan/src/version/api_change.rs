@@ -17,7 +17,7 @@ pub enum ApiChange {
 }
 
 impl ApiChange {
-    /// The kind of version that it calls for, and why.
+    /// Returns the kind of version that it calls for, and why.
     pub fn call_for(self, group: &Group) -> Option<(crate::version::BumpKind, String)> {
         let (kind, why) = match self {
             ApiChange::Absent | ApiChange::Same => return None,

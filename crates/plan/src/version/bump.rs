@@ -20,7 +20,7 @@ impl VersionBump<'_> {
         self.group.tag_of(&self.to)
     }
 
-    /// Every tag that the release gets; the first is the one that it is known by.
+    /// Returns every tag that the release gets; the first is the one that it is known by.
     pub(crate) fn tags(&self) -> Vec<String> {
         let version = self.to.to_string();
         let more = self.group.more_tags.iter();

@@ -46,12 +46,12 @@ pub struct Group {
 }
 
 impl Group {
-    /// The tag of a version.
+    /// Returns the tag of a version.
     pub fn tag_of(&self, version: &Version) -> String {
         self.tag.replace("{version}", &version.to_string())
     }
 
-    /// The tag of a version that may have been released when tags had another form.
+    /// Returns the tag of a version that may have been released when tags had another form.
     pub fn existing_tag_of(&self, version: &Version, exists: &dyn Fn(&str) -> bool) -> String {
         let forms = std::iter::once(&self.tag).chain(&self.older_tags);
         let mut tags = forms.map(|form| form.replace("{version}", &version.to_string()));
@@ -59,12 +59,12 @@ impl Group {
         there.unwrap_or_else(|| self.tag_of(version))
     }
 
-    /// What stands before the version in a tag.
+    /// Returns what stands before the version in a tag.
     pub fn tag_prefix(&self) -> &str {
         self.tag.split("{version}").next().unwrap_or_default()
     }
 
-    /// The version that a tag of this group names.
+    /// Returns the version that a tag of this group names.
     pub fn version_of(&self, tag: &str) -> Option<Version> {
         self.named_by(tag).map(|(version, _)| version)
     }
@@ -77,14 +77,14 @@ impl Group {
         forms.find_map(|(age, form)| Some((version_in(form, tag)?, age)))
     }
 
-    /// Whether a package is in it.
+    /// Returns whether a package is in it.
     pub fn has(&self, package: &str) -> bool {
         self.members.iter().any(|name| name == package)
     }
 }
 
-/// The group that a release is about first: the app's own, else the
-/// workspace's, else the first.
+/// Returns the group that a release is about first: the app's own, else the workspace's, else the
+/// first.
 pub fn main<'g>(groups: &'g [Group], config: &Config) -> Option<&'g Group> {
     let backend = config.app.as_ref().and_then(|app| app.backend.as_ref());
     let of_app = backend.and_then(|b| groups.iter().find(|g| g.has(&b.package)));
@@ -261,13 +261,13 @@ struct Scene<'a> {
 }
 
 impl Scene<'_> {
-    /// Whether releases have a package, though this one may not.
+    /// Returns whether releases have a package, though this one may not.
     fn is_released(&self, package: &Package) -> bool {
         let is_kept = matches!(self.out.get(&package.name), None | Some(Reason::Asked));
         is_kept && package.may_go_to(&self.config.registry.name)
     }
 
-    /// Whether a package runs on hosts.
+    /// Returns whether a package runs on hosts.
     fn is_deployed(&self, package: &Package) -> bool {
         let app = self.config.app.as_ref();
         let services = [
@@ -278,7 +278,7 @@ impl Scene<'_> {
         services.any(|service| service.package == package.name)
     }
 
-    /// The groups of what no configured group names.
+    /// Returns the groups of what no configured group names.
     fn rest_of(&self, rest: Vec<&Package>, notes: &mut Vec<String>) -> Vec<Group> {
         let usual = GroupConfig::default();
         let one_for_all = |rest: Vec<&Package>| {
@@ -324,7 +324,7 @@ impl Scene<'_> {
         }
     }
 
-    /// The groups of packages that move on their own.
+    /// Returns the groups of packages that move on their own.
     fn several(
         &self,
         found: Vec<Together<'_>>,
@@ -369,7 +369,7 @@ impl Scene<'_> {
         groups
     }
 
-    /// What a version for all skips, where the versions differ.
+    /// Returns what a version for all skips, where the versions differ.
     fn jumps(&self, group: &Group) -> Option<String> {
         let members = self
             .workspace
@@ -506,7 +506,7 @@ impl Scene<'_> {
         Ok(is_learned)
     }
 
-    /// The workspace's changelog, where the group is the one that it is about.
+    /// Adds the workspace's changelog, where the group is the one that it is about.
     fn changelog_of(&self, group: &mut Group, several: bool) {
         let at_root = self
             .workspace
@@ -523,7 +523,7 @@ impl Scene<'_> {
     }
 }
 
-/// The form with a name that most groups have; where none has one, the usual.
+/// Returns the form with a name that most groups have; where none has one, the usual.
 fn prevailing(habits: &[Option<TagHabit>]) -> String {
     let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
     for habit in habits

@@ -14,7 +14,7 @@ pub enum BumpKind {
 }
 
 impl BumpKind {
-    /// The next version of this kind. A pre-release of it becomes its release. Build
+    /// Returns the next version of this kind. A pre-release of it becomes its release. Build
     /// metadata stays: it names what is packed along, which no kind of bump changes.
     pub fn after(self, current: &Version) -> Version {
         Version {
@@ -41,8 +41,8 @@ impl BumpKind {
         }
     }
 
-    /// The same below 1.0.0, as cargo reads such versions: what breaks moves the
-    /// second number, and all else the third.
+    /// Returns the same below 1.0.0, as cargo reads such versions: what breaks moves the second
+    /// number, and all else the third.
     pub fn for_version(self, current: &Version) -> BumpKind {
         match (self, current.major) {
             (BumpKind::Major, 0) => BumpKind::Minor,
@@ -51,7 +51,7 @@ impl BumpKind {
         }
     }
 
-    /// The word on the command line.
+    /// Returns the word on the command line.
     pub fn name(self) -> &'static str {
         match self {
             BumpKind::Patch => "patch",

@@ -137,7 +137,7 @@ fn check_names(
     }
 }
 
-/// Those of `rest` that were never published and cannot be, each with what is missing.
+/// Returns those of `rest` that were never published and cannot be, each with what is missing.
 fn learned(
     workspace: &Workspace,
     config: &Config,
@@ -185,7 +185,7 @@ fn learned(
     out
 }
 
-/// What keeps a package from being published, if anything does.
+/// Returns what keeps a package from being published, if anything does.
 fn missing(
     package: &Package,
     registry: &str,

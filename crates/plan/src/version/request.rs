@@ -27,9 +27,9 @@ pub enum VersionRequest {
     Auto,
 }
 
-/// The next pre-release of `version` under a label such as `rc`: one more than the highest
-/// of `known` that has the same numbers and the same label, written as those are (`rc.2`,
-/// `rc2`, `rc-2`).
+/// Returns the next pre-release of `version` under a label such as `rc`: one more than the highest
+/// of `known` that has the same numbers and the same label, written as those are (`rc.2`, `rc2`,
+/// `rc-2`).
 ///
 /// # Errors
 /// A label that no pre-release may have, a version that is a pre-release itself, and a

@@ -138,8 +138,8 @@ pub(crate) fn habits(groups: &[Tagged<'_>], tags: &BTreeSet<String>) -> Vec<Opti
     .collect()
 }
 
-/// Whether a group goes on with tags without a name, as far as one of several may: it is the
-/// one that the others are called after, or all others have tags with names, or there is more
+/// Returns whether a group goes on with tags without a name, as far as one of several may: it is
+/// the one that the others are called after, or all others have tags with names, or there is more
 /// than one such tag.
 fn goes_on(
     owner: usize,
@@ -157,7 +157,7 @@ fn goes_on(
         || plain_versions(tags).len() > 1
 }
 
-/// The group that tags without a name belong to: the one whose versions continue them, as
+/// Returns the group that tags without a name belong to: the one whose versions continue them, as
 /// closely as any. Several, where nothing tells them apart.
 fn plain_owners(
     groups: &[Tagged<'_>],
@@ -251,7 +251,7 @@ fn habit(group: &Tagged<'_>, found: Vec<Found>, several: bool) -> Option<TagHabi
     })
 }
 
-/// The forms that go on: of one name, or of none, only the first.
+/// Returns the forms that go on: of one name, or of none, only the first.
 fn one_a_name(current: &[Found]) -> Vec<String> {
     let mut forms: Vec<String> = Vec::new();
     let mut plain = false;

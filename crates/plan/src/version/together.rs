@@ -133,7 +133,7 @@ impl<'e> History<'e> {
         }
     }
 
-    /// Whether two that need not move together did.
+    /// Returns whether two that need not move together did.
     fn is_one(&self, one: &Package, other: &Package) -> bool {
         let is_alone = |package: &Package| self.alone.contains(package.name.as_str());
         if one.version != other.version || is_alone(one) || is_alone(other) {
@@ -148,7 +148,7 @@ impl<'e> History<'e> {
         self.is_one_version || self.plain.contains(&one.version)
     }
 
-    /// What shows that they moved together.
+    /// Returns what shows that they moved together.
     fn evidence(&self, members: &[&Package]) -> String {
         let version = &members[0].version;
         let is_shown = |package: &&Package| {

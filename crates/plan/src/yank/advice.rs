@@ -6,7 +6,7 @@ use crate::facts::RegistryFacts;
 use crate::model::Plan;
 use crate::request::YankRequest;
 
-/// What users resolve to afterwards, and what is left without a version to use.
+/// Notes what users resolve to afterwards, and what is left without a version to use.
 pub fn advise(registry: &RegistryFacts, wanted: &YankRequest, yanked: &[String], plan: &mut Plan) {
     let good = yanked
         .first()
@@ -52,7 +52,7 @@ pub fn advise(registry: &RegistryFacts, wanted: &YankRequest, yanked: &[String],
     }
 }
 
-/// Whether a requirement accepts the version and no other that is left.
+/// Returns whether a requirement accepts the version and no other that is left.
 fn lost(registry: &RegistryFacts, package: &str, requirement: &str, version: &Version) -> bool {
     let Ok(requirement) = VersionReq::parse(requirement) else {
         return false;
@@ -68,7 +68,7 @@ fn lost(registry: &RegistryFacts, package: &str, requirement: &str, version: &Ve
             .any(|v| !v.yanked && v.vers != *version && requirement.matches(&v.vers))
 }
 
-/// The highest release before a version that is not yanked.
+/// Returns the highest release before a version that is not yanked.
 pub fn last_good(registry: &RegistryFacts, name: &str, version: &Version) -> Option<Version> {
     let known = registry.versions.get(name)?;
     let good = known
@@ -77,7 +77,7 @@ pub fn last_good(registry: &RegistryFacts, name: &str, version: &Version) -> Opt
     good.map(|v| v.vers.clone()).max()
 }
 
-/// What is written above the notes of a yanked release, on one line.
+/// Returns what is written above the notes of a yanked release, on one line.
 pub fn note(reason: Option<&str>, good: Option<&Version>) -> String {
     let one_line = |text: &str| text.split_whitespace().collect::<Vec<_>>().join(" ");
     let reason = reason.map_or_else(String::new, |reason| format!(" {}", one_line(reason)));

@@ -66,8 +66,8 @@ pub(crate) fn plan(
     Some(plan)
 }
 
-/// The group whose version is meant: that of the named crates, else the one
-/// that has released it.
+/// Returns the group whose version is meant: that of the named crates, else the one that has
+/// released it.
 fn group_of<'a>(
     facts: &'a Facts,
     config: &Config,
@@ -115,8 +115,7 @@ fn group_of<'a>(
     }
 }
 
-/// The crates of a group that are in the registry with this version,
-/// dependencies first.
+/// Returns the crates of a group that are in the registry with this version, dependencies first.
 fn published(facts: &Facts, group: &Group, wanted: &YankRequest) -> Vec<String> {
     let Some(Ok(registry)) = &facts.registry else {
         return Vec::new();
@@ -134,7 +133,7 @@ fn published(facts: &Facts, group: &Group, wanted: &YankRequest) -> Vec<String> 
         .collect()
 }
 
-/// Whether the registry has the version of a crate.
+/// Returns whether the registry has the version of a crate.
 fn has_version(facts: &Facts, name: &str, wanted: &YankRequest) -> bool {
     let Some(Ok(registry)) = &facts.registry else {
         return false;
@@ -310,7 +309,7 @@ fn changelog_step(
     ));
 }
 
-/// The message of the commit that marks the changelog.
+/// Returns the message of the commit that marks the changelog.
 fn message(wanted: &YankRequest, git: &GitFacts) -> String {
     let verb = if wanted.undo { "un-yank" } else { "yank" };
     let subject = message::other(verb, &wanted.version.to_string(), git);

@@ -9,23 +9,23 @@ use crate::executor::step::{Perform, StepContext};
 use crate::tools::process::Tool;
 use crate::tools::toolchain;
 
-/// Where a plan keeps a built binary.
+/// Returns where a plan keeps a built binary.
 pub(crate) fn binary(ctx: &StepContext<'_>, name: &str) -> Utf8PathBuf {
     ctx.kept().join("built").join(name)
 }
 
-/// Where a plan keeps a binary that was built for a target: named as it is released,
-/// so that what is attested of the files is about the names that users see.
+/// Returns where a plan keeps a binary that was built for a target: named as it is released, so
+/// that what is attested of the files is about the names that users see.
 pub(crate) fn binary_for(ctx: &StepContext<'_>, name: &str, target: &str) -> Utf8PathBuf {
     binary(ctx, &name_for(ctx, name, target))
 }
 
-/// What a binary is called in the release.
+/// Returns what a binary is called in the release.
 pub(crate) fn name_for(ctx: &StepContext<'_>, name: &str, target: &str) -> String {
     format!("{name}-{}-{target}", ctx.plan.version)
 }
 
-/// Where a plan keeps the built bundle.
+/// Returns where a plan keeps the built bundle.
 pub(crate) fn bundle(ctx: &StepContext<'_>) -> Utf8PathBuf {
     ctx.kept().join("bundle")
 }

@@ -9,7 +9,7 @@ use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::build::artifact;
 
-/// Where a plan keeps such a file.
+/// Returns where a plan keeps such a file.
 pub(crate) fn kept(ctx: &StepContext<'_>, name: &str) -> Utf8PathBuf {
     ctx.kept().join("assets").join(name)
 }
@@ -38,8 +38,8 @@ impl Perform for BuildAsset {
     }
 }
 
-/// Whether what is kept was made by this plan: one that was given up may have
-/// left files under the same names.
+/// Returns whether what is kept was made by this plan: one that was given up may have left files
+/// under the same names.
 fn is_ours(ctx: &StepContext<'_>) -> bool {
     let mark = std::fs::read_to_string(ctx.kept().join(MADE_BY));
     mark.is_ok_and(|digest| digest == ctx.plan.digest())
@@ -61,7 +61,7 @@ pub(crate) fn keep(ctx: &StepContext<'_>, name: &str, bytes: &[u8]) -> anyhow::R
     release_tree::write_whole(&kept(ctx, name), bytes)
 }
 
-/// Whether a file is kept that this plan made.
+/// Returns whether a file is kept that this plan made.
 pub(crate) fn probe_kept(ctx: &StepContext<'_>, name: &str) -> anyhow::Result<Probe> {
     let file = kept(ctx, name);
     Ok(match std::fs::metadata(&file) {

@@ -12,7 +12,7 @@ use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::build::artifact;
 use crate::steps::deploy::on_host;
 
-/// The built bundle, unless it is on the host already.
+/// Returns the built bundle, unless it is on the host already.
 fn bundle(ctx: &StepContext<'_>, placement: &Placement) -> anyhow::Result<Option<Arc<DeployJob>>> {
     if !placement.built {
         return Ok(None);

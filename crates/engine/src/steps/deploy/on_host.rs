@@ -29,7 +29,7 @@ pub(super) fn deploy(ctx: &StepContext<'_>, placement: &Placement) -> Deploy {
     }
 }
 
-/// Who deploys, for the host's record, and why in a freeze.
+/// Returns who deploys, for the host's record, and why in a freeze.
 fn who(plan: &Plan) -> String {
     match &plan.freeze_override {
         None => account(),
@@ -54,7 +54,7 @@ pub(super) fn probe_of(probe: stagegate_deploy::Probe) -> Probe {
     }
 }
 
-/// Where a few of a part's artifacts are kept for patches. Each part has its own, so that
+/// Returns where a few of a part's artifacts are kept for patches. Each part has its own, so that
 /// none lets the others' go.
 pub(super) fn cache(ctx: &StepContext<'_>, part: Part) -> Utf8PathBuf {
     let deployed = ctx.context.output().join("deployed");
@@ -89,7 +89,7 @@ pub(super) fn ask<T>(
     Ok(answer)
 }
 
-/// The connection by which the step's host was asked, or a new one.
+/// Returns the connection by which the step's host was asked, or a new one.
 pub(super) fn connection(ctx: &StepContext<'_>, placement: &Placement) -> anyhow::Result<Host> {
     Ok(match ctx.context.connections.take(&placement.target) {
         Some(host) => host,

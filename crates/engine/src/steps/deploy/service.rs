@@ -13,7 +13,7 @@ use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::build::artifact;
 use crate::steps::deploy::on_host;
 
-/// The built binary, unless it is on the host already, or will be built there.
+/// Returns the built binary, unless it is on the host already, or will be built there.
 fn binary(
     ctx: &StepContext<'_>,
     part: Part,

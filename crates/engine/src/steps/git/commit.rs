@@ -64,7 +64,7 @@ impl Perform for MoveBranch {
     }
 }
 
-/// Whether a workspace below the repository's top is as the release found it, though the
+/// Returns whether a workspace below the repository's top is as the release found it, though the
 /// branch has moved: what came since belongs to others.
 fn is_elsewhere(ctx: &StepContext<'_>, parent: &str, head: &str) -> anyhow::Result<bool> {
     let git = ctx.context.git();
@@ -81,9 +81,9 @@ fn is_elsewhere(ctx: &StepContext<'_>, parent: &str, head: &str) -> anyhow::Resu
     Ok(git.read(args)?.is_empty())
 }
 
-/// A git that was killed while it moved leaves some files as they will be. If
-/// every changed file is one of ours and holds what it held or will hold,
-/// nobody's work is in it, and it is put back before git moves again.
+/// Restores what a killed git left half done: it leaves some files as they will be. If every
+/// changed file is one of ours and holds what it held or will hold, nobody's work is in it,
+/// and it is put back before git moves again.
 fn restore_half_moved(
     ctx: &mut StepContext<'_>,
     edits: &[FileEdit],

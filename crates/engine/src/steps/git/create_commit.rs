@@ -117,9 +117,8 @@ fn planned(
     git.read(["write-tree"])
 }
 
-/// Whether a commit is the one that this plan makes: its message, its author, and the
-/// moment that the plan was made. Another plan's has the same parent, and may have other
-/// changes.
+/// Returns whether a commit is the one that this plan makes: its message, its author, and the
+/// moment that the plan was made. Another plan's has the same parent, and may have other changes.
 fn is_made(
     wanted: &CreateCommitObject,
     commit: &str,
@@ -138,7 +137,7 @@ pub(crate) fn short(commit: &str) -> String {
     commit.chars().take(12).collect()
 }
 
-/// A lockfile that git ignores is changed here, and is not part of the commit.
+/// Returns whether git ignores a lockfile: it is changed here, and is not part of the commit.
 fn ignored(git: &crate::tools::git::Git, path: &str) -> bool {
     matches!(git.ask(["check-ignore", "--quiet", path]), Ok(Some(_)))
 }

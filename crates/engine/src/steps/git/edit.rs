@@ -8,7 +8,7 @@ use stagegate_plan::model::{EditFiles, Plan};
 use crate::executor::release_tree;
 use crate::executor::step::{Perform, Probe, StepContext};
 
-/// How many files stand before, and how many after their change.
+/// Returns how many files stand before, and how many after their change.
 fn states(ctx: &StepContext<'_>, edits: &[&FileEdit]) -> anyhow::Result<(usize, usize)> {
     let root = release_tree::root(ctx.context, ctx.plan);
     let (mut before, mut after) = (0, 0);

@@ -6,7 +6,7 @@ use stagegate_plan::model::{CommitIdentity, MarkChangelog};
 use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::git::edit;
 
-/// The committed changelog, and whether the remote has that commit.
+/// Returns the committed changelog, and whether the remote has that commit.
 fn stand(
     ctx: &StepContext<'_>,
     edit: &FileEdit,

@@ -16,7 +16,7 @@ struct Stand {
 }
 
 impl Stand {
-    /// Whether the remote has every tag as we have it.
+    /// Returns whether the remote has every tag as we have it.
     fn has_tags(&self) -> bool {
         self.tags
             .iter()
@@ -57,7 +57,7 @@ fn look(
     })
 }
 
-/// What the remote's branch is to be: the release commit, or where the remote has others
+/// Returns what the remote's branch is to be: the release commit, or where the remote has others
 /// since, the branch that holds both.
 fn tip(git: &Git, branch: &str, stand: &Stand) -> anyhow::Result<String> {
     let Some(there) = &stand.branch else {

@@ -41,7 +41,7 @@ impl Perform for UploadAssets {
     }
 }
 
-/// Names and contents.
+/// Reads the files: names and contents.
 fn files(
     ctx: &StepContext<'_>,
     crates: &[String],
@@ -126,8 +126,8 @@ fn attach(
     Ok(uploaded)
 }
 
-/// Whether GitHub has these bytes: by the digest that it tells, or, where it tells none (some
-/// Enterprise servers), by the bytes themselves.
+/// Returns whether GitHub has these bytes: by the digest that it tells, or, where it tells none
+/// (some Enterprise servers), by the bytes themselves.
 fn matches(
     github: &GitHub,
     release: &ReleaseRef,

@@ -6,7 +6,7 @@ use stagegate_plan::model::{DraftRelease, PublishGithubRelease, ReleaseRef};
 
 use crate::executor::step::{Perform, Probe, StepContext};
 
-/// The client, and the release if there is one.
+/// Returns the client, and the release if there is one.
 pub(crate) fn find(
     ctx: &StepContext<'_>,
     release: &ReleaseRef,
@@ -16,7 +16,7 @@ pub(crate) fn find(
     Ok((github, found))
 }
 
-/// The same where it has to be there.
+/// Returns the same where it has to be there.
 pub(crate) fn need(
     ctx: &StepContext<'_>,
     release: &ReleaseRef,

@@ -11,13 +11,13 @@ use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::package::directory_source::DirectorySource;
 use crate::tools::git::Git;
 
-/// Where a plan keeps its packages: with the journal, so that a resumed run
-/// uploads the very bytes that were proven.
+/// Returns where a plan keeps its packages: with the journal, so that a resumed run uploads the
+/// very bytes that were proven.
 pub(crate) fn kept(ctx: &StepContext<'_>) -> Utf8PathBuf {
     ctx.kept().join("packages")
 }
 
-/// A package's file.
+/// Returns a package's file.
 pub(crate) fn file(ctx: &StepContext<'_>, name: &str) -> Utf8PathBuf {
     kept(ctx).join(file_name(name, ctx.plan.version_of(name)))
 }
@@ -138,7 +138,7 @@ fn make(
     Ok(())
 }
 
-/// What the registry's web API is told beside the bytes, as cargo would.
+/// Keeps what the registry's web API is told beside the bytes, as cargo would.
 fn keep_metadata(ctx: &StepContext<'_>, root: &Utf8Path, crates: &[String]) -> anyhow::Result<()> {
     let workspace = ctx.context.workspace_at(root)?;
     for name in crates {
@@ -162,7 +162,7 @@ fn keep_metadata(ctx: &StepContext<'_>, root: &Utf8Path, crates: &[String]) -> a
     Ok(())
 }
 
-/// What was kept of it.
+/// Returns what was kept of it.
 pub(crate) fn metadata(ctx: &StepContext<'_>, name: &str) -> anyhow::Result<serde_json::Value> {
     let path = file(ctx, name).with_extension("json");
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;

@@ -42,7 +42,7 @@ impl DirectorySource {
         Ok(DirectorySource { directory })
     }
 
-    /// What cargo is told to read it in the place of crates.io.
+    /// Returns what cargo is told to read it in the place of crates.io.
     pub(super) fn arguments(&self) -> Vec<String> {
         let directory = toml_edit::Value::from(self.directory.as_str());
         [

@@ -262,7 +262,7 @@ impl Undated {
 /// How long an undated limit is waited for.
 const UNDATED_LIMIT: Duration = Duration::from_secs(3600);
 
-/// Where it is kept that a package was refused.
+/// Returns where it is kept that a package was refused.
 fn refusal_file(ctx: &StepContext<'_>, name: &str, checksum: &str) -> camino::Utf8PathBuf {
     ctx.kept()
         .join("refused")
@@ -279,7 +279,7 @@ fn remember_refusal(
     release_tree::write_whole(&refusal_file(ctx, name, checksum), why.as_bytes())
 }
 
-/// What works where a package is refused.
+/// Returns what works where a package is refused.
 fn refused(name: &str, version: &str) -> String {
     format!(
         "the registry refuses the package {name} {version} itself, and would refuse the same bytes again: correct the manifest, commit, and release the next version (`cargo xtask release patch`), which publishes every crate"
@@ -292,7 +292,7 @@ const A_MOMENT: Duration = Duration::from_secs(5);
 /// Unclear answers before a person is asked.
 const UNCLEAR: u32 = 5;
 
-/// Whether our bytes appear in the index within a limit. All of it is waiting.
+/// Waits until our bytes appear in the index, within a limit. All of it is waiting.
 fn appears(
     ctx: &mut StepContext<'_>,
     registry: &Registry,
@@ -342,8 +342,8 @@ fn watch(
     }
 }
 
-/// How long not to ask, once `waited` has passed: a tenth of it, so that what
-/// comes is seen at most a tenth later than it came, with few requests.
+/// Returns how long not to ask, once `waited` has passed: a tenth of it, so that what comes is seen
+/// at most a tenth later than it came, with few requests.
 fn pause_after(waited: Duration) -> Duration {
     (waited / 10).clamp(Duration::from_millis(50), Duration::from_secs(1))
 }

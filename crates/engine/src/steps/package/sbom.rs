@@ -76,7 +76,7 @@ impl Perform for WriteSbom {
     }
 }
 
-/// The checksums that the lockfile has.
+/// Returns the checksums that the lockfile has.
 fn checksums(lockfile: &Utf8Path) -> anyhow::Result<Checksums> {
     if !lockfile.is_file() {
         return Ok(Checksums::new());
@@ -153,8 +153,8 @@ fn bill(
     })
 }
 
-/// A number that is the plan's and the subject's own, in the form of a UUID
-/// (version 8, the maker's own making: RFC 9562).
+/// Returns a number that is the plan's and the subject's own, in the form of a UUID (version 8, the
+/// maker's own making: RFC 9562).
 fn serial(digest: &str, subject: &str) -> anyhow::Result<UrnUuid> {
     let sum = stagegate_manifest::sha256_hex(format!("{digest} {subject}").as_bytes());
     let (first, second, third) = (&sum[..8], &sum[8..12], &sum[13..16]);
@@ -163,7 +163,7 @@ fn serial(digest: &str, subject: &str) -> anyhow::Result<UrnUuid> {
     UrnUuid::new(uuid).map_err(|e| anyhow!("making a serial number: {e:?}"))
 }
 
-/// Everything that the roots are built with, and what each needs.
+/// Returns everything that the roots are built with, and what each needs.
 fn edges(
     metadata: &Metadata,
     roots: &[String],

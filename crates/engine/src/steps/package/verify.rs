@@ -95,7 +95,7 @@ impl Perform for VerifyPackages {
     }
 }
 
-/// The workspace of the packages. It takes over what decides how everything
+/// Returns the workspace of the packages. It takes over what decides how everything
 /// *else* is built, so that third-party crates are not built again; the
 /// original's `[patch]` is left out, for users do not have it.
 fn manifest(original: &DocumentMut, packages: &[(String, String)], registry: &str) -> DocumentMut {

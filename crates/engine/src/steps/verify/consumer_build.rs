@@ -108,7 +108,7 @@ impl Project {
         Ok(project)
     }
 
-    /// Whether cargo meets an index in the place of its own crates.io.
+    /// Returns whether cargo meets an index in the place of its own crates.io.
     fn stands_apart(&self) -> bool {
         self.replaced.len() > 1
     }
@@ -132,9 +132,8 @@ impl Project {
         Ok(tool)
     }
 
-    /// The workspace's own, where third-party crates are built already; an index
-    /// in the place of crates.io gives them other paths, which would be built
-    /// beside them for nothing.
+    /// Returns the workspace's own, where third-party crates are built already; an index in the
+    /// place of crates.io gives them other paths, which would be built beside them for nothing.
     fn target(&self, ctx: &StepContext<'_>) -> Utf8PathBuf {
         if self.stands_apart() {
             self.directory.join("target")
@@ -156,7 +155,7 @@ impl Project {
     }
 }
 
-/// The project's manifest: a workspace of its own, whatever lies around it.
+/// Returns the project's manifest: a workspace of its own, whatever lies around it.
 fn manifest(
     crates: &[PublishedCrate],
     registry: &str,
@@ -183,7 +182,7 @@ fn manifest(
     document
 }
 
-/// The lockfile's checksums are those of the packages that were proven.
+/// Checks that the lockfile's checksums are those of the packages that were proven.
 fn compare(ctx: &StepContext<'_>, lock: &str, crates: &[PublishedCrate]) -> anyhow::Result<()> {
     let lock: DocumentMut = lock.parse().context("reading cargo's lockfile")?;
     for one in crates {
@@ -204,7 +203,7 @@ fn compare(ctx: &StepContext<'_>, lock: &str, crates: &[PublishedCrate]) -> anyh
     Ok(())
 }
 
-/// What a lockfile says of one package.
+/// Returns what a lockfile says of one package.
 fn checksum(lock: &DocumentMut, name: &str, version: &str) -> Option<String> {
     let packages = lock.get("package")?.as_array_of_tables()?;
     let text = |table: &Table, key: &str| table.get(key)?.as_str().map(str::to_owned);
@@ -217,8 +216,8 @@ fn checksum(lock: &DocumentMut, name: &str, version: &str) -> Option<String> {
         .and_then(|table| text(table, "checksum"))
 }
 
-/// How far docs.rs is, in words. It builds when it comes to it: whatever it
-/// says is no failure of the release.
+/// Returns how far docs.rs is, in words. It builds when it comes to it: whatever it says is no
+/// failure of the release.
 fn documentation(ctx: &StepContext<'_>, docs: &Url, crates: &[PublishedCrate]) -> String {
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(10)))

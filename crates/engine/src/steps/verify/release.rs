@@ -102,7 +102,7 @@ fn downloads(ctx: &StepContext<'_>, crates: &[String]) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What users open answers.
+/// Opens what users open; returns what it answers.
 fn page(url: &Url) -> anyhow::Result<String> {
     let config = ureq::Agent::config_builder()
         .timeout_global(Some(Duration::from_secs(30)))
