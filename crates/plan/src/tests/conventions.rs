@@ -354,3 +354,24 @@ fn a_version_between_releases_is_told_apart() {
     let found = learned(&["sqlx 0.9.0-alpha.1"], "v0.9.0-alpha.1", &[], "");
     assert!(!found.groups[0].is_development);
 }
+
+#[test]
+fn a_name_that_somebody_else_has_makes_no_release_of_an_example() {
+    let members = [
+        "lib-core 0.5.6",
+        "lib 0.8.9 >lib-core",
+        "demo 0.1.0 plain >lib",
+    ];
+    let taken = ["demo 0.0.1 0.1.0"];
+    let without = [
+        "lib lib-v{version}",
+        "lib-core lib-core-v{version}",
+        "without demo",
+    ];
+    let tags = "lib-v0.8.9 lib-core-v0.5.6";
+    check(&members, tags, &taken, &without);
+    // One that was tagged under its name is ours, and its description is missed.
+    let tags = "lib-v0.8.9 lib-core-v0.5.6 demo-v0.1.0";
+    let found = learned(&members, tags, &taken, "");
+    assert!(found.left_out.is_empty(), "{:?}", found.left_out);
+}

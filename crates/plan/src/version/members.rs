@@ -155,7 +155,7 @@ fn learned(
     };
     for package in rest
         .iter()
-        .filter(|package| !evidence.is_published(package))
+        .filter(|p| !evidence.is_published(p) || is_of_others(p, workspace, (registry, evidence)))
     {
         let why = match package.version == unversioned && versioned {
             true => Some("it is at 0.0.0".to_owned()),
@@ -183,6 +183,32 @@ fn learned(
         out.clear();
     }
     out
+}
+
+/// Returns whether a crate of this name and version must be somebody else's: crates.io takes
+/// none without a description or a license, no tag here names it, and like an example it uses
+/// siblings and moves with none of them. `demo 0.1.0` is taken.
+fn is_of_others(
+    package: &Package,
+    workspace: &Workspace,
+    (registry, evidence): (&str, &Evidence),
+) -> bool {
+    let moves_along =
+        |other: &Package| other.name != package.name && other.version == package.version;
+    let is_lacking = |problem: &MetadataProblem| {
+        matches!(
+            problem,
+            MetadataProblem::NoDescription | MetadataProblem::NoLicense
+        )
+    };
+    registry == "crates-io"
+        && !package.internal.is_empty()
+        && metadata_problems(package).iter().any(is_lacking)
+        && !evidence
+            .tags
+            .iter()
+            .any(|tag| tag.starts_with(&package.name))
+        && !workspace.packages.iter().any(moves_along)
 }
 
 /// Returns what keeps a package from being published, if anything does.
