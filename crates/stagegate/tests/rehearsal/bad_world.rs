@@ -199,7 +199,7 @@ fn outside_of_a_checkout_it_says_where_to_go() {
     let plain = place.join("plain");
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixture");
     copy(&fixture, plain.as_std_path());
-    check(&plain, 1, "is not in a git checkout … `git init`");
+    check(&plain, 3, "is not in a git checkout … `git init`");
     git(&plain, &["init", "--quiet", "--initial-branch", "main"]);
     check(&plain, 3, "has no commit yet … commit the workspace first");
 }
