@@ -70,7 +70,18 @@ const KINDS: usize = SHAPES.len() + 2;
 const WELL_KNOWN_CLAIMS: &[u8] = b".eyJzdWIiOiIxMjM0NTY3ODkwIi";
 
 /// Directories whose keys open no door.
-const NOT_IN_USE: [&str; 5] = ["benches", "examples", "fixtures", "testdata", "tests"];
+const NOT_IN_USE: [&str; 10] = [
+    "benches",
+    "examples",
+    "fixtures",
+    "test",
+    "test-data",
+    "test-vectors",
+    "test_data",
+    "test_vectors",
+    "testdata",
+    "tests",
+];
 
 /// How many notes are told in a line.
 const TOLD: usize = 3;
@@ -310,6 +321,7 @@ mod tests {
             ("crates/one/testdata/key", true),
             ("src/fixtures/key", true),
             ("benches/one.rs", true),
+            ("src/test_vectors/v2.json", true),
             ("src/tests.rs", false),
             ("latests/one.rs", false),
             ("one.rs", false),
