@@ -71,14 +71,14 @@ fn package_of<'p>(tracked: &Tracked, path: &'p Utf8Path) -> Option<&'p Utf8Path>
     above.find(|directory| tracked.files.contains(&directory.join("Cargo.toml")))
 }
 
-/// Whether a link's target, or a label that is nowhere defined, names an item or a page of
+/// Returns whether a link's target, or a label that is nowhere defined, names an item or a page of
 /// rustdoc.
 pub(super) fn is_item(target: &str) -> bool {
     let name = target.trim().replace('`', "");
     ITEM.is_match(&name) || PAGE.is_match(&name)
 }
 
-/// Whether an anchor is one of those that rustdoc gives to what it lists.
+/// Returns whether an anchor is one of those that rustdoc gives to what it lists.
 pub(super) fn is_item_anchor(anchor: &str) -> bool {
     ANCHOR.is_match(anchor)
 }

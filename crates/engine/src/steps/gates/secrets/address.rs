@@ -68,7 +68,7 @@ pub(super) fn find(bytes: &[u8]) -> Vec<Found> {
     found.collect()
 }
 
-/// Whether a value stands for one that somebody has to put there.
+/// Returns whether a value stands for one that somebody has to put there.
 pub(super) fn is_placeholder(value: &str) -> bool {
     let lower = value.to_lowercase();
     let mut characters = lower.chars();
@@ -84,7 +84,7 @@ pub(super) fn is_placeholder(value: &str) -> bool {
         || PLACEHOLDERS.contains(&lower.trim_matches(['*', '_', '-']))
 }
 
-/// Whether nobody owns the host: names that are reserved for documents and tests.
+/// Returns whether nobody owns the host: names that are reserved for documents and tests.
 fn is_example(host: &str) -> bool {
     let host = host.trim_end_matches('.').to_lowercase();
     let reserved = ["example", "test", "invalid"];

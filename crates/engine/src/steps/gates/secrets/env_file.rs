@@ -32,7 +32,7 @@ pub(super) fn assigned(text: &str) -> Vec<(usize, &str)> {
     set.collect()
 }
 
-/// Whether a value tells nobody anything: none, a switch, a number, or a placeholder.
+/// Returns whether a value tells nobody anything: none, a switch, a number, or a placeholder.
 fn is_plain(value: &str) -> bool {
     let switches = ["true", "false", "yes", "no", "on", "off"];
     value.is_empty()

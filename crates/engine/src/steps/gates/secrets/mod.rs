@@ -225,7 +225,7 @@ fn look_into(path: &Utf8Path, bytes: &[u8]) -> Vec<Hit> {
     hits
 }
 
-/// Whether a line is there to be read: in a document, or in a comment.
+/// Returns whether a line is there to be read: in a document, or in a comment.
 fn is_document(path: &Utf8Path, bytes: &[u8], line: usize) -> bool {
     let documents = ["adoc", "markdown", "md", "rst", "txt"];
     let extension = path.extension().unwrap_or_default().to_lowercase();
