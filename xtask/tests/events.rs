@@ -209,7 +209,7 @@ fn the_page_has_every_event_of_a_run_with_its_keys() {
         ),
         (
             "`outcome` of a step",
-            vec!["performed", "found", "before", "warned"],
+            vec!["performed", "found", "before", "noted", "warned"],
         ),
     ] {
         let (_, after) = page.split_once(column).unwrap();

@@ -46,6 +46,8 @@ pub struct Context {
     pub interrupt: Interrupt,
     /// The cargo that called us, or the one on the path.
     pub cargo: PathBuf,
+    /// What people type to call this program, for what they are told to do next.
+    pub command: &'static str,
     // Opening reads the trusted roots and the index's own configuration: once is enough.
     registry: OnceLock<Registry>,
     cargo_config: OnceLock<Arc<CargoConfig>>,
@@ -105,6 +107,7 @@ impl Context {
             config,
             interrupt,
             cargo: cargo(),
+            command: "cargo xtask",
             registry: OnceLock::new(),
             cargo_config: OnceLock::new(),
             tokens: Arc::new(tokens),

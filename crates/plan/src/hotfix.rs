@@ -120,7 +120,8 @@ fn empty(
         title: format!("hotfix {name}"),
         from: Some(wanted.version.clone()),
         next_step_hint: Some(format!(
-            "commit the fix on {branch}{log}, then `cargo xtask release {word}`"
+            "commit the fix on {branch}{log}, then `{} release {word}`",
+            facts.command
         )),
         ..Plan::new(RunId::new(Verb::Hotfix, name), one.to.clone(), facts.at)
     }
@@ -136,7 +137,7 @@ fn taken(facts: &Facts, one: &VersionBump<'_>, blockers: &mut Vec<Blocker>) {
                 "{} is released already, so the next patch is not free",
                 one.to
             ),
-            format!("fix the later one: `cargo xtask hotfix {}`", one.to),
+            format!("fix the later one: `{} hotfix {}`", facts.command, one.to),
         ));
     }
 }

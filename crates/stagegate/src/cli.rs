@@ -1,11 +1,14 @@
 //! The command line, as clap reads it: what every command shares.
 
+use std::ffi::OsString;
+
 use anyhow::Context as _;
 use camino::Utf8PathBuf;
-use clap::{Args, Parser, ValueEnum};
+use clap::{Args, CommandFactory, FromArgMatches, Parser, ValueEnum};
 use stagegate_engine::context::Context;
 use stagegate_engine::interrupt::Interrupt;
 
+use crate::command_name;
 use crate::commands::{Command, Usage};
 use crate::output;
 
@@ -17,6 +20,26 @@ pub(crate) struct Cli {
     pub(crate) command: Command,
     #[command(flatten)]
     pub(crate) global: GlobalArgs,
+}
+
+impl Cli {
+    /// Reads the command line of this process, in the words of whoever called it.
+    ///
+    /// # Errors
+    /// When it cannot be understood, or asks for help.
+    pub(crate) fn of_this_process() -> Result<Cli, clap::Error> {
+        let name = command_name::command_name();
+        Cli::read(name, command_name::arguments(std::env::args_os()))
+    }
+
+    fn read(
+        name: &'static str,
+        arguments: impl IntoIterator<Item = OsString>,
+    ) -> Result<Cli, clap::Error> {
+        let mut command = Cli::command().name(name).bin_name(name);
+        let matches = command.try_get_matches_from_mut(arguments)?;
+        Cli::from_arg_matches(&matches).map_err(|error| error.format(&mut command))
+    }
 }
 
 /// Options that every command takes.
@@ -79,7 +102,9 @@ impl Session {
     /// # Errors
     /// When there is none, or its configuration cannot be read.
     pub(crate) fn open(&self) -> anyhow::Result<Context> {
-        let context = Context::open(&self.here, self.config.as_deref(), self.interrupt.clone())?;
+        let mut context =
+            Context::open(&self.here, self.config.as_deref(), self.interrupt.clone())?;
+        context.command = command_name::command_name();
         if self.format == Format::Github {
             context.set_secret_sink(std::sync::Arc::new(output::github_actions::mask));
         }
@@ -89,10 +114,29 @@ impl Session {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use super::*;
 
     #[test]
     fn the_command_line_is_sound() {
-        super::Cli::command().debug_assert();
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn help_and_mistakes_name_the_command_as_it_was_called() {
+        let check = |name: &'static str, arguments: &[&str], want: &str| {
+            let words = [&["program"], arguments].concat();
+            let error = Cli::read(name, words.into_iter().map(OsString::from)).unwrap_err();
+            let said = error.to_string();
+            assert!(said.contains(want), "no {want:?} in\n{said}");
+        };
+        for name in ["cargo xtask", "cargo stagegate"] {
+            check(name, &["--help"], &format!("Usage: {name} [OPTIONS]"));
+            check(name, &["check", "--help"], &format!("Usage: {name} check"));
+            check(
+                name,
+                &["release", "--nope"],
+                &format!("Usage: {name} release"),
+            );
+        }
     }
 }

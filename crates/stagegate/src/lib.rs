@@ -15,6 +15,7 @@
 //! ([`Exit`]).
 
 mod cli;
+mod command_name;
 mod commands;
 mod exit_code;
 mod notify;
@@ -41,7 +42,7 @@ pub fn main() -> ExitCode {
     if let Some(code) = rehearsal::front_end() {
         return code;
     }
-    match <cli::Cli as clap::Parser>::try_parse() {
+    match cli::Cli::of_this_process() {
         Ok(cli) => run(cli.command, cli.global),
         Err(error) => {
             // clap knows whether this is help for stdout or a mistake for stderr.

@@ -132,7 +132,7 @@ pub(crate) fn run(
     if outcome.exceeded_failure_budget {
         rollback::run(environment, &mut outcome, &mut recorder)?;
     }
-    let next = next_line(plan, &outcome, resume, &recorder.journal);
+    let next = next_line((plan, context.command), &outcome, resume, &recorder.journal);
     let next = match given_back {
         Ok(()) => next,
         Err(error) => format!("{next} ({error:#})"),
@@ -159,7 +159,12 @@ fn makes_a_commit(plan: &Plan) -> bool {
 }
 
 /// Returns the one line that says what to do next.
-fn next_line(plan: &Plan, outcome: &RunOutcome, resume: Resume<'_>, journal: &Journal) -> String {
+fn next_line(
+    (plan, command): (&Plan, &str),
+    outcome: &RunOutcome,
+    resume: Resume<'_>,
+    journal: &Journal,
+) -> String {
     let unconfirmed = || {
         let done = |step: &Step| journal.is_done(&step.id);
         unconfirmed::warning(plan, &done)
@@ -201,16 +206,16 @@ fn next_line(plan: &Plan, outcome: &RunOutcome, resume: Resume<'_>, journal: &Jo
         RunEnd::RollbackIncomplete => format!(
             "rollback incomplete: {} may not run the previous release; fix the errors above, then roll back the rest with `{}`",
             outcome.unrestored.join(", "),
-            rollback_command(plan)
+            rollback_command(plan, command)
         ),
     }
 }
 
 /// Returns the command that takes the hosts of the plan back to the previous release.
-fn rollback_command(plan: &Plan) -> String {
+fn rollback_command(plan: &Plan, command: &str) -> String {
     match &plan.environment {
-        Some(environment) => format!("cargo xtask rollback both --env {environment}"),
-        None => "cargo xtask rollback both".to_owned(),
+        Some(environment) => format!("{command} rollback both --env {environment}"),
+        None => format!("{command} rollback both"),
     }
 }
 

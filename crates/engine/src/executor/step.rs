@@ -63,6 +63,8 @@ pub(crate) struct StepContext<'a> {
     /// How fast the registry lets this run upload.
     pub(crate) rate_limits: &'a RateLimits,
     pub(crate) time: TimeBreakdown,
+    /// What a gate that passes wants people to look at.
+    pub(crate) notes: Vec<String>,
     tell: &'a dyn Fn(Event),
 }
 
@@ -79,6 +81,7 @@ impl<'a> StepContext<'a> {
             rate_limits,
             step,
             time: TimeBreakdown::default(),
+            notes: Vec::new(),
             tell,
         }
     }
@@ -117,9 +120,17 @@ impl<'a> StepContext<'a> {
 
     /// Says where a gate objects.
     pub(crate) fn found(&self, findings: Vec<Finding>) {
-        let Some(level) = self.step.action.gate_level() else {
-            return;
-        };
+        if let Some(level) = self.step.action.gate_level() {
+            self.tell_findings(level, findings);
+        }
+    }
+
+    /// Says what a gate only draws attention to, whatever its level.
+    pub(crate) fn noted(&self, findings: Vec<Finding>) {
+        self.tell_findings(Level::Warn, findings);
+    }
+
+    fn tell_findings(&self, level: Level, findings: Vec<Finding>) {
         for finding in findings {
             (self.tell)(Event::Finding {
                 step: self.step.id.clone(),
@@ -231,9 +242,13 @@ fn pass_gate(
     kind: &dyn Perform,
 ) -> anyhow::Result<Performed> {
     match kind.perform(ctx) {
-        Ok(evidence) => Ok(Performed {
+        Ok(evidence) if ctx.notes.is_empty() => Ok(Performed {
             outcome: StepOutcome::Performed,
             evidence,
+        }),
+        Ok(evidence) => Ok(Performed {
+            outcome: StepOutcome::Noted,
+            evidence: format!("{evidence}; {}", ctx.notes.join("; ")),
         }),
         Err(error) if error.is::<Stopped>() => Err(error),
         Err(error) if level == Level::Warn => Ok(Performed {

@@ -279,6 +279,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
     );
     Ok(Facts {
         at,
+        command: context.command,
         date: at
             .to_zoned(TimeZone::system())
             .strftime("%Y-%m-%d")

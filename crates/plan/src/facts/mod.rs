@@ -38,6 +38,8 @@ pub type SurveyResult<T> = Result<T, Blocker>;
 pub struct Facts {
     /// When.
     pub at: Timestamp,
+    /// What people type to call this program, for what they are told to do next.
+    pub command: &'static str,
     /// The same as a local date, `YYYY-MM-DD`.
     pub date: String,
     /// The workspace's directory within the git checkout; empty at its top.

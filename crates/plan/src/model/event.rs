@@ -203,6 +203,8 @@ pub enum StepOutcome {
     Before,
     /// It failed, and its level is `warn`.
     Warned,
+    /// It passed, and its evidence ends with something to look at.
+    Noted,
 }
 
 /// How a run ended.

@@ -112,6 +112,7 @@ fn facts() -> Facts {
         files,
         other_workspaces: Vec::new(),
         groups: Ok(Vec::new()),
+        command: "cargo xtask",
         has_other_groups: false,
         conventions: Vec::new(),
         changelogs: changelog(CHANGELOG),

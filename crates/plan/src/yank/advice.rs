@@ -7,7 +7,12 @@ use crate::model::Plan;
 use crate::request::YankRequest;
 
 /// Notes what users resolve to afterwards, and what is left without a version to use.
-pub fn advise(registry: &RegistryFacts, wanted: &YankRequest, yanked: &[String], plan: &mut Plan) {
+pub fn advise(
+    (registry, command): (&RegistryFacts, &str),
+    wanted: &YankRequest,
+    yanked: &[String],
+    plan: &mut Plan,
+) {
     let good = yanked
         .first()
         .and_then(|name| last_good(registry, name, &wanted.version));
@@ -23,7 +28,7 @@ pub fn advise(registry: &RegistryFacts, wanted: &YankRequest, yanked: &[String],
     };
     plan.notes.push(note);
     plan.next_step_hint = Some(format!(
-        "{then}; make a fix ready with `cargo xtask hotfix {}`",
+        "{then}; make a fix ready with `{command} hotfix {}`",
         wanted.version
     ));
     // crates.io: 100 yanks at once, then one a minute.

@@ -40,7 +40,7 @@ pub(crate) fn plan(
     if let Some(Ok(registry)) = &facts.registry
         && !undo
     {
-        advice::advise(registry, wanted, &yanked, &mut plan);
+        advice::advise((registry, facts.command), wanted, &yanked, &mut plan);
     }
     let whole = yanked.len() == published(facts, group, wanted).len();
     if whole {

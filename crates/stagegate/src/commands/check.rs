@@ -29,7 +29,7 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<Exit> {
     let gates = args.gates;
     let words: Vec<&str> = gates.iter().map(|gate| gate.name()).collect();
     let packages = args.packages.words();
-    let again = format!("cargo xtask check {}{packages}", words.join(" "));
+    let again = format!("{} check {}{packages}", context.command, words.join(" "));
     let selection = args.packages.selection();
     let request = Request::Check(CheckRequest { gates, selection });
     let facts = survey(context, &Scope::of(&request))?;

@@ -13,8 +13,11 @@ pub(crate) fn run(args: &EnvironmentArgs, session: &Session) -> anyhow::Result<E
     let (context, format) = (&session.open()?, session.format);
     let facts = survey(context, &Scope::everything(&args.name))?;
     let checks = checks::of(&facts, &context.config);
-    let ready = "ready: see what would happen with `cargo xtask release minor --dry-run`";
-    Ok(show(&checks, ready, format))
+    let ready = format!(
+        "ready: see what would happen with `{} release minor --dry-run`",
+        context.command
+    );
+    Ok(show(&checks, &ready, format))
 }
 
 /// Prints checks, and what to do about those that failed.

@@ -78,7 +78,11 @@ pub(crate) fn release_subject(versions: &[GroupVersion], pre: Option<&str>) -> O
 pub(crate) fn resume_command(context: &Context, id: &RunId) -> String {
     let plan = Journal::plan_of(&context.state, id).ok().flatten();
     let cli_args = plan.map_or_else(|| id.subject().replace(',', " "), |plan| plan.cli_args);
-    format!("cargo xtask {} {cli_args} --resume", id.verb().command())
+    format!(
+        "{} {} {cli_args} --resume",
+        context.command,
+        id.verb().command()
+    )
 }
 
 /// Surveys, plans, asks and runs; or resumes what is in progress.
@@ -156,7 +160,7 @@ fn run_plan(
     std::fs::create_dir_all(context.output())?;
     // Reports and logs are nobody's commit, wherever the target directory is.
     std::fs::write(context.output().join(".gitignore"), "*\n")?;
-    let resume = resume_line(invocation, plan);
+    let resume = resume_line(context.command, invocation, plan);
     let renderer = std::cell::RefCell::new(output::renderer(format));
     let mut notifier = Notifier::new(&context.config.notify);
     let yes = invocation.resume.yes;
@@ -193,13 +197,13 @@ fn run_plan(
     ))
 }
 
-fn resume_line(invocation: &Invocation<'_>, plan: &Plan) -> String {
+fn resume_line(command: &str, invocation: &Invocation<'_>, plan: &Plan) -> String {
     let cli_args = match invocation.verb {
         Verb::Release | Verb::Prepare => plan.cli_args.clone(),
         _ => invocation.cli_args.clone().unwrap_or_default(),
     };
     format!(
-        "cargo xtask {} {cli_args} --resume",
+        "{command} {} {cli_args} --resume",
         invocation.verb.command()
     )
 }

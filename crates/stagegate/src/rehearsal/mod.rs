@@ -5,6 +5,10 @@
 //! --yes`. It is told where they are by a file that lies over
 //! stagegate.toml, and knows nothing of a rehearsal. That it is a process of
 //! its own is what lets it be killed, and resumed.
+//!
+//! That file also makes every gate warn at most: nothing real can happen here,
+//! and one rehearsal shows all that a release would stumble over. The report
+//! names the gates that would have stopped it, and the exit code is theirs.
 
 mod client;
 mod environment_snapshot;
@@ -210,7 +214,7 @@ impl Rehearsal {
             }
             let code = client.deploy(&mut report)?;
             if code != Exit::Success.code() {
-                report.finish(code, began.elapsed());
+                report.finish(code, &[], began.elapsed());
                 return Ok(report);
             }
         }
@@ -229,7 +233,8 @@ impl Rehearsal {
         )?;
         report.environment =
             environment_snapshot::look(&fakes, &report.versions, &self.workspace, &self.config);
-        report.finish(code, began.elapsed());
+        let stopping = overlay::stopping_gates(&self.config);
+        report.finish(code, &stopping, began.elapsed());
         self.keep_logs(&fakes);
         Ok(report)
     }

@@ -4,7 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::Context;
 use camino::Utf8Path;
-use stagegate_config::schema::{Config, FreshProject, PlainSwitch, ServiceConfig, SwitchConfig};
+use stagegate_config::schema::{
+    Config, FreshProject, Level, PlainSwitch, ServiceConfig, SwitchConfig,
+};
+use stagegate_config::stage::Stage;
 use stagegate_fakes::environment::FakeEnvironment;
 
 /// Writes the file that lies over stagegate.toml.
@@ -31,6 +34,11 @@ pub(super) fn write(
             "uploads": fakes.github.uploads(),
         },
     });
+    // Nothing real can happen, so that one failed gate need not hide what comes after it; the
+    // report says what would have stopped.
+    for gate in stopping_gates(config) {
+        value["gates"][gate.name()] = serde_json::json!({ "level": Level::Warn });
+    }
     // Nobody is to be told of a release that is not one.
     value["notify"] = serde_json::json!({ "on": [] });
     if let Some(host) = &fakes.host {
@@ -72,6 +80,27 @@ pub(super) fn write(
     std::fs::write(path, text).with_context(|| format!("writing {path}"))
 }
 
+/// Returns the gates that would stop a real release.
+pub(super) fn stopping_gates(config: &Config) -> Vec<Stage> {
+    let gates = &config.gates;
+    let levels = [
+        (Stage::Fmt, gates.fmt.level),
+        (Stage::Audit, gates.audit.level),
+        (Stage::Outdated, gates.outdated.level),
+        (Stage::Links, gates.links.level),
+        (Stage::Secrets, gates.secrets.level),
+        (Stage::Clippy, gates.clippy.level),
+        (Stage::Test, gates.test.level),
+        (Stage::Doc, gates.doc.level),
+        (Stage::Msrv, gates.msrv.level),
+        (Stage::Semver, gates.semver.level),
+    ];
+    let stops = levels
+        .into_iter()
+        .filter(|(_, level)| *level == Level::Deny);
+    stops.map(|(gate, _)| gate).collect()
+}
+
 fn builds_on_hosts(config: &Config) -> bool {
     backend(config).is_some_and(ServiceConfig::is_built_on_hosts)
 }
@@ -106,5 +135,22 @@ fn led_by(service: &ServiceConfig) -> Option<&'static str> {
         SwitchConfig::Proxy(_) => Some("a proxy"),
         SwitchConfig::Plain(PlainSwitch::Socket) => Some("a listener"),
         SwitchConfig::Plain(PlainSwitch::Nft | PlainSwitch::Restart) => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn gates_that_stop_a_release_are_those_at_deny() {
+        let check = |text: &str, want: &[Stage]| {
+            let config = Config::parse(Utf8Path::new("stagegate.toml"), text).unwrap();
+            assert_eq!(stopping_gates(&config), want, "{text}");
+        };
+        let usual = [Stage::Fmt, Stage::Audit, Stage::Clippy, Stage::Test];
+        check("", &usual);
+        let text = "[gates]\nfmt = \"off\"\naudit = \"warn\"\ntest = \"warn\"\nlinks = {}\nsemver = \"deny\"";
+        check(text, &[Stage::Links, Stage::Clippy, Stage::Semver]);
     }
 }

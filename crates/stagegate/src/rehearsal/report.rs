@@ -13,6 +13,7 @@ use stagegate_plan::model::{
 };
 
 use super::environment_snapshot::EnvironmentSnapshot;
+use crate::exit_code::Exit;
 
 /// What happened.
 #[derive(Debug, Serialize)]
@@ -29,8 +30,12 @@ pub(super) struct RehearsalReport {
     pub(super) seconds: f64,
     /// Wall seconds of the release's own processes.
     pub(super) client_seconds: f64,
-    /// The exit code of the release.
+    /// The exit code of the rehearsal: that of a failed gate, or of the release.
     pub(super) exit: u8,
+    /// The exit code of the release, whose gates stopped nothing.
+    pub(super) release_exit: u8,
+    /// The gates that would have stopped a real release.
+    pub(super) failed_gates: Vec<FailedGate>,
     /// The last line that the release said.
     pub(super) next: String,
     /// What went wrong outside of a step.
@@ -54,6 +59,22 @@ pub(super) struct RehearsalReport {
     /// Where each step of the run that is heard stands in the list.
     #[serde(skip)]
     indices: Vec<Option<usize>>,
+}
+
+/// A gate that would have stopped a real release.
+#[derive(Debug, PartialEq, Serialize)]
+pub(super) struct FailedGate {
+    /// The step's id.
+    pub(super) gate: String,
+    /// What it said.
+    pub(super) why: String,
+}
+
+impl FailedGate {
+    /// Returns what it said, in a line.
+    pub(super) fn first_line(&self) -> &str {
+        self.why.lines().next().unwrap_or_default()
+    }
 }
 
 /// One step that ran.
@@ -127,6 +148,8 @@ impl RehearsalReport {
             seconds: 0.0,
             client_seconds: 0.0,
             exit: 1,
+            release_exit: 1,
+            failed_gates: Vec::new(),
             next: String::new(),
             error: None,
             faults,
@@ -182,8 +205,27 @@ impl RehearsalReport {
         }
     }
 
-    pub(super) fn finish(&mut self, exit: u8, took: Duration) {
-        self.exit = exit;
+    /// Takes in how the release ended. A gate of `stopping` that failed would have stopped it
+    /// where it stood, so that its code is what a real release would end with.
+    pub(super) fn finish(&mut self, exit: u8, stopping: &[Stage], took: Duration) {
+        let failed = self.release_steps().filter(|step| {
+            step.outcome == Some(StepOutcome::Warned) && stopping.contains(&step.stage)
+        });
+        self.failed_gates = failed
+            .map(|step| FailedGate {
+                gate: step.id.clone(),
+                why: step.evidence.clone(),
+            })
+            .collect();
+        self.release_exit = exit;
+        let asked_to_stop = exit == Exit::Interrupted.code();
+        self.exit = match self.failed_gates.is_empty() || asked_to_stop {
+            true => exit,
+            false => Exit::Gate.code(),
+        };
+        if !self.failed_gates.is_empty() {
+            self.next = "fix what the gates say, then rehearse again".to_owned();
+        }
         self.seconds = took.as_secs_f64();
     }
 
@@ -369,6 +411,51 @@ mod tests {
         // 1 s within the first two, and 10 - 6 s between and around the steps.
         assert!((time.own - 5.0).abs() < 1e-9, "{time:?}");
         assert!((time.own_percent() - 50.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_failed_gate_decides_how_a_rehearsal_ends() {
+        let step = |stage: Stage, outcome| StepStory {
+            run: "release",
+            id: stage.name().to_owned(),
+            stage,
+            title: String::new(),
+            began: 0.0,
+            seconds: Some(1.0),
+            outcome: Some(outcome),
+            evidence: format!("{stage} says"),
+            account: TimeBreakdown::default(),
+        };
+        let check = |steps: Vec<StepStory>, exit, want, gates: &[&str]| {
+            let mut report = RehearsalReport::new("w", "1.0.0".to_owned(), Vec::new());
+            report.steps = steps;
+            report.finish(exit, &[Stage::Fmt, Stage::Test], Duration::ZERO);
+            let failed: Vec<_> = report
+                .failed_gates
+                .iter()
+                .map(|f| f.gate.as_str())
+                .collect();
+            assert_eq!((report.exit, &failed[..]), (want, gates));
+            assert_eq!(report.release_exit, exit);
+        };
+        let failed = || {
+            vec![
+                step(Stage::Fmt, StepOutcome::Warned),
+                step(Stage::Links, StepOutcome::Warned),
+                step(Stage::Test, StepOutcome::Warned),
+            ]
+        };
+        check(failed(), 0, 5, &["fmt", "test"]);
+        check(failed(), 6, 5, &["fmt", "test"]);
+        check(failed(), 130, 130, &["fmt", "test"]);
+        let noted = || {
+            vec![
+                step(Stage::Fmt, StepOutcome::Noted),
+                step(Stage::Links, StepOutcome::Warned),
+            ]
+        };
+        check(noted(), 0, 0, &[]);
+        check(noted(), 7, 7, &[]);
     }
 
     #[test]

@@ -72,7 +72,11 @@ impl Scratch {
     /// Copies this program: the original may be replaced by what the rehearsal builds.
     pub(super) fn keep_program(&self) -> anyhow::Result<Utf8PathBuf> {
         let program = std::env::current_exe().context("asking for this program's path")?;
-        let copy = self.path.join("stagegate");
+        // Its name decides how it calls itself.
+        let name = program.file_name().and_then(|name| name.to_str());
+        let directory = self.path.join("program");
+        std::fs::create_dir_all(&directory).with_context(|| format!("creating {directory}"))?;
+        let copy = directory.join(name.unwrap_or("stagegate"));
         if std::fs::hard_link(&program, &copy).is_err() {
             std::fs::copy(&program, &copy)
                 .with_context(|| format!("copying {}", program.display()))?;

@@ -137,3 +137,32 @@ fn what_is_there_already_is_named_and_left_alone() {
     }
     assert_eq!(files(&root), before);
 }
+
+/// Cargo starts the program with its own name as the first word.
+#[test]
+fn cargo_runs_the_program_as_a_subcommand_of_its_own() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let (_keep, root) = fresh();
+    let program = Utf8Path::new(env!("CARGO_BIN_EXE_cargo-stagegate"));
+    let path = std::env::var("PATH").unwrap();
+    let path = format!("{}:{path}", program.parent().unwrap());
+    let stagegate = |arguments: &[&str], code: i32, says: &str| {
+        let mut cargo = command("cargo", &root);
+        cargo.arg("stagegate").args(arguments).env("PATH", &path);
+        let ran = run(cargo).must_end_with(code);
+        assert!(
+            ran.words().contains(says),
+            "no {says:?} in\n{}",
+            ran.words()
+        );
+        assert!(!ran.words().contains("cargo xtask"), "{}", ran.words());
+    };
+    stagegate(&["check", "--help"], 0, "Usage: cargo stagegate check");
+    stagegate(&["check", "--nope"], 2, "Usage: cargo stagegate check");
+    stagegate(&["check", "fmt"], 0, "check is done");
+    std::fs::write(root.join("src/lib.rs"), "fn  spaced() {}\n").unwrap();
+    let again = "start again with `cargo stagegate check fmt`";
+    stagegate(&["check", "fmt"], 5, again);
+}

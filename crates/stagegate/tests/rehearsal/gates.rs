@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::evidence::read;
 use crate::fixture::Fixture;
-use crate::process::{Ran, command, git, run};
+use crate::process::{Ran, STAGEGATE, command, git, run, target_directory};
 use crate::spoil::{edit, publish};
 use crate::within_a_rehearsal;
 use crate::world::World;
@@ -239,6 +239,65 @@ fn what_is_allowed_or_ignored_does_not_count_and_a_warning_goes_on() {
         "performed",
         "1.95.0 is the toolchain of this release",
     );
+}
+
+/// Nothing real can happen in a rehearsal, so that one shows everything that a release would
+/// stumble over.
+#[test]
+fn a_rehearsal_goes_on_after_failed_gates_and_names_them_all() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let fixture = Fixture::new();
+    broken_link(&fixture);
+    append(&fixture, "crates/core/src/lib.rs", "\nconst  _: () = ();\n");
+    token(&fixture);
+    let before = git(&fixture.root, &["for-each-ref"]);
+    let mut rehearse = command(STAGEGATE, &fixture.root);
+    rehearse
+        .args(["rehearse", "0.2.0"])
+        .env("TMPDIR", fixture.place())
+        .env("CARGO_TARGET_DIR", target_directory("gates"));
+    let slow = [
+        "clippy",
+        "test",
+        "doc",
+        "msrv",
+        "deploy-backend",
+        "deploy-frontend",
+    ];
+    for stage in slow {
+        rehearse.args(["--skip", stage]);
+    }
+    let ran = run(rehearse);
+    let says = "would be stopped by 3 gates: fmt, links, secrets; everything else went through … \
+                gate      fmt `cargo fmt --all --check` says … gate      links 1 broken link";
+    ended(&ran, 5, says);
+    let report = |name: &str| read(&fixture.root.join("target/stagegate").join(name));
+    let json: Value = serde_json::from_str(&report("report.json")).unwrap();
+    assert_eq!(
+        (&json["exit"], &json["release_exit"]),
+        (&5.into(), &0.into())
+    );
+    let failed = json["failed_gates"].as_array().unwrap();
+    let names: Vec<_> = failed.iter().map(|failed| &failed["gate"]).collect();
+    assert_eq!(names, ["fmt", "links", "secrets"]);
+    let why = failed[1]["why"].as_str().unwrap();
+    assert!(why.contains("README.md:3: `docs/lost.md`"), "{why}");
+    let releases = json["environment"]["releases"].as_array().unwrap();
+    assert_eq!(
+        releases[0]["draft"], false,
+        "the release went on to its end"
+    );
+    for (name, gate) in [
+        ("report.md", "- **links** would stop the release"),
+        ("report.html", "<code>links</code> would stop the release"),
+    ] {
+        let text = report(name);
+        let at = text.find(gate).unwrap_or_else(|| panic!("{name}: {text}"));
+        assert!(at < text.find("Steps").unwrap(), "{name}: {text}");
+    }
+    assert_eq!(git(&fixture.root, &["for-each-ref"]), before);
 }
 
 /// No other toolchain can be counted on, so this one answers to the stated version;

@@ -5,13 +5,15 @@
 
 use anyhow::{Context, bail};
 use camino::Utf8Path;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use rustsec::advisory::Id;
 use rustsec::report::Settings;
 use rustsec::{Database, Lockfile, Report};
 use stagegate_plan::model::{AuditDependencies, Finding, count};
 
 use crate::executor::step::{Perform, StepContext};
-use crate::tools::advisory_db::default_database;
+use crate::tools::advisory_db::{DatabaseAge, default_database};
 
 impl Perform for AuditDependencies {
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
@@ -66,13 +68,17 @@ impl Perform for AuditDependencies {
         // A snapshot is as good as it is young; that is for people to judge.
         let newest = database
             .iter()
-            .map(|advisory| advisory.metadata.date.as_str().to_owned())
+            .map(|advisory| advisory.metadata.date.as_str())
             .max();
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        let age = DatabaseAge::of(&place, newest, today);
+        ctx.notes
+            .extend(age.as_ref().and_then(DatabaseAge::warning));
         Ok(format!(
-            "{}, none in {} of {place} (newest: {})",
+            "{}, none in {} of {place} ({})",
             count(locked.packages.len(), "package"),
             count(advisories, "advisory"),
-            newest.unwrap_or_default()
+            age.map_or("of unknown age".to_owned(), |age| age.to_string())
         ))
     }
 }

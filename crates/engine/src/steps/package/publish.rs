@@ -76,7 +76,7 @@ impl Perform for Publish {
         if let Ok(why) = std::fs::read_to_string(&refusal) {
             bail!(
                 "{}\n  it said: {why}",
-                refused(name, &self.version.to_string())
+                refused(ctx.context.command, name, &self.version.to_string())
             );
         }
         let packed = metadata.get("vers").and_then(serde_json::Value::as_str);
@@ -192,7 +192,7 @@ impl Sending<'_> {
                 // The package itself is refused: the same bytes would be again.
                 Err(error @ UploadError::Refused { .. }) => {
                     remember_refusal(ctx, self.name, self.checksum, &error.to_string())?;
-                    let text = refused(self.name, &self.version);
+                    let text = refused(ctx.context.command, self.name, &self.version);
                     return Err(anyhow::Error::from(error).context(text));
                 }
                 Err(error @ UploadError::Unauthorized { .. }) => {
@@ -280,9 +280,9 @@ fn remember_refusal(
 }
 
 /// Returns what works where a package is refused.
-fn refused(name: &str, version: &str) -> String {
+fn refused(command: &str, name: &str, version: &str) -> String {
     format!(
-        "the registry refuses the package {name} {version} itself, and would refuse the same bytes again: correct the manifest, commit, and release the next version (`cargo xtask release patch`), which publishes every crate"
+        "the registry refuses the package {name} {version} itself, and would refuse the same bytes again: correct the manifest, commit, and release the next version (`{command} release patch`), which publishes every crate"
     )
 }
 

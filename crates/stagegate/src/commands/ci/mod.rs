@@ -120,14 +120,15 @@ pub(super) fn write(context: &Context, force: bool, format: Format) -> anyhow::R
 
 fn check(context: &Context, format: Format) -> anyhow::Result<Exit> {
     let (_, entries) = entries(context)?;
+    let command = context.command;
     let mut said = Vec::new();
     for entry in &entries {
         let what = match &entry.status {
             FileStatus::UpToDate => "is as it should be".to_owned(),
-            FileStatus::Absent => "is missing; `cargo xtask ci write` writes it".to_owned(),
-            FileStatus::Outdated => "is outdated; `cargo xtask ci write` updates it".to_owned(),
+            FileStatus::Absent => format!("is missing; `{command} ci write` writes it"),
+            FileStatus::Outdated => format!("is outdated; `{command} ci write` updates it"),
             FileStatus::Orphaned => {
-                "is no longer needed; `cargo xtask ci write` removes it".to_owned()
+                format!("is no longer needed; `{command} ci write` removes it")
             }
             FileStatus::Foreign(why) => why.clone(),
         };

@@ -152,10 +152,11 @@ impl Runner {
             StepOutcome::Performed => ("✓", ""),
             StepOutcome::Found => ("=", "already there: "),
             StepOutcome::Before => return,
-            StepOutcome::Warned => ("!", ""),
+            StepOutcome::Warned | StepOutcome::Noted => ("!", ""),
         };
         tell(&format!("{mark} {step} {seconds:.1} s  {note}{evidence}"));
-        if outcome == StepOutcome::Warned && !self.annotated.contains(step) {
+        let is_warning = matches!(outcome, StepOutcome::Warned | StepOutcome::Noted);
+        if is_warning && !self.annotated.contains(step) {
             say(&command("warning", &[("title", step)], &short(evidence)));
         }
     }

@@ -202,7 +202,9 @@ fn steps(record: &Record, text: &mut String) {
             StepStatus::Running => ("⏸️", String::new()),
             StepStatus::Failed => ("❌", format!("{:.1}", seen.seconds)),
             StepStatus::Done(StepOutcome::Before) => ("☑️", "before".to_owned()),
-            StepStatus::Done(StepOutcome::Warned) => ("⚠️", format!("{:.1}", seen.seconds)),
+            StepStatus::Done(StepOutcome::Warned | StepOutcome::Noted) => {
+                ("⚠️", format!("{:.1}", seen.seconds))
+            }
             StepStatus::Done(_) => ("✅", format!("{:.1}", seen.seconds)),
         };
         let _ = writeln!(

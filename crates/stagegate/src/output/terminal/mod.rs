@@ -95,10 +95,10 @@ impl Human {
             StepOutcome::Found => (self.palette.good("="), "already there: "),
             // What an earlier run did was told by that run.
             StepOutcome::Before => return,
-            StepOutcome::Warned => (self.palette.warn("!"), ""),
+            StepOutcome::Warned | StepOutcome::Noted => (self.palette.warn("!"), ""),
         };
         let name = format!("{step:<width$}", width = self.columns);
-        let evidence = if outcome == StepOutcome::Warned {
+        let evidence = if matches!(outcome, StepOutcome::Warned | StepOutcome::Noted) {
             evidence.to_owned()
         } else {
             let first = evidence.lines().next().unwrap_or_default();

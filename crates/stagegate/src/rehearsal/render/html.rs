@@ -40,6 +40,13 @@ pub(super) fn page(report: &RehearsalReport) -> String {
         report.at.strftime("%Y-%m-%d %H:%M UTC"),
         report.seconds
     ));
+    for failed in &report.failed_gates {
+        body.push_str(&format!(
+            "<p class=\"bad\"><code>{}</code> would stop the release</p>\n<pre>{}</pre>\n",
+            escape(&failed.gate),
+            escape(&failed.why)
+        ));
+    }
     if let Some(error) = &report.error {
         body.push_str(&format!("<pre>{}</pre>\n", escape(error)));
     }

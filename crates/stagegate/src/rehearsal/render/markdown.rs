@@ -6,6 +6,18 @@ use super::{figures, switches, verdict};
 /// Returns the page.
 pub(super) fn page(report: &RehearsalReport) -> String {
     let mut lines = vec![format!("# Rehearsal: {}", verdict(report)), String::new()];
+    for failed in &report.failed_gates {
+        lines.push(format!(
+            "- **{}** would stop the release:\n\n  ```text\n{}\n  ```\n",
+            failed.gate,
+            failed
+                .why
+                .lines()
+                .map(|line| format!("  {line}"))
+                .collect::<Vec<_>>()
+                .join("\n")
+        ));
+    }
     let time = report.time();
     lines.push(format!(
         "{} · {:.1} s in all · cargo {:.1} s · git {:.1} s · waiting {:.1} s · stagegate itself {:.1} s ({:.1} %)",

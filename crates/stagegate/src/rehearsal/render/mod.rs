@@ -8,6 +8,7 @@ mod timeline;
 
 use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
+use stagegate_plan::model::count;
 
 use super::report::{LoadSummary, RehearsalReport};
 use crate::exit_code::Exit;
@@ -104,6 +105,30 @@ pub(super) fn verdict(report: &RehearsalReport) -> String {
         .find(|exit| exit.code() == report.exit)
         .unwrap_or(Exit::Failure);
     match exit {
+        Exit::Gate if !report.failed_gates.is_empty() => {
+            let names: Vec<&str> = report
+                .failed_gates
+                .iter()
+                .map(|failed| failed.gate.as_str())
+                .collect();
+            let rest = match report.release_exit {
+                0 => "everything else went through".to_owned(),
+                other => format!(
+                    "without {}, it would end with {other}",
+                    match names.len() {
+                        1 => "it",
+                        _ => "them",
+                    }
+                ),
+            };
+            format!(
+                "release {} of {} would be stopped by {}: {}; {rest}",
+                report.version,
+                report.workspace,
+                count(names.len(), "gate"),
+                names.join(", ")
+            )
+        }
         Exit::Success => format!(
             "release {} of {} went through",
             report.version, report.workspace
@@ -142,6 +167,13 @@ pub(super) fn terminal(report: &RehearsalReport, files: &Files) {
         },
         report.seconds
     ));
+    for failed in &report.failed_gates {
+        line(&format!(
+            "  gate      {} {}",
+            palette.bad(&failed.gate),
+            failed.first_line()
+        ));
+    }
     if report.kills > 0 {
         line(&format!(
             "  the client was killed {} times and went on",

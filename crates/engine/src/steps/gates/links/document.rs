@@ -18,9 +18,10 @@ pub(crate) struct Document {
     pub(crate) anchors: BTreeSet<String>,
 }
 
-/// Attributes of HTML that link, or are linked to.
+/// Attributes of HTML that link, or are linked to, on any tag.
 static ATTRIBUTE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(r#"\b(href|src|id|name)\s*=\s*["']([^"']*)["']"#).expect("a constant expression")
+    let text = r#"(?i)(?:^|[\s"'])(href|src|id|name)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'=<>`]+))"#;
+    Regex::new(text).expect("a constant expression")
 });
 
 /// What GitHub drops from a heading to make its anchor.
@@ -42,14 +43,19 @@ impl Document {
             | Options::ENABLE_FOOTNOTES
             | Options::ENABLE_STRIKETHROUGH
             | Options::ENABLE_TASKLISTS
+            | Options::ENABLE_HEADING_ATTRIBUTES
             | Options::ENABLE_YAML_STYLE_METADATA_BLOCKS;
         let parser = Parser::new_with_broken_link_callback(text, options, Some(&mut note));
         let mut document = Document::default();
         let mut heading: Option<String> = None;
+        let (mut images, mut is_comment) = (0, false);
         let mut seen: BTreeMap<String, usize> = BTreeMap::new();
         for (event, range) in parser.into_offset_iter() {
             match event {
-                Event::Start(Tag::Heading { .. }) => heading = Some(String::new()),
+                Event::Start(Tag::Heading { id, .. }) => {
+                    heading = Some(String::new());
+                    document.anchors.extend(id.map(|id| id.to_lowercase()));
+                }
                 Event::End(TagEnd::Heading(_)) => {
                     let slug = slug(&heading.take().unwrap_or_default());
                     let count = seen.entry(slug.clone()).or_default();
@@ -61,7 +67,8 @@ impl Document {
                     document.anchors.insert(anchor);
                 }
                 Event::Text(text) | Event::Code(text) => {
-                    if let Some(heading) = &mut heading {
+                    // What stands for an image is no part of an anchor.
+                    if let Some(heading) = heading.as_mut().filter(|_| images == 0) {
                         heading.push_str(&text);
                     }
                 }
@@ -69,12 +76,17 @@ impl Document {
                     link_type: LinkType::Email,
                     ..
                 }) => {}
-                Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) => {
+                Event::End(TagEnd::Image) => images -= 1,
+                Event::Start(
+                    ref tag @ (Tag::Link { ref dest_url, .. } | Tag::Image { ref dest_url, .. }),
+                ) => {
+                    images += usize::from(matches!(tag, Tag::Image { .. }));
                     document
                         .targets
-                        .push((line_of(range.start), dest_url.into_string()));
+                        .push((line_of(range.start), dest_url.to_string()));
                 }
                 Event::Html(html) | Event::InlineHtml(html) => {
+                    let html = uncommented(&html, &mut is_comment);
                     document.html(&html, line_of(range.start));
                 }
                 _ => {}
@@ -86,12 +98,30 @@ impl Document {
 
     fn html(&mut self, html: &str, line: usize) {
         for found in ATTRIBUTE.captures_iter(html) {
-            let value = found[2].to_owned();
-            match &found[1] {
+            let value = (2..=4).find_map(|index| found.get(index));
+            let value = value.map_or(String::new(), |value| value.as_str().to_owned());
+            match found[1].to_lowercase().as_str() {
                 "id" | "name" => drop(self.anchors.insert(value.to_lowercase())),
                 _ => self.targets.push((line, value)),
             }
         }
+    }
+}
+
+/// Returns what of HTML is in no comment; one may go over several pieces.
+fn uncommented(html: &str, is_comment: &mut bool) -> String {
+    let (mut kept, mut rest) = (String::new(), html);
+    loop {
+        let mark = if *is_comment { "-->" } else { "<!--" };
+        let (before, after) = rest.split_once(mark).unwrap_or((rest, ""));
+        if !*is_comment {
+            kept.push_str(before);
+        }
+        if before.len() == rest.len() {
+            return kept;
+        }
+        *is_comment = !*is_comment;
+        rest = after;
     }
 }
 
@@ -140,5 +170,36 @@ mod tests {
         assert_eq!(targets, want);
         let undefined = [(3, "d".to_owned()), (3, "gone".to_owned())];
         assert_eq!(document.undefined, undefined);
+    }
+
+    #[test]
+    fn html_offers_anchors_on_any_tag() {
+        let text = "<a id=\"one\"></a>\n\n<h2 align=center id='Two'>x</h2>\n\n<p\n  id=three>y</p>\n\n\
+                    Inline <a name=\"four\"></a> <span data-id=\"not\"></span>\n\n\
+                    <!-- <a id=\"not\" href=\"not.md\">\n<img src=\"not.png\"> --><i id=\"five\"></i>\n\n\
+                    ## ![logo](l.png) Six {#seven}\n";
+        let document = Document::read(text);
+        let anchors: Vec<_> = document.anchors.iter().map(String::as_str).collect();
+        assert_eq!(
+            anchors,
+            ["five", "four", "one", "seven", "six", "three", "two"]
+        );
+        assert_eq!(document.targets.len(), 1, "{:?}", document.targets);
+    }
+
+    #[test]
+    fn targets_may_hold_spaces_and_parentheses() {
+        let text = "[a](<two words.md>) [b](one\\(a\\).md) [c](one(b(c)).md \"t\") [d](<one)d.md>)\n\n\
+                    [e][x]\n\n[x]: <three (words).md>\n";
+        let targets = Document::read(text).targets;
+        let targets: Vec<_> = targets.iter().map(|(_, target)| target.as_str()).collect();
+        let want = [
+            "two words.md",
+            "one(a).md",
+            "one(b(c)).md",
+            "one)d.md",
+            "three (words).md",
+        ];
+        assert_eq!(targets, want);
     }
 }

@@ -2,12 +2,13 @@
 //! and to a heading in it where it names one.
 //!
 //! Addresses on the web are not asked: whether other people's servers answer is
-//! no property of this commit, and must not stop its release. Links in rustdoc
-//! are the doc gate's.
+//! no property of this commit, and must not stop its release. Links to items in
+//! rustdoc are the doc gate's, also from documents that a crate includes.
 
 pub mod document;
+mod rustdoc;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, bail};
 use camino::{Utf8Component, Utf8Path, Utf8PathBuf};
@@ -30,6 +31,7 @@ impl Perform for CheckLinks {
         };
         let mut library = Library {
             tracked: &tracked,
+            included: rustdoc::included(&tracked)?,
             documents: BTreeMap::new(),
         };
         let (mut read, mut followed, mut broken) = (0, 0, Vec::new());
@@ -75,6 +77,8 @@ fn is_markdown(path: &Utf8Path) -> bool {
 /// Documents that were read; another may link into each.
 struct Library<'t> {
     tracked: &'t Tracked,
+    /// Those that are part of a crate's documentation.
+    included: BTreeSet<Utf8PathBuf>,
     documents: BTreeMap<Utf8PathBuf, Document>,
 }
 
@@ -82,6 +86,7 @@ impl Library<'_> {
     /// How many links of a document were followed, and the broken ones; none for
     /// what is no document of its own.
     fn check(&mut self, path: &Utf8Path) -> anyhow::Result<Option<(usize, Vec<Finding>)>> {
+        let is_included = self.included.contains(path);
         let Some(document) = self.open(path)? else {
             return Ok(None);
         };
@@ -89,6 +94,7 @@ impl Library<'_> {
         let mut broken: Vec<(usize, String)> = document
             .undefined
             .iter()
+            .filter(|(_, label)| !is_included || !rustdoc::is_item(label))
             .map(|(line, label)| (*line, format!("the link label `[{label}]` is not defined")))
             .collect();
         let mut followed = 0;
@@ -96,6 +102,10 @@ impl Library<'_> {
             let Some(place) = Place::of(path, &target) else {
                 continue;
             };
+            let is_item = is_included && rustdoc::is_item(&target);
+            if is_item && !self.tracked.has(&place.path) {
+                continue;
+            }
             followed += 1;
             if let Some(why) = self.problem(&place)? {
                 broken.push((line, format!("`{target}`: {why}")));
@@ -144,7 +154,9 @@ impl Library<'_> {
         let Some(document) = self.open(path)? else {
             return Ok(None);
         };
-        let known = anchor == "top" || document.anchors.contains(anchor);
+        let known = anchor == "top"
+            || document.anchors.contains(anchor)
+            || (self.included.contains(path) && rustdoc::is_item_anchor(anchor));
         Ok((!known).then(|| format!("{path} has no heading with the anchor `#{anchor}`")))
     }
 }
@@ -260,6 +272,7 @@ mod tests {
         };
         let mut library = Library {
             tracked: &tracked,
+            included: BTreeSet::new(),
             documents: BTreeMap::new(),
         };
         let shown = |found: Vec<Finding>| -> Vec<String> {
@@ -285,5 +298,45 @@ mod tests {
                 "docs/a.md:2: the link label `[x]` is not defined",
             ]
         );
+    }
+
+    #[test]
+    fn what_a_crate_includes_may_link_to_its_items() {
+        let text = "# One\n[a](crate::one) [b](Type) [`c`](struct@Type) [d][`Type`] [e][] [f](lost.md)\n\
+                    [g](#method.new) [h](#one) [i](struct.Type.html) [j](LICENSE)\n";
+        let directory = tempfile::tempdir().unwrap();
+        let top = Utf8Path::from_path(directory.path()).unwrap();
+        for (path, text) in [("README.md", text), ("LICENSE", "")] {
+            std::fs::write(top.join(path), text).unwrap();
+        }
+        let tracked = Tracked {
+            top: top.to_owned(),
+            root: "".into(),
+            files: ["README.md", "LICENSE"].map(Utf8PathBuf::from).into(),
+        };
+        let check = |included: &[&str], followed: usize, want: &[&str]| {
+            let mut library = Library {
+                tracked: &tracked,
+                included: included.iter().map(Utf8PathBuf::from).collect(),
+                documents: BTreeMap::new(),
+            };
+            let (count, broken) = library.check("README.md".into()).unwrap().unwrap();
+            let broken: Vec<_> = broken
+                .iter()
+                .map(|f| f.message.split(':').next().unwrap())
+                .collect();
+            assert_eq!((count, &broken[..]), (followed, want));
+        };
+        check(&["README.md"], 4, &["`lost.md`"]);
+        let want = [
+            "`Type`",
+            "`lost.md`",
+            "`struct@Type`",
+            "the link label `[`Type`]` is not defined",
+            "the link label `[e]` is not defined",
+            "`#method.new`",
+            "`struct.Type.html`",
+        ];
+        check(&[], 7, &want);
     }
 }
