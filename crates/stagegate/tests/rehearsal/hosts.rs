@@ -61,7 +61,7 @@ fn hosts_are_made_ready_and_tell_what_became_of_them() {
     limit_memory(&world, "1G");
     // Nothing of ours is there yet.
     let files = host_files(&world);
-    assert_eq!(files.len(), 4, "{files:?}");
+    assert_eq!(files.len(), 5, "{files:?}");
     assert!(files.iter().all(|file| file["diff"].is_null()), "{files:?}");
     let ran = world.run(&["deploy", "backend", "--yes"]).must_end_with(0);
     let new = format!("new on {}:\n", address(&world));
