@@ -1,6 +1,6 @@
 //! The plan of the gates alone: what a pull request has to pass.
 
-use stagegate_config::schema::Config;
+use stagegate_config::schema::{Config, Level};
 use stagegate_config::stage::Stage;
 
 use crate::facts::Facts;
@@ -11,21 +11,9 @@ use crate::request::CheckRequest;
 /// Returns the gates that are on, in their order. `semver` is not among them: what a change may do
 /// depends on the version, which only a release knows.
 pub fn gates_that_are_on(config: &Config, states_a_rust_version: bool) -> Vec<Stage> {
-    let gates = &config.gates;
-    let levels = [
-        (Stage::Fmt, gates.fmt.level),
-        (Stage::Audit, gates.audit.level),
-        (Stage::Outdated, gates.outdated.level),
-        (Stage::Links, gates.links.level),
-        (Stage::Secrets, gates.secrets.level),
-        (Stage::Clippy, gates.clippy.level),
-        (Stage::Test, gates.test.level),
-        (Stage::Doc, gates.doc.level),
-        (Stage::Msrv, gates.msrv.level),
-    ];
+    let levels = config.gates.levels().into_iter();
     let on = levels
-        .into_iter()
-        .filter(|(_, level)| *level != stagegate_config::schema::Level::Off)
+        .filter(|(stage, level)| *level != Level::Off && *stage != Stage::Semver)
         .map(|(stage, _)| stage);
     on.filter(|stage| *stage != Stage::Msrv || states_a_rust_version)
         .collect()

@@ -9,6 +9,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::pattern::PathPattern;
+use crate::stage::Stage;
 
 /// What a gate's failure means. A gate that could not run has failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
@@ -67,6 +68,24 @@ pub struct Gates {
     #[serde(deserialize_with = "level_or_table")]
     #[schemars(with = "LevelOr<SemverGate>")]
     pub semver: SemverGate,
+}
+
+impl Gates {
+    /// Returns every gate with its level, in the order in which they run.
+    pub fn levels(&self) -> [(Stage, Level); 10] {
+        [
+            (Stage::Fmt, self.fmt.level),
+            (Stage::Audit, self.audit.level),
+            (Stage::Outdated, self.outdated.level),
+            (Stage::Links, self.links.level),
+            (Stage::Secrets, self.secrets.level),
+            (Stage::Clippy, self.clippy.level),
+            (Stage::Test, self.test.level),
+            (Stage::Doc, self.doc.level),
+            (Stage::Msrv, self.msrv.level),
+            (Stage::Semver, self.semver.level),
+        ]
+    }
 }
 
 /// A gate that is a cargo command.

@@ -82,22 +82,8 @@ pub(super) fn write(
 
 /// Returns the gates that would stop a real release.
 pub(super) fn stopping_gates(config: &Config) -> Vec<Stage> {
-    let gates = &config.gates;
-    let levels = [
-        (Stage::Fmt, gates.fmt.level),
-        (Stage::Audit, gates.audit.level),
-        (Stage::Outdated, gates.outdated.level),
-        (Stage::Links, gates.links.level),
-        (Stage::Secrets, gates.secrets.level),
-        (Stage::Clippy, gates.clippy.level),
-        (Stage::Test, gates.test.level),
-        (Stage::Doc, gates.doc.level),
-        (Stage::Msrv, gates.msrv.level),
-        (Stage::Semver, gates.semver.level),
-    ];
-    let stops = levels
-        .into_iter()
-        .filter(|(_, level)| *level == Level::Deny);
+    let levels = config.gates.levels().into_iter();
+    let stops = levels.filter(|(_, level)| *level == Level::Deny);
     stops.map(|(gate, _)| gate).collect()
 }
 
