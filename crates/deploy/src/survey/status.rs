@@ -28,7 +28,7 @@ pub enum Health {
     Passing(Option<String>),
     /// What it does instead.
     Failing(String),
-    /// HostInventory is no backend to ask.
+    /// There is no backend to ask.
     NotAsked,
 }
 
