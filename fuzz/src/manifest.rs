@@ -10,13 +10,23 @@ use std::io;
 use camino::{Utf8Path, Utf8PathBuf};
 use semver::Version;
 use serde_json::json;
-use stagegate_manifest::{EditState, FileEdit, Workspace, bump};
+use stagegate_manifest::{EditState, FileEdit, RequirementPolicy, Workspace, bump};
 use toml_edit::{Document, Item};
 
 type Files = BTreeMap<Utf8PathBuf, String>;
 
-/// Bumps, and bumps again.
+/// Bumps, and bumps again, whatever becomes of requirements.
 pub fn check(text: &str) {
+    for policy in [
+        RequirementPolicy::Learn,
+        RequirementPolicy::Follow,
+        RequirementPolicy::AsNeeded,
+    ] {
+        check_under(policy, text);
+    }
+}
+
+fn check_under(policy: RequirementPolicy, text: &str) {
     let places = ["/w/p/Cargo.toml", "/w/Cargo.toml", "/w/Cargo.lock"];
     let mut files: Files = places
         .into_iter()
@@ -24,7 +34,7 @@ pub fn check(text: &str) {
         .map(|(place, text)| (place.into(), text.to_owned()))
         .collect();
     files.entry("/w/Cargo.toml".into()).or_default();
-    let Some(edits) = bumped(&files, "1.2.3") else {
+    let Some(edits) = bumped(&files, "1.2.3", policy) else {
         return;
     };
     for edit in &edits {
@@ -35,14 +45,14 @@ pub fn check(text: &str) {
         files.insert(path, after);
     }
     assert_eq!(
-        bumped(&files, "2.0.0"),
+        bumped(&files, "2.0.0", policy),
         Some(Vec::new()),
         "a second bump changes {files:?}"
     );
 }
 
 /// The edits that make `p` 2.0.0; none where it is refused.
-fn bumped(files: &Files, from: &str) -> Option<Vec<FileEdit>> {
+fn bumped(files: &Files, from: &str, policy: RequirementPolicy) -> Option<Vec<FileEdit>> {
     let metadata = json!({
         "packages": [{
             "name": "p", "version": from, "id": "one", "source": null, "dependencies": [],
@@ -57,7 +67,7 @@ fn bumped(files: &Files, from: &str) -> Option<Vec<FileEdit>> {
         None => Err(io::ErrorKind::NotFound.into()),
     };
     let to = BTreeMap::from([("p".to_owned(), Version::new(2, 0, 0))]);
-    bump(&Workspace::from_metadata(metadata), &read, &to).ok()
+    bump(&Workspace::from_metadata(metadata), &read, &to, policy).ok()
 }
 
 /// The text after an edit that is in order, within the text, and known as done.
