@@ -188,7 +188,7 @@ fn real(bench: &Bench) -> &RealHost {
 /// One of each service, and nothing that could change this by itself.
 fn is_quiet(bench: &Bench) -> bool {
     let own = "systemctl list-units --all --plain --no-legend 'guestbook-*' 'guestbook.frontend-*' | \
-        grep -v -e 'guestbook-backend@' -e 'guestbook-frontend@' -e -switch.service \
+        grep -v -e 'guestbook-backend@' -e 'guestbook-frontend@' -e -switch.service -e -keeper.service \
         -e 'guestbook-listener[.]' || true";
     let host = real(bench);
     let services = Part::ALL.map(|part| bench.app.settings(part)).into_iter();
