@@ -170,7 +170,7 @@ fn levels(mut edges: BTreeMap<&str, BTreeSet<&str>>) -> (Vec<Vec<String>>, Vec<O
             .map(|(&name, _)| name)
             .collect();
         let removed = if free.is_empty() {
-            let cycle = find_circle(&edges);
+            let cycle = find_cycle(&edges);
             cycles.push(OrderError::Cycle {
                 packages: cycle.iter().map(|&name| name.to_owned()).collect(),
             });
@@ -188,7 +188,7 @@ fn levels(mut edges: BTreeMap<&str, BTreeSet<&str>>) -> (Vec<Vec<String>>, Vec<O
 }
 
 /// Returns a cycle among packages that all depend on another of them.
-fn find_circle<'n>(edges: &BTreeMap<&'n str, BTreeSet<&'n str>>) -> Vec<&'n str> {
+fn find_cycle<'n>(edges: &BTreeMap<&'n str, BTreeSet<&'n str>>) -> Vec<&'n str> {
     let mut path: Vec<&str> = Vec::new();
     let mut next = edges.keys().next().copied();
     while let Some(name) = next {

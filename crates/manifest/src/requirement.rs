@@ -81,14 +81,8 @@ pub(crate) fn follow(
     if !follows {
         return Followed::Stays;
     }
-    let written = if new.pre.is_empty() {
-        written_like(numbers, new)
-    } else {
-        // Only a requirement that spells out a pre-release accepts it.
-        without_build(new)
-    };
     let end = at + number.len();
-    let result = format!("{}{written}{}", &text[..at], &text[end..]);
+    let result = format!("{}{}{}", &text[..at], written(numbers, new), &text[end..]);
     let sound = VersionReq::parse(&result).is_ok_and(|requirement| requirement.matches(new));
     match (sound, result == text) {
         (false, _) => Followed::Unclear,
@@ -97,7 +91,8 @@ pub(crate) fn follow(
     }
 }
 
-/// Returns how a requirement with these numbers would name a version.
+/// Returns how a requirement with these numbers would name a version. Only one that spells out
+/// a pre-release accepts it.
 fn written(numbers: &str, version: &Version) -> String {
     match version.pre.is_empty() {
         true => written_like(numbers, version),

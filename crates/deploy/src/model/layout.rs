@@ -5,7 +5,7 @@
 //!   releases/VERSION-SHA/{backend,frontend}   immutable, root-owned
 //!   slots/{blue,green}                        → a release; slots/SLOT.env has its port,
 //!                                             SLOT.public the public one after a restart
-//!   switch/{switchctl,armed,confirmed}           which slot answers, and the script that changes it
+//!   switch/{switchctl,armed,confirmed}        which slot answers, and the script that changes it
 //!   switch/retired                            the last switch of a service that is being ended
 //!   switch/listener.conf                      what a slot's unit is told when it inherits a listener
 //!   frontend/current                          → frontend/served/VERSION-SHA

@@ -252,8 +252,11 @@ pub fn dirty(paths: &[String]) -> Blocker {
 fn branch(git: &GitFacts, config: &Config) -> SurveyResult<String> {
     let wanted = config.release.branch();
     match &git.branch {
-        Some(branch) if branch == wanted || is_hotfix_branch(branch) => Ok(branch.clone()),
-        Some(branch) if config.release.branch_of(Some(branch)) == branch => Ok(branch.clone()),
+        Some(branch)
+            if is_hotfix_branch(branch) || config.release.branch_of(Some(branch)) == branch =>
+        {
+            Ok(branch.clone())
+        }
         Some(branch) => {
             let all: Vec<&str> = config.release.every_branch().collect();
             Err(Blocker::new(

@@ -368,9 +368,9 @@ pub(crate) fn changes(
     plan: &mut Plan,
 ) -> Option<String> {
     let (whole, packages) = released(plan, bumps, order);
-    let place = (git.head.as_str(), plan.reference());
-    let place = (place.0, place.1.as_str());
-    let (steps, files) = custom_step::changes(&config.steps, (&whole, &packages), place);
+    let reference = plan.reference();
+    let (steps, files) =
+        custom_step::changes(&config.steps, (&whole, &packages), (&git.head, &reference));
     plan.steps.extend(steps);
     files
 }

@@ -192,8 +192,8 @@ fn published(step: &Step) -> Option<&str> {
     }
 }
 
-/// Refuses a release that uploads nothing though packages go to some registry has the wrong one in
-/// mind, and would end as if it had published them.
+/// Refuses a release that uploads nothing although packages go to some registry: it has the wrong
+/// one in mind, and would end as if it had published them.
 pub(crate) fn check_registry(
     facts: &Facts,
     config: &Config,

@@ -9,7 +9,7 @@ use crate::facts::Facts;
 use crate::model::Blocker;
 use crate::request::ReleaseRequest;
 use crate::version::{
-    BumpKind, Group, GroupVersion, VersionBump, VersionRequest, WORKSPACE, pre_release,
+    BumpKind, Group, GroupVersion, VersionBump, VersionRequest, WORKSPACE, label_of, pre_release,
 };
 
 /// Returns every group that gets a new version: what was asked for first, then the groups that
@@ -298,13 +298,6 @@ fn followers_version(
     let greater =
         candidates.find(|next| group.is_development || next.cmp_precedence(&group.version).is_gt());
     greater.unwrap_or(release)
-}
-
-/// Returns the label of a pre-release: what its name begins with.
-fn label_of(version: &Version) -> Option<&str> {
-    let end = version.pre.find(|c: char| !c.is_ascii_alphabetic());
-    let label = &version.pre.as_str()[..end.unwrap_or(version.pre.len())];
-    (!label.is_empty()).then_some(label)
 }
 
 /// Returns what a group's published packages would no longer resolve.

@@ -1,7 +1,6 @@
 //! Versions that only stand between two releases, such as `0.4.2-dev`.
 
-use semver::Version;
-
+use crate::version::request::label_of;
 use crate::version::{Evidence, Group};
 
 /// Labels that say of themselves that nothing is released under them.
@@ -20,10 +19,9 @@ const WORDS: [&str; 8] = [
 /// releases: nothing was ever tagged or published under its label, and the label says so, or
 /// is the first of its kind (`alpha.0`, `pre`).
 pub(crate) fn is_development(group: &Group, evidence: &Evidence) -> bool {
-    let label = label(&group.version);
-    if label.is_empty() {
+    let Some(label) = label_of(&group.version) else {
         return false;
-    }
+    };
     let tagged = evidence.tags.iter().filter_map(|tag| group.version_of(tag));
     let members = group.members.iter();
     let published = members
@@ -32,18 +30,12 @@ pub(crate) fn is_development(group: &Group, evidence: &Evidence) -> bool {
         .cloned();
     let mut known = tagged.chain(published).peekable();
     let has_releases = known.peek().is_some();
-    if known.any(|version| self::label(&version) == label) {
+    if known.any(|version| label_of(&version) == Some(label)) {
         return false;
     }
     let number = &group.version.pre.as_str()[label.len()..];
     let unnumbered = matches!(number, "" | ".0");
     WORDS.contains(&label) || (has_releases && unnumbered)
-}
-
-/// Returns the word that a pre-release begins with; nothing for a release.
-fn label(version: &Version) -> &str {
-    let end = version.pre.find(|c: char| !c.is_ascii_alphabetic());
-    &version.pre.as_str()[..end.unwrap_or(version.pre.len())]
 }
 
 #[cfg(test)]

@@ -17,4 +17,5 @@ pub use evidence::Evidence;
 pub use groups::{CHANGELOG, Conventions, Group, WORKSPACE, conventions};
 pub use kind::BumpKind;
 pub use members::Selection;
+pub(crate) use request::label_of;
 pub use request::{GroupVersion, VersionRequest, pre_release};

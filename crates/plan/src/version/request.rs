@@ -72,6 +72,13 @@ pub fn pre_release<'v>(
     }
 }
 
+/// Returns the label of a pre-release: the word that its name begins with.
+pub(crate) fn label_of(version: &Version) -> Option<&str> {
+    let end = version.pre.find(|c: char| !c.is_ascii_alphabetic());
+    let label = &version.pre.as_str()[..end.unwrap_or(version.pre.len())];
+    (!label.is_empty()).then_some(label)
+}
+
 /// How a pre-release is numbered.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Numbered {

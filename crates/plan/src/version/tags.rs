@@ -253,19 +253,16 @@ fn habit(group: &Tagged<'_>, found: Vec<Found>, several: bool) -> Option<TagHabi
 
 /// Returns the forms that go on: of one name, or of none, only the first.
 fn one_a_name(current: &[Found]) -> Vec<String> {
+    let name_in = |form: &str| {
+        let rest = form.replace("{version}", "");
+        let rest = rest.trim_end_matches('v');
+        rest.trim_end_matches(['-', '/', '@', '_']).to_owned()
+    };
     let mut forms: Vec<String> = Vec::new();
     let mut plain = false;
     for found in current {
-        let rest = found.form.replace("{version}", "");
-        let name = rest
-            .trim_end_matches('v')
-            .trim_end_matches(['-', '/', '@', '_']);
-        let again = forms.iter().any(|form| {
-            let form = form.replace("{version}", "");
-            form.trim_end_matches('v')
-                .trim_end_matches(['-', '/', '@', '_'])
-                == name
-        });
+        let name = name_in(&found.form);
+        let again = forms.iter().any(|form| name_in(form) == name);
         if (found.is_named && !again) || (!found.is_named && !plain) {
             forms.push(found.form.clone());
         }
