@@ -10,8 +10,7 @@ use std::collections::BTreeSet;
 
 use stagegate_deploy::{Direction, FrontendStep, ServiceStep};
 use stagegate_plan::model::{
-    Action, DeployBundle, DeployService, MigrateData, Phase, PlacementId, Plan, RollBackHost,
-    RunEnd, Step,
+    Action, DeployBundle, DeployService, MigrateData, Phase, Plan, RollBackHost, RunEnd, Step,
 };
 
 use crate::executor::batch;
@@ -22,13 +21,12 @@ use crate::executor::schedule::Schedule;
 
 /// Returns the step that undoes a step, if the plan has one.
 pub(crate) fn undo_of<'p>(plan: &'p Plan, step: &Step) -> Option<&'p Step> {
-    let host = |id: &PlacementId| plan.placement(*id).map(|there| &there.target);
     let undoes = |back: &&Step| match (&step.action, &back.action) {
         (
             Action::DeployService(DeployService { placement, .. })
             | Action::DeployBundle(DeployBundle { placement, .. }),
             Action::RollBackHost(RollBackHost { placement: there }),
-        ) => host(there) == host(placement),
+        ) => plan.is_one_host(*there, *placement),
         (
             Action::MigrateData(MigrateData {
                 direction: Direction::Forward,

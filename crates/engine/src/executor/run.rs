@@ -10,9 +10,7 @@ use std::time::Instant;
 use stagegate_config::stage::Stage;
 use stagegate_deploy::{DeployError, ServiceStep};
 use stagegate_plan::deploy::unconfirmed;
-use stagegate_plan::model::{
-    Action, DeployService, Event, Phase, PlacementId, Plan, RunEnd, Step, StepFilter,
-};
+use stagegate_plan::model::{Action, DeployService, Event, Phase, Plan, RunEnd, Step, StepFilter};
 
 use crate::context::Context;
 use crate::executor::batch::Environment;
@@ -336,12 +334,11 @@ fn confirmation_of<'p>(plan: &'p Plan, step: &Step) -> Option<&'p str> {
     if *kind == ServiceStep::Confirm {
         return None;
     }
-    let host = |id: &PlacementId| plan.placement(*id).map(|there| &there.target);
     let confirms = |other: &&Step| {
         matches!(
             &other.action,
             Action::DeployService(DeployService { part: of, step: ServiceStep::Confirm, placement: there })
-                if of == part && host(there) == host(placement)
+                if of == part && plan.is_one_host(*there, *placement)
         )
     };
     let found = plan.steps.iter().find(confirms);

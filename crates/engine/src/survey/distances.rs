@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use stagegate_deploy::Part;
 use stagegate_plan::facts::{CommitDistance, GitFacts, HostSurvey, RunningHost};
 
 use crate::context::Context;
@@ -15,7 +16,10 @@ pub(super) fn read(
     tag: Option<&str>,
     (hosts, promoted): (&[HostSurvey], &[RunningHost]),
 ) -> BTreeMap<(String, String), CommitDistance> {
-    let from: BTreeSet<&str> = hosts.iter().flat_map(commits).collect();
+    let runs = hosts
+        .iter()
+        .flat_map(|host| Part::ALL.map(|part| host.release_of(part)));
+    let from: BTreeSet<String> = runs.flatten().map(|(_, commit)| commit).collect();
     let tagged = tag.and_then(|tag| git.tags.get(tag)).map(String::as_str);
     let elsewhere = promoted.iter().filter_map(|host| {
         let status = host.found.as_ref().ok()?;
@@ -26,31 +30,14 @@ pub(super) fn read(
         .chain(elsewhere)
         .collect();
     let mut distances = BTreeMap::new();
-    for from in from {
+    for from in &from {
         for to in to.iter().filter(|to| **to != from) {
             if let Some(distance) = distance(context, from, to) {
-                distances.insert((from.to_owned(), (*to).to_owned()), distance);
+                distances.insert((from.clone(), (*to).to_owned()), distance);
             }
         }
     }
     distances
-}
-
-/// Returns the commits that users of a host may meet.
-fn commits(host: &HostSurvey) -> impl Iterator<Item = &str> {
-    let found = host.found.as_ref().ok();
-    let switches = found
-        .into_iter()
-        .flat_map(|found| [&found.running, &found.running_frontend])
-        .flatten()
-        .map(|switch| switch.commit.as_str());
-    let pair = host.known.current.as_ref();
-    let confirmed = pair
-        .into_iter()
-        .flat_map(|pair| [&pair.backend, &pair.frontend])
-        .flatten()
-        .map(|release| release.commit.as_str());
-    switches.chain(confirmed)
 }
 
 fn distance(context: &Context, from: &str, to: &str) -> Option<CommitDistance> {

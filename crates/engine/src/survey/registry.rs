@@ -34,15 +34,17 @@ pub(crate) fn look(context: &Context, workspace: &Workspace) -> SurveyResult<Reg
         .filter(|p| p.may_go_to(name) || is_required(workspace, p))
         .map(|p| p.name.as_str())
         .collect();
-    let is_released = |package: &Package| package.publishable_to(&context.config.registry.name);
+    let is_released = |one: &&str| {
+        let package = workspace.package(one);
+        package.is_some_and(|package| package.publishable_to(name))
+    };
     // Of those that may be left out only the versions are asked for.
-    names.sort_by_key(|name| !workspace.package(name).is_some_and(is_released));
+    names.sort_by_key(|one| !is_released(one));
     let is_crates_io = name == CRATES_IO;
     let mut versions = BTreeMap::new();
     let mut crates = BTreeMap::new();
     let mut owners = BTreeMap::new();
-    let released = workspace.packages.iter().filter(|p| p.publishable_to(name));
-    let with_owners = &names[..released.count().min(OWNERS_ASKED)];
+    let with_owners = &names[..names.partition_point(is_released).min(OWNERS_ASKED)];
     // Each crate's index file is a request of its own.
     let (answers, categories) = std::thread::scope(|threads| {
         // An unknown category is a refusal at crates.io since 2024; where its list cannot be

@@ -1,6 +1,6 @@
 //! What goes out to each host: from which release, and how many commits.
 
-use stagegate_deploy::{App, HostFacts, Part as HostPart, Target};
+use stagegate_deploy::{App, Part as HostPart, Target};
 
 use crate::facts::{CommitDistance, Facts, HostSurvey};
 use crate::model::count;
@@ -32,8 +32,8 @@ pub fn notes(facts: &Facts, hosts: &[(Target, App)], part: Part, commit: &str) -
 }
 
 fn outgoing(facts: &Facts, survey: &HostSurvey, part: Part, commit: &str) -> Option<String> {
-    let found = survey.found.as_ref().ok()?;
-    let Some((version, from)) = runs(survey, found, part) else {
+    survey.found.as_ref().ok()?;
+    let Some((version, from)) = runs(survey, part) else {
         return Some("nothing runs there yet".to_owned());
     };
     let short = &from[..from.len().min(SHORT)];
@@ -67,22 +67,12 @@ fn count_of(commits: u64, one: &str, more: &str) -> String {
 
 /// Returns the version and the commit that a host runs: the backend's, or the frontend's where that
 /// alone is deployed.
-fn runs(survey: &HostSurvey, found: &HostFacts, part: Part) -> Option<(String, String)> {
-    let of = |one: HostPart| {
-        let switch = match one {
-            HostPart::Backend => found.running.as_ref(),
-            HostPart::Frontend => found.running_frontend.as_ref(),
-        };
-        let confirmed = survey.known.current.as_ref().and_then(|pair| match one {
-            HostPart::Backend => pair.backend.as_ref(),
-            HostPart::Frontend => pair.frontend.as_ref(),
-        });
-        let running = switch.map(|is| (is.version.clone(), is.commit.clone()));
-        running.or_else(|| Some((confirmed?.version.to_string(), confirmed?.commit.clone())))
-    };
+fn runs(survey: &HostSurvey, part: Part) -> Option<(String, String)> {
     match part {
-        Part::Frontend => of(HostPart::Frontend),
-        Part::Backend => of(HostPart::Backend),
-        Part::Both => of(HostPart::Backend).or_else(|| of(HostPart::Frontend)),
+        Part::Frontend => survey.release_of(HostPart::Frontend),
+        Part::Backend => survey.release_of(HostPart::Backend),
+        Part::Both => survey
+            .release_of(HostPart::Backend)
+            .or_else(|| survey.release_of(HostPart::Frontend)),
     }
 }

@@ -1,6 +1,6 @@
 //! Facts of the hosts.
 
-use stagegate_deploy::{KnownGood, Target};
+use stagegate_deploy::{KnownGood, Part, Target};
 
 use crate::facts::SurveyResult;
 
@@ -36,6 +36,25 @@ pub struct HostSurvey {
 }
 
 impl HostSurvey {
+    /// Returns the version and the commit of a part that users meet there: where its traffic
+    /// leads, or what was confirmed last.
+    pub fn release_of(&self, part: Part) -> Option<(String, String)> {
+        let found = self.found.as_ref().ok()?;
+        let switch = match part {
+            Part::Backend => found.running.as_ref(),
+            Part::Frontend => found.running_frontend.as_ref(),
+        };
+        if let Some(switch) = switch {
+            return Some((switch.version.clone(), switch.commit.clone()));
+        }
+        let pair = self.known.current.as_ref()?;
+        let confirmed = match part {
+            Part::Backend => pair.backend.as_ref(),
+            Part::Frontend => pair.frontend.as_ref(),
+        }?;
+        Some((confirmed.version.to_string(), confirmed.commit.clone()))
+    }
+
     /// Returns the version of the backend that users meet there, if one is known.
     pub fn runs(&self) -> Option<semver::Version> {
         let running = self.found.as_ref().ok()?.running.as_ref()?;

@@ -117,6 +117,12 @@ impl Plan {
         placement::find(&self.placements, id)
     }
 
+    /// Returns whether two placements are on one host.
+    pub fn is_one_host(&self, one: PlacementId, other: PlacementId) -> bool {
+        let target = |id| self.placement(id).map(|there| &there.target);
+        target(one) == target(other)
+    }
+
     /// Returns the number of a placement, which is added unless the plan has the same one.
     pub fn place(&mut self, placement: Placement) -> PlacementId {
         placement::add(&mut self.placements, placement)

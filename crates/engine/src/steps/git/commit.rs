@@ -160,13 +160,16 @@ fn remove_half_added(
         parent,
         reference,
     ])?;
+    let top = ctx.context.top();
+    let laid = added.split('\0').filter(|path| !path.is_empty());
+    let laid: Vec<&str> = laid.filter(|path| top.join(path).is_file()).collect();
+    if laid.is_empty() {
+        return Ok(());
+    }
     let tracked = git.tracked()?;
-    for path in added.split('\0').filter(|path| !path.is_empty()) {
-        let file = ctx.context.top().join(path);
-        if file.is_file()
-            && !tracked.contains_key(path)
-            && holds_either(ctx, path, (parent, reference))?
-        {
+    for path in laid {
+        if !tracked.contains_key(path) && holds_either(ctx, path, (parent, reference))? {
+            let file = top.join(path);
             std::fs::remove_file(&file).with_context(|| format!("removing {file}"))?;
         }
     }

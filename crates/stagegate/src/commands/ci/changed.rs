@@ -41,7 +41,9 @@ pub(super) fn run(context: &Context, since: &Since, format: Format) -> anyhow::R
                 ..Scope::default()
             };
             let hosts = survey(context, &scope)?.hosts;
-            let ran = |part| hosts.iter().map(|host| runs(host, part)).collect();
+            // None where nothing runs, or nobody can tell.
+            let commit = |host: &HostSurvey, part| Some(host.release_of(part)?.1);
+            let ran = |part| hosts.iter().map(|host| commit(host, part)).collect();
             let what = format!("what {environment} runs");
             (ran(Part::Backend), ran(Part::Frontend), what)
         }
@@ -77,22 +79,6 @@ pub(super) fn run(context: &Context, since: &Since, format: Format) -> anyhow::R
         Format::Human | Format::Github => line(&format!("changed since {what}: {part}")),
     }
     Ok(Exit::Success)
-}
-
-/// The commit of a part that users of a host meet; none where nothing runs or nobody can
-/// tell.
-fn runs(host: &HostSurvey, part: Part) -> Option<String> {
-    let found = host.found.as_ref().ok()?;
-    let switch = match part {
-        Part::Backend => found.running.as_ref(),
-        Part::Frontend => found.running_frontend.as_ref(),
-    };
-    let confirmed = host.known.current.as_ref().and_then(|pair| match part {
-        Part::Backend => pair.backend.as_ref(),
-        Part::Frontend => pair.frontend.as_ref(),
-    });
-    let running = switch.map(|switch| switch.commit.clone());
-    running.or_else(|| Some(confirmed?.commit.clone()))
 }
 
 /// What differs between commits and the one that is checked out.
