@@ -356,8 +356,11 @@ impl Drop for RealHost {
 /// Ends every SSH session, and leaves the listener.
 const CUT_SESSIONS: &str = r"pkill -KILL -f '^sshd: [a-z]+( \[priv\]|@)'";
 
-/// Ends the host at once, as a power cut would; it boots again by itself.
+/// Ends the host at once, as a power cut would; it boots again by itself. What waits for systemd
+/// must not outlive it: a command that it leaves unanswered fails, and a script would act on
+/// that, as it cannot without power.
 fn cut_power(directory: &Utf8Path) {
+    drop(enter(directory, &["kill", "-KILL", "--", "-1"]));
     if let Ok(pid) = enter(directory, &["--pid"]) {
         drop(Command::new("kill").args(["-KILL", &pid]).status());
     }
