@@ -5,6 +5,8 @@
 //! than what is passed in is looked at. A configuration that asks for more (a command to
 //! be run, a variable of the environment, the clock) is refused or named.
 
+use std::sync::LazyLock;
+
 use git_cliff_core::changelog::Changelog;
 use git_cliff_core::commit::{Commit, Signature};
 use git_cliff_core::config::{Config, Remote};
@@ -286,6 +288,16 @@ fn noon(date: &str) -> Option<i64> {
     Some(days * 86_400 + 43_200)
 }
 
+/// An issue or a pull request, as a subject names it.
+static REFERENCE: LazyLock<Regex> =
+    LazyLock::new(|| Regex::new(r"(^|[\s(,])([#!])(\d+)\b").expect("a constant expression"));
+
+/// An issue that a footer closes.
+static CLOSES: LazyLock<Regex> = LazyLock::new(|| {
+    let text = r"(?im)^(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):? #(\d+)\s*$";
+    Regex::new(text).expect("a constant expression")
+});
+
 /// Returns the message with its references as links, those of its footers too.
 fn linked(message: &str, repository: Option<&str>) -> String {
     let Some(repository) = repository else {
@@ -295,22 +307,19 @@ fn linked(message: &str, repository: Option<&str>) -> String {
         true => ("-/issues", "-/merge_requests"),
         false => ("issues", "pull"),
     };
-    let pattern = |text: &str| Regex::new(text).expect("a constant pattern");
     let (subject, rest) = message.split_once('\n').unwrap_or((message, ""));
-    let reference = pattern(r"(^|[\s(,])([#!])(\d+)\b");
     let is_pull = |whole: &Captures<'_>| {
         let end = whole.get(0).map_or(0, |found| found.end());
         &whole[2] == "!" || (&whole[1] == "(" && subject[end..].trim_end() == ")")
     };
-    let mut subject = reference
+    let mut subject = REFERENCE
         .replace_all(subject, |found: &Captures<'_>| {
             let (before, mark, number) = (&found[1], &found[2], &found[3]);
             let place = if is_pull(found) { pulls } else { issues };
             format!("{before}[{mark}{number}]({repository}/{place}/{number})")
         })
         .into_owned();
-    let closes = pattern(r"(?im)^(?:close[sd]?|fix(?:e[sd])?|resolve[sd]?):? #(\d+)\s*$");
-    for found in closes.captures_iter(rest) {
+    for found in CLOSES.captures_iter(rest) {
         let number = &found[1];
         if !subject.contains(&format!("[#{number}]")) {
             subject.push_str(&format!(" ([#{number}]({repository}/{issues}/{number}))"));

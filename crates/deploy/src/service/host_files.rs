@@ -14,9 +14,23 @@ use crate::traffic::{socket_activation, switchctl};
 /// Returns the files of a service on a host, for what runs in one slot. Those of the other
 /// slot are of the release that runs there, and are left alone.
 pub(crate) fn files(layout: &ServiceLayout, service: &Service, slot: Slot) -> Vec<HostFile> {
-    let units = layout.units();
     let mut files = slot_files(layout, service, slot).to_vec();
-    files.extend([
+    files.extend(shared_files(layout, service));
+    files
+}
+
+/// Returns the files of a service on a host, for both slots.
+pub(crate) fn all_files(layout: &ServiceLayout, service: &Service) -> Vec<HostFile> {
+    let of_slot = |slot| slot_files(layout, service, slot);
+    let mut files: Vec<HostFile> = Slot::ALL.into_iter().flat_map(of_slot).collect();
+    files.extend(shared_files(layout, service));
+    files
+}
+
+/// Returns the files that both slots share.
+fn shared_files(layout: &ServiceLayout, service: &Service) -> Vec<HostFile> {
+    let units = layout.units();
+    let mut files = vec![
         HostFile {
             path: layout.switch_script().into_string(),
             mode: "0755",
@@ -27,7 +41,7 @@ pub(crate) fn files(layout: &ServiceLayout, service: &Service, slot: Slot) -> Ve
             mode: "0644",
             text: boot_unit(layout, service),
         },
-    ]);
+    ];
     if service.switch == Method::Nft {
         files.push(HostFile {
             path: units.join(layout.keeper_unit()).into_string(),

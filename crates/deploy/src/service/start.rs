@@ -63,8 +63,7 @@ pub(super) fn perform(deployment: &ServiceDeploy<'_>) -> Result<String, DeployEr
     let (host, layout) = (deployment.host, &deployment.layout);
     let release = deployment.release();
     let settings = deployment.settings();
-    let of_slot = |slot| host_files::files(layout, settings, slot);
-    let all: Vec<HostFile> = Slot::ALL.into_iter().flat_map(of_slot).collect();
+    let all = host_files::all_files(layout, settings);
     let binary = layout.release(&release).join(&settings.binary);
     let (state, as_wanted) = lock_and_compare(deployment, &binary, &all)?;
     let release_state = state.release_state(&release);
@@ -92,7 +91,7 @@ pub(super) fn perform(deployment: &ServiceDeploy<'_>) -> Result<String, DeployEr
         return Err(DeployError::Missing { target, release });
     };
     // Only what this slot's unit reads, and what both share: the users' slot stays as it is.
-    let files = of_slot(slot);
+    let files = host_files::files(layout, settings, slot);
     let is_wanted = |file: &HostFile| as_wanted.contains(&file.path);
     let written = match files.iter().all(is_wanted) {
         true => 0,

@@ -5,8 +5,6 @@
 //! not write ourselves no value is kept: a unit may hold `Environment=`, a slot's file
 //! any variable. The app's own environment file is never read.
 
-use std::collections::BTreeSet;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use camino::Utf8PathBuf;
@@ -59,11 +57,10 @@ fn backend() -> Part {
 /// Returns the question for them; [`file_changes`] reads the answer.
 pub(crate) fn query_command(target: &Target, service: &AppService<'_>) -> Command {
     let layout = service.layout(target);
-    let of_slot = |slot| files(&layout, service.settings, slot);
-    let files: Vec<HostFile> = Slot::ALL.into_iter().flat_map(of_slot).collect();
-    let paths: BTreeSet<&String> = files.iter().map(|file| &file.path).collect();
+    let mut files = host_files::all_files(&layout, service.settings);
+    files.extend(transient_units(&layout, service.settings));
     Command::script(QUERY_SH)
-        .args(paths)
+        .args(files.iter().map(|file| &file.path))
         .arg(layout.confirmed())
         .privileged()
 }
@@ -81,7 +78,8 @@ pub(crate) fn file_changes(
     // What the users' slot has now is compared with what it would have, and is not what is
     // written: that is the other slot's.
     let slot = current.map_or(Slot::Blue, |current| current.slot);
-    let mut wanted = files(&layout, settings, slot);
+    let mut wanted = host_files::files(&layout, settings, slot);
+    wanted.extend(transient_units(&layout, settings));
     // What is in place for the slot of now is compared: another slot is no change.
     let rules = current.and_then(|current| rules(&layout, settings, current));
     wanted.extend(rules);
@@ -117,22 +115,21 @@ fn of_other_slot(
     }
 }
 
-/// Returns the files that a deploy writes for a slot, whatever the switch.
-fn files(layout: &ServiceLayout, settings: &Service, slot: Slot) -> Vec<HostFile> {
-    let mut wanted = host_files::files(layout, settings, slot);
+/// Returns the units that run while a release is brought: of a migration, and of a build.
+fn transient_units(layout: &ServiceLayout, settings: &Service) -> impl Iterator<Item = HostFile> {
     let migrates = settings.migrate.as_ref();
-    wanted.extend(migrates.map(|migration| HostFile {
+    let migration = migrates.map(|migration| HostFile {
         path: layout.units().join(layout.migrate_unit()).into_string(),
         mode: "0644",
         text: units::migrate_unit(layout, settings, "", migration.limit_seconds),
-    }));
-    let build = settings.build.as_ref();
-    wanted.extend(build.map(|build| HostFile {
+    });
+    let builds = settings.build.as_ref();
+    let build = builds.map(|build| HostFile {
         path: layout.units().join(layout.build_unit()).into_string(),
         mode: "0644",
         text: units::build_unit(layout, settings, "", build),
-    }));
-    wanted
+    });
+    migration.into_iter().chain(build)
 }
 
 /// Returns the kernel's rules as the switch in place would hold them.
