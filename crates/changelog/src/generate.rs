@@ -13,6 +13,8 @@ use git_cliff_core::config::{Config, Remote};
 use git_cliff_core::contributor::RemoteContributor;
 use git_cliff_core::embed::EmbeddedConfig;
 use git_cliff_core::release::Release as CliffRelease;
+use jiff::civil::Date;
+use jiff::tz::TimeZone;
 use regex::{Captures, Regex};
 use semver::Version;
 use serde_json::Value;
@@ -277,15 +279,9 @@ fn commit(change: &Change) -> Commit<'static> {
 /// Returns noon of a date, in UTC, in seconds since 1970: shown as a date it is the same date in
 /// every zone that a template may name.
 fn noon(date: &str) -> Option<i64> {
-    let mut numbers = date.splitn(3, '-').map(|number| number.parse::<i64>().ok());
-    let (year, month, day) = (numbers.next()??, numbers.next()??, numbers.next()??);
-    // Days from civil, with the year beginning in March.
-    let year = if month <= 2 { year - 1 } else { year };
-    let era = year.div_euclid(400);
-    let of_era = year.rem_euclid(400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
-    Some(days * 86_400 + 43_200)
+    let date: Date = date.parse().ok()?;
+    let noon = date.at(12, 0, 0, 0).to_zoned(TimeZone::UTC).ok()?;
+    Some(noon.timestamp().as_second())
 }
 
 /// An issue or a pull request, as a subject names it.
