@@ -365,7 +365,6 @@ fn keep(cache: &CacheControl, operation_independent: bool) -> Keep {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt;
 
     use super::*;
 
@@ -379,12 +378,23 @@ mod tests {
         checksum: "00",
     };
 
-    /// Makes a provider that is this shell script.
+    /// Makes a provider that is this shell script. Another process writes the file: a child
+    /// that another test starts meanwhile would keep it open for writing, and what is open so
+    /// cannot be run.
     fn script(body: &str) -> (tempfile::TempDir, Provider, Provider) {
         let directory = tempfile::tempdir().unwrap();
         let program = directory.path().join("cargo-credential-test");
-        std::fs::write(&program, format!("#!/bin/sh\n{body}\n")).unwrap();
-        std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o700)).unwrap();
+        let status = std::process::Command::new("sh")
+            .args([
+                "-c",
+                "printf '#!/bin/sh\\n%s\\n' \"$1\" > \"$2\" && chmod 700 \"$2\"",
+                "sh",
+                body,
+            ])
+            .arg(&program)
+            .status()
+            .unwrap();
+        assert!(status.success());
         let args = vec!["{index_url}".to_owned()];
         let process = Provider::Process {
             program: program.clone(),

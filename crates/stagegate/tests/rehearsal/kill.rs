@@ -287,13 +287,17 @@ impl Chain {
         ]
     }
 
-    /// The records of the release before the last mark, which is completed.
-    fn records(&self) -> usize {
+    /// What each record of the last release says, which is completed.
+    fn records(&self) -> Vec<String> {
         let journal = self
             .world
             .root()
             .join(format!(".git/stagegate/release-{}.done", self.version()));
-        evidence::read(&journal).lines().count()
+        let word = |line: &str| {
+            let record: serde_json::Value = serde_json::from_str(line).unwrap();
+            record["record"].as_str().unwrap().to_owned()
+        };
+        evidence::read(&journal).lines().map(word).collect()
     }
 }
 
@@ -333,6 +337,22 @@ fn work_off(
     }
 }
 
+/// After each record, and before each but those that only say that a step begins: nothing
+/// was done since the record before, so that kill leaves what the one after it leaves.
+fn all_kills(records: &[String]) -> Vec<Kill> {
+    let mut kills = Vec::new();
+    for (index, word) in records.iter().enumerate() {
+        let record = index + 1;
+        if word != "started" {
+            let side = "before";
+            kills.push(Kill { record, side });
+        }
+        let side = "after";
+        kills.push(Kill { record, side });
+    }
+    kills
+}
+
 #[test]
 fn a_kill_at_any_record_loses_nothing_and_repeats_nothing() {
     if within_a_rehearsal() {
@@ -345,10 +365,7 @@ fn a_kill_at_any_record_loses_nothing_and_repeats_nothing() {
     assert_eq!(steps, wanted, "two releases without a kill are alike");
     assert_eq!(chain.records(), records);
     drop(chain);
-    let sides = ["before", "after"];
-    let all: Vec<Kill> = (1..=records)
-        .flat_map(|record| sides.map(|side| Kill { record, side }))
-        .collect();
+    let all = all_kills(&records);
     let (kills, done, wrong) = (
         Mutex::new(all.clone()),
         Mutex::new(Vec::new()),
@@ -368,8 +385,8 @@ fn a_kill_at_any_record_loses_nothing_and_repeats_nothing() {
     all.sort();
     assert_eq!(done, all, "every record, on both sides");
     assert!(
-        records > 50,
+        records.len() > 50,
         "a release of this workspace has 25 steps, and two records each"
     );
-    println!("{} kills at {records} records", done.len());
+    println!("{} kills at {} records", done.len(), records.len());
 }
