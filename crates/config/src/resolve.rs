@@ -2,7 +2,7 @@
 //! them has it. Nothing is read in here.
 
 use camino::Utf8PathBuf;
-use stagegate_deploy::{App, Bundle, Frontend, LEASE_SECONDS, Migration, Service, Target};
+use stagegate_deploy::{App, Bundle, Frontend, LEASE_SECONDS, Migration, Service, Stop, Target};
 
 use crate::schema::{AppConfig, Config, EnvironmentConfig, ServiceConfig};
 
@@ -158,6 +158,10 @@ fn service_of(service: &ServiceConfig, stabilize: u64) -> Service {
         keep_releases: service.keep_releases,
         switch: service.switch.method(),
         limits: service.limits.clone(),
+        stop: Stop {
+            signal: service.stop.signal,
+            seconds: seconds(service.stop.within),
+        },
         migrate: service.migrate.as_ref().map(|migrate| Migration {
             run: migrate.run.clone(),
             backup: migrate.backup.clone(),

@@ -10,8 +10,9 @@
 //! which registry, GitHub and host are meant is said by the [`context`].
 //!
 //! Layers, lowest first: `interrupt` < `parallel` < `timing` < `tools` < `connections` < `deploy_jobs` <
-//! `context` < `journal` < `survey` < `executor` < `steps` < `run_bundle`.
+//! `context` < `journal` < `survey` < `executor` < `steps` < `abandon` < `run_bundle`.
 
+mod abandon;
 pub mod connections;
 pub mod context;
 mod deploy_jobs;
@@ -25,7 +26,9 @@ pub mod survey;
 mod timing;
 pub mod tools;
 
-use stagegate_plan::model::{Event, Plan};
+pub use abandon::Abandoned;
+
+use stagegate_plan::model::{Event, Plan, RunId};
 
 use crate::context::Context;
 use crate::executor::{Confirm, RunOptions, RunOutcome};
@@ -46,4 +49,14 @@ pub fn run(
 ) -> anyhow::Result<RunOutcome> {
     let planned = (plan, steps::step_type as executor::step::Dispatch);
     executor::run::run(planned, context, journal, options, confirm, emit)
+}
+
+/// Gives up a run in progress: its leases end, its journal is set aside, and what it has done
+/// stays.
+///
+/// # Errors
+/// When its journal cannot be read or written. A host that cannot be reached is no error: its
+/// lease ends by itself.
+pub fn abandon(context: &Context, id: &RunId) -> anyhow::Result<Abandoned> {
+    abandon::abandon(context, id)
 }

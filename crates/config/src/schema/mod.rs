@@ -26,6 +26,7 @@ mod rehearsal;
 mod release;
 mod replacement;
 mod service;
+mod stop;
 mod switch;
 pub mod targets;
 mod templates;
@@ -54,6 +55,7 @@ pub use release::{
 };
 pub use replacement::{Replacement, filled_search};
 pub use service::ServiceConfig;
+pub use stop::StopConfig;
 pub use switch::{PlainSwitch, ProxyConfig, SwitchConfig};
 pub use templates::{PLACEHOLDERS, Templates};
 

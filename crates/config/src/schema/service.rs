@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use stagegate_deploy::Limits;
 
 use crate::pattern::PathPattern;
-use crate::schema::{BuildConfig, BuildOn, MigrateConfig, SwitchConfig};
+use crate::schema::{BuildConfig, BuildOn, MigrateConfig, StopConfig, SwitchConfig};
 
 /// `[app.backend]`
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize, JsonSchema)]
@@ -48,6 +48,9 @@ pub struct ServiceConfig {
     /// Limits of its processes, and where they may write.
     #[serde(default)]
     pub limits: Limits,
+    /// How it is stopped, after its connections were drained.
+    #[serde(default)]
+    pub stop: StopConfig,
     /// How traffic switches to the new version.
     #[serde(default)]
     pub switch: SwitchConfig,
@@ -78,6 +81,9 @@ impl ServiceConfig {
         }
         if let Some((what, value, remedy)) = self.limits.problem() {
             return Some(("limits", format!("the {what} is {value:?}: {remedy}")));
+        }
+        if let Some(message) = self.stop.problem() {
+            return Some(("stop", message));
         }
         let port = self.port;
         (port > u16::MAX - 2).then(|| {

@@ -35,7 +35,7 @@ const STOP_SH: &str = r#"set -eu
 PATH=$PATH:/usr/sbin:/sbin
 switch=$2/switch
 exec 9>>"$1/.lock"
-flock -w 30 9
+flock -w 30 9 || { echo "another process has held $1/.lock for 30 s; look who with fuser" >&2; exit 4; }
 if [ -e "$switch/armed" ]; then echo armed; exit 0; fi
 # Nobody is led to it any more, whatever happens from here on: not by a reboot either.
 if [ -e "$switch/confirmed" ]; then

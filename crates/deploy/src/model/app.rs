@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::host_build::HostBuild;
 use crate::model::limits::Limits;
+use crate::model::stop::Stop;
 use crate::model::switch_method::Method;
 use crate::model::target::Target;
 
@@ -68,6 +69,9 @@ pub struct Service {
     /// What its processes may take and where they may write.
     #[serde(default)]
     pub limits: Limits,
+    /// How it is stopped, once its connections are drained.
+    #[serde(default)]
+    pub stop: Stop,
     /// How the app's data follow a release.
     #[serde(default)]
     pub migrate: Option<Migration>,
@@ -198,6 +202,7 @@ pub(crate) mod samples {
             keep_releases: 3,
             switch: Method::Nft,
             limits: Limits::default(),
+            stop: Stop::default(),
             migrate: None,
             build: None,
         }

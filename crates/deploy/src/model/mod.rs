@@ -14,6 +14,7 @@ pub(crate) mod problem;
 pub(crate) mod shell_quote;
 pub(crate) mod slot;
 pub(crate) mod step;
+pub(crate) mod stop;
 pub(crate) mod switch;
 pub(crate) mod switch_method;
 pub(crate) mod target;

@@ -30,7 +30,7 @@ seconds=$3
 shift 3
 mkdir -p "$base"
 exec 9>>"$base/.lock"
-flock -w 30 9
+flock -w 30 9 || { echo "another process has held $base/.lock for 30 s; look who with fuser" >&2; exit 4; }
 now=$(date +%s)
 since=$now
 for armed; do
@@ -59,7 +59,7 @@ printf 'taken\n'
 const RELEASE_SH: &str = r#"set -eu
 [ -d "$1" ] || exit 0
 exec 9>>"$1/.lock"
-flock -w 30 9
+flock -w 30 9 || { echo "another process has held $1/.lock for 30 s; look who with fuser" >&2; exit 4; }
 [ -s "$1/lease" ] || exit 0
 read -r holder <"$1/lease"
 [ "$holder" = "$2" ] || exit 0
@@ -67,6 +67,39 @@ rm -f "$1/lease"
 # Its watcher would see that within a second; a deploy leaves nothing behind.
 if [ -n "$3" ] && systemctl is-active --quiet "$3"; then systemctl stop "$3" || true; fi
 "#;
+
+/// `$1` directory of the app, `$2` owner, `$3` the unit that watches over the lease: it sees
+/// within a second that the lease has ended, and stops what was started for nobody. What watches
+/// over nothing has nothing to stop.
+const GIVE_UP_SH: &str = r#"set -eu
+[ -d "$1" ] || exit 0
+exec 9>>"$1/.lock"
+flock -w 30 9 || { echo "another process has held $1/.lock for 30 s; look who with fuser" >&2; exit 4; }
+[ -s "$1/lease" ] || exit 0
+{ read -r holder; read -r begun; } <"$1/lease"
+[ "$holder" = "$2" ] || exit 0
+if [ -n "$3" ] && systemctl is-active --quiet "$3"; then
+  printf '%s\n%s\n0\n' "$holder" "$begun" >"$1/lease.new"
+  mv -T "$1/lease.new" "$1/lease"
+else
+  rm -f "$1/lease"
+fi
+"#;
+
+/// Ends the lease of a run that nobody goes on with: the host stops what the run has started
+/// and no user was led to. A switch that is unconfirmed goes back when its own time is over.
+///
+/// # Errors
+/// When the host cannot be asked.
+pub fn give_up_lease(host: &Host, deploy: &Deploy) -> Result<(), DeployError> {
+    deploy.check()?;
+    let layout = Layout::new(host.target(), &deploy.app);
+    let command = Command::script(GIVE_UP_SH)
+        .args([layout.base().as_str(), &deploy.owner, &layout.lease_unit()])
+        .privileged();
+    host.check(&command)?;
+    Ok(())
+}
 
 /// Takes the lease, or renews it.
 pub(crate) fn acquire(host: &Host, deploy: &Deploy) -> Result<(), DeployError> {
@@ -168,6 +201,10 @@ mod tests {
         run(RELEASE_SH, &[base, "two", ""]);
         assert_eq!(run(ACQUIRE_SH, &[base, "two", "60"]), "held one");
         run(RELEASE_SH, &[base, "one", ""]);
+        assert_eq!(run(ACQUIRE_SH, &[base, "two", "60"]), "taken");
+        run(GIVE_UP_SH, &[base, "one", ""]);
+        assert_eq!(run(ACQUIRE_SH, &[base, "three", "60"]), "held two");
+        run(GIVE_UP_SH, &[base, "two", ""]);
         // A lease of no seconds has ended as soon as it is taken.
         assert_eq!(run(ACQUIRE_SH, &[base, "two", "0"]), "taken");
         assert_eq!(run(ACQUIRE_SH, &[base, "three", "60"]), "taken");

@@ -87,7 +87,7 @@ const APPEND_SH: &str = r#"set -eu
 umask 022
 log=$1/deploys.jsonl
 exec 9>>"$1/.lock"
-flock -w 30 9
+flock -w 30 9 || { echo "another process has held $1/.lock for 30 s; look who with fuser" >&2; exit 4; }
 if [ -s "$log" ] && [ -n "$(tail -c 1 "$log")" ]; then printf '\n' >>"$log"; fi
 printf '{"at":"%s",%s,"outcome":"%s","reason":%s}\n' "$(date -u +%Y-%m-%dT%H:%M:%SZ)" "$2" "$3" "$4" >>"$log"
 sync "$log"

@@ -19,8 +19,8 @@ use crate::systemd::unit_status;
 
 /// Pause between two queries of the slot that is drained.
 const POLL_INTERVAL: Duration = Duration::from_millis(300);
-/// A service may take systemd's 90 s until it is killed; one that takes longer is a fault.
-const STOP_LIMIT: Duration = Duration::from_secs(100);
+/// What systemd may take to kill a program whose time to end is over.
+const KILL_LIMIT: Duration = Duration::from_secs(10);
 
 /// Confirms the release, and tidies up after it.
 pub(super) fn perform(
@@ -72,20 +72,20 @@ fn drain(
     old: Slot,
     progress: &mut dyn FnMut(Progress),
 ) -> Result<String, DeployError> {
-    let limit = Duration::from_secs(deployment.settings().drain_seconds);
+    let settings = deployment.settings();
+    let limit = Duration::from_secs(settings.drain_seconds);
+    let longest = limit + Duration::from_secs(settings.stop.seconds) + KILL_LIMIT;
     deployment.poll_until(|elapsed| {
         if deployment.state()?.slot(old).has_ended() {
             return Ok(ControlFlow::Break(format!("slot {old} is empty")));
         }
-        if elapsed > limit + STOP_LIMIT {
-            return Err(DeployError::Conflict {
-                target: deployment.target(),
-                what: format!(
-                    "slot {old} still runs {:?} after its drain limit",
-                    STOP_LIMIT
-                ),
-                next: "the new release is confirmed; stop the old unit by hand, then resume",
-            });
+        if elapsed > longest {
+            // Users are on the new release for good: an old one that does not end is no reason
+            // to take it from them.
+            return Ok(ControlFlow::Break(format!(
+                "slot {old} still runs after {longest:?}: look at it with `systemctl status {}`",
+                deployment.layout.unit(old)
+            )));
         }
         if let Some(restart) = restart_of_drain(deployment, old)? {
             deployment.host.check(&restart)?;

@@ -153,11 +153,15 @@ impl ServiceDeploy<'_> {
                 };
                 release_on_failure(self.host, self.deploy, brought)
             }
-            ServiceStep::Start => start::perform(self),
+            ServiceStep::Start => release_on_failure(self.host, self.deploy, start::perform(self)),
             ServiceStep::Health => health::perform(self, &self.lock_and_query()?, progress),
             ServiceStep::Switch => switch_step::perform(self, &self.lock_and_query()?),
             ServiceStep::Stabilize => stabilize::perform(self, &self.lock_and_query()?, progress),
-            ServiceStep::Confirm => confirm::perform(self, &self.lock_and_query()?, progress),
+            ServiceStep::Confirm => {
+                let state = self.lock_and_query()?;
+                let confirmed = confirm::perform(self, &state, progress);
+                release_on_failure(self.host, self.deploy, confirmed)
+            }
         }
     }
 

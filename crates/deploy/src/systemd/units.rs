@@ -62,6 +62,8 @@ pub(crate) fn slot_unit(layout: &ServiceLayout, service: &Service) -> String {
          ExecStart={program}\n\
          Restart=on-failure\n\
          RestartSec=1s\n\
+         KillSignal={signal}\n\
+         TimeoutStopSec={seconds}s\n\
          StateDirectory={name}\n\
          NoNewPrivileges=yes\n\
          ProtectSystem=strict\n\
@@ -71,6 +73,8 @@ pub(crate) fn slot_unit(layout: &ServiceLayout, service: &Service) -> String {
         app = layout.app_layout().app(),
         name = layout.name(),
         user = service.service_user,
+        signal = service.stop.signal.name(),
+        seconds = service.stop.seconds,
         limits = limit_lines(layout, &service.limits),
     )
 }

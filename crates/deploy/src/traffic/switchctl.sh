@@ -293,8 +293,11 @@ do_drain() {
   done
   lock
   if is_current "$1"; then exit 0; fi
-  systemctl stop "$unit@$1.service"
+  systemctl --no-block stop "$unit@$1.service"
   rm -f "$here/slots/$1.public"
+  # However long the program takes to end, nobody waits for the lock because of it.
+  unlock
+  systemctl stop "$unit@$1.service"
 }
 
 # begin: a slot is about to be started, by the deploy whose record is on standard input.

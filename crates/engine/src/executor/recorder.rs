@@ -46,6 +46,12 @@ impl<'a> StepRecorder<'a> {
         Ok(self.emit)
     }
 
+    /// Closes the journal of a deploy that was undone.
+    pub(crate) fn close_rolled_back(self) -> anyhow::Result<&'a mut dyn FnMut(&Event)> {
+        self.journal.close_rolled_back()?;
+        Ok(self.emit)
+    }
+
     /// Tells that a step was done by an earlier run.
     pub(crate) fn done_before(&mut self, step: &Step, evidence: String) {
         let event = Event::StepDone {

@@ -56,14 +56,6 @@ fn reaches_users(step: &Step, recorder: &StepRecorder<'_>) -> bool {
     }
 }
 
-/// Whether the failure of this step undoes what the run has begun.
-fn is_part_of_a_deploy(step: &Step) -> bool {
-    matches!(
-        step.action,
-        Action::DeployService(_) | Action::DeployBundle(_) | Action::MigrateData(_)
-    )
-}
-
 /// Returns the undo steps that what was begun asks for.
 fn begun(plan: &Plan, recorder: &StepRecorder<'_>) -> Vec<Step> {
     let state = recorder.journal.state();
@@ -91,7 +83,7 @@ pub(crate) fn run(
         return Ok(());
     };
     let failed = plan.steps.iter().find(|step| step.id == *id);
-    if !failed.is_some_and(is_part_of_a_deploy) {
+    if !failed.is_some_and(|step| step.action.is_part_of_a_deploy()) {
         return Ok(());
     }
     let steps = begun(plan, recorder);

@@ -141,14 +141,22 @@ pub(crate) fn run(
         seconds: start.elapsed().as_secs_f64(),
         unrestored: outcome.unrestored.clone(),
     };
-    if outcome.end == RunEnd::Completed {
-        release_tree::remove(context, plan);
-        release_tree::forget_files(context, plan);
-        recorder.complete()?(&ended);
-    } else {
-        recorder.tell(&ended);
+    match outcome.end {
+        RunEnd::Completed => {
+            release_tree::remove(context, plan);
+            release_tree::forget_files(context, plan);
+            recorder.complete()?(&ended);
+        }
+        RunEnd::RolledBack if is_over_once_undone(plan) => recorder.close_rolled_back()?(&ended),
+        _ => recorder.tell(&ended),
     }
     Ok(outcome)
+}
+
+/// Tells whether nothing of a plan is left once its hosts are back: a release is still public,
+/// and its deploy may be repeated.
+fn is_over_once_undone(plan: &Plan) -> bool {
+    plan.run_id.verb().is_on_environment()
 }
 
 fn makes_a_commit(plan: &Plan) -> bool {
@@ -197,6 +205,10 @@ fn next_line(
                 unconfirmed()
             )
         }
+        RunEnd::RolledBack if is_over_once_undone(plan) => format!(
+            "traffic is back on the previous release; find out why, then {}",
+            resume.restart()
+        ),
         RunEnd::RolledBack => format!(
             "traffic is back on the previous release; find out why, then {}, or yank and release a fix",
             resume.words()

@@ -58,7 +58,7 @@ pub enum JournalError {
     },
     /// It was started already.
     #[error(
-        "{id} was started already, {done} of {steps} steps are done; continue it with --resume (to give it up, remove {path})"
+        "{id} was started already, {done} of {steps} steps are done; continue it with --resume, or give it up with --abandon ({path})"
     )]
     Begun {
         /// Which run.
@@ -72,7 +72,7 @@ pub enum JournalError {
     },
     /// The journal is of another plan than the one it is wanted for.
     #[error(
-        "{path} is the journal of another plan: {what}; nothing was done. Go on with that one (`{resume}`), or remove the file to give it up"
+        "{path} is the journal of another plan: {what}; nothing was done. Go on with that one (`{resume}`), or give it up (`{abandon}`)"
     )]
     AnotherPlan {
         /// The journal.
@@ -81,5 +81,7 @@ pub enum JournalError {
         what: String,
         /// The command that goes on with it.
         resume: String,
+        /// The command that gives it up.
+        abandon: String,
     },
 }

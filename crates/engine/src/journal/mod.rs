@@ -21,7 +21,11 @@ use std::io::{Read, Seek, SeekFrom, Write};
 use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use stagegate_config::stage::Stage;
-use stagegate_plan::model::{Event, IllegalTransition, Phase, Plan, RunId, RunState, Step};
+use stagegate_deploy::{FrontendStep, ServiceStep};
+use stagegate_plan::model::{
+    Action, DeployBundle, DeployService, Event, IllegalTransition, Phase, Plan, RunId, RunState,
+    Step, StepStatus,
+};
 
 /// Told of every record, before and after it reaches the disk. The rehearsal's
 /// crash matrix listens here; nobody else needs to.
@@ -35,6 +39,9 @@ pub enum Moment {
     /// The record is on the disk.
     After,
 }
+
+/// The extension of a journal that was not brought to its end.
+const SET_ASIDE: &str = "set-aside";
 
 /// An open journal.
 pub struct Journal {
@@ -62,7 +69,7 @@ impl Journal {
         let path = Journal::path_of(state, &plan.run_id);
         Journal::refuse_begun(state, &plan.run_id)?;
         if read(&path)?.is_some() {
-            set_aside(&path)?;
+            rename(&path, SET_ASIDE)?;
         }
         let file = open(&path)?;
         let mut journal = Journal {
@@ -216,17 +223,28 @@ impl Journal {
     }
 
     /// Closes the journal of a completed plan: it is kept, and no longer open.
-    pub fn complete(mut self) -> Result<(), JournalError> {
-        self.append(&Record::Completed {
-            at: Timestamp::now(),
-        })?;
-        let kept = self.path.with_extension("done");
-        std::fs::rename(&self.path, &kept).map_err(|source| JournalError::Io {
-            path: self.path.clone(),
-            verb: "put aside",
-            source,
-        })?;
+    pub fn complete(self) -> Result<(), JournalError> {
+        let at = Timestamp::now();
+        self.close(&Record::Completed { at }, "done")?;
         Ok(())
+    }
+
+    /// Closes the journal of a deploy that was undone on every host.
+    pub fn close_rolled_back(self) -> Result<(), JournalError> {
+        let at = Timestamp::now();
+        self.close(&Record::RolledBack { at }, "done")?;
+        Ok(())
+    }
+
+    /// Closes the journal of a run that somebody gives up; returns where it is kept.
+    pub fn abandon(self) -> Result<Utf8PathBuf, JournalError> {
+        let at = Timestamp::now();
+        self.close(&Record::Abandoned { at }, SET_ASIDE)
+    }
+
+    fn close(mut self, last: &Record, extension: &str) -> Result<Utf8PathBuf, JournalError> {
+        self.append(last)?;
+        rename(&self.path, extension)
     }
 }
 
@@ -243,23 +261,45 @@ impl Known {
         plan.steps.iter().filter(done).count()
     }
 
-    /// Gates, and what is prepared apart, leave everything as it was.
+    /// Tells whether nobody could see that it was begun: gates, and what is prepared apart,
+    /// leave everything as it was; so does a release on a host that failed before users were
+    /// to meet it, for what it had begun there has ended with it.
     fn left_no_trace(&self, plan: &Plan) -> bool {
         let begun = |step: &&Step| self.state.was_started(Phase::Forward, &step.id);
+        let status = |step: &Step| self.state.status(Phase::Forward, &step.id);
+        let failed = plan
+            .steps
+            .iter()
+            .any(|step| status(step) == Some(StepStatus::Failed));
+        let is_over = |step: &Step| failed && status(step) != Some(StepStatus::Running);
         plan.steps
             .iter()
             .filter(begun)
-            .all(|step| step.stage < Stage::Commit)
+            .all(|step| step.stage < Stage::Commit || (is_unseen(step) && is_over(step)))
     }
 }
 
-/// Moves a journal that nobody needs out of the way; it is kept all the same.
-fn set_aside(path: &Utf8Path) -> Result<(), JournalError> {
-    std::fs::rename(path, path.with_extension("set-aside")).map_err(|source| JournalError::Io {
+/// Tells whether a step brings a service to a host that leads no user to it.
+fn is_unseen(step: &Step) -> bool {
+    match &step.action {
+        Action::DeployService(DeployService { step, .. }) => matches!(
+            step,
+            ServiceStep::Upload | ServiceStep::Start | ServiceStep::Health
+        ),
+        Action::DeployBundle(DeployBundle { step, .. }) => *step == FrontendStep::Upload,
+        _ => false,
+    }
+}
+
+/// Moves a journal that is open no more out of the way; returns where it is kept.
+fn rename(path: &Utf8Path, extension: &str) -> Result<Utf8PathBuf, JournalError> {
+    let kept = path.with_extension(extension);
+    std::fs::rename(path, &kept).map_err(|source| JournalError::Io {
         path: path.to_owned(),
         verb: "put aside",
         source,
-    })
+    })?;
+    Ok(kept)
 }
 
 fn open(path: &Utf8Path) -> Result<File, JournalError> {
@@ -373,8 +413,6 @@ fn begin_anew(state: &mut RunState) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use stagegate_plan::model::Action;
-    use stagegate_plan::model::Step;
 
     fn plan(version: &str) -> Plan {
         let action = Action::CustomCommand(stagegate_plan::model::CustomCommand {

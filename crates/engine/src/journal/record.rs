@@ -80,6 +80,16 @@ pub enum Record {
         /// When.
         at: Timestamp,
     },
+    /// A deploy was undone, and that is its end: another one begins anew.
+    RolledBack {
+        /// When.
+        at: Timestamp,
+    },
+    /// Somebody gave it up.
+    Abandoned {
+        /// When.
+        at: Timestamp,
+    },
 }
 
 impl Record {
@@ -140,7 +150,9 @@ impl Record {
                 seconds: 0.0,
                 time,
             },
-            Record::Completed { .. } => return None,
+            Record::Completed { .. } | Record::RolledBack { .. } | Record::Abandoned { .. } => {
+                return None;
+            }
         })
     }
 }

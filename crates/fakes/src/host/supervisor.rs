@@ -27,6 +27,13 @@ use super::relay::Relay;
 use super::unit::{ActiveState, Unit, is_unit_name, template_of};
 use super::unit_file::{Kind, Restart, Service, environment_file};
 
+/// What ends a program without making its unit fail (systemd.service(5), `SuccessExitStatus=`).
+const CLEAN_SIGNALS: [i32; 4] = [
+    Signal::HUP.as_raw(),
+    Signal::INT.as_raw(),
+    Signal::TERM.as_raw(),
+    Signal::PIPE.as_raw(),
+];
 /// systemd's default: more starts than this within the unit's interval are a failure.
 const START_BURST: usize = 5;
 
@@ -341,7 +348,10 @@ impl Supervisor {
             signal(group, Signal::KILL);
         }
         let well = status.is_some_and(|status| {
-            status.success() || status.signal() == Some(Signal::TERM.as_raw())
+            status.success()
+                || status
+                    .signal()
+                    .is_some_and(|by| CLEAN_SIGNALS.contains(&by))
         });
         let service = Arc::clone(&unit.service);
         let restart = match service.restart {
@@ -375,9 +385,22 @@ impl Supervisor {
 
     /// Stops a unit, and waits until it has ended.
     pub(super) async fn stop(self: &Arc<Self>, name: &str) {
-        let Some((timeout, run)) = self.begin_stop(name) else {
-            return;
-        };
+        if let Some(begun) = self.begin_stop(name) {
+            self.finish_stop(name, begun).await;
+        }
+    }
+
+    /// Tells a unit to stop; it ends, or is killed, by itself.
+    pub(super) fn stop_later(self: &Arc<Self>, name: &str) {
+        if let Some(begun) = self.begin_stop(name) {
+            let (host, name) = (Arc::clone(self), name.to_owned());
+            let finish = async move { host.finish_stop(&name, begun).await };
+            self.handle.clone().spawn(finish);
+        }
+    }
+
+    /// Waits until a unit has ended, and kills it when its time is over.
+    async fn finish_stop(self: &Arc<Self>, name: &str, (timeout, run): (Duration, u64)) {
         let ended = self.until(|state| {
             let unit = state.units.get(name);
             unit.is_none_or(|unit| unit.active != ActiveState::Deactivating || unit.run != run)
@@ -397,15 +420,16 @@ impl Supervisor {
         }
     }
 
-    /// Sends SIGTERM; returns what to wait for, if there is a process.
+    /// Sends the signal to end; returns what to wait for, if there is a process.
     fn begin_stop(&self, name: &str) -> Option<(Duration, u64)> {
         let mut state = self.state();
         let unit = state.units.get_mut(name)?;
         let timeout = unit.service.stop_timeout;
+        let kill_signal = unit.service.kill_signal;
         let outcome = match unit.main {
             Some(group) => {
                 unit.active = ActiveState::Deactivating;
-                signal(group, Signal::TERM);
+                signal(group, kill_signal);
                 Some((timeout, unit.run))
             }
             None => {

@@ -125,7 +125,11 @@ async fn stop(host: &Arc<Supervisor>, call: &Call<'_>) -> Outcome {
             Err(why) if !known => return Err(why),
             _ => {}
         }
-        host.stop(unit).await;
+        if call.no_block {
+            host.stop_later(unit);
+        } else {
+            host.stop(unit).await;
+        }
     }
     Ok(String::new())
 }

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use camino::{Utf8Path, Utf8PathBuf};
+use rustix::process::Signal;
 
 /// Known by name, not enforced here: sandboxing and limits, and relations to units that
 /// this host does not have.
@@ -90,6 +91,7 @@ pub(super) struct Service {
     /// Within which too many starts are a failure; zero: they never are.
     pub(super) start_interval: Duration,
     pub(super) stop_timeout: Duration,
+    pub(super) kill_signal: Signal,
     pub(super) state_directory: Option<String>,
     pub(super) remain_after_exit: bool,
     pub(super) wanted_by: Vec<String>,
@@ -110,6 +112,7 @@ impl Service {
             restart_after: Duration::from_millis(100),
             start_interval: START_INTERVAL,
             stop_timeout: Duration::from_secs(90),
+            kill_signal: Signal::TERM,
             state_directory: None,
             remain_after_exit: false,
             wanted_by: Vec::new(),
@@ -200,6 +203,7 @@ impl Service {
             ("Unit", "StartLimitIntervalSec") => self.start_interval = span(value)?,
             ("Service", "RestartSec") => self.restart_after = span(value)?,
             ("Service", "TimeoutStopSec") => self.stop_timeout = span(value)?,
+            ("Service", "KillSignal") => self.kill_signal = kill_signal(value)?,
             ("Service", "StateDirectory") => self.state_directory = Some(state_directory(value)?),
             ("Service", "RemainAfterExit") => self.remain_after_exit = boolean(value)?,
             ("Unit" | "Service", key) if NOT_ENFORCED.contains(&key) => {
@@ -239,6 +243,19 @@ fn boolean(value: &str) -> Result<bool, String> {
         "no" | "false" | "off" | "0" => Ok(false),
         other => Err(format!("`{other}` is neither yes nor no")),
     }
+}
+
+/// Reads the name of a signal, of those that our units may name.
+fn kill_signal(value: &str) -> Result<Signal, String> {
+    Ok(match value {
+        "SIGTERM" => Signal::TERM,
+        "SIGINT" => Signal::INT,
+        "SIGQUIT" => Signal::QUIT,
+        "SIGUSR1" => Signal::USR1,
+        "SIGUSR2" => Signal::USR2,
+        "SIGWINCH" => Signal::WINCH,
+        _ => return Err(format!("the signal {value:?} is not understood here")),
+    })
 }
 
 fn state_directory(value: &str) -> Result<String, String> {

@@ -7,8 +7,8 @@ use std::time::{Duration, Instant};
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_deploy::{
     App, Bundle, Deploy, DeployError, DeployJob, DeployRecord, Frontend, FrontendStep, Host,
-    LEASE_SECONDS, Limits, Method, Part, Probe, Release, Service, ServiceStep, Target, history,
-    perform_frontend, perform_service, probe_frontend, probe_service,
+    LEASE_SECONDS, Limits, Method, Part, Probe, Release, Service, ServiceStep, Stop, Target,
+    history, perform_frontend, perform_service, probe_frontend, probe_service,
 };
 use stagegate_fakes::host::HostFault;
 use stagegate_fakes::load::{Kind, Load, LoadPaths, LoadRate, Post};
@@ -95,6 +95,7 @@ impl Bench {
             keep_releases: 2,
             switch: Method::Nft,
             limits: Limits::default(),
+            stop: Stop::default(),
             migrate: None,
             build: None,
         };

@@ -2,7 +2,7 @@
 
 use stagegate_deploy::{Command, DeployError, DeployJob, ServiceStep};
 
-use super::bench::{Bench, FIRST, SECOND, eventually};
+use super::bench::{Bench, FIRST, SECOND, THIRD, eventually};
 use super::faults::check_settled;
 
 /// On every host.
@@ -14,6 +14,10 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
     (
         "a_confirmed_release_is_never_given_up",
         a_confirmed_release_is_never_given_up,
+    ),
+    (
+        "an_old_release_that_does_not_end_is_in_nobodys_way",
+        an_old_release_that_does_not_end_is_in_nobodys_way,
     ),
 ];
 
@@ -52,6 +56,38 @@ fn a_program_that_crashes_after_a_while_rolls_back() {
     let program = guestbook_and(&bench, "sleep 5\nkill -KILL $!\nexit 1");
     let outcome = bench.run_backend(&bench.deploy(SECOND), Some(&program), &ServiceStep::ALL);
     went_back(&bench, outcome);
+}
+
+/// The old release ignores the signal that should end it. It is killed when its time is over,
+/// and until then nobody waits for the app's lock.
+fn an_old_release_that_does_not_end_is_in_nobodys_way() {
+    let mut bench = Bench::new(Vec::new());
+    bench.backend().stop.seconds = 6;
+    bench.backend().drain_seconds = 1;
+    let guestbook = bench.host.installed_guestbook();
+    let stubborn = bench.script(&format!("trap '' TERM\nexec {guestbook}"));
+    bench
+        .run_backend(&bench.deploy(FIRST), Some(&stubborn), &ServiceStep::ALL)
+        .unwrap();
+    let lock = bench.host.prefix().join("opt/guestbook/.lock");
+    let state = "systemctl is-active guestbook-backend@blue.service || true";
+    let look = Command::script(&format!(
+        "{state}; if flock -n '{lock}' true; then echo free; fi; {state}"
+    ));
+    let free_meanwhile = "deactivating\nfree\ndeactivating\n";
+    std::thread::scope(|scope| {
+        let deploy = scope.spawn(|| bench.deploy_backend(SECOND));
+        let host = bench.connect();
+        eventually("the lock is free while the old release ends", || {
+            let output = host.check(&look.clone().privileged()).unwrap();
+            output.text() == free_meanwhile
+        });
+        deploy.join().unwrap();
+    });
+    check_settled(&bench, SECOND, &["1 confirmed", "2 confirmed"]);
+    // Its slot is free for the next one.
+    bench.deploy_backend(THIRD);
+    assert_eq!(bench.serving().as_deref(), Some("3"));
 }
 
 /// What it needs is away for longer than systemd's usual five attempts: after a reboot the

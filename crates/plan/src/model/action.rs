@@ -112,6 +112,15 @@ impl Action {
             _ => None,
         }
     }
+
+    /// Tells whether it brings a release to a host: its failure undoes what the run has begun
+    /// there.
+    pub fn is_part_of_a_deploy(&self) -> bool {
+        matches!(
+            self,
+            Action::DeployService(_) | Action::DeployBundle(_) | Action::MigrateData(_)
+        )
+    }
 }
 
 /// A crate that was published.

@@ -63,6 +63,12 @@ impl Verb {
         }
     }
 
+    /// Tells whether runs of this verb are about an environment's hosts: those of one do not
+    /// concern those of another.
+    pub fn is_on_environment(self) -> bool {
+        matches!(self, Verb::Deploy | Verb::Rollback)
+    }
+
     /// Returns the command that means it, as it is typed.
     pub fn command(self) -> &'static str {
         match self {

@@ -76,13 +76,28 @@ pub(crate) fn release_subject(versions: &[GroupVersion], pre: Option<&str>) -> O
 
 /// Returns the command that resumes a run of this checkout.
 pub(crate) fn resume_command(context: &Context, id: &RunId) -> String {
+    format!("{} --resume", command_of(context, id))
+}
+
+/// Returns the command that gives up a run of this checkout.
+fn abandon_command(context: &Context, id: &RunId) -> String {
+    format!("{} --abandon", command_of(context, id))
+}
+
+/// Returns the command that a run of this checkout began with.
+fn command_of(context: &Context, id: &RunId) -> String {
     let plan = Journal::plan_of(&context.state, id).ok().flatten();
-    let cli_args = plan.map_or_else(|| id.subject().replace(',', " "), |plan| plan.cli_args);
-    format!(
-        "{} {} {cli_args} --resume",
-        context.command,
-        id.verb().command()
-    )
+    let cli_args = plan.map_or_else(|| args_of(id), |plan| plan.cli_args);
+    let command = format!("{} {} {cli_args}", context.command, id.verb().command());
+    command.trim_end().to_owned()
+}
+
+/// Returns what names a run whose plan cannot be read.
+fn args_of(id: &RunId) -> String {
+    match id.verb().is_on_environment() {
+        true => format!("both --env {}", id.subject()),
+        false => id.subject().replace(',', " "),
+    }
 }
 
 /// Surveys, plans, asks and runs; or resumes what is in progress.
@@ -92,7 +107,7 @@ pub(crate) fn execute(
     format: Format,
 ) -> anyhow::Result<Exit> {
     if invocation.resume.resume {
-        match run_to_resume(context, &invocation) {
+        match open_run(context, &invocation) {
             Err(JournalError::Nothing { .. }) if invocation.resume.resume_or_start => {}
             id => {
                 let (plan, journal) = Journal::resume(&context.state, &id?, observer()?)?;
@@ -100,6 +115,10 @@ pub(crate) fn execute(
                 return run_plan(context, &invocation, &plan, journal, format);
             }
         }
+    }
+    if invocation.resume.abandon {
+        let id = open_run(context, &invocation)?;
+        return abandon(context, &id);
     }
     let Some(request) = &invocation.request else {
         return Err(Usage("a version is needed, such as 1.4.0 or `minor`".to_owned()).into());
@@ -208,18 +227,19 @@ fn resume_line(command: &str, invocation: &Invocation<'_>, plan: &Plan) -> Strin
     )
 }
 
-/// Returns the run that a `--resume` means.
-fn run_to_resume(context: &Context, invocation: &Invocation<'_>) -> Result<RunId, JournalError> {
+/// Returns the run in progress that a `--resume` or `--abandon` means.
+fn open_run(context: &Context, invocation: &Invocation<'_>) -> Result<RunId, JournalError> {
     let open = Journal::open_runs(&context.state);
+    let wanted = invocation.run_id();
     let ours: Vec<&RunId> = open
         .iter()
-        .filter(|id| id.verb() == invocation.verb)
+        .filter(|id| concerns(id, invocation.verb, wanted.as_ref()))
         .collect();
-    let wanted = invocation.run_id();
     let another = |id: &RunId, what: String| JournalError::AnotherPlan {
         path: Journal::path_of(&context.state, id),
         what,
         resume: resume_command(context, id),
+        abandon: abandon_command(context, id),
     };
     match (&wanted, &ours[..]) {
         (Some(wanted), _) if open.contains(wanted) => Ok(wanted.clone()),
@@ -244,14 +264,46 @@ fn run_to_resume(context: &Context, invocation: &Invocation<'_>) -> Result<RunId
     }
 }
 
-/// Refuses a second run of the same verb: two half-done releases are one too many.
+/// Tells whether a run stands in the way of another of that verb, or is it: two half-done
+/// releases are one too many, and what goes on in one environment is no other's business.
+fn concerns(id: &RunId, verb: Verb, wanted: Option<&RunId>) -> bool {
+    id.verb() == verb && (!verb.is_on_environment() || wanted.is_none_or(|wanted| wanted == id))
+}
+
+/// Gives up a run in progress; what it has done stays.
+fn abandon(context: &Context, id: &RunId) -> anyhow::Result<Exit> {
+    let abandoned = stagegate_engine::abandon(context, id)?;
+    output::line(&format!(
+        "{id} is given up after {} of {} steps, and nothing is undone; its journal is kept as {}{}",
+        abandoned.done,
+        abandoned.plan.steps.len(),
+        abandoned.kept,
+        abandoned.warning
+    ));
+    for (host, error) in &abandoned.unreached {
+        output::line(&format!(
+            "{host}: the lease stays until it ends by itself: {error:#}"
+        ));
+    }
+    if let Some(environment) = &abandoned.plan.environment {
+        let command = context.command;
+        output::line(&format!(
+            "see what runs where with `{command} status --env {environment}`"
+        ));
+    }
+    Ok(Exit::Success)
+}
+
+/// Refuses a second run beside one that is in progress.
 fn refuse_second_run(context: &Context, invocation: &Invocation<'_>) -> Result<(), JournalError> {
-    if let Some(id) = invocation.run_id() {
-        Journal::refuse_begun(&context.state, &id)?;
+    let wanted = invocation.run_id();
+    if let Some(id) = &wanted {
+        Journal::refuse_begun(&context.state, id)?;
     }
     let mut open = Journal::open_runs(&context.state).into_iter();
-    let other =
-        open.find(|id| id.verb() == invocation.verb && Journal::left_a_trace(&context.state, id));
+    let other = open.find(|id| {
+        concerns(id, invocation.verb, wanted.as_ref()) && Journal::left_a_trace(&context.state, id)
+    });
     match other {
         None => Ok(()),
         Some(other) => Err(JournalError::AnotherPlan {
@@ -262,6 +314,7 @@ fn refuse_second_run(context: &Context, invocation: &Invocation<'_>) -> Result<(
                 invocation.cli_args.as_deref().unwrap_or_default()
             ),
             resume: resume_command(context, &other),
+            abandon: abandon_command(context, &other),
         }),
     }
 }

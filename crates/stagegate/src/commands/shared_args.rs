@@ -15,6 +15,9 @@ pub(crate) struct ResumeArgs {
     /// With --resume: start, if no run is in progress
     #[arg(long, requires = "resume")]
     pub(crate) resume_or_start: bool,
+    /// Give up a run in progress: nothing is undone, and another one can start
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) abandon: bool,
     /// Do not ask before the point of no return
     #[arg(long)]
     pub(crate) yes: bool,

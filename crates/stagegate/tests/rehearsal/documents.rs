@@ -57,6 +57,8 @@ const IN_A_WORLD: [(&str, &[&str], i32); 32] = [
     ("cargo xtask deploy both --dry-run", &[], 0),
     ("cargo xtask deploy both", &[], 0),
     ("cargo xtask deploy both --version 1.4.0", &[], 0),
+    // Nothing is in progress that could be given up.
+    ("cargo xtask deploy both --abandon", &[], 8),
     ("cargo xtask yank 1.4.0", &["--yes"], 0),
     ("cargo xtask yank 1.4.0 --undo", &["--yes"], 0),
     (

@@ -4,13 +4,19 @@ use camino::Utf8PathBuf;
 use stagegate_deploy::{Deploy, DeployError, Host, Part, Progress, Release, RunError};
 use stagegate_plan::model::{Placement, Plan};
 
+use crate::context::Context;
 use crate::executor::step::{Probe, StepContext};
 
 /// Describes the deploy to a host as the deploy crate takes it.
 pub(super) fn deploy(ctx: &StepContext<'_>, placement: &Placement) -> Deploy {
+    describe(ctx.context, ctx.plan, placement)
+}
+
+/// Describes what a plan deploys to a host as the deploy crate takes it.
+pub(super) fn describe(context: &Context, plan: &Plan, placement: &Placement) -> Deploy {
     // A rollback goes by the host's own record; that commit need not be here.
-    let ask = |revision: &str| ctx.context.git().commit_of(revision).ok().flatten();
-    let known = ctx.context.deploy_jobs.commit(&placement.revision, ask);
+    let ask = |revision: &str| context.git().commit_of(revision).ok().flatten();
+    let known = context.deploy_jobs.commit(&placement.revision, ask);
     let mut app = placement.app.clone();
     if !placement.built {
         // What is on the host already is not built there again.
@@ -23,8 +29,8 @@ pub(super) fn deploy(ctx: &StepContext<'_>, placement: &Placement) -> Deploy {
             version: placement.version.clone(),
             commit: known.unwrap_or_else(|| placement.revision.clone()),
         },
-        owner: format!("{}@{}", ctx.plan.run_id, ctx.plan.at.as_nanosecond()),
-        by: who(ctx.plan),
+        owner: format!("{}@{}", plan.run_id, plan.at.as_nanosecond()),
+        by: who(plan),
         is_rollback: !placement.built,
     }
 }
