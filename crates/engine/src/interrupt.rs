@@ -1,6 +1,6 @@
 //! The wish to stop, from Ctrl-C or a runner's SIGTERM.
 //!
-//! The run stops at the next safe point: a gate or a build is ended at once,
+//! The run stops at the next safe point: a gate, a build or an upload is ended at once,
 //! an effect is finished first. Nothing is ever cut in the middle by us.
 
 use std::sync::Arc;
@@ -25,6 +25,11 @@ impl Interrupt {
     /// Asks for a stop.
     pub fn ask(&self) {
         self.0.store(true, Ordering::SeqCst);
+    }
+
+    /// Returns what says so, for whoever knows no more of it.
+    pub(crate) fn flag(&self) -> Arc<AtomicBool> {
+        Arc::clone(&self.0)
     }
 
     /// Returns whether somebody asked.

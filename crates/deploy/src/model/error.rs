@@ -159,6 +159,12 @@ pub enum RunError {
         /// The command, in short.
         command: String,
     },
+    /// Somebody asked to stop; what was sent is kept.
+    #[error("stopped sending to {target}, as asked; resume to send the rest")]
+    Stopped {
+        /// `user@host:port`.
+        target: String,
+    },
     /// The local file cannot be read.
     #[error("cannot read {path} to upload it to {target}: {source}; build it again")]
     Local {

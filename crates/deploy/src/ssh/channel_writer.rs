@@ -22,6 +22,8 @@ pub(crate) struct ChannelWriter<'a> {
     /// What the command has printed meanwhile, on either stream. libssh2 does not admit
     /// that the command has ended while anything of it is unread.
     printed: Printed,
+    /// Whether the host did not take what was written.
+    is_stuck: bool,
 }
 
 /// What a command has printed on its two streams.
@@ -42,11 +44,18 @@ impl<'a> ChannelWriter<'a> {
             channel,
             limit,
             printed: Printed::default(),
+            is_stuck: false,
         }
     }
 
     /// Writes everything, unless the command reads no more.
-    pub(crate) fn write_all(&mut self, mut bytes: &[u8]) -> Result<(), String> {
+    pub(crate) fn write_all(&mut self, bytes: &[u8]) -> Result<(), String> {
+        let written = self.write_pieces(bytes);
+        self.is_stuck |= written.is_err() && !self.channel.eof();
+        written
+    }
+
+    fn write_pieces(&mut self, mut bytes: &[u8]) -> Result<(), String> {
         while !bytes.is_empty() {
             let window = self.open_window()?;
             let piece = &bytes[..bytes.len().min(window)];
@@ -57,6 +66,11 @@ impl<'a> ChannelWriter<'a> {
             bytes = &bytes[written..];
         }
         Ok(())
+    }
+
+    /// Tells whether the host did not take what was written, though the command has not ended.
+    pub(crate) fn is_stuck(&self) -> bool {
+        self.is_stuck
     }
 
     /// Returns what the command has printed so far.

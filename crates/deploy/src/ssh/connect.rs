@@ -5,6 +5,7 @@
 //! reached may be said by OpenSSH's configuration ([`SshRoute`]).
 
 use std::net::{TcpStream, ToSocketAddrs};
+use std::os::fd::OwnedFd;
 use std::time::Duration;
 
 use camino::Utf8Path;
@@ -23,16 +24,18 @@ const TIMEOUT: i32 = -9;
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
 /// How long the SSH handshake and each authentication may take.
 const HANDSHAKE_LIMIT_MS: u32 = 20_000;
-/// Silence after which the kernel probes a connection.
-const KEEPALIVE_IDLE: Duration = Duration::from_secs(15);
+/// Silence after which the kernel probes a connection; with its probes, 20 s.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(8);
 /// Pause between two such probes.
-const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(5);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(4);
 /// Probes that may stay unanswered.
 const KEEPALIVE_PROBES: u32 = 3;
 
 /// An authenticated session, and the process that it goes through, if any.
 pub(crate) struct Connection {
     pub(crate) session: Session,
+    /// The session's own socket, to end it from outside.
+    pub(crate) socket: OwnedFd,
     pub(crate) proxy: Option<ProxyProcess>,
 }
 
@@ -47,18 +50,18 @@ pub(crate) fn open(target: &Target) -> Result<Connection, ConnectError> {
     let mut session = Session::new().map_err(|error| unreachable(error.to_string()))?;
     session.set_timeout(HANDSHAKE_LIMIT_MS);
     let mut proxy = None;
-    match &route.through {
-        None => {
-            let stream = dial(&route).map_err(|error| unreachable(error.to_string()))?;
-            session.set_tcp_stream(stream);
-        }
+    let stream = match &route.through {
+        None => OwnedFd::from(dial(&route).map_err(|error| unreachable(error.to_string()))?),
         Some(through) => {
             let (process, stream) =
                 ProxyProcess::start(target, &route, through).map_err(unreachable)?;
-            session.set_tcp_stream(stream);
             proxy = Some(process);
+            OwnedFd::from(stream)
         }
-    }
+    };
+    let socket = stream.try_clone();
+    let socket = socket.map_err(|error| unreachable(error.to_string()))?;
+    session.set_tcp_stream(stream);
     prefer_known_types(&session, &known).map_err(|error| unreachable(error.to_string()))?;
     session.handshake().map_err(|error| {
         let hint = match &mut proxy {
@@ -70,7 +73,11 @@ pub(crate) fn open(target: &Target) -> Result<Connection, ConnectError> {
     })?;
     check_host_key(&session, &route, &known)?;
     authenticate(&session, target, &route)?;
-    Ok(Connection { session, proxy })
+    Ok(Connection {
+        session,
+        socket,
+        proxy,
+    })
 }
 
 fn dial(route: &SshRoute) -> std::io::Result<TcpStream> {

@@ -8,6 +8,9 @@
 use std::cell::RefCell;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, mpsc};
 use std::time::Duration;
 
 use camino::Utf8Path;
@@ -30,11 +33,23 @@ const CHUNK_BYTES: usize = 256 * 1024;
 /// Longest HTTP response that is read, in bytes.
 const MAX_RESPONSE_BYTES: u64 = 4 * 1024 * 1024;
 
+/// Longest time in which a host takes nothing of what is sent.
+const TAKE_LIMIT: Duration = Duration::from_secs(20);
+/// Time that an upload has to notice by itself that somebody asked to stop: with a host that
+/// takes nothing it cannot.
+const STOP_GRACE: Duration = Duration::from_secs(2);
+/// Pause between two looks whether somebody asked to stop.
+const STOP_POLL_INTERVAL: Duration = Duration::from_millis(100);
+
 /// A connection to a host whose key is known and that admitted us.
 pub struct Host {
     /// The account's own, and root's; started when first needed.
     shells: RefCell<[Option<Shell>; 2]>,
     session: Session,
+    /// The session's own, to end it from outside.
+    socket: OwnedFd,
+    /// Whether somebody asked to stop.
+    stop: Option<Arc<AtomicBool>>,
     target: Target,
     elevate: bool,
     // After the session, which says goodbye through it.
@@ -62,10 +77,16 @@ impl Host {
     /// # Errors
     /// [`ConnectError`]: unreachable, an unknown, changed or revoked key, not admitted.
     pub fn connect(target: &Target) -> Result<Host, ConnectError> {
-        let Connection { session, proxy } = connect::open(target)?;
+        let Connection {
+            session,
+            socket,
+            proxy,
+        } = connect::open(target)?;
         let mut host = Host {
             shells: RefCell::default(),
             session,
+            socket,
+            stop: None,
             target: target.clone(),
             elevate: false,
             _proxy: proxy,
@@ -78,6 +99,20 @@ impl Host {
                 })?;
         host.elevate = user.text().trim() != "0";
         Ok(host)
+    }
+
+    /// Lets uploads end as soon as somebody asks to stop; what was sent stays there, and a later
+    /// upload goes on behind it. Whatever else runs comes to its own end.
+    pub fn stop_uploads_when(&mut self, asked: Arc<AtomicBool>) {
+        self.stop = Some(asked);
+    }
+
+    /// Ends the connection from below. libssh2 would go on asking a host that does not answer,
+    /// for as long as each of its calls may take: a channel that is let go says goodbye and
+    /// waits for the answer, and keeps a processor busy as long as something can be sent
+    /// (`_libssh2_channel_free` in its `channel.c`).
+    fn sever(&self) {
+        sever(self.socket.as_fd());
     }
 
     /// Returns where this connection goes.
@@ -155,7 +190,13 @@ impl Host {
             Some(shell) => shell,
             None => Shell::start(&self.session, as_root).map_err(lost)?,
         };
-        let outputs = shell.run(&self.session, lines, silence).map_err(lost)?;
+        let outputs = shell.run(&self.session, lines, silence).map_err(|why| {
+            // A command that is silent for too long leaves nothing that could be asked again.
+            if !shell.has_ended() {
+                self.sever();
+            }
+            lost(why)
+        })?;
         *kept = Some(shell).filter(Shell::is_alive);
         Ok(outputs)
     }
@@ -199,7 +240,8 @@ impl Host {
     /// `sent` hears how far into the file it is, after each piece.
     ///
     /// # Errors
-    /// When the file cannot be read, the connection breaks, or the command fails.
+    /// When the file cannot be read, the connection breaks, the host takes nothing for 20 s, or
+    /// the command fails; [`RunError::Stopped`] when somebody asked to stop.
     pub fn upload(
         &self,
         file: &Utf8Path,
@@ -215,10 +257,15 @@ impl Host {
         let mut source = File::open(file).map_err(local)?;
         source.seek(SeekFrom::Start(begun)).map_err(local)?;
         let mut failed_to_read = None;
-        let output = self.run_with_input(command, |writer| {
+        let mut stopped = false;
+        let send = |writer: &mut ChannelWriter<'_>| {
             let mut piece = vec![0; CHUNK_BYTES];
             let mut total = begun;
             loop {
+                if self.is_asked_to_stop() {
+                    stopped = true;
+                    return Err("somebody asked to stop".to_owned());
+                }
                 let length = match source.read(&mut piece) {
                     Ok(0) => return Ok(()),
                     Ok(length) => length,
@@ -231,11 +278,31 @@ impl Host {
                 total += length as u64;
                 sent(total);
             }
+        };
+        let output = std::thread::scope(|threads| {
+            let (ended, watched) = mpsc::channel::<()>();
+            if let Some(asked) = &self.stop {
+                let socket = self.socket.as_fd();
+                threads.spawn(move || sever_when_stuck(socket, asked, &watched));
+            }
+            let output = self.run_with_input(command, send);
+            drop(ended);
+            output
         });
         if let Some(error) = failed_to_read {
             return Err(local(error));
         }
+        if stopped || (output.is_err() && self.is_asked_to_stop()) {
+            return Err(RunError::Stopped {
+                target: self.target.to_string(),
+            });
+        }
         self.expect_success(command, output?)
+    }
+
+    fn is_asked_to_stop(&self) -> bool {
+        let asked = self.stop.as_ref();
+        asked.is_some_and(|asked| asked.load(Ordering::SeqCst))
     }
 
     /// Asks `http://127.0.0.1:PORT/PATH` on the host, through the SSH connection.
@@ -301,8 +368,13 @@ impl Host {
             .exec(&command.reported_line(self.elevate))
             .map_err(|e| lost(e.to_string()))?;
         // A command that ends early closes its input; its own words then say why.
-        let mut writer = ChannelWriter::new(&self.session, &mut channel, command.silence_limit());
+        let take_limit = command.silence_limit().min(TAKE_LIMIT);
+        self.set_timeout(take_limit);
+        let mut writer = ChannelWriter::new(&self.session, &mut channel, take_limit);
         let fed = write(&mut writer);
+        if writer.is_stuck() {
+            self.sever();
+        }
         let Printed {
             mut stdout,
             mut stderr,
@@ -318,6 +390,9 @@ impl Host {
                     .take(MAX_OUTPUT_BYTES as u64)
                     .read_to_end(&mut stderr)
             });
+        if read.is_err() && !channel.eof() {
+            self.sever();
+        }
         match split_report(stdout) {
             Some((stdout, status)) => Ok(Output {
                 status,
@@ -401,5 +476,25 @@ impl Host {
     fn set_timeout(&self, limit: Duration) {
         self.session
             .set_timeout(u32::try_from(limit.as_millis()).unwrap_or(u32::MAX));
+    }
+}
+
+/// Ends the connection of that socket.
+fn sever(socket: BorrowedFd<'_>) {
+    // One that has ended already is what is wanted.
+    let _ = rustix::net::shutdown(socket, rustix::net::Shutdown::Both);
+}
+
+/// Ends a connection over which an upload does not come to its end though somebody asked to
+/// stop; returns when the upload has ended.
+fn sever_when_stuck(socket: BorrowedFd<'_>, asked: &AtomicBool, ended: &mpsc::Receiver<()>) {
+    let is_over = |limit| ended.recv_timeout(limit) != Err(mpsc::RecvTimeoutError::Timeout);
+    while !asked.load(Ordering::SeqCst) {
+        if is_over(STOP_POLL_INTERVAL) {
+            return;
+        }
+    }
+    if !is_over(STOP_GRACE) {
+        sever(socket);
     }
 }

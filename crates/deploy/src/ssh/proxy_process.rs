@@ -127,12 +127,7 @@ fn jump(target: &Target, route: &SshRoute, hops: &[String]) -> Result<(Command, 
     };
     command.args(["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]);
     // A connection that is cut is noticed as soon as one without jump hosts.
-    command.args([
-        "-o",
-        "ServerAliveInterval=10",
-        "-o",
-        "ServerAliveCountMax=3",
-    ]);
+    command.args(["-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=4"]);
     if let Some(file) = &target.known_hosts {
         command.args(["-o", &format!("UserKnownHostsFile=\"{file}\"")]);
     }

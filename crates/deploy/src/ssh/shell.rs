@@ -122,6 +122,11 @@ impl Shell {
         }
     }
 
+    /// Tells whether the host has closed it.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.channel.eof()
+    }
+
     /// Tells whether it still runs commands.
     pub(crate) fn is_alive(&self) -> bool {
         self.began && !self.channel.eof()

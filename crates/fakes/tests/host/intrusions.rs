@@ -1,8 +1,13 @@
 //! What comes between a client and its host: another client, a spoiled upload, a password,
 //! another time.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
 use stagegate_deploy::{
-    Command, DeployError, DeployJob, Host, Part, ServiceStep, perform_service, status, survey,
+    Command, DeployError, DeployJob, Host, Part, RunError, ServiceStep, perform_service, status,
+    survey,
 };
 
 use super::bench::{Bench, FIRST, SECOND, THIRD, eventually, sentences};
@@ -28,6 +33,14 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
 
 /// On real hosts, which have more accounts and a clock.
 pub(crate) const OF_REAL_HOSTS: &[super::Scenario] = &[
+    (
+        "an_upload_into_a_cut_network_ends",
+        an_upload_into_a_cut_network_ends,
+    ),
+    (
+        "an_upload_into_a_cut_network_ends_when_asked",
+        an_upload_into_a_cut_network_ends_when_asked,
+    ),
     (
         "a_sudo_that_wants_a_password_is_named",
         a_sudo_that_wants_a_password_is_named,
@@ -196,4 +209,56 @@ fn another_time_on_the_host_is_named() {
     let facts = survey(&bench.connect(), &bench.app).unwrap();
     assert_eq!(facts.problems("me"), []);
     tally::ended("named before anything is changed");
+}
+
+/// Uploads a large file into a network that is cut on the way; somebody may ask to stop a while
+/// after that. Returns how it ended, and how many seconds of the processor this thread took.
+fn upload_into_a_cut_network(bench: &Bench, is_stopped: bool) -> (RunError, f64) {
+    let file = bench.file("large");
+    std::fs::write(&file, super::transfers::noise(64 << 20)).unwrap();
+    let mut host = bench.connect();
+    let asked = Arc::new(AtomicBool::new(false));
+    host.stop_uploads_when(Arc::clone(&asked));
+    let cut = std::cell::Cell::new(false);
+    let receive = Command::script("cat >/dev/null");
+    let before = processor_seconds();
+    let outcome = host.upload(&file, 0, &receive, &mut |sent| {
+        if sent > 8 << 20 && !cut.replace(true) {
+            super::lost::real(bench).cut_network();
+            let asked = Arc::clone(&asked);
+            std::thread::spawn(move || {
+                std::thread::sleep(Duration::from_secs(3));
+                asked.store(is_stopped, Ordering::SeqCst);
+            });
+        }
+    });
+    drop(host);
+    let spent = processor_seconds() - before;
+    super::lost::real(bench).mend_network();
+    (outcome.unwrap_err(), spent)
+}
+
+/// Seconds of the processor that this thread has taken.
+fn processor_seconds() -> f64 {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    // proc_pid_stat(5): fields 14 and 15, in hundredths; the second may hold spaces.
+    let (_, fields) = stat.rsplit_once(')').unwrap();
+    let fields: Vec<&str> = fields.split_whitespace().collect();
+    let ticks = |at: usize| fields[at].parse::<f64>().unwrap();
+    (ticks(11) + ticks(12)) / 100.0
+}
+
+/// The client waits for a while, without keeping a processor busy, and lets go at once.
+fn an_upload_into_a_cut_network_ends() {
+    let bench = Bench::new(Vec::new());
+    let (error, spent) = upload_into_a_cut_network(&bench, false);
+    assert!(matches!(error, RunError::Lost { .. }), "{error}");
+    assert!(spent < 5.0, "{spent} s of a processor");
+}
+
+/// It need not wait for that either.
+fn an_upload_into_a_cut_network_ends_when_asked() {
+    let bench = Bench::new(Vec::new());
+    let (error, _) = upload_into_a_cut_network(&bench, true);
+    assert!(matches!(error, RunError::Stopped { .. }), "{error}");
 }

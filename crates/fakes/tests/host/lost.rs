@@ -178,7 +178,7 @@ fn cancelled(client: &mut Client, blow: Blow) -> &'static str {
     how
 }
 
-fn real(bench: &Bench) -> &RealHost {
+pub(crate) fn real(bench: &Bench) -> &RealHost {
     match &bench.host {
         Machine::Real(host) => host,
         Machine::Fake(_) => panic!("a fake host has no cables"),

@@ -1,7 +1,10 @@
 //! How a program travels: as a patch, compressed, as it is, and on from where it broke off.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use stagegate_deploy::{
-    Command, Deploy, DeployError, DeployJob, FrontendStep, Part, Progress, ServiceStep,
+    Command, Deploy, DeployError, DeployJob, FrontendStep, Part, Progress, RunError, ServiceStep,
     perform_frontend, perform_service,
 };
 
@@ -27,6 +30,10 @@ pub(crate) const SCENARIOS: &[super::Scenario] = &[
     (
         "an_upload_that_broke_off_goes_on",
         an_upload_that_broke_off_goes_on,
+    ),
+    (
+        "an_upload_stops_when_asked_and_goes_on",
+        an_upload_stops_when_asked_and_goes_on,
     ),
 ];
 
@@ -263,4 +270,43 @@ fn an_upload_that_broke_off_goes_on() {
         assert_eq!(said.contains("going on after"), !spoiled, "{said}");
         check_arrived(&bench, &deploy, &artifact);
     }
+}
+
+/// Who stops an upload need not wait for its end, and finds what was sent.
+fn an_upload_stops_when_asked_and_goes_on() {
+    let bench = Bench::new(Vec::new());
+    let path = bench.file("large");
+    std::fs::write(&path, noise(16_000_000)).unwrap();
+    let artifact = DeployJob::of_file(&path).unwrap();
+    let deploy = bench.deploy_by(FIRST, "one-run");
+    let mut host = bench.connect();
+    let asked = Arc::new(AtomicBool::new(false));
+    host.stop_uploads_when(Arc::clone(&asked));
+    let mut furthest = 0;
+    let outcome = perform_service(
+        Part::Backend,
+        ServiceStep::Upload,
+        &host,
+        &deploy,
+        Some(&artifact),
+        &mut |progress| {
+            furthest = furthest.max(progress.done.unwrap_or(0));
+            asked.store(furthest > 0, Ordering::SeqCst);
+        },
+    );
+    let error = outcome.unwrap_err();
+    assert!(
+        matches!(error, DeployError::Run(RunError::Stopped { .. })),
+        "{error}"
+    );
+    assert!(furthest < 16_000_000, "{furthest}");
+    // The connection is as good as before, and the lease is given back.
+    assert_eq!(
+        host.check(&Command::script("echo well")).unwrap().text(),
+        "well\n"
+    );
+    assert!(!bench.on_host("opt/guestbook/lease").exists());
+    let (said, _) = upload(&bench, &deploy, &artifact).unwrap();
+    assert!(said.contains("going on after"), "{said}");
+    check_arrived(&bench, &deploy, &artifact);
 }

@@ -41,7 +41,8 @@ impl Perform for DeployBundle {
         let host = on_host::connection(ctx, placement)?;
         let done = perform_on_host(self.step, &host, &deploy, bundle.as_deref(), &mut |p| {
             on_host::show(ctx, p)
-        })?;
+        });
+        let done = done.map_err(on_host::failure)?;
         ctx.context.connections.keep(host);
         Ok(done)
     }

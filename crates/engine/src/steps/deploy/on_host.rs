@@ -1,11 +1,14 @@
 //! What every step on a host needs: the deploy's description and a connection that is kept.
 
 use camino::Utf8PathBuf;
-use stagegate_deploy::{Deploy, DeployError, Host, Part, Progress, Release, RunError};
+use stagegate_deploy::{
+    ConnectError, Deploy, DeployError, Host, Part, Progress, Release, RunError,
+};
 use stagegate_plan::model::{Placement, Plan};
 
 use crate::context::Context;
 use crate::executor::step::{Probe, StepContext};
+use crate::tools::process::Stopped;
 
 /// Describes the deploy to a host as the deploy crate takes it.
 pub(super) fn deploy(ctx: &StepContext<'_>, placement: &Placement) -> Deploy {
@@ -85,7 +88,7 @@ pub(super) fn ask<T>(
         }
         // None, or lost while it was kept.
         _ => {
-            let host = Host::connect(&placement.target)?;
+            let host = connect(ctx, placement)?;
             let answer = question(&host);
             (host, answer)
         }
@@ -99,8 +102,22 @@ pub(super) fn ask<T>(
 pub(super) fn connection(ctx: &StepContext<'_>, placement: &Placement) -> anyhow::Result<Host> {
     Ok(match ctx.context.connections.take(&placement.target) {
         Some(host) => host,
-        None => Host::connect(&placement.target)?,
+        None => connect(ctx, placement)?,
     })
+}
+
+fn connect(ctx: &StepContext<'_>, placement: &Placement) -> Result<Host, ConnectError> {
+    let mut host = Host::connect(&placement.target)?;
+    host.stop_uploads_when(ctx.context.interrupt.flag());
+    Ok(host)
+}
+
+/// Returns a deploy's failure as the executor takes it: that somebody asked to stop is none.
+pub(super) fn failure(error: DeployError) -> anyhow::Error {
+    match error {
+        DeployError::Run(RunError::Stopped { .. }) => anyhow::Error::new(Stopped),
+        error => error.into(),
+    }
 }
 
 /// Reports a host's progress: a probe that was answered, or how far the step is.

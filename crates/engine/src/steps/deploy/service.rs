@@ -69,7 +69,7 @@ impl Perform for DeployService {
         ) {
             ctx.time.record(TimeCategory::Waiting, start.elapsed());
         }
-        let done = result?;
+        let done = result.map_err(on_host::failure)?;
         ctx.context.connections.keep(host);
         Ok(done)
     }
