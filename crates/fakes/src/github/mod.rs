@@ -63,6 +63,10 @@ pub struct GitHubOptions {
     pub token: String,
     /// What kind of token that is.
     pub token_kind: TokenKind,
+    /// Not everybody may see the repository.
+    pub private: bool,
+    /// It belongs to an organization, and not to a person.
+    pub organization: bool,
     /// The bare repository behind it: its tags.
     pub git: Utf8PathBuf,
     /// Releases cannot change once they are public.
@@ -188,6 +192,49 @@ impl FakeGitHub {
     /// Returns every pull request.
     pub fn pulls(&self) -> Vec<StoredPull> {
         lock(&self.state.store).pulls().to_vec()
+    }
+
+    /// Merges a pull request as a person does who chooses *Squash and merge*: its base gets one
+    /// new commit with the files of its branch, called after the title and the number.
+    /// Returns that commit.
+    ///
+    /// # Errors
+    /// If there is no such open pull request, or its base has commits that its branch lacks:
+    /// this merges nothing that could conflict.
+    pub fn squash(&self, number: u64) -> anyhow::Result<String> {
+        let mut store = lock(&self.state.store);
+        let pull = store
+            .change_pull(number)
+            .filter(|pull| pull.state == "open")
+            .with_context(|| format!("there is no open pull request {number}"))?;
+        let git = |args: &[&str]| {
+            let output = std::process::Command::new("git")
+                .arg("--git-dir")
+                .arg(&self.state.options.git)
+                .args([
+                    "-c",
+                    "user.name=GitHub",
+                    "-c",
+                    "user.email=noreply@github.com",
+                ])
+                .args(args)
+                .output()
+                .context("starting git")?;
+            anyhow::ensure!(output.status.success(), "git {args:?}: {output:?}");
+            anyhow::Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        let (head, base) = (
+            format!("refs/heads/{}", pull.head),
+            format!("refs/heads/{}", pull.base),
+        );
+        git(&["merge-base", "--is-ancestor", &base, &head])?;
+        let title = format!("{} (#{number})", pull.title);
+        let tree = format!("{head}^{{tree}}");
+        let commit = git(&["commit-tree", &tree, "-p", &base, "-m", &title])?;
+        git(&["update-ref", &base, &commit])?;
+        pull.state = "closed".to_owned();
+        pull.merged = Some(commit.clone());
+        Ok(commit)
     }
 
     /// Returns an asset's bytes.

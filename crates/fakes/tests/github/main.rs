@@ -73,6 +73,8 @@ fn world_for(token_kind: TokenKind, immutable_releases: bool, faults: Vec<GitHub
     ]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let options = GitHubOptions {
+        private: false,
+        organization: false,
         repository: "o/r".to_owned(),
         token: "secret".to_owned(),
         token_kind,
