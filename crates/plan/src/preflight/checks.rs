@@ -283,13 +283,21 @@ fn remote(git: &GitFacts, config: &Config) -> SurveyResult<String> {
         BranchDivergence::Same => Ok(format!("{branch} is where {name} has it")),
         BranchDivergence::Ahead => Ok(format!("{branch} is ahead of {name}")),
         BranchDivergence::Absent => Ok(format!("{name} has no {branch} yet")),
-        BranchDivergence::Behind => Err(Blocker::new(
+        BranchDivergence::OnTop | BranchDivergence::Behind => Err(Blocker::new(
             format!("{name} has commits on {branch} that are not here"),
             format!(
                 "`git pull --ff-only {name} {branch}`, see that it is still what you want to release, and try again"
             ),
         )),
     }
+}
+
+/// Returns whether it says no more than that the branch went on at the remote: a release that
+/// writes no commit has nothing to put on top of what came since.
+pub fn is_only_newer_commits(facts: &Facts, check: &Check) -> bool {
+    let remote = facts.git.as_ref().ok().map(|git| &git.remote);
+    let on_top = matches!(remote, Some(Ok(remote)) if remote.divergence == BranchDivergence::OnTop);
+    check.kind == CheckKind::Remote && on_top
 }
 
 /// Returns the preconditions on the hosts.
