@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::model::target::Target;
-use crate::ssh::ssh_config::{ProxyVia, SshRoute, config_args, config_file};
+use crate::ssh::ssh_config::{ProxyVia, SshRoute, config_args, config_file, own_known_hosts};
 
 /// How many of the process's last lines are kept.
 const MAX_STDERR_LINES: usize = 5;
@@ -133,7 +133,7 @@ fn jump(target: &Target, route: &SshRoute, hops: &[String]) -> Result<(Command, 
         "-o",
         "ServerAliveCountMax=3",
     ]);
-    if let Some(file) = &target.known_hosts {
+    if let Some(file) = own_known_hosts(target) {
         command.args(["-o", &format!("UserKnownHostsFile=\"{file}\"")]);
     }
     if let Some(file) = &target.identity {

@@ -21,6 +21,7 @@ use crate::executor::schedule::Schedule;
 use crate::executor::step::{Dispatch, Probe, StepContext};
 use crate::executor::{batch, rollback};
 use crate::journal::Journal;
+use crate::steps::git::push::BranchMoved;
 use crate::tools::process::Stopped;
 
 /// How a run ended, with the cause if it was one.
@@ -81,6 +82,18 @@ impl Resume<'_> {
         match self {
             Resume::Command(command) => format!("resume the rest with `{command}`"),
             Resume::FailedJobs => "the next job continues".to_owned(),
+        }
+    }
+
+    /// Returns how a run that can go no further is begun anew, to stand in a sentence.
+    fn begin_again(self) -> &'static str {
+        match self {
+            Resume::Command(_) => {
+                "give this release up (the book says how, under Troubleshooting), pull, and start again"
+            }
+            Resume::FailedJobs => {
+                "re-run all jobs of this workflow run: it begins again from the branch"
+            }
         }
     }
 
@@ -151,6 +164,12 @@ pub(crate) fn run(
     Ok(outcome)
 }
 
+/// Returns whether others have pushed to the branch before the release was.
+fn is_overtaken(outcome: &RunOutcome) -> bool {
+    let failure = outcome.failure.as_ref();
+    failure.is_some_and(|(_, error)| error.chain().any(|cause| cause.is::<BranchMoved>()))
+}
+
 fn makes_a_commit(plan: &Plan) -> bool {
     let makes = |step: &Step| matches!(step.action, Action::CreateCommitObject(_));
     plan.steps.iter().any(makes)
@@ -189,6 +208,10 @@ fn next_line(
         RunEnd::Failed if left_no_trace(plan, outcome) => format!(
             "nothing was changed; fix the errors above and commit, then {}",
             resume.restart()
+        ),
+        RunEnd::Failed if is_overtaken(outcome) => format!(
+            "nothing is published, and the branch has moved on; {}",
+            resume.begin_again()
         ),
         RunEnd::Failed => {
             format!(

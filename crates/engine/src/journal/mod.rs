@@ -143,6 +143,16 @@ impl Journal {
         Ok(known.map(|(plan, _)| plan))
     }
 
+    /// Returns the plan that a journal is of, and what its records come to, wherever it lies.
+    pub fn look_at(path: &Utf8Path) -> Result<Option<(Plan, RunState)>, JournalError> {
+        Ok(read(path)?.map(|(plan, known)| (plan, known.state)))
+    }
+
+    /// Moves a journal out of the way; it is kept under another name, which is returned.
+    pub fn set_aside_file(path: &Utf8Path) -> Result<Utf8PathBuf, JournalError> {
+        set_aside(path)
+    }
+
     /// Returns an error where a target is begun in a way that somebody could see: it can only be
     /// gone on with.
     pub fn refuse_begun(state: &Utf8Path, id: &RunId) -> Result<(), JournalError> {
@@ -253,13 +263,22 @@ impl Known {
     }
 }
 
-/// Moves a journal that nobody needs out of the way; it is kept all the same.
-fn set_aside(path: &Utf8Path) -> Result<(), JournalError> {
-    std::fs::rename(path, path.with_extension("set-aside")).map_err(|source| JournalError::Io {
+/// Moves a journal that nobody needs out of the way; it is kept all the same, beside others
+/// that were before it.
+fn set_aside(path: &Utf8Path) -> Result<Utf8PathBuf, JournalError> {
+    let more = (2..).map(|number| format!("set-aside-{number}"));
+    let mut names = std::iter::once("set-aside".to_owned()).chain(more);
+    let free = names.find_map(|name| {
+        let kept = path.with_extension(name);
+        (!kept.exists()).then_some(kept)
+    });
+    let kept = free.expect("some number is free");
+    std::fs::rename(path, &kept).map_err(|source| JournalError::Io {
         path: path.to_owned(),
         verb: "put aside",
         source,
-    })
+    })?;
+    Ok(kept)
 }
 
 fn open(path: &Utf8Path) -> Result<File, JournalError> {

@@ -7,6 +7,17 @@ use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::git::create_commit::short;
 use crate::tools::git::Git;
 
+/// The branch has commits at the remote that the release does not hold: it can only begin again.
+#[derive(Debug, thiserror::Error)]
+#[error(
+    "conflict: {remote} has commits on {branch} that are not in the release ({there}); nothing is published yet, so begin again from there"
+)]
+pub(crate) struct BranchMoved {
+    remote: String,
+    branch: String,
+    there: String,
+}
+
 /// Where branch and tags stand at the remote, and where they should.
 struct Stand {
     branch: Option<String>,
@@ -102,10 +113,12 @@ impl Perform for Push {
             && !contains
             && !git.is_ancestor(there, &tip(&git, branch, &stand)?)
         {
-            return Ok(Probe::Conflict(format!(
-                "{remote} has commits on {branch} that are not in the release ({}); nothing is published yet, so begin again from there",
-                short(there)
-            )));
+            return Err(BranchMoved {
+                remote: remote.to_owned(),
+                branch: branch.to_owned(),
+                there: short(there),
+            }
+            .into());
         }
         Ok(Probe::Absent)
     }
