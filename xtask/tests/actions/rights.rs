@@ -618,3 +618,39 @@ fn nothing_of_a_machine_is_changed_for_all() {
         }
     }
 }
+
+#[test]
+fn a_runner_that_stagegate_does_not_run_on_is_refused_with_the_way_out() {
+    let variants = Variants::write();
+    let checkout = variants.checkout("targets");
+    let file = checkout.join("stagegate.toml");
+    let config = std::fs::read_to_string(&file).unwrap();
+    let check = |from: &str, to: &str, want: &[&str]| {
+        std::fs::write(&file, config.replace(from, to)).unwrap();
+        let ran = crate::xtask(&checkout, &["ci", "write"]);
+        let said = crate::said(&ran);
+        assert_eq!(
+            ran.status.code(),
+            Some(if want.is_empty() { 0 } else { 3 }),
+            "{said}"
+        );
+        for part in want {
+            assert!(said.contains(part), "{part}: {said}");
+        }
+    };
+    let linux = "\"x86_64-unknown-linux-gnu\" = \"ubuntu-24.04\"";
+    let windows = "\"x86_64-pc-windows-msvc\" = \"windows-2025\"";
+    check(
+        linux,
+        windows,
+        &[
+            "x86_64-pc-windows-msvc the runner windows-2025",
+            "x86_64-pc-windows-gnu",
+        ],
+    );
+    // From Linux a binary for Windows is one more target, and macOS is a Unix.
+    check(linux, "\"x86_64-pc-windows-gnu\" = \"ubuntu-24.04\"", &[]);
+    check(linux, "\"aarch64-apple-darwin\" = \"macos-15\"", &[]);
+    let runner = "[ci]\nrunner = [\"self-hosted\", \"Windows\"]\n[app]";
+    check("[app]", runner, &["`ci.runner` is Windows"]);
+}

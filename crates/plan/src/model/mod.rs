@@ -24,7 +24,7 @@ pub use action::{
     PublishedCrate, Push, PushBranch, ReleaseRef, ResolveDepth, RollBackHost, UploadAssets,
     VerifyPackages, VerifyRelease, WriteSbom, Yank,
 };
-pub use blocker::{Blocker, Blockers};
+pub use blocker::{Blocker, Blockers, FilePlace};
 pub use branches::{
     HOTFIX_BRANCH_PREFIX, RELEASE_BRANCH_PREFIX, branch_beside, is_hotfix_branch,
     is_release_branch, prepared_by,

@@ -100,7 +100,11 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
         checks.push(check(CheckKind::Versions, "versions", Err(blocker.clone())));
     }
     for found in facts.changelogs.values() {
-        checks.push(check(CheckKind::Changelog, "changelog", changelog(found)));
+        checks.push(check(
+            CheckKind::Changelog,
+            "changelog",
+            changelog(facts, found),
+        ));
     }
     if let Some(advisories) = &facts.advisories {
         checks.push(check(
@@ -189,15 +193,17 @@ fn owners(registry: &RegistryFacts) -> Option<Check> {
     ))
 }
 
-fn changelog(found: &ChangelogFacts) -> SurveyResult<String> {
+fn changelog(facts: &Facts, found: &ChangelogFacts) -> SurveyResult<String> {
     let text = found.text.as_ref().map_err(Clone::clone)?;
     let path = &found.file;
     if found.is_asciidoc() {
         return Ok(format!("{path}: AsciiDoc, which is left to you"));
     }
     let parsed = Changelog::parse(text);
-    let changelog =
-        parsed.map_err(|e| Blocker::new(format!("{path}: {e}"), "correct the changelog"))?;
+    let changelog = parsed.map_err(|e| {
+        Blocker::new(format!("{path}: {e}"), "correct the changelog")
+            .at(facts.subdirectory.join(path), e.line())
+    })?;
     Ok(format!("{path}: {} sections", changelog.sections().len()))
 }
 

@@ -19,11 +19,12 @@ mod text;
 
 use std::collections::BTreeSet;
 
-use stagegate_config::schema::Config;
+use stagegate_config::schema::{Config, OneOrMany};
 use stagegate_config::stage::Stage;
 use stagegate_engine::context::Context;
 use stagegate_engine::survey::groups_of_checkout;
 use stagegate_plan::check;
+use stagegate_plan::model::{Blocker, Blockers};
 use stagegate_plan::version::Group;
 
 /// Where workflows lie, relative to the checkout's root.
@@ -107,6 +108,9 @@ impl<'a> Outline<'a> {
             None => Some(stated.map_or_else(|| "stable".to_owned(), spoken)),
         };
         let on = || check::gates_that_are_on(config, stated.is_some());
+        if let Some(blocker) = windows_runner(config) {
+            return Err(Blockers(vec![blocker]).into());
+        }
         let groups = match config.ci.on_tag {
             true => groups_of_checkout(context)?,
             false => Vec::new(),
@@ -211,6 +215,32 @@ impl<'a> Outline<'a> {
         let line = |name: &str| format!("{name}: ${{{{ secrets.{name} }}}}\n");
         self.own_secrets().into_iter().map(line).collect()
     }
+}
+
+/// Returns the problem of a job that would run on Windows. Every step of a workflow is a command
+/// of stagegate's, which speaks SSH, keeps journals and ends processes as Unix does.
+fn windows_runner(config: &Config) -> Option<Blocker> {
+    let is_windows = |label: &str| label.to_ascii_lowercase().starts_with("windows");
+    let target = config.release.targets.iter();
+    let mut target = target.filter(|(_, runner)| is_windows(runner));
+    if let Some((target, runner)) = target.next() {
+        return Some(Blocker::new(
+            format!(
+                "`release.targets` gives {target} the runner {runner}, and stagegate does not run on Windows"
+            ),
+            "build it on Linux: name `x86_64-pc-windows-gnu` with a runner such as `ubuntu-24.04`, and install its linker in `ci.setup` (`sudo apt-get install --yes gcc-mingw-w64-x86-64`); or attach what a job of your own builds to the release",
+        ));
+    }
+    // A job of the team's own runs the team's own command, on any machine that has bash.
+    let labels = match &config.ci.runner {
+        OneOrMany::One(label) => std::slice::from_ref(label),
+        OneOrMany::Many(labels) => labels,
+    };
+    let runner = labels.iter().find(|label| is_windows(label))?;
+    Some(Blocker::new(
+        format!("`ci.runner` is {runner}, and stagegate does not run on Windows"),
+        "name a runner with Linux or macOS; a job of your own (`[[ci.job]]`) may have another",
+    ))
 }
 
 /// Returns whether a file says which toolchain is used: in the workspace, or above it in the
