@@ -14,6 +14,7 @@ use stagegate_plan::model::{Action, DeployService, Event, Phase, Plan, RunEnd, S
 
 use crate::context::Context;
 use crate::executor::batch::Environment;
+use crate::executor::branch_moved::BranchMoved;
 use crate::executor::rate_limit::RateLimits;
 use crate::executor::recorder::StepRecorder;
 use crate::executor::release_tree;
@@ -21,7 +22,6 @@ use crate::executor::schedule::Schedule;
 use crate::executor::step::{Dispatch, Probe, StepContext};
 use crate::executor::{batch, rollback};
 use crate::journal::Journal;
-use crate::steps::git::push::BranchMoved;
 use crate::tools::process::Stopped;
 
 /// How a run ended, with the cause if it was one.

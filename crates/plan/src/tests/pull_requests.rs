@@ -85,11 +85,11 @@ fn a_pull_request_says_what_the_public_interfaces_ask_for() {
             .collect::<BTreeMap<_, _>>();
         let plan = prepared(&facts, "", words);
         let steps = plan.steps.iter();
-        let body = steps.filter_map(|step| match &step.action {
+        let mut body = steps.filter_map(|step| match &step.action {
             Action::OpenPullRequest(proposal) => Some(proposal.clone()),
             _ => None,
         });
-        let proposal = body.last().unwrap();
+        let proposal = body.next_back().unwrap();
         assert_eq!(proposal.labels, ["release"]);
         proposal.body
     };

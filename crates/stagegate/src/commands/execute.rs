@@ -115,9 +115,12 @@ pub(crate) fn execute(
         && has_nothing_to_release(&facts, wanted)
     {
         output::output(&[("ended", "unchanged")])?;
-        if format != Format::Json {
-            output::line("nothing has changed since the last release");
-        }
+        output::line(&match format {
+            Format::Json => serde_json::json!({ "event": "unchanged" }).to_string(),
+            Format::Human | Format::Github => {
+                "nothing has changed since the last release".to_owned()
+            }
+        });
         return Ok(Exit::Success);
     }
     let draft = draft(&facts, &context.config, request);

@@ -177,6 +177,11 @@ fn tagged(world: &World) {
         &["tag", "--annotate", "--message", "By hand", "v0.3.0"],
     );
     git(root, &["push", "--quiet", "origin", "v0.3.0"]);
+    let pushed = || {
+        let ran = world.run(&["ci", "pushed", "--tag", "v0.3.0"]);
+        ran.must_end_with(0).stdout.trim().to_owned()
+    };
+    assert_eq!(pushed(), "the tag v0.3.0 was pushed: release 0.3.0");
     let mut release = vec!["release", "0.3.0", "--yes"];
     release.extend(NO_GATES);
     release.extend(["--skip", "deploy-backend", "--skip", "deploy-frontend"]);
@@ -189,6 +194,8 @@ fn tagged(world: &World) {
     release.push("--tagged");
     world.run(&release).must_end_with(0);
     crates_are_published(&world.place, "0.3.0", &merged);
+    // The tag that a release pushes itself begins no other.
+    assert_eq!(pushed(), "v0.3.0 has a release already");
     let says = git(
         &world.place.remote,
         &["tag", "--list", "--format=%(subject)", "v0.3.0"],

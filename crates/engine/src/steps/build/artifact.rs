@@ -180,3 +180,14 @@ fn copy(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<usize> {
     }
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::suffix;
+
+    #[test]
+    fn a_binary_for_windows_keeps_its_ending() {
+        assert_eq!(suffix("x86_64-pc-windows-gnu"), ".exe");
+        assert_eq!(suffix("aarch64-apple-darwin"), "");
+    }
+}

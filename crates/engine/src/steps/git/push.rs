@@ -3,20 +3,10 @@
 use anyhow::bail;
 use stagegate_plan::model::Push;
 
+use crate::executor::branch_moved::BranchMoved;
 use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::git::create_commit::short;
 use crate::tools::git::Git;
-
-/// The branch has commits at the remote that the release does not hold: it can only begin again.
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "conflict: {remote} has commits on {branch} that are not in the release ({there}); nothing is published yet, so begin again from there"
-)]
-pub(crate) struct BranchMoved {
-    remote: String,
-    branch: String,
-    there: String,
-}
 
 /// Where branch and tags stand at the remote, and where they should.
 struct Stand {

@@ -8,7 +8,7 @@ use stagegate_engine::survey::github::repository;
 use stagegate_engine::survey::groups_of_checkout;
 use stagegate_github::{GitHub, Pull, Repository};
 use stagegate_plan::model::{Blockers, prepared_by};
-use stagegate_plan::version::WORKSPACE;
+use stagegate_plan::version::{Group, WORKSPACE};
 
 use super::changed::{Since, part};
 use crate::cli::Format;
@@ -104,20 +104,13 @@ fn pushed(context: &Context, args: &Args) -> anyhow::Result<Pushed> {
 /// what it says is done.
 fn of_tag(context: &Context, tag: &str, commit: String) -> anyhow::Result<Pushed> {
     let groups = groups_of_checkout(context)?;
-    let named = groups.iter().find_map(|group| {
-        let version = group.version_of(tag)?;
-        Some(match groups.len() == 1 || group.name == WORKSPACE {
-            true => version.to_string(),
-            false => format!("{}={version}", group.name),
-        })
-    });
     let nothing = |why: String| Pushed {
         release: None,
         commit: commit.clone(),
         part: "none",
         why,
     };
-    let Some(words) = named else {
+    let Some(words) = named_by(&groups, tag) else {
         return Ok(nothing(format!("{tag} names no version of this workspace")));
     };
     if context.config.github.release {
@@ -131,6 +124,17 @@ fn of_tag(context: &Context, tag: &str, commit: String) -> anyhow::Result<Pushed
         release: Some(words),
         commit,
         part: "none",
+    })
+}
+
+/// Returns what a tag releases, as it is typed; none for a tag that is no release's.
+fn named_by(groups: &[Group], tag: &str) -> Option<String> {
+    groups.iter().find_map(|group| {
+        let version = group.version_of(tag)?;
+        Some(match groups.len() == 1 || group.name == WORKSPACE {
+            true => version.to_string(),
+            false => format!("{}={version}", group.name),
+        })
     })
 }
 
@@ -169,4 +173,45 @@ fn merged(context: &Context, since: Option<&str>) -> anyhow::Result<Option<(Stri
     });
     let newest = found.min_by_key(|(place, ..)| *place);
     Ok(newest.map(|(_, commit, pull)| (commit, pull)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tag_says_whose_version_it_is() {
+        let group = |name: &str, tag: &str| Group {
+            name: name.to_owned(),
+            members: vec![name.to_owned()],
+            version: semver::Version::new(1, 0, 0),
+            tag: tag.to_owned(),
+            more_tags: Vec::new(),
+            older_tags: vec![format!("{name}/{{version}}")],
+            is_development: false,
+            changelogs: Vec::new(),
+        };
+        let two = [
+            group("core", "core-v{version}"),
+            group("core-macros", "core-macros-v{version}"),
+        ];
+        let check = |groups: &[Group], tag: &str, want: Option<&str>| {
+            assert_eq!(named_by(groups, tag).as_deref(), want, "{tag}");
+        };
+        check(&two, "core-v1.2.0", Some("core=1.2.0"));
+        check(
+            &two,
+            "core-macros-v0.3.0-rc.1",
+            Some("core-macros=0.3.0-rc.1"),
+        );
+        check(&two, "core/1.2.0", Some("core=1.2.0"));
+        check(&two, "v1.2.0", None);
+        check(&two, "core-v2026-08-01", None);
+        check(&two[..1], "core-v1.2.0", Some("1.2.0"));
+        let whole = [
+            group(WORKSPACE, "v{version}"),
+            group("tool", "tool-v{version}"),
+        ];
+        check(&whole, "v1.2.0", Some("1.2.0"));
+    }
 }
