@@ -15,6 +15,7 @@ mod repository;
 mod routes;
 mod store;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
@@ -105,9 +106,20 @@ struct State {
     store: Mutex<Store>,
     faults: Mutex<Faults>,
     requests: Mutex<Vec<GitHubRequest>>,
+    /// Whether a workflow's own token may open pull requests: a setting of the repository, off
+    /// until somebody allows it
+    /// (<https://docs.github.com/repositories/managing-your-repositorys-settings-and-features/enabling-features-for-your-repository/managing-github-actions-settings-for-a-repository>,
+    /// "Preventing GitHub Actions from creating or approving pull requests").
+    pulls_by_actions: AtomicBool,
 }
 
 impl State {
+    /// Returns whether the token may open pull requests.
+    fn may_open_pulls(&self) -> bool {
+        let own = [TokenKind::Workflow, TokenKind::WorkflowWithoutPermissions];
+        !own.contains(&self.options.token_kind) || self.pulls_by_actions.load(Ordering::SeqCst)
+    }
+
     /// Returns whether assets carry the digest of their bytes.
     fn tells_digests(&self) -> bool {
         !self.options.faults.contains(&GitHubFault::NoDigests)
@@ -157,6 +169,7 @@ impl FakeGitHub {
             store: Mutex::new(Store::new(directory)),
             faults: Mutex::new(faults),
             requests: Mutex::new(Vec::new()),
+            pulls_by_actions: AtomicBool::new(false),
             options,
         });
         let router = routes::router(Arc::clone(&state));
@@ -240,6 +253,11 @@ impl FakeGitHub {
     /// Returns an asset's bytes.
     pub fn asset_bytes(&self, asset: &StoredAsset) -> std::io::Result<Vec<u8>> {
         lock(&self.state.store).read(asset)
+    }
+
+    /// Allows workflows to open pull requests, as a person does in the repository's settings.
+    pub fn allow_pulls_by_actions(&self) {
+        self.state.pulls_by_actions.store(true, Ordering::SeqCst);
     }
 
     /// Returns what was asked, in order.

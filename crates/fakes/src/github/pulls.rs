@@ -71,6 +71,14 @@ pub(super) async fn list(
 /// Opens a new one: both branches must be there and differ, and there is one open pull request
 /// for a pair of branches.
 pub(super) async fn create(Shared(state): SharedState, Json(body): Json<Value>) -> Response {
+    if !state.may_open_pulls() {
+        // In these words, as reported by those whose workflows met it (peter-evans'
+        // create-pull-request, README, "Workflow permissions").
+        return answer::error(
+            StatusCode::FORBIDDEN,
+            "GitHub Actions is not permitted to create or approve pull requests.",
+        );
+    }
     let (Some(title), Some(head), Some(base)) = (
         text(&body, "title").filter(|title| !title.is_empty()),
         text(&body, "head"),

@@ -1,5 +1,6 @@
 //! Pull requests: the client against the fake.
 
+use stagegate_fakes::github::TokenKind;
 use stagegate_github::{GitHubError, PullDraft};
 
 use crate::{repository, world};
@@ -46,6 +47,20 @@ fn a_pull_request_is_opened_found_and_changed() {
     assert_eq!(world.github.pulls().len(), 1);
     let labels = client.label_pull(&repository(), &made, &["release".to_owned()]);
     assert_eq!(labels.unwrap()[0].name, "release");
+}
+
+#[test]
+fn a_workflows_own_token_opens_one_only_where_that_is_allowed() {
+    let world = crate::world_for(TokenKind::Workflow, false, Vec::new());
+    let client = world.client("secret");
+    world.branch("release/1.0.0");
+    let refused = client.create_pull(&repository(), &draft());
+    assert!(
+        matches!(refused, Err(GitHubError::Refused { status: 403, .. })),
+        "{refused:?}"
+    );
+    world.github.allow_pulls_by_actions();
+    client.create_pull(&repository(), &draft()).unwrap();
 }
 
 #[test]

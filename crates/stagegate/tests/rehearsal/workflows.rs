@@ -11,11 +11,11 @@ use serde_json::Value;
 use crate::evidence::{
     asset_names, crates_are_published, deploys, host_runs, index_lines, names, read, tag_is_pushed,
 };
-use crate::fixture::CRATES;
+use crate::fixture::{CRATES, Fixture};
 use crate::process::{Ran, STAGEGATE, command, git, run};
 use crate::targets::own;
 use crate::within_a_rehearsal;
-use crate::world::{Place, World};
+use crate::world::{NO_GATES, Place, World};
 
 /// The actions that workflows use, each at the commit it is pinned to.
 const ACTIONS: [&str; 5] = [
@@ -264,6 +264,7 @@ fn what_is_clicked_in_github_is_what_a_laptop_does() {
         return;
     };
     let mut runner = Runner::start("workflows", act);
+    runner.world.fakes.github.allow_pulls_by_actions();
     let before = runner.main();
 
     // The plan alone changes nothing.
@@ -490,6 +491,13 @@ fn a_push_keeps_the_release_pull_request_current_and_merging_it_releases() {
         runner.event("push", "release", &payload).must_end_with(0)
     };
     let pushed = push(&mut runner, "fix: Say more", "Once.");
+    runner.at(&pushed.1);
+    let payload =
+        serde_json::json!({"ref": "refs/heads/main", "before": pushed.0, "after": pushed.1});
+    let refused = runner.event("push", "release", &payload).must_end_with(1);
+    let advice = "unless the repository's settings (Actions, General) allow it";
+    assert!(refused.words().contains(advice), "{}", refused.words());
+    runner.world.fakes.github.allow_pulls_by_actions();
     let ran = event(&mut runner, pushed);
     let pulls = runner.world.fakes.github.pulls();
     let [pull] = &pulls[..] else {
@@ -562,6 +570,44 @@ fn a_push_keeps_the_release_pull_request_current_and_merging_it_releases() {
         "{}",
         idle.words()
     );
+}
+
+#[test]
+fn what_an_earlier_job_left_on_a_runner_is_set_aside_by_name() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::without_host(Fixture::new(), "kept-runner");
+    let mut begun = vec!["release", "0.2.0", "--until", "package"];
+    begun.extend(NO_GATES);
+    begun.extend(["--skip", "deploy-backend", "--skip", "deploy-frontend"]);
+    world.run(&begun).must_end_with(0);
+    let prepare = [
+        "release",
+        "0.3.0",
+        "--resume",
+        "--resume-or-start",
+        "--until",
+        "plan",
+    ];
+    let refused = world.run(&prepare);
+    assert!(
+        refused.words().contains("another plan"),
+        "{}",
+        refused.words()
+    );
+    let nothing = world.root().parent().unwrap().join("nothing");
+    let import = ["ci", "import", "--set-aside-others", nothing.as_str()];
+    let said = world.run(&import).must_end_with(0).words();
+    let kept = world.root().join(".git/stagegate/release-0.2.0.set-aside");
+    let line = "set aside release-0.2.0, which an earlier job left here";
+    assert!(
+        said.contains(line) && said.contains(kept.as_str()),
+        "{said}"
+    );
+    assert!(kept.is_file());
+    let words = world.run(&prepare).words();
+    assert!(!words.contains("another plan"), "{words}");
 }
 
 /// The pair before, and the version withdrawn.
