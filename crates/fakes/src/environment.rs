@@ -108,6 +108,8 @@ impl FakeEnvironment {
                 repository: options.repository.clone(),
                 token: github_token.clone(),
                 token_kind: options.github_token,
+                private: false,
+                organization: true,
                 git: checkout.remote.clone(),
                 immutable_releases: true,
                 faults: github_faults,

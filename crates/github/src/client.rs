@@ -87,7 +87,14 @@ impl GitHub {
         struct Answered {
             full_name: String,
             default_branch: String,
+            private: bool,
+            owner: Owner,
             permissions: Option<Permissions>,
+        }
+        #[derive(Deserialize)]
+        struct Owner {
+            #[serde(rename = "type")]
+            kind: String,
         }
         #[derive(Deserialize, Default)]
         struct Permissions {
@@ -100,6 +107,8 @@ impl GitHub {
         let got: Answered = self.get(&attempt, format!("/repos/{repository}"))?;
         Ok(RepositoryFacts {
             full_name: got.full_name,
+            private: got.private,
+            belongs_to_person: got.owner.kind == "User",
             default_branch: got.default_branch,
             write_access: match got.permissions {
                 Some(Permissions { push: true, .. }) => WriteAccess::Granted,

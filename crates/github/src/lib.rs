@@ -18,7 +18,7 @@ mod token;
 pub use client::{GitHub, Server};
 pub use error::GitHubError;
 pub use identity::{IDENTITY_TOKEN, IDENTITY_URL, Identity, IdentityError, IdentitySource};
-pub use pull::{Label, Pull, PullDraft};
+pub use pull::{HeadRepository, Label, Pull, PullDraft, PullHead};
 pub use release::{Asset, Release, ReleaseDraft};
 pub use repository::{Repository, RepositoryFacts, WriteAccess};
 pub use token::Token;

@@ -84,6 +84,12 @@ impl FromStr for Repository {
 pub struct RepositoryFacts {
     /// `owner/name` as GitHub spells it today (a renamed one differs).
     pub full_name: String,
+    /// Whether not everybody may see it.
+    #[serde(default)]
+    pub private: bool,
+    /// Whether it belongs to a person's account, and not to an organization.
+    #[serde(default)]
+    pub belongs_to_person: bool,
     /// The branch that GitHub takes for the main one.
     pub default_branch: String,
     /// Whether the token may write (releases need that).

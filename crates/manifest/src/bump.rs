@@ -94,6 +94,21 @@ pub enum BumpError {
     },
 }
 
+impl BumpError {
+    /// Returns the file that it is about, and the line, from 1, as far as they are known.
+    pub fn place(&self) -> Option<(&Utf8Path, Option<usize>)> {
+        match self {
+            BumpError::NoSuchPackage { .. } => None,
+            BumpError::Requirement { path, line, .. } => Some((path, Some(*line))),
+            BumpError::Read { path, .. }
+            | BumpError::Syntax { path, .. }
+            | BumpError::NoVersion { path, .. }
+            | BumpError::SharedVersion { path, .. }
+            | BumpError::LockedTwice { path, .. } => Some((path, None)),
+        }
+    }
+}
+
 fn list<T: ToString>(items: impl Iterator<Item = T>) -> String {
     let items: Vec<_> = items.map(|item| item.to_string()).collect();
     items.join(", ")

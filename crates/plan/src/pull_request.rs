@@ -2,13 +2,16 @@
 //! a branch of their own, for people to look at. Merging it makes the branch one that
 //! can be released as it stands.
 
+use std::collections::BTreeSet;
+
 use stagegate_config::schema::Config;
 use stagegate_config::stage::Stage;
+use stagegate_github::Pull;
 
 use crate::facts::{Facts, GitFacts};
 use crate::model::{
-    Action, Blocker, CreateCommitObject, Plan, Proposal, PushBranch, RELEASE_BRANCH_PREFIX, Step,
-    Verb, branch_beside,
+    Action, Blocker, ClosePullRequest, CreateCommitObject, Plan, Proposal, PushBranch,
+    RELEASE_BRANCH_PREFIX, Step, Verb, branch_beside, prepared_by,
 };
 use crate::preflight::{branches, checks, versions};
 use crate::release;
@@ -18,7 +21,7 @@ use crate::release::placeholders::Placeholders;
 use crate::release::version_bumps::version_bumps;
 use crate::release::{local, message, spoken};
 use crate::request::ReleaseRequest;
-use crate::version::VersionBump;
+use crate::version::{ApiChange, GroupVersion, VersionBump};
 
 pub(crate) fn plan(
     facts: &Facts,
@@ -79,14 +82,14 @@ fn steps(
         .ok()?;
     let templates = &config.release.templates;
     let names = bumps.first().map(|first| {
-        let notes = body(bumps, edits, "");
+        let notes = body(facts, bumps, edits, "");
         let names = Placeholders::of(first, &facts.date, None);
         names.with_version(&versions).with_notes(notes.trim_end())
     });
     let filled = |template: &Option<String>| Some(names.as_ref()?.fill(template.as_ref()?));
     let body = match filled(&templates.pull_request_body) {
         Some(body) => shortened(&body, LONGEST_PULL_REQUEST, REST),
-        None => body(bumps, edits, "Merging this releases it."),
+        None => body(facts, bumps, edits, "Merging this releases it."),
     };
     let labels = templates.pull_request_labels.iter();
     let labels = labels.filter_map(|label| Some(names.as_ref()?.fill(label)));
@@ -147,11 +150,41 @@ fn steps(
         proposal.base, proposal.repository
     );
     step("pull-request", title, Action::OpenPullRequest(proposal));
+    for pull in superseded(&github.pulls, &branch) {
+        let action = Action::ClosePullRequest(ClosePullRequest {
+            server: github.server.clone(),
+            repository: github.repository.clone(),
+            number: pull.number,
+            successor: branch.clone(),
+        });
+        let title = format!(
+            "close the pull request {} from {}, which this one takes the place of",
+            pull.number, pull.head.branch
+        );
+        step(&format!("close:{}", pull.number), title, action);
+    }
     Some(())
 }
 
+/// Returns the open release pull requests that one from `branch` makes idle: those that
+/// prepare nothing else than other versions of the same.
+fn superseded<'p>(pulls: &'p [Pull], branch: &str) -> impl Iterator<Item = &'p Pull> {
+    let groups = |branch: &str| -> Option<BTreeSet<Option<String>>> {
+        let words = prepared_by(branch)?;
+        let each = words.split_whitespace();
+        each.map(|word| Some(word.parse::<GroupVersion>().ok()?.group))
+            .collect()
+    };
+    let (branch, ours) = (branch.to_owned(), groups(branch));
+    pulls.iter().filter(move |pull| {
+        let (theirs, ours) = (groups(&pull.head.branch), ours.as_ref());
+        let same = theirs.zip(ours).is_some_and(|(t, ours)| t.is_subset(ours));
+        pull.head.branch != branch && same
+    })
+}
+
 /// Returns what people read before they merge.
-fn body(bumps: &[VersionBump<'_>], edits: &Edits, end: &str) -> String {
+fn body(facts: &Facts, bumps: &[VersionBump<'_>], edits: &Edits, end: &str) -> String {
     let mut text = String::new();
     for one in bumps {
         let from = match one.group.version == one.to {
@@ -161,8 +194,41 @@ fn body(bumps: &[VersionBump<'_>], edits: &Edits, end: &str) -> String {
         text.push_str(&format!("## {} {}{from}\n\n", one.group.name, one.to));
         text.push_str(edits.notes[&one.group.name].trim_end());
         text.push_str("\n\n");
+        text.push_str(&why(facts, one));
     }
     shortened(&text, LONGEST_PULL_REQUEST, REST) + end
+}
+
+/// Returns why it is this version, and what cargo-semver-checks says of it.
+fn why(facts: &Facts, one: &VersionBump<'_>) -> String {
+    let mut lines: Vec<String> = one.reasons.iter().map(|why| format!("- {why}")).collect();
+    match facts.interfaces.get(&one.group.name) {
+        None | Some(Ok(ApiChange::Absent)) => {}
+        Some(Err(blocker)) => lines.push(format!("- semver: {}", blocker.what)),
+        Some(Ok(change)) => {
+            let asked = change.call_for(one.group).map(|(kind, _)| kind);
+            let needed = asked.map(|kind| kind.after(&one.group.version));
+            let verdict = match (&needed, change) {
+                (Some(needed), _) if *needed > one.to => format!(
+                    "⚠️ cargo-semver-checks finds changes of the public interface that ask for {needed}"
+                ),
+                (_, ApiChange::Broken) => {
+                    "the public interface changed in a way that breaks callers, and the version says so"
+                        .to_owned()
+                }
+                (_, ApiChange::Additive) => {
+                    "the public interface grew, and the version says so".to_owned()
+                }
+                _ => "cargo-semver-checks finds no change of the public interface that breaks callers"
+                    .to_owned(),
+            };
+            lines.push(format!("- semver: {verdict}"));
+        }
+    }
+    match lines.is_empty() {
+        true => String::new(),
+        false => lines.join("\n") + "\n\n",
+    }
 }
 
 /// Where the rest of a long text is.

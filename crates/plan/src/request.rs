@@ -42,6 +42,8 @@ pub struct ReleaseRequest {
     pub environment: String,
     /// The tag is there already, at the commit that is checked out.
     pub tagged: bool,
+    /// Nothing to release is no problem.
+    pub if_changed: bool,
     /// The plan is executed elsewhere: who may write to the registry and to GitHub
     /// is asked there.
     pub handed_on: bool,

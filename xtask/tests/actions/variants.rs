@@ -23,7 +23,11 @@ fn all() -> Vec<(&'static str, String, bool, &'static str)> {
     let ours = "[github]\nrepository = \"example/shop\"\n[ci]\ntoken = \"PUSH_TOKEN\"\n\
         [notify]\nwebhook = { env = \"RELEASE_WEBHOOK\" }\n\
         [[step]]\nafter = \"publish\"\nrun = [\"announce\"]\npass_env = [\"ANNOUNCE_KEY\", \"GITHUB_TOKEN\"]\n";
+    let kept = "[ci]\nrelease_pull_request = true\non_tag = true\ntoken = \"PUSH_TOKEN\"\n\
+        [ci.fetch]\nregistries = [\"my-company\"]\ngit = { \"https://github.com/acme\" = \"ACME_READ\" }\n\
+        [release]\nbranches = [\"v*.x\"]\ntag = \"{name}-v{version}\"\n";
     vec![
+        ("kept", kept.to_owned() + APP + PRODUCTION, true, ""),
         ("default", String::new(), true, ""),
         ("app", format!("{APP}{PRODUCTION}"), true, ""),
         ("backend", format!("{BACKEND}{PRODUCTION}"), true, ""),

@@ -30,8 +30,11 @@ pub struct CiConfig {
     /// Your own jobs for pull requests and pushes, required like the gates.
     #[serde(rename = "job")]
     pub jobs: Vec<CiJob>,
-    /// Whether pushing a tag of the form `release.tag` releases it. Leave it off if you
-    /// also release elsewhere: such a release pushes its tag, and would start again.
+    /// Whether each push to a branch that is released from opens a pull request with the
+    /// next release, or brings it up to date. Commits and public interfaces say the version.
+    pub release_pull_request: bool,
+    /// Whether pushing a tag of the form that your tags have releases it. Leave it off if
+    /// you also release elsewhere: such a release pushes its tag, and would start again.
     pub on_tag: bool,
     /// Whether released files get an attestation of where they were built.
     pub attest: bool,
@@ -41,8 +44,52 @@ pub struct CiConfig {
     /// of the workflow's own token. You need one if the branch is protected, or if what is
     /// pushed shall start other workflows.
     pub token: Option<String>,
+    /// What the jobs that build have to fetch, and not everybody may.
+    pub fetch: CiFetch,
     /// Third-party actions that the workflows use.
     pub actions: CiActions,
+}
+
+/// `[ci.fetch]`: dependencies that are not public. One step of each job that builds fetches
+/// them, and no other step has a token for that.
+#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct CiFetch {
+    /// Registries, by the names that cargo's configuration gives them. The token of
+    /// `company` is the secret `CARGO_REGISTRIES_COMPANY_TOKEN`; it needs to read only.
+    pub registries: Vec<String>,
+    /// Addresses of git dependencies, such as `https://github.com/acme`, each with the name
+    /// of a secret whose token may read what is there.
+    pub git: BTreeMap<String, String>,
+}
+
+impl CiFetch {
+    fn problem(&self) -> Option<String> {
+        let named = |name: &String| {
+            let plain = |c: char| c.is_ascii_alphanumeric() || c == '-' || c == '_';
+            !name.is_empty() && name.chars().all(plain)
+        };
+        if let Some(name) = self.registries.iter().find(|name| !named(name)) {
+            return Some(format!(
+                "`ci.fetch.registries` names {name:?}, which is no name of a registry in cargo's configuration"
+            ));
+        }
+        for (address, secret) in &self.git {
+            let https = address.starts_with("https://")
+                && !address.contains(|c: char| c.is_whitespace() || c == '\'' || c == '@');
+            if !https {
+                return Some(format!(
+                    "`ci.fetch.git` names {address:?}: write an address that begins with `https://`, without a user"
+                ));
+            }
+            if !is_variable(secret) {
+                return Some(format!(
+                    "`ci.fetch.git` gives {address} {secret:?}, which is no name of a secret: write the name, never the token"
+                ));
+            }
+        }
+        None
+    }
 }
 
 /// A word, or several.
@@ -65,11 +112,13 @@ impl Default for CiConfig {
             setup: Vec::new(),
             env: BTreeMap::new(),
             jobs: Vec::new(),
+            release_pull_request: false,
             on_tag: false,
             attest: true,
             // Monday morning: what has become vulnerable meanwhile is known in the week.
             schedule: "17 4 * * 1".to_owned(),
             token: None,
+            fetch: CiFetch::default(),
             actions: CiActions::default(),
         }
     }
@@ -167,6 +216,9 @@ impl CiConfig {
                 );
                 return Some(("[[ci.job]]", what));
             }
+        }
+        if let Some(what) = self.fetch.problem() {
+            return Some(("[ci.fetch]", what));
         }
         if let Some(what) = self.actions.problem() {
             return Some(("actions", what));

@@ -35,7 +35,7 @@ pub use app::AppConfig;
 pub use asset::AssetConfig;
 pub use build::{BuildConfig, BuildOn, Checkout};
 pub use changelog::ChangelogMode;
-pub use ci::{CiConfig, CiJob, CiService, OneOrMany};
+pub use ci::{CiConfig, CiFetch, CiJob, CiService, OneOrMany};
 pub use ci_actions::CiActions;
 pub use custom_step::{CustomStep, StepEach};
 pub use deploy::{EnvironmentConfig, HostConfig, HostOverrides, OnFailure, Waves};

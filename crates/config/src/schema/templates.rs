@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 /// `[release.templates]`: texts with `{version}`, `{previous}`, `{name}`, `{tag}`, `{date}`
 /// and `{notes}` in them.
-#[derive(Clone, Debug, PartialEq, Eq, Default, Deserialize, Serialize, JsonSchema)]
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct Templates {
     /// The tag's message. The default is `Release {version}` and the notes.
@@ -20,12 +20,26 @@ pub struct Templates {
     pub pull_request_title: Option<String>,
     /// The pull request's text. The default says each version with its notes.
     pub pull_request_body: Option<String>,
-    /// The pull request's labels.
+    /// The pull request's labels. The default is `release`.
     pub pull_request_labels: Vec<String>,
 }
 
 /// The names that may stand in braces.
 pub const PLACEHOLDERS: [&str; 6] = ["version", "previous", "name", "tag", "date", "notes"];
+
+impl Default for Templates {
+    fn default() -> Self {
+        Templates {
+            tag_message: None,
+            release_name: None,
+            release_header: None,
+            release_footer: None,
+            pull_request_title: None,
+            pull_request_body: None,
+            pull_request_labels: vec!["release".to_owned()],
+        }
+    }
+}
 
 impl Templates {
     /// Returns every text, with the key that it stands under.

@@ -97,7 +97,9 @@ pub(crate) fn perform(
     let Received { sha256, how } = match transfer.send_smallest(progress) {
         Ok(arrived) => arrived,
         // Over a line that is lost nothing can be removed; an upload goes on from there.
-        Err(error @ DeployError::Run(RunError::Lost { .. })) => return Err(error),
+        Err(error @ DeployError::Run(RunError::Lost { .. } | RunError::Stopped { .. })) => {
+            return Err(error);
+        }
         Err(error) => {
             remove_partial(host, &incoming);
             return Err(error);

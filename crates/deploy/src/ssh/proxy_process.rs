@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use crate::model::target::Target;
-use crate::ssh::ssh_config::{ProxyVia, SshRoute, config_args, config_file};
+use crate::ssh::ssh_config::{ProxyVia, SshRoute, config_args, config_file, own_known_hosts};
 
 /// How many of the process's last lines are kept.
 const MAX_STDERR_LINES: usize = 5;
@@ -128,7 +128,7 @@ fn jump(target: &Target, route: &SshRoute, hops: &[String]) -> Result<(Command, 
     command.args(["-o", "BatchMode=yes", "-o", "StrictHostKeyChecking=yes"]);
     // A connection that is cut is noticed as soon as one without jump hosts.
     command.args(["-o", "ServerAliveInterval=5", "-o", "ServerAliveCountMax=4"]);
-    if let Some(file) = &target.known_hosts {
+    if let Some(file) = own_known_hosts(target) {
         command.args(["-o", &format!("UserKnownHostsFile=\"{file}\"")]);
     }
     if let Some(file) = &target.identity {

@@ -46,6 +46,20 @@ pub(crate) enum ProxyVia {
     Command(String),
 }
 
+/// Names a file of trusted host keys that is this process's alone: on a runner that is kept,
+/// what a home holds is everybody's.
+const KNOWN_HOSTS: &str = "STAGEGATE_KNOWN_HOSTS";
+
+/// Returns the file of trusted host keys that is meant for a target, or for this process, if
+/// there is one. The second is no part of a target: another machine has it elsewhere.
+pub(crate) fn own_known_hosts(target: &Target) -> Option<Utf8PathBuf> {
+    let of_process = || {
+        let file = std::env::var(KNOWN_HOSTS).ok().map(Utf8PathBuf::from);
+        file.filter(|file| file.is_file())
+    };
+    target.known_hosts.clone().or_else(of_process)
+}
+
 impl SshRoute {
     /// Asks OpenSSH for the route to a target. What the target itself says comes first.
     ///
@@ -56,8 +70,12 @@ impl SshRoute {
             Some(file) => query_openssh(target, file.as_deref())?,
             None => BTreeMap::new(),
         };
+        let target = Target {
+            known_hosts: own_known_hosts(target),
+            ..target.clone()
+        };
         Ok(SshRoute::from_settings(
-            target,
+            &target,
             &settings,
             home().as_deref(),
         ))

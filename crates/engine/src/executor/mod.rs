@@ -1,9 +1,10 @@
 //! The executor: performs a plan step by step, and decides nothing.
 //!
-//! Layers, lowest first: `rate_limit` < `step` < `release_tree` < `schedule` < `recorder` <
-//! `batch` < `rollback` < `run`.
+//! Layers, lowest first: `branch_moved` < `rate_limit` < `step` < `release_tree` < `schedule` <
+//! `recorder` < `batch` < `rollback` < `run`.
 
 pub(crate) mod batch;
+pub(crate) mod branch_moved;
 pub(crate) mod rate_limit;
 pub(crate) mod recorder;
 pub(crate) mod release_tree;

@@ -14,6 +14,7 @@ use stagegate_plan::model::{Action, DeployService, Event, Phase, Plan, RunEnd, S
 
 use crate::context::Context;
 use crate::executor::batch::Environment;
+use crate::executor::branch_moved::BranchMoved;
 use crate::executor::rate_limit::RateLimits;
 use crate::executor::recorder::StepRecorder;
 use crate::executor::release_tree;
@@ -81,6 +82,18 @@ impl Resume<'_> {
         match self {
             Resume::Command(command) => format!("resume the rest with `{command}`"),
             Resume::FailedJobs => "the next job continues".to_owned(),
+        }
+    }
+
+    /// Returns how a run that can go no further is begun anew, to stand in a sentence.
+    fn begin_again(self) -> &'static str {
+        match self {
+            Resume::Command(_) => {
+                "give this release up (the book says how, under Troubleshooting), pull, and start again"
+            }
+            Resume::FailedJobs => {
+                "re-run all jobs of this workflow run: it begins again from the branch"
+            }
         }
     }
 
@@ -159,6 +172,12 @@ fn is_over_once_undone(plan: &Plan) -> bool {
     plan.run_id.verb().is_on_environment()
 }
 
+/// Returns whether others have pushed to the branch before the release was.
+fn is_overtaken(outcome: &RunOutcome) -> bool {
+    let failure = outcome.failure.as_ref();
+    failure.is_some_and(|(_, error)| error.chain().any(|cause| cause.is::<BranchMoved>()))
+}
+
 fn makes_a_commit(plan: &Plan) -> bool {
     let makes = |step: &Step| matches!(step.action, Action::CreateCommitObject(_));
     plan.steps.iter().any(makes)
@@ -197,6 +216,10 @@ fn next_line(
         RunEnd::Failed if left_no_trace(plan, outcome) => format!(
             "nothing was changed; fix the errors above and commit, then {}",
             resume.restart()
+        ),
+        RunEnd::Failed if is_overtaken(outcome) => format!(
+            "nothing is published, and the branch has moved on; {}",
+            resume.begin_again()
         ),
         RunEnd::Failed => {
             format!(

@@ -40,9 +40,6 @@ pub enum Moment {
     After,
 }
 
-/// The extension of a journal that was not brought to its end.
-const SET_ASIDE: &str = "set-aside";
-
 /// An open journal.
 pub struct Journal {
     path: Utf8PathBuf,
@@ -69,7 +66,7 @@ impl Journal {
         let path = Journal::path_of(state, &plan.run_id);
         Journal::refuse_begun(state, &plan.run_id)?;
         if read(&path)?.is_some() {
-            rename(&path, SET_ASIDE)?;
+            set_aside(&path)?;
         }
         let file = open(&path)?;
         let mut journal = Journal {
@@ -150,6 +147,16 @@ impl Journal {
         Ok(known.map(|(plan, _)| plan))
     }
 
+    /// Returns the plan that a journal is of, and what its records come to, wherever it lies.
+    pub fn look_at(path: &Utf8Path) -> Result<Option<(Plan, RunState)>, JournalError> {
+        Ok(read(path)?.map(|(plan, known)| (plan, known.state)))
+    }
+
+    /// Moves a journal out of the way; it is kept under another name, which is returned.
+    pub fn set_aside_file(path: &Utf8Path) -> Result<Utf8PathBuf, JournalError> {
+        set_aside(path)
+    }
+
     /// Returns an error where a target is begun in a way that somebody could see: it can only be
     /// gone on with.
     pub fn refuse_begun(state: &Utf8Path, id: &RunId) -> Result<(), JournalError> {
@@ -225,26 +232,30 @@ impl Journal {
     /// Closes the journal of a completed plan: it is kept, and no longer open.
     pub fn complete(self) -> Result<(), JournalError> {
         let at = Timestamp::now();
-        self.close(&Record::Completed { at }, "done")?;
-        Ok(())
+        self.close(&Record::Completed { at })
     }
 
     /// Closes the journal of a deploy that was undone on every host.
     pub fn close_rolled_back(self) -> Result<(), JournalError> {
         let at = Timestamp::now();
-        self.close(&Record::RolledBack { at }, "done")?;
-        Ok(())
+        self.close(&Record::RolledBack { at })
     }
 
     /// Closes the journal of a run that somebody gives up; returns where it is kept.
-    pub fn abandon(self) -> Result<Utf8PathBuf, JournalError> {
+    pub fn abandon(mut self) -> Result<Utf8PathBuf, JournalError> {
         let at = Timestamp::now();
-        self.close(&Record::Abandoned { at }, SET_ASIDE)
+        self.append(&Record::Abandoned { at })?;
+        set_aside(&self.path)
     }
 
-    fn close(mut self, last: &Record, extension: &str) -> Result<Utf8PathBuf, JournalError> {
+    fn close(mut self, last: &Record) -> Result<(), JournalError> {
         self.append(last)?;
-        rename(&self.path, extension)
+        let kept = self.path.with_extension("done");
+        std::fs::rename(&self.path, &kept).map_err(|source| JournalError::Io {
+            path: self.path.clone(),
+            verb: "put aside",
+            source,
+        })
     }
 }
 
@@ -291,9 +302,16 @@ fn is_unseen(step: &Step) -> bool {
     }
 }
 
-/// Moves a journal that is open no more out of the way; returns where it is kept.
-fn rename(path: &Utf8Path, extension: &str) -> Result<Utf8PathBuf, JournalError> {
-    let kept = path.with_extension(extension);
+/// Moves a journal that nobody needs out of the way; it is kept all the same, beside others
+/// that were before it.
+fn set_aside(path: &Utf8Path) -> Result<Utf8PathBuf, JournalError> {
+    let more = (2..).map(|number| format!("set-aside-{number}"));
+    let mut names = std::iter::once("set-aside".to_owned()).chain(more);
+    let free = names.find_map(|name| {
+        let kept = path.with_extension(name);
+        (!kept.exists()).then_some(kept)
+    });
+    let kept = free.expect("some number is free");
     std::fs::rename(path, &kept).map_err(|source| JournalError::Io {
         path: path.to_owned(),
         verb: "put aside",

@@ -10,13 +10,14 @@
 #[cfg(test)]
 pub mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 
 use anyhow::{Context as _, bail};
 use camino::{Utf8Path, Utf8PathBuf};
 use stagegate_plan::model::{
-    Action, Blockers, CreateCommitObject, CreateTag, MoveBranch, Plan, RunId,
+    Action, Blockers, CreateCommitObject, CreateTag, MoveBranch, Phase, Plan, RunId, RunState, Step,
 };
 
 use crate::context::Context;
@@ -133,18 +134,45 @@ fn bundle_of(git: &Git, plan: &Plan, bundle: &Utf8Path) -> anyhow::Result<bool> 
     Ok(true)
 }
 
+/// What becomes of runs that cannot be taken up.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ImportOptions {
+    /// Set aside what is in progress here and does not arrive, or arrives with another plan: on
+    /// a runner that is kept, it is of an earlier job.
+    pub set_aside_others: bool,
+    /// Leave out a release whose branch has gone on at the remote, as long as nothing of it is
+    /// there: it can only begin again.
+    pub leave_outdated: bool,
+}
+
+/// What became of runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Imported {
+    /// Those that can now go on.
+    pub runs: Vec<RunId>,
+    /// Those that were here, each with the file that its journal is now in.
+    pub set_aside: Vec<(RunId, Utf8PathBuf)>,
+    /// Those that arrived and have to begin again.
+    pub outdated: Vec<RunId>,
+}
+
 /// Takes up what [`export`] wrote: every file below `directory`, in the order of
-/// their paths. Answers with the runs that can now go on; none where there is no
-/// such file.
+/// their paths. Where several plans of one run arrive, the one that was made last counts: it
+/// was made because the others had to be given up.
 ///
 /// # Errors
 /// For a journal of another plan, a branch with commits of its own, changed files
 /// in the checkout, or a file that is not what [`export`] writes.
-pub fn import(context: &Context, directory: &Utf8Path) -> anyhow::Result<Vec<RunId>> {
+pub fn import(
+    context: &Context,
+    directory: &Utf8Path,
+    options: ImportOptions,
+) -> anyhow::Result<Imported> {
     let mut files = Vec::new();
     collect(directory, &mut files)?;
-    if files.is_empty() {
-        return Ok(Vec::new());
+    let mut imported = Imported::default();
+    if files.is_empty() && !options.set_aside_others {
+        return Ok(imported);
     }
     files.sort();
     let _lock = Lock::take(&context.state)?;
@@ -153,29 +181,186 @@ pub fn import(context: &Context, directory: &Utf8Path) -> anyhow::Result<Vec<Run
         .tempdir_in(&context.state)
         .context("making a directory beside the journals")?;
     let place = Utf8Path::from_path(place.path()).context("the checkout's path is not UTF-8")?;
-    let mut branches = BTreeMap::new();
+    let mut arrivals = Vec::new();
     for (number, file) in files.iter().enumerate() {
         let into = place.join(number.to_string());
         let packed = File::open(file).with_context(|| format!("opening {file}"))?;
         tar::Archive::new(packed)
             .unpack(&into)
             .with_context(|| format!("unpacking {file}"))?;
+        if !into.join("state").is_dir() {
+            bail!("{file} is not what `ci export` writes; remove it");
+        }
+        arrivals.push((file.clone(), into));
+    }
+    let newest = newest_plans(&arrivals)?;
+    if options.set_aside_others {
+        for id in Journal::open_runs(&context.state) {
+            // What cannot be read is of no plan that arrives.
+            let here = Journal::plan_of(&context.state, &id).ok().flatten();
+            let here = here.map(|plan| plan.digest());
+            let arrives = newest.get(&id).map(|newest| newest.plan.digest());
+            if here.is_none() || here != arrives {
+                let kept = Journal::set_aside_file(&Journal::path_of(&context.state, &id))?;
+                imported.set_aside.push((id, kept));
+            }
+        }
+    }
+    if options.set_aside_others {
+        for (id, newest) in &newest {
+            // Completed once, and done again by another plan.
+            let done = context.state.join(format!("{id}.done"));
+            let here = Journal::look_at(&done).ok().flatten();
+            if done.is_file() && here.is_none_or(|(p, _)| p.digest() != newest.plan.digest()) {
+                imported
+                    .set_aside
+                    .push((id.clone(), Journal::set_aside_file(&done)?));
+            }
+        }
+    }
+    let mut unwanted = BTreeSet::new();
+    if options.leave_outdated {
+        for (id, newest) in &newest {
+            if is_outdated(&context.git(), &newest.plan, &newest.state)? {
+                unwanted.insert(id.clone());
+                imported.outdated.push(id.clone());
+            }
+        }
+    }
+    let mut branches = BTreeMap::new();
+    for (file, into) in &arrivals {
         let state = into.join("state");
-        if !state.is_dir() {
-            bail!("{file} is not what `ci pack` writes; remove it");
+        for id in left_out(&state, &newest, &unwanted)? {
+            remove(into, &id).with_context(|| format!("leaving {id} out of {file}"))?;
         }
         take_references(&context.git(), &into.join("refs"), &mut branches)
             .with_context(|| format!("taking up the commits of {file}"))?;
         take_files(&state, &context.state).with_context(|| format!("taking up {file}"))?;
     }
-    let open = Journal::open_runs(&context.state);
-    for target in &open {
+    imported.runs = Journal::open_runs(&context.state);
+    for target in &imported.runs {
         if let Some(plan) = Journal::plan_of(&context.state, target)? {
             name_what_stands(&context.git(), &plan)?;
             stand_at_its_branch(context, &plan, &branches)?;
         }
     }
-    Ok(open)
+    Ok(imported)
+}
+
+/// The last plan of a run among those that arrive, and how far it is.
+struct Newest {
+    plan: Plan,
+    state: RunState,
+}
+
+/// Returns the journals of a directory, completed ones among them.
+fn journals(state: &Utf8Path) -> anyhow::Result<Vec<(RunId, Plan, RunState)>> {
+    let mut found = Vec::new();
+    for entry in state.read_dir_utf8()? {
+        let path = entry?.into_path();
+        let is_journal = matches!(path.extension(), Some("jsonl" | "done"));
+        let id = path.file_stem().and_then(|stem| stem.parse().ok());
+        if let (true, Some(id)) = (is_journal, id)
+            && let Some((plan, state)) = Journal::look_at(&path)?
+        {
+            found.push((id, plan, state));
+        }
+    }
+    Ok(found)
+}
+
+fn newest_plans(
+    arrivals: &[(Utf8PathBuf, Utf8PathBuf)],
+) -> anyhow::Result<BTreeMap<RunId, Newest>> {
+    let mut newest: BTreeMap<RunId, Newest> = BTreeMap::new();
+    for (_, into) in arrivals {
+        for (id, plan, state) in journals(&into.join("state"))? {
+            match newest.entry(id) {
+                Entry::Vacant(free) => drop(free.insert(Newest { plan, state })),
+                Entry::Occupied(mut known) => {
+                    let (later, same) = (
+                        plan.at > known.get().plan.at,
+                        plan.digest() == known.get().plan.digest(),
+                    );
+                    // Of one plan, the one that is furthest: whether it is pushed counts.
+                    let further = same && is_pushed(&plan, &state);
+                    if later || further {
+                        known.insert(Newest { plan, state });
+                    }
+                }
+            }
+        }
+    }
+    Ok(newest)
+}
+
+/// Returns the runs of one arrival that are not taken up: unwanted ones, and those of an earlier
+/// plan of which nothing had left its machine. Any other journal of another plan is refused
+/// below, as always.
+fn left_out(
+    state: &Utf8Path,
+    newest: &BTreeMap<RunId, Newest>,
+    unwanted: &BTreeSet<RunId>,
+) -> anyhow::Result<Vec<RunId>> {
+    let mut out = Vec::new();
+    for (id, plan, state) in journals(state)? {
+        let earlier = newest.get(&id).is_some_and(|newest| {
+            newest.plan.digest() != plan.digest() && newest.plan.at > plan.at
+        });
+        if unwanted.contains(&id) || (earlier && !is_pushed(&plan, &state)) {
+            out.push(id);
+        }
+    }
+    Ok(out)
+}
+
+/// Removes a run from what was unpacked.
+fn remove(into: &Utf8Path, id: &RunId) -> anyhow::Result<()> {
+    let state = into.join("state");
+    let files = [
+        state.join(format!("{id}.jsonl")),
+        state.join(format!("{id}.done")),
+        into.join("refs").join(format!("{id}.bundle")),
+    ];
+    for file in files.iter().filter(|file| file.is_file()) {
+        std::fs::remove_file(file).with_context(|| format!("removing {file}"))?;
+    }
+    let kept = state.join(id.to_string());
+    if kept.is_dir() {
+        std::fs::remove_dir_all(&kept).with_context(|| format!("removing {kept}"))?;
+    }
+    Ok(())
+}
+
+/// Returns whether a run has brought anything to the remote, as far as its records say.
+fn is_pushed(plan: &Plan, state: &RunState) -> bool {
+    let pushes = |step: &&Step| matches!(step.action, Action::Push(_));
+    let done = |step: &Step| state.evidence(Phase::Forward, &step.id).is_some();
+    plan.steps.iter().filter(pushes).any(done)
+}
+
+/// Returns whether a release would put its commit on a branch that has others by now. One that
+/// has reached the remote goes on whatever came since, and so does one that writes no commit.
+fn is_outdated(git: &Git, plan: &Plan, state: &RunState) -> anyhow::Result<bool> {
+    let push = plan.steps.iter().find_map(|step| match &step.action {
+        Action::Push(push) => Some(push),
+        _ => None,
+    });
+    let (Some(Made { base, .. }), Some(push)) = (made(plan), push) else {
+        return Ok(false);
+    };
+    if plan.is_as_it_stands() || is_pushed(plan, state) {
+        return Ok(false);
+    }
+    let references = git.remote_refs(&push.remote)?;
+    let find = |name: String| references.iter().find(|(known, _)| *known == name);
+    // Branch and tags are pushed together, and a kill may have come before the record.
+    let mut tags = push.tags.iter().map(|tag| format!("refs/tags/{tag}"));
+    if tags.any(|tag| find(tag).is_some()) {
+        return Ok(false);
+    }
+    let there = find(format!("refs/heads/{}", push.branch));
+    Ok(there.is_some_and(|(_, there)| there != base && !git.is_ancestor(there, base)))
 }
 
 /// A release commit that had to be written by nobody is in every checkout; only its

@@ -1,7 +1,10 @@
 //! Runs on their way from one checkout to another, with git and without a network.
 
 use stagegate_config::stage::Stage;
-use stagegate_plan::model::{CommitIdentity, CreateCommitObject, CreateTag, MoveBranch, Step};
+use stagegate_manifest::FileEdit;
+use stagegate_plan::model::{
+    CommitIdentity, CreateCommitObject, CreateTag, MoveBranch, Push, Step,
+};
 use tempfile::TempDir;
 
 use crate::interrupt::Interrupt;
@@ -95,14 +98,14 @@ fn directory(checkouts: &Checkouts) -> &Utf8Path {
 #[test]
 fn where_nothing_is_begun_nothing_arrives() {
     let there = checkouts();
-    let nowhere = import(&there.second, directory(&there)).unwrap();
-    assert_eq!(nowhere, Vec::<RunId>::new());
+    let nowhere = import(&there.second, directory(&there), ImportOptions::default()).unwrap();
+    assert_eq!(nowhere, Imported::default());
     assert_eq!(
         export(&there.first, &there.packed).unwrap(),
         Vec::<RunId>::new()
     );
-    let arrived = import(&there.second, directory(&there)).unwrap();
-    assert_eq!(arrived, Vec::<RunId>::new());
+    let arrived = import(&there.second, directory(&there), ImportOptions::default()).unwrap();
+    assert_eq!(arrived, Imported::default());
 }
 
 #[test]
@@ -132,9 +135,9 @@ fn a_commit_that_stands_already_and_its_tag_arrive_by_their_names() {
         ["release-1.0.0".parse().unwrap()]
     );
     for _ in 0..2 {
-        let arrived = import(&there.second, directory(&there)).unwrap();
+        let arrived = import(&there.second, directory(&there), ImportOptions::default()).unwrap();
         assert_eq!(
-            arrived,
+            arrived.runs,
             ["release-1.0.0".parse().unwrap()],
             "twice is as good as once"
         );
@@ -168,12 +171,150 @@ fn a_branch_with_commits_of_its_own_is_refused() {
         &["commit", "--quiet", "--allow-empty", "--message", "Mine"],
     );
     let mine = git(root, &["rev-parse", "HEAD"]);
-    let error = import(&there.second, directory(&there)).unwrap_err();
+    let error = import(&there.second, directory(&there), ImportOptions::default()).unwrap_err();
     assert!(
         error.to_string().contains("check out a commit"),
         "{error:#}"
     );
     assert_eq!(git(root, &["rev-parse", "HEAD"]), mine);
+}
+
+/// Returns the same release with a changed file, and the push of its commit.
+fn plan_with_a_commit(context: &Context) -> Plan {
+    let mut plan = plan(context);
+    let tags = vec!["v1.0.0".to_owned()];
+    let push = Action::Push(Push {
+        remote: "origin".to_owned(),
+        branch: "main".to_owned(),
+        tags,
+        reference: plan.reference(),
+    });
+    plan.edits.push(FileEdit {
+        path: "Cargo.toml".into(),
+        before: "a".to_owned(),
+        after: "b".to_owned(),
+        splices: Vec::new(),
+    });
+    plan.steps
+        .push(Step::new("push", Stage::Push, "push", push));
+    plan
+}
+
+const CAREFUL: ImportOptions = ImportOptions {
+    set_aside_others: true,
+    leave_outdated: true,
+};
+
+/// Makes a commit on the branch of the remote, which the first checkout is to the second one.
+fn others_push(there: &Checkouts) -> String {
+    let root = &there.first.root;
+    git(
+        root,
+        &["commit", "--quiet", "--allow-empty", "--message", "Others"],
+    );
+    git(root, &["rev-parse", "HEAD"])
+}
+
+#[test]
+fn a_release_whose_branch_has_moved_on_begins_again_unless_it_is_pushed() {
+    let there = checkouts();
+    let plan = plan_with_a_commit(&there.second);
+    let id: RunId = "release-1.0.0".parse().unwrap();
+    let file = Journal::path_of(&there.second.state, &id);
+    let text = || std::fs::read_to_string(&file).unwrap();
+    let mut journal = Journal::begin(&there.second.state, &plan, None).unwrap();
+    let begun = text();
+    let step = || "push".to_owned();
+    let at = plan.at;
+    journal
+        .append(&Record::Started { at, step: step() })
+        .unwrap();
+    let evidence = "seen".to_owned();
+    journal
+        .append(&Record::Done {
+            at,
+            step: step(),
+            evidence,
+        })
+        .unwrap();
+    drop(journal);
+    let pushed = text();
+    let arrive = |text: &str| {
+        let state = directory(&there).join("a/state");
+        std::fs::create_dir_all(&state).unwrap();
+        std::fs::write(state.join("release-1.0.0.jsonl"), text).unwrap();
+        let packed = File::create(&there.packed).unwrap();
+        let mut archive = tar::Builder::new(packed);
+        archive.append_dir_all("state", &state).unwrap();
+        archive.into_inner().unwrap();
+        let _ = std::fs::remove_file(&file);
+        import(&there.second, directory(&there), CAREFUL).unwrap()
+    };
+    assert_eq!(arrive(&begun).runs, std::slice::from_ref(&id));
+
+    others_push(&there);
+    let left = arrive(&begun);
+    assert_eq!(left.outdated, std::slice::from_ref(&id));
+    assert_eq!(left.runs, Vec::<RunId>::new());
+    // What has reached the remote can only go on.
+    assert_eq!(arrive(&pushed).runs, std::slice::from_ref(&id));
+}
+
+#[test]
+fn of_several_plans_of_one_run_the_last_counts() {
+    let there = checkouts();
+    let first = plan(&there.first);
+    let later = Plan {
+        at: "2026-01-02T04:00:00Z".parse().unwrap(),
+        ..first.clone()
+    };
+    for (name, plan) in [("1", &later), ("2", &first)] {
+        drop(Journal::begin(&there.first.state, plan, None).unwrap());
+        let file = directory(&there).join(format!("{name}/state.tar"));
+        export(&there.first, &file).unwrap();
+        std::fs::remove_file(Journal::path_of(&there.first.state, &plan.run_id)).unwrap();
+    }
+    let arrived = import(&there.second, directory(&there), ImportOptions::default()).unwrap();
+    assert_eq!(arrived.runs, std::slice::from_ref(&later.run_id));
+    let taken = Journal::plan_of(&there.second.state, &later.run_id).unwrap();
+    assert_eq!(taken, Some(later));
+}
+
+#[test]
+fn what_an_earlier_job_left_is_set_aside_by_name() {
+    let there = checkouts();
+    let mut left = plan(&there.second);
+    left.run_id = "release-0.9.0".parse().unwrap();
+    drop(Journal::begin(&there.second.state, &left, None).unwrap());
+    let alone = import(&there.second, directory(&there), ImportOptions::default()).unwrap();
+    assert_eq!(alone, Imported::default(), "on a laptop it stays");
+    let imported = import(&there.second, directory(&there), CAREFUL).unwrap();
+    let kept = there.second.state.join("release-0.9.0.set-aside");
+    assert_eq!(imported.set_aside, [(left.run_id.clone(), kept.clone())]);
+    assert!(kept.is_file() && Journal::open_runs(&there.second.state).is_empty());
+
+    // The same run by another plan is an earlier one's as well.
+    let plan = plan(&there.first);
+    drop(Journal::begin(&there.first.state, &plan, None).unwrap());
+    export(&there.first, &there.packed).unwrap();
+    let other = Plan {
+        at: "2026-01-01T00:00:00Z".parse().unwrap(),
+        ..plan.clone()
+    };
+    drop(Journal::begin(&there.second.state, &other, None).unwrap());
+    let refused = import(&there.second, directory(&there), ImportOptions::default()).unwrap_err();
+    assert!(
+        refused.to_string().contains("of another plan")
+            || format!("{refused:#}").contains("of another plan"),
+        "{refused:#}"
+    );
+    drop(Journal::begin(&there.second.state, &other, None).unwrap());
+    let imported = import(&there.second, directory(&there), CAREFUL).unwrap();
+    assert_eq!(imported.runs, std::slice::from_ref(&plan.run_id));
+    assert_eq!(imported.set_aside.len(), 1, "{imported:?}");
+    // What is of this very plan is taken up, and not set aside.
+    let again = import(&there.second, directory(&there), CAREFUL).unwrap();
+    assert_eq!(again.set_aside, []);
 }
 
 #[test]
@@ -182,9 +323,9 @@ fn what_is_no_packed_run_is_refused() {
     std::fs::create_dir_all(directory(&there)).unwrap();
     let file = File::create(&there.packed).unwrap();
     tar::Builder::new(file).into_inner().unwrap();
-    let error = import(&there.second, directory(&there)).unwrap_err();
+    let error = import(&there.second, directory(&there), ImportOptions::default()).unwrap_err();
     assert!(
-        error.to_string().contains("not what `ci pack` writes"),
+        error.to_string().contains("not what `ci export` writes"),
         "{error:#}"
     );
 }

@@ -39,6 +39,7 @@ pub(crate) fn step_type(action: &Action) -> &dyn Perform {
         Action::Publish(it) => it,
         Action::PushBranch(it) => it,
         Action::OpenPullRequest(it) => it,
+        Action::ClosePullRequest(it) => it,
         Action::ConsumerBuild(it) => it,
         Action::PublishGithubRelease(it) => it,
         Action::DeployService(it) => it,

@@ -141,6 +141,7 @@ fn remote(context: &Context, git: &Git, head: &str, branch: &str) -> SurveyResul
         None => BranchDivergence::Absent,
         Some(there) if there == head => BranchDivergence::Same,
         Some(there) if git.is_ancestor(there, head) => BranchDivergence::Ahead,
+        Some(there) if git.is_ancestor(head, there) => BranchDivergence::OnTop,
         // The remote's commit may not even be here: either way it has more.
         Some(_) => BranchDivergence::Behind,
     };

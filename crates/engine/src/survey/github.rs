@@ -1,16 +1,18 @@
 //! What GitHub knows of the repository.
 
-use stagegate_github::{GitHubError, Repository};
+use stagegate_github::{GitHub, GitHubError, Pull, Repository};
 use stagegate_manifest::Workspace;
 use stagegate_plan::facts::{GitHubFacts, SurveyResult};
-use stagegate_plan::model::Blocker;
+use stagegate_plan::model::{Blocker, is_release_branch};
 
 use crate::context::Context;
+use crate::survey::Scope;
 
 pub(crate) fn look(
     context: &Context,
     workspace: &Workspace,
     tag: Option<&str>,
+    scope: &Scope,
 ) -> SurveyResult<GitHubFacts> {
     let repository = repository(context, workspace)?;
     if !context.has_github_token() {
@@ -42,7 +44,12 @@ pub(crate) fn look(
         Some(_) => Vec::new(),
         None => github.newest_releases(&repository).map_err(blocked)?,
     };
+    let pulls = match scope.pulls {
+        true => release_pulls(context, &github, &repository).map_err(blocked)?,
+        false => Vec::new(),
+    };
     Ok(GitHubFacts {
+        pulls,
         server,
         repository,
         facts,
@@ -52,7 +59,27 @@ pub(crate) fn look(
     })
 }
 
-fn repository(context: &Context, workspace: &Workspace) -> SurveyResult<Repository> {
+/// Returns the open release pull requests into the branch that is released from.
+fn release_pulls(
+    context: &Context,
+    github: &GitHub,
+    repository: &Repository,
+) -> Result<Vec<Pull>, GitHubError> {
+    let current = context
+        .git()
+        .ask(["symbolic-ref", "--quiet", "--short", "HEAD"]);
+    let current = current.ok().flatten();
+    let base = context.config.release.branch_of(current.as_deref());
+    let mut pulls = github.open_pulls(repository, base)?;
+    pulls.retain(|pull| pull.is_from(repository) && is_release_branch(&pull.head.branch));
+    Ok(pulls)
+}
+
+/// Returns the repository on GitHub, by configuration, remote or packages.
+///
+/// # Errors
+/// If none of them names one.
+pub fn repository(context: &Context, workspace: &Workspace) -> SurveyResult<Repository> {
     if let Some(repository) = &context.config.github.repository {
         return Ok(repository.clone());
     }

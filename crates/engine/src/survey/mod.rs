@@ -29,10 +29,10 @@ use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use semver::Version;
-use stagegate_config::schema::Config;
+use stagegate_config::schema::{Config, Level};
 use stagegate_manifest::{Package, Workspace, normalized, relative_to};
 use stagegate_plan::facts::{ChangelogFacts, Facts, GitFacts, RegistryFacts, SurveyResult};
-use stagegate_plan::model::Blocker;
+use stagegate_plan::model::{Blocker, Blockers};
 use stagegate_plan::release::replacements;
 use stagegate_plan::request::Request;
 use stagegate_plan::version::{Conventions, Evidence, Group, Selection};
@@ -52,6 +52,8 @@ pub struct Scope {
     pub registry: bool,
     /// GitHub.
     pub github: bool,
+    /// The open release pull requests there.
+    pub pulls: bool,
     /// The hosts of this environment.
     pub environment: Option<String>,
     /// What runs on the hosts of this one, to be promoted.
@@ -88,6 +90,7 @@ impl Scope {
                     && !wanted.skip.contains(&stagegate_config::stage::Stage::Draft),
                 registry: true,
                 github: !wanted.skip.contains(&stagegate_config::stage::Stage::Draft),
+                pulls: false,
                 environment: (!wanted.skips_deploy()).then(|| wanted.environment.clone()),
                 from: None,
                 version: None,
@@ -127,6 +130,7 @@ impl Scope {
             Request::Prepare(wanted) => Scope {
                 selection: wanted.selection.clone(),
                 github: true,
+                pulls: true,
                 signing: true,
                 // What nobody has written is told from the commits.
                 history: true,
@@ -213,8 +217,9 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
             });
             let wants_release = scope.github && context.config.github.release;
             let tag = main_tag.as_deref();
-            let github = threads
-                .spawn(move || wants_release.then(|| github::look(context, workspace_ref, tag)));
+            let github = threads.spawn(move || {
+                wants_release.then(|| github::look(context, workspace_ref, tag, scope))
+            });
             let git = threads.spawn(|| checkout::look(context, scope));
             let packs = scope.registry && publishes && scope.files_of.is_none();
             let packing = threads.spawn(move || {
@@ -262,7 +267,9 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
             _ => BTreeMap::new(),
         };
         past = history::look(context, &workspace, &files, groups, git, &packed)?;
-        if scope.interfaces {
+        // Whoever has the gate has the tool, and reads in a pull request what it says.
+        let read_by_people = scope.pulls && context.config.gates.semver.level != Level::Off;
+        if scope.interfaces || read_by_people {
             interfaces = interfaces::look(context, &workspace, groups, &past.groups);
         }
     }
@@ -319,6 +326,22 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         workspace,
         files,
     })
+}
+
+/// Returns the groups of the workspace as the checkout alone tells them: nobody else is asked.
+///
+/// # Errors
+/// If the workspace's files cannot be read, or groups are configured that cannot be.
+pub fn groups_of_checkout(context: &Context) -> anyhow::Result<Vec<Group>> {
+    let mut workspace = context.workspace.clone();
+    let files = files(&workspace, &context.config)?;
+    let evidence = Evidence {
+        tags: checkout::tag_names(&context.git()),
+        published: None,
+    };
+    let scope = Scope::default();
+    let found = learn(context, &mut workspace, &files, &scope, &evidence);
+    Ok(found.map_err(|blocker| Blockers(vec![blocker]))?.groups)
 }
 
 /// Learns what releases are like; what they leave out is marked.

@@ -51,7 +51,7 @@ pub(super) fn account(state: &State) -> Value {
         "repos_url": format!("{api}/repos"),
         "events_url": format!("{api}/events"),
         "received_events_url": format!("{api}/received_events"),
-        "type": "User",
+        "type": if state.options.organization { "Organization" } else { "User" },
         "site_admin": false,
     })
 }

@@ -15,6 +15,7 @@ mod repository;
 mod routes;
 mod store;
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 
 use anyhow::Context;
@@ -63,6 +64,10 @@ pub struct GitHubOptions {
     pub token: String,
     /// What kind of token that is.
     pub token_kind: TokenKind,
+    /// Not everybody may see the repository.
+    pub private: bool,
+    /// It belongs to an organization, and not to a person.
+    pub organization: bool,
     /// The bare repository behind it: its tags.
     pub git: Utf8PathBuf,
     /// Releases cannot change once they are public.
@@ -101,9 +106,20 @@ struct State {
     store: Mutex<Store>,
     faults: Mutex<Faults>,
     requests: Mutex<Vec<GitHubRequest>>,
+    /// Whether a workflow's own token may open pull requests: a setting of the repository, off
+    /// until somebody allows it
+    /// (<https://docs.github.com/repositories/managing-your-repositorys-settings-and-features/enabling-features-for-your-repository/managing-github-actions-settings-for-a-repository>,
+    /// "Preventing GitHub Actions from creating or approving pull requests").
+    pulls_by_actions: AtomicBool,
 }
 
 impl State {
+    /// Returns whether the token may open pull requests.
+    fn may_open_pulls(&self) -> bool {
+        let own = [TokenKind::Workflow, TokenKind::WorkflowWithoutPermissions];
+        !own.contains(&self.options.token_kind) || self.pulls_by_actions.load(Ordering::SeqCst)
+    }
+
     /// Returns whether assets carry the digest of their bytes.
     fn tells_digests(&self) -> bool {
         !self.options.faults.contains(&GitHubFault::NoDigests)
@@ -153,6 +169,7 @@ impl FakeGitHub {
             store: Mutex::new(Store::new(directory)),
             faults: Mutex::new(faults),
             requests: Mutex::new(Vec::new()),
+            pulls_by_actions: AtomicBool::new(false),
             options,
         });
         let router = routes::router(Arc::clone(&state));
@@ -190,9 +207,57 @@ impl FakeGitHub {
         lock(&self.state.store).pulls().to_vec()
     }
 
+    /// Merges a pull request as a person does who chooses *Squash and merge*: its base gets one
+    /// new commit with the files of its branch, called after the title and the number.
+    /// Returns that commit.
+    ///
+    /// # Errors
+    /// If there is no such open pull request, or its base has commits that its branch lacks:
+    /// this merges nothing that could conflict.
+    pub fn squash(&self, number: u64) -> anyhow::Result<String> {
+        let mut store = lock(&self.state.store);
+        let pull = store
+            .change_pull(number)
+            .filter(|pull| pull.state == "open")
+            .with_context(|| format!("there is no open pull request {number}"))?;
+        let git = |args: &[&str]| {
+            let output = std::process::Command::new("git")
+                .arg("--git-dir")
+                .arg(&self.state.options.git)
+                .args([
+                    "-c",
+                    "user.name=GitHub",
+                    "-c",
+                    "user.email=noreply@github.com",
+                ])
+                .args(args)
+                .output()
+                .context("starting git")?;
+            anyhow::ensure!(output.status.success(), "git {args:?}: {output:?}");
+            anyhow::Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+        };
+        let (head, base) = (
+            format!("refs/heads/{}", pull.head),
+            format!("refs/heads/{}", pull.base),
+        );
+        git(&["merge-base", "--is-ancestor", &base, &head])?;
+        let title = format!("{} (#{number})", pull.title);
+        let tree = format!("{head}^{{tree}}");
+        let commit = git(&["commit-tree", &tree, "-p", &base, "-m", &title])?;
+        git(&["update-ref", &base, &commit])?;
+        pull.state = "closed".to_owned();
+        pull.merged = Some(commit.clone());
+        Ok(commit)
+    }
+
     /// Returns an asset's bytes.
     pub fn asset_bytes(&self, asset: &StoredAsset) -> std::io::Result<Vec<u8>> {
         lock(&self.state.store).read(asset)
+    }
+
+    /// Allows workflows to open pull requests, as a person does in the repository's settings.
+    pub fn allow_pulls_by_actions(&self) {
+        self.state.pulls_by_actions.store(true, Ordering::SeqCst);
     }
 
     /// Returns what was asked, in order.

@@ -18,7 +18,9 @@ fn text(body: &Value, name: &str) -> Option<String> {
     Some(body.get(name)?.as_str()?.to_owned())
 }
 
-/// Lists those of a head branch, `OWNER:BRANCH`, in a state.
+/// Lists those of a head branch, `OWNER:BRANCH`, in a state. They are sorted by `created`
+/// or by `updated`, newest first when no `sort` or `direction=desc` is given, at most
+/// `per_page` (GitHub's REST documentation, "List pull requests").
 pub(super) async fn list(
     Shared(state): SharedState,
     Query(params): Query<BTreeMap<String, String>>,
@@ -37,11 +39,30 @@ pub(super) async fn list(
             && head.is_none_or(|head| *head == format!("{owner}:{}", pull.head))
             && base.is_none_or(|base| *base == pull.base)
     };
+    let (sort, direction) = (params.get("sort"), params.get("direction"));
+    let size = params.get("per_page").map_or(Ok(30), |text| text.parse());
+    let Ok(size) = size else {
+        return answer::error(StatusCode::UNPROCESSABLE_ENTITY, "per_page is a number");
+    };
     let store = lock(&state.store);
-    let shown: Vec<Value> = store
-        .pulls()
-        .iter()
-        .filter(fits)
+    let mut found: Vec<&StoredPull> = store.pulls().iter().filter(fits).collect();
+    match sort.map_or("created", String::as_str) {
+        "created" => found.sort_by_key(|pull| pull.number),
+        "updated" => found.sort_by_key(|pull| pull.updated),
+        _ => return answer::invalid("PullRequest", "sort", "invalid"),
+    }
+    // "Default: desc when sort is created or sort is not specified, otherwise asc."
+    let usual = if sort.is_none_or(|sort| sort == "created") {
+        "desc"
+    } else {
+        "asc"
+    };
+    if direction.map_or(usual, String::as_str) == "desc" {
+        found.reverse();
+    }
+    let shown: Vec<Value> = found
+        .into_iter()
+        .take(usize::clamp(size, 1, 100))
         .map(|pull| repository::pull(&state, pull))
         .collect();
     Json(shown).into_response()
@@ -50,6 +71,14 @@ pub(super) async fn list(
 /// Opens a new one: both branches must be there and differ, and there is one open pull request
 /// for a pair of branches.
 pub(super) async fn create(Shared(state): SharedState, Json(body): Json<Value>) -> Response {
+    if !state.may_open_pulls() {
+        // In these words, as reported by those whose workflows met it (peter-evans'
+        // create-pull-request, README, "Workflow permissions").
+        return answer::error(
+            StatusCode::FORBIDDEN,
+            "GitHub Actions is not permitted to create or approve pull requests.",
+        );
+    }
     let (Some(title), Some(head), Some(base)) = (
         text(&body, "title").filter(|title| !title.is_empty()),
         text(&body, "head"),
@@ -80,6 +109,8 @@ pub(super) async fn create(Shared(state): SharedState, Json(body): Json<Value>) 
         base,
         state: "open".to_owned(),
         labels: Vec::new(),
+        merged: None,
+        updated: 0,
     });
     let shown = Json(repository::pull(&state, &pull));
     (StatusCode::CREATED, shown).into_response()
@@ -112,7 +143,19 @@ pub(super) async fn label(
     Json(repository::labels(&state, &pull.labels)).into_response()
 }
 
-/// Another title or body, or another state.
+/// Answers with one.
+pub(super) async fn one(
+    Shared(state): SharedState,
+    Path((_, _, number)): Path<(String, String, u64)>,
+) -> Response {
+    match lock(&state.store).pull(number) {
+        None => answer::error(StatusCode::NOT_FOUND, "Not Found"),
+        Some(pull) => Json(repository::pull(&state, pull)).into_response(),
+    }
+}
+
+/// Another title or body, or another state. What was merged is not opened again (422, as seen
+/// on github.com).
 pub(super) async fn change(
     Shared(state): SharedState,
     Path((_, _, number)): Path<(String, String, u64)>,
@@ -126,9 +169,17 @@ pub(super) async fn change(
         return answer::invalid("PullRequest", unknown, "unknown");
     }
     let mut store = lock(&state.store);
-    let Some(pull) = store.pull(number) else {
+    let Some(pull) = store.change_pull(number) else {
         return answer::error(StatusCode::NOT_FOUND, "Not Found");
     };
+    let wanted = text(&body, "state");
+    if wanted
+        .as_deref()
+        .is_some_and(|to| !["open", "closed"].contains(&to))
+        || (wanted.as_deref() == Some("open") && pull.merged.is_some())
+    {
+        return answer::invalid("PullRequest", "state", "invalid");
+    }
     for (name, field) in [
         ("title", &mut pull.title),
         ("body", &mut pull.body),

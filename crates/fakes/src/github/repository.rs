@@ -98,7 +98,7 @@ pub(super) fn repository(state: &State) -> Value {
         "node_id": "R_1",
         "name": name,
         "full_name": full,
-        "private": false,
+        "private": state.options.private,
         "fork": false,
         "archived": false,
         "disabled": false,
@@ -144,7 +144,8 @@ pub(super) fn labels(state: &State, names: &[String]) -> Value {
             "node_id": format!("LA_{}", at + 1),
             "url": format!("{}/repos/{full}/labels/{name}", state.address),
             "name": name,
-            "description": null,
+            // GitHub's description of a pull request knows no label without one.
+            "description": "",
             "color": "ededed",
             "default": false,
         })
@@ -206,10 +207,13 @@ pub(super) fn pull(state: &State, pull: &StoredPull) -> Value {
         "author_association": "OWNER",
         "commits": 1,
     });
+    let closed = (pull.state == "closed").then_some(MADE);
+    shown["closed_at"] = json!(closed);
+    shown["merged_at"] = json!(pull.merged.as_ref().map(|_| MADE));
+    // GitHub's REST documentation, "Get a pull request": after merging, the merge commit, the
+    // squashed commit, or for a rebase the commit that the base branch was updated to.
+    shown["merge_commit_sha"] = json!(pull.merged);
     for absent in [
-        "closed_at",
-        "merged_at",
-        "merge_commit_sha",
         "assignee",
         "milestone",
         "auto_merge",
@@ -218,7 +222,8 @@ pub(super) fn pull(state: &State, pull: &StoredPull) -> Value {
     ] {
         shown[absent] = Value::Null;
     }
-    for not in ["locked", "merged", "maintainer_can_modify"] {
+    shown["merged"] = json!(pull.merged.is_some());
+    for not in ["locked", "maintainer_can_modify"] {
         shown[not] = json!(false);
     }
     for count in [

@@ -47,7 +47,7 @@ pub(super) fn router(state: Arc<State>) -> Router {
         )
         .route(
             "/repos/{owner}/{repo}/pulls/{number}",
-            axum::routing::patch(pulls::change),
+            get(pulls::one).patch(pulls::change),
         )
         .route("/storage/{id}", get(bytes_of_asset))
         .fallback(|| async { answer::error(StatusCode::NOT_FOUND, "Not Found") })

@@ -63,6 +63,10 @@ pub struct StoredPull {
     pub state: String,
     /// Its labels.
     pub labels: Vec<String>,
+    /// The commit that its base got when it was merged.
+    pub merged: Option<String>,
+    /// How many changes of pull requests there were when it was changed last.
+    pub updated: u64,
 }
 
 pub(super) struct Store {
@@ -99,8 +103,17 @@ impl Store {
 
     pub(super) fn open_pull(&mut self, mut pull: StoredPull) -> StoredPull {
         pull.number = self.number();
+        pull.updated = pull.number;
         self.pulls.insert(0, pull.clone());
         pull
+    }
+
+    /// Returns a pull request that is about to change.
+    pub(super) fn change_pull(&mut self, number: u64) -> Option<&mut StoredPull> {
+        let updated = self.number();
+        let pull = self.pull(number)?;
+        pull.updated = updated;
+        Some(pull)
     }
 
     pub(super) fn releases(&self) -> &[StoredRelease] {

@@ -142,11 +142,16 @@ fn body(operation: &'static Value, request: &GitHubRequest) -> Result<(), String
         return Err("a JSON body is not described".to_owned());
     }
     // GitHub passes over what it does not know; a client has no business sending it.
-    let unknown = sent
-        .as_object()
-        .into_iter()
-        .flatten()
-        .find(|(name, _)| schema["properties"].get(name.as_str()).is_none());
+    // Some bodies are one of several shapes.
+    let shapes = schema["oneOf"].as_array();
+    let shapes: Vec<&Value> = shapes.map_or(vec![schema], |shapes| shapes.iter().collect());
+    let known = |name: &str| {
+        shapes
+            .iter()
+            .any(|one| one["properties"].get(name).is_some())
+    };
+    let mut fields = sent.as_object().into_iter().flatten();
+    let unknown = fields.find(|(name, _)| !known(name));
     if let Some((name, _)) = unknown {
         return Err(format!("the field {name} is not described"));
     }

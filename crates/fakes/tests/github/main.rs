@@ -21,6 +21,14 @@ fn world(immutable_releases: bool, faults: Vec<GitHubFault>) -> World {
 }
 
 fn world_for(token_kind: TokenKind, immutable_releases: bool, faults: Vec<GitHubFault>) -> World {
+    world_with(|options| {
+        options.token_kind = token_kind;
+        options.immutable_releases = immutable_releases;
+        options.faults = faults;
+    })
+}
+
+fn world_with(change: impl FnOnce(&mut GitHubOptions)) -> World {
     let directory = tempfile::tempdir().unwrap();
     let root = Utf8PathBuf::from_path_buf(directory.path().to_owned()).unwrap();
     let git = root.join("remote.git");
@@ -72,14 +80,17 @@ fn world_for(token_kind: TokenKind, immutable_releases: bool, faults: Vec<GitHub
         commit.trim(),
     ]);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let options = GitHubOptions {
+    let mut options = GitHubOptions {
+        private: false,
+        organization: false,
         repository: "o/r".to_owned(),
         token: "secret".to_owned(),
-        token_kind,
+        token_kind: TokenKind::User,
         git: git.clone(),
-        immutable_releases,
-        faults,
+        immutable_releases: false,
+        faults: Vec::new(),
     };
+    change(&mut options);
     let github = FakeGitHub::start(runtime.handle(), &root.join("github"), options).unwrap();
     World {
         github,
@@ -292,6 +303,22 @@ fn unknown_rights_are_neither_granted_nor_denied() {
         WriteAccess::Unknown,
         true,
     );
+}
+
+#[test]
+fn a_repository_says_who_may_see_it_and_whose_it_is() {
+    let check = |private: bool, organization: bool| {
+        let world = world_with(|options| {
+            options.private = private;
+            options.organization = organization;
+        });
+        let facts = world.client("secret").repository(&repository()).unwrap();
+        assert_eq!(facts.private, private);
+        assert_eq!(facts.belongs_to_person, !organization);
+    };
+    check(false, false);
+    check(true, false);
+    check(true, true);
 }
 
 #[test]

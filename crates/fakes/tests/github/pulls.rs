@@ -1,5 +1,6 @@
 //! Pull requests: the client against the fake.
 
+use stagegate_fakes::github::TokenKind;
 use stagegate_github::{GitHubError, PullDraft};
 
 use crate::{repository, world};
@@ -44,4 +45,56 @@ fn a_pull_request_is_opened_found_and_changed() {
     assert_eq!(changed.number, made.number);
     assert_eq!(changed.body.as_deref(), Some("more notes"));
     assert_eq!(world.github.pulls().len(), 1);
+    let labels = client.label_pull(&repository(), &made, &["release".to_owned()]);
+    assert_eq!(labels.unwrap()[0].name, "release");
+}
+
+#[test]
+fn a_workflows_own_token_opens_one_only_where_that_is_allowed() {
+    let world = crate::world_for(TokenKind::Workflow, false, Vec::new());
+    let client = world.client("secret");
+    world.branch("release/1.0.0");
+    let refused = client.create_pull(&repository(), &draft());
+    assert!(
+        matches!(refused, Err(GitHubError::Refused { status: 403, .. })),
+        "{refused:?}"
+    );
+    world.github.allow_pulls_by_actions();
+    client.create_pull(&repository(), &draft()).unwrap();
+}
+
+#[test]
+fn a_pull_request_is_merged_once_and_says_as_which_commit() {
+    let world = world(false, Vec::new());
+    let client = world.client("secret");
+    for name in ["release/1.0.0", "release/1.1.0"] {
+        world.branch(name);
+        let head = name.to_owned();
+        let draft = PullDraft { head, ..draft() };
+        client.create_pull(&repository(), &draft).unwrap();
+    }
+    let open = client.open_pulls(&repository(), "main").unwrap();
+    let numbers: Vec<u64> = open.iter().map(|pull| pull.number).collect();
+    let [newer, older] = numbers[..] else {
+        panic!("{open:?}")
+    };
+    assert!(newer > older, "the one that changed last comes first");
+    assert!(open.iter().all(|pull| pull.is_from(&repository())));
+
+    let commit = world.github.squash(older).unwrap();
+    assert!(world.github.squash(older).is_err());
+    client
+        .close_pull(&repository(), newer, "not this one")
+        .unwrap();
+    let closed = client.closed_pulls(&repository(), "main").unwrap();
+    let told: Vec<(u64, Option<&str>)> = closed
+        .iter()
+        .map(|pull| (pull.number, pull.merge_commit_sha.as_deref()))
+        .collect();
+    assert_eq!(told, [(newer, None), (older, Some(commit.as_str()))]);
+    let merged = client.pull(&repository(), older).unwrap();
+    assert!(merged.merged_at.is_some());
+    assert_eq!(merged.head.branch, "release/1.0.0");
+    let again = client.open_pulls(&repository(), "main").unwrap();
+    assert_eq!(again, []);
 }

@@ -14,7 +14,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 /// Paths below a repository, and the methods that are asked there.
-const KEPT: [(&str, &[&str]); 10] = [
+const KEPT: [(&str, &[&str]); 11] = [
     ("", &["get"]),
     ("/releases", &["get", "post"]),
     ("/releases/latest", &["get"]),
@@ -24,6 +24,7 @@ const KEPT: [(&str, &[&str]); 10] = [
     ("/releases/assets/{asset_id}", &["get", "delete"]),
     ("/pulls", &["get", "post"]),
     ("/pulls/{pull_number}", &["get", "patch"]),
+    ("/issues/{issue_number}/labels", &["post"]),
     ("/attestations", &["post"]),
 ];
 

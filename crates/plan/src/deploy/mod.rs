@@ -307,7 +307,7 @@ fn not_there_yet(app: &AppConfig, git: &GitFacts, config: &Config) -> Option<Blo
     let remote = git.remote.as_ref().ok()?;
     let there = matches!(
         remote.divergence,
-        BranchDivergence::Same | BranchDivergence::Behind
+        BranchDivergence::Same | BranchDivergence::OnTop | BranchDivergence::Behind
     );
     if there || !backend.build.fetches_remote() {
         return None;

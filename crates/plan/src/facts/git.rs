@@ -92,7 +92,9 @@ pub enum BranchDivergence {
     Same,
     /// Ours has more.
     Ahead,
-    /// The remote's has commits that ours has not.
+    /// The remote's has ours, and commits on top of it.
+    OnTop,
+    /// The remote's has commits that ours has not, and ours may have others.
     Behind,
     /// There is no such branch there yet.
     Absent,

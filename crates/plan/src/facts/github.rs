@@ -1,6 +1,6 @@
 //! Facts of GitHub.
 
-use stagegate_github::{Release, Repository, RepositoryFacts, Server};
+use stagegate_github::{Pull, Release, Repository, RepositoryFacts, Server};
 
 /// GitHub.
 #[derive(Clone, Debug)]
@@ -17,4 +17,6 @@ pub struct GitHubFacts {
     pub existing: Option<Release>,
     /// The newest releases, drafts included, where a new one is to be made.
     pub releases: Vec<Release>,
+    /// The open release pull requests, where a new one is to be made.
+    pub pulls: Vec<Pull>,
 }

@@ -22,10 +22,10 @@ pub use token_places::TokenPlaces;
 
 use std::collections::BTreeMap;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use jiff::Timestamp;
 use stagegate_config::schema::Config;
-use stagegate_manifest::Workspace;
+use stagegate_manifest::{Package, Workspace, normalized, relative_to};
 
 use crate::model::Blocker;
 use crate::version::{ApiChange, Group};
@@ -106,6 +106,26 @@ impl Facts {
     /// the first.
     pub fn main_group(&self, config: &Config) -> Option<&Group> {
         crate::version::groups::main(self.groups.as_ref().ok()?, config)
+    }
+
+    /// Returns a file of the workspace by its path within the checkout.
+    pub(crate) fn in_checkout(&self, path: &Utf8Path) -> Utf8PathBuf {
+        let within = relative_to(&self.workspace.root, &normalized(path));
+        self.subdirectory.join(within)
+    }
+
+    /// Returns a package's manifest by its path within the checkout, and the line where what is
+    /// said of the package begins.
+    pub(crate) fn in_manifest(&self, package: &Package) -> (Utf8PathBuf, Option<usize>) {
+        let path = &package.manifest_path;
+        let within = relative_to(&self.workspace.root, &normalized(path));
+        let text = self
+            .files
+            .get(&within)
+            .map(|text| String::from_utf8_lossy(text));
+        let head = |text: &str| text.lines().position(|line| line.trim() == "[package]");
+        let line = text.and_then(|text| head(&text)).map(|at| at + 1);
+        (self.subdirectory.join(within), line)
     }
 
     /// Returns the tag of a version that was released, in the form that tags had then.

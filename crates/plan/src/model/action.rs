@@ -61,6 +61,8 @@ pub enum Action {
     PushBranch(PushBranch),
     /// Opens a pull request, or brings one up to date.
     OpenPullRequest(Proposal),
+    /// Closes a release pull request that another one takes the place of.
+    ClosePullRequest(ClosePullRequest),
     /// Takes the published versions into a fresh project, as a user would.
     ConsumerBuild(ConsumerBuild),
     /// Makes the GitHub release public.
@@ -184,6 +186,19 @@ pub struct Proposal {
     /// Labels that it has, beside those that people give it.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub labels: Vec<String>,
+}
+
+/// A release pull request that another one takes the place of.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ClosePullRequest {
+    /// The server.
+    pub server: Server,
+    /// The repository.
+    pub repository: Repository,
+    /// Its number.
+    pub number: u64,
+    /// The branch of the one in its place.
+    pub successor: String,
 }
 
 /// A binary to build.

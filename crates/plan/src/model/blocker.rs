@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use camino::Utf8PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::model::count;
@@ -13,6 +14,18 @@ pub struct Blocker {
     pub what: String,
     /// What to do about it.
     pub remedy: String,
+    /// Where to look, if it is about a place in a file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub place: Option<FilePlace>,
+}
+
+/// A place in a file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FilePlace {
+    /// The file, relative to the checkout's top.
+    pub file: Utf8PathBuf,
+    /// The line, from 1.
+    pub line: usize,
 }
 
 impl Blocker {
@@ -21,7 +34,15 @@ impl Blocker {
         Blocker {
             what: what.into(),
             remedy: remedy.into(),
+            place: None,
         }
+    }
+
+    /// Says where to look: a file, relative to the checkout's top, and a line, which may be
+    /// unknown.
+    pub fn at(self, file: Utf8PathBuf, line: Option<usize>) -> Blocker {
+        let place = line.map(|line| FilePlace { file, line });
+        Blocker { place, ..self }
     }
 }
 

@@ -16,6 +16,16 @@ pub fn is_release_branch(branch: &str) -> bool {
     begins(branch, RELEASE_BRANCH_PREFIX)
 }
 
+/// Returns what a branch of a release pull request prepares, as it is typed after `release`;
+/// none for any other branch.
+pub fn prepared_by(branch: &str) -> Option<String> {
+    if !is_release_branch(branch) {
+        return None;
+    }
+    let words = branch.get(RELEASE_BRANCH_PREFIX.len()..)?;
+    Some(words.replace(',', " "))
+}
+
 /// Returns whether one name begins like another: where a branch is called `release`, none can
 /// be called `release/1.0.0`, and it becomes `release-1.0.0`.
 fn begins(branch: &str, prefix: &str) -> bool {
@@ -82,6 +92,13 @@ mod tests {
             &["hotfix", "hotfix-1.0.1/a"],
             Err("hotfix-1.0.1/a"),
         );
+        let prepared = |branch: &str| prepared_by(branch);
+        assert_eq!(
+            prepared("release/a=1.0.0,b=2.0.0").unwrap(),
+            "a=1.0.0 b=2.0.0"
+        );
+        assert_eq!(prepared("release-1.1.0").unwrap(), "1.1.0");
+        assert_eq!(prepared("main"), None);
         assert!(is_hotfix_branch("hotfix/1.0.1") && is_hotfix_branch("hotfix-1.0.1"));
         assert!(!is_hotfix_branch("hotfixes") && !is_release_branch("release"));
     }

@@ -17,16 +17,17 @@ mod time_breakdown;
 
 pub use action::{
     Action, AuditDependencies, Binary, Build, BuildAsset, ChangeTree, CheckAccess, CheckLinks,
-    CheckMsrv, ConsumerBuild, CreateBranch, CreateCommitObject, CreateTag, CustomCommand,
-    DeployBundle, DeployService, DraftRelease, EditFiles, FetchArtifacts, FindOutdated,
-    FindSecrets, FrontendBuild, GateCommand, MarkChangelog, MarkRelease, MigrateData, MoveBranch,
-    PackageCrates, PlannedUpload, Proposal, Publish, PublishGithubRelease, PublishedCrate, Push,
-    PushBranch, ReleaseRef, ResolveDepth, RollBackHost, UploadAssets, VerifyPackages,
-    VerifyRelease, WriteSbom, Yank,
+    CheckMsrv, ClosePullRequest, ConsumerBuild, CreateBranch, CreateCommitObject, CreateTag,
+    CustomCommand, DeployBundle, DeployService, DraftRelease, EditFiles, FetchArtifacts,
+    FindOutdated, FindSecrets, FrontendBuild, GateCommand, MarkChangelog, MarkRelease, MigrateData,
+    MoveBranch, PackageCrates, PlannedUpload, Proposal, Publish, PublishGithubRelease,
+    PublishedCrate, Push, PushBranch, ReleaseRef, ResolveDepth, RollBackHost, UploadAssets,
+    VerifyPackages, VerifyRelease, WriteSbom, Yank,
 };
-pub use blocker::{Blocker, Blockers};
+pub use blocker::{Blocker, Blockers, FilePlace};
 pub use branches::{
-    HOTFIX_BRANCH_PREFIX, RELEASE_BRANCH_PREFIX, branch_beside, is_hotfix_branch, is_release_branch,
+    HOTFIX_BRANCH_PREFIX, RELEASE_BRANCH_PREFIX, branch_beside, is_hotfix_branch,
+    is_release_branch, prepared_by,
 };
 pub use commit_identity::CommitIdentity;
 pub use count::count;

@@ -11,7 +11,7 @@ use stagegate_config::stage::Stage;
 use stagegate_manifest::FileEdit;
 
 use crate::model::placement::{self, Placement, PlacementId, UnknownPlacement};
-use crate::model::{HostFile, RunId, Step};
+use crate::model::{Action, HostFile, RunId, Step};
 
 /// What will happen, in order.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -126,6 +126,13 @@ impl Plan {
     /// Returns the number of a placement, which is added unless the plan has the same one.
     pub fn place(&mut self, placement: Placement) -> PlacementId {
         placement::add(&mut self.placements, placement)
+    }
+
+    /// Returns whether the release commit is the one that is checked out: nothing has to be
+    /// written.
+    pub fn is_as_it_stands(&self) -> bool {
+        let writes_nothing = |step: &Step| matches!(&step.action, Action::CreateCommitObject(object) if object.files.is_none());
+        self.edits.is_empty() && self.steps.iter().any(writes_nothing)
     }
 
     /// Returns the version that a package gets.

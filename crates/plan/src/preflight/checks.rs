@@ -100,7 +100,11 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
         checks.push(check(CheckKind::Versions, "versions", Err(blocker.clone())));
     }
     for found in facts.changelogs.values() {
-        checks.push(check(CheckKind::Changelog, "changelog", changelog(found)));
+        checks.push(check(
+            CheckKind::Changelog,
+            "changelog",
+            changelog(facts, found),
+        ));
     }
     if let Some(advisories) = &facts.advisories {
         checks.push(check(
@@ -189,15 +193,17 @@ fn owners(registry: &RegistryFacts) -> Option<Check> {
     ))
 }
 
-fn changelog(found: &ChangelogFacts) -> SurveyResult<String> {
+fn changelog(facts: &Facts, found: &ChangelogFacts) -> SurveyResult<String> {
     let text = found.text.as_ref().map_err(Clone::clone)?;
     let path = &found.file;
     if found.is_asciidoc() {
         return Ok(format!("{path}: AsciiDoc, which is left to you"));
     }
     let parsed = Changelog::parse(text);
-    let changelog =
-        parsed.map_err(|e| Blocker::new(format!("{path}: {e}"), "correct the changelog"))?;
+    let changelog = parsed.map_err(|e| {
+        Blocker::new(format!("{path}: {e}"), "correct the changelog")
+            .at(facts.subdirectory.join(path), e.line())
+    })?;
     Ok(format!("{path}: {} sections", changelog.sections().len()))
 }
 
@@ -283,13 +289,21 @@ fn remote(git: &GitFacts, config: &Config) -> SurveyResult<String> {
         BranchDivergence::Same => Ok(format!("{branch} is where {name} has it")),
         BranchDivergence::Ahead => Ok(format!("{branch} is ahead of {name}")),
         BranchDivergence::Absent => Ok(format!("{name} has no {branch} yet")),
-        BranchDivergence::Behind => Err(Blocker::new(
+        BranchDivergence::OnTop | BranchDivergence::Behind => Err(Blocker::new(
             format!("{name} has commits on {branch} that are not here"),
             format!(
                 "`git pull --ff-only {name} {branch}`, see that it is still what you want to release, and try again"
             ),
         )),
     }
+}
+
+/// Returns whether it says no more than that the branch went on at the remote: a release that
+/// writes no commit has nothing to put on top of what came since.
+pub fn is_only_newer_commits(facts: &Facts, check: &Check) -> bool {
+    let remote = facts.git.as_ref().ok().map(|git| &git.remote);
+    let on_top = matches!(remote, Some(Ok(remote)) if remote.divergence == BranchDivergence::OnTop);
+    check.kind == CheckKind::Remote && on_top
 }
 
 /// Returns the preconditions on the hosts.

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use camino::Utf8PathBuf;
 use stagegate_config::schema::Config;
 use stagegate_manifest::{MetadataProblem, Package, metadata_problems};
 use stagegate_registry::crates_io::{self, Known};
@@ -27,21 +28,26 @@ pub fn metadata(
         match &facts.registry {
             Some(Ok(registry)) if registry.packages.contains_key(&package.name) => {
                 let version = bump.to.to_string();
-                blockers.extend(of_crates_io(registry, package, version));
+                let place = facts.in_manifest(package);
+                blockers.extend(of_crates_io(registry, package, version, &place));
             }
-            _ => blockers.extend(of_any(package)),
+            _ => blockers.extend(of_any(package, facts.in_manifest(package))),
         }
     }
 }
 
-fn of_any(package: &Package) -> impl Iterator<Item = Blocker> {
+fn of_any(
+    package: &Package,
+    (file, line): (Utf8PathBuf, Option<usize>),
+) -> impl Iterator<Item = Blocker> {
     let problems = metadata_problems(package).into_iter();
     let holds = problems.filter(MetadataProblem::holds_everywhere);
-    holds.map(|problem| {
+    holds.map(move |problem| {
         Blocker::new(
             format!("{}: {problem}", package.manifest_path),
             "correct the manifest, or set `publish = false`",
         )
+        .at(file.clone(), line)
     })
 }
 
@@ -49,6 +55,7 @@ fn of_crates_io(
     registry: &RegistryFacts,
     package: &Package,
     version: String,
+    (file, line): &(Utf8PathBuf, Option<usize>),
 ) -> impl Iterator<Item = Blocker> {
     let mut metadata = registry.packages[&package.name].clone();
     metadata.version = version;
@@ -67,6 +74,7 @@ fn of_crates_io(
                 format!("{}: {}", package.manifest_path, problem.what),
                 problem.remedy,
             )
+            .at(file.clone(), *line)
         })
         .collect();
     if only_trusted && !trusted {

@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod assets;
+pub mod attestations;
 pub mod branches;
 pub mod checkout;
 pub mod checks;

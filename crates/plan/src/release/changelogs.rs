@@ -189,10 +189,16 @@ impl Group<'_> {
             if matches!(error, ChangelogError::Generator { .. }) {
                 blockers.push(blocker(&error));
             } else if !(fine && is_empty(&error)) {
-                blockers.push(Blocker::new(
+                let blocker = Blocker::new(
                     format!("{path}: {error}"),
                     "write down under `## [Unreleased]` what is new for users, commit it, and try again (or `--skip changelog`)",
-                ));
+                );
+                // Where there is no such heading, the file's beginning is the place for it.
+                let line = error.line().or(Some(1));
+                // What keeps the file from being read is a precondition's to say.
+                if !blockers.iter().any(|known| known.what == blocker.what) {
+                    blockers.push(blocker.at(self.facts.subdirectory.join(path), line));
+                }
             }
         }
         (!seen.is_empty()).then_some(notes)

@@ -87,10 +87,14 @@ pub(crate) fn manifests(
         Requirements::AsNeeded => RequirementPolicy::AsNeeded,
     };
     bump(&facts.workspace, &read, &to, policy).unwrap_or_else(|e| {
-        blockers.push(Blocker::new(
+        let blocker = Blocker::new(
             e.to_string(),
             "write the version in a way that cargo reads, then try again",
-        ));
+        );
+        blockers.push(match e.place() {
+            Some((path, line)) => blocker.at(facts.in_checkout(path), line),
+            None => blocker,
+        });
         Vec::new()
     })
 }

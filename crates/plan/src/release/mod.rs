@@ -26,7 +26,9 @@ use crate::model::{
     Action, Binary, Blocker, Plan, PublishGithubRelease, ReleaseRef, RunId, Step, Verb,
     VerifyRelease, namespace,
 };
-use crate::preflight::{Check, assets, checks, internal_deps, metadata, token, versions};
+use crate::preflight::{
+    Check, assets, attestations, checks, internal_deps, metadata, token, versions,
+};
 use crate::release::edits::edits;
 use crate::release::version_bumps::version_bumps;
 use crate::request::{Part, ReleaseRequest};
@@ -45,10 +47,18 @@ pub(crate) fn plan(
             "leave out --skip for it",
         ));
     }
-    let preconditions = checks::of(facts, config).into_iter();
     let here = |check: &Check| !(wanted.handed_on && checks::is_access(facts, check));
-    blockers.extend(preconditions.filter(here).filter_map(|c| c.outcome.err()));
-    let groups = facts.groups.as_deref().ok()?;
+    let (newer, preconditions): (Vec<Check>, Vec<Check>) = checks::of(facts, config)
+        .into_iter()
+        .filter(here)
+        .partition(|check| checks::is_only_newer_commits(facts, check));
+    blockers.extend(preconditions.into_iter().filter_map(|c| c.outcome.err()));
+    // Until it is known whether anything has to be written, newer commits are in the way.
+    let mut newer: Vec<Blocker> = newer.into_iter().filter_map(|c| c.outcome.err()).collect();
+    let Ok(groups) = facts.groups.as_deref() else {
+        blockers.append(&mut newer);
+        return None;
+    };
     let bumps = version_bumps(facts, config, groups, wanted, blockers);
     for one in &bumps {
         versions::version(facts, one, wanted.tagged, blockers);
@@ -64,9 +74,14 @@ pub(crate) fn plan(
     assets::assets(config, groups, blockers);
     internal_deps::check_internal_deps(facts, config, &bumps, blockers);
     internal_deps::check_candidates(facts, config, &bumps, blockers);
-    let mut plan = empty(facts, config, &bumps)?;
+    let Some(mut plan) = empty(facts, config, &bumps) else {
+        blockers.append(&mut newer);
+        return None;
+    };
     plan.notes.extend(facts.conventions.iter().cloned());
+    attestations::check(facts, config, wanted, &mut plan, blockers);
     plan.steps = gates::steps(facts, config, &bumps, &[], &mut plan.notes);
+    // Without a checkout nothing is known of newer commits either.
     let git = facts.git.as_ref().ok()?;
     let release = Release {
         facts,
@@ -76,7 +91,18 @@ pub(crate) fn plan(
         levels: &levels,
     };
     plan.notes.extend(edits.left.iter().cloned());
-    release.local(&mut plan, edits, wanted.tagged)?;
+    let made = release.local(&mut plan, edits, wanted.tagged);
+    if made.is_some() && plan.is_as_it_stands() {
+        if !newer.is_empty() {
+            plan.notes.push(format!(
+                "{} has commits on top of this one that are not part of the release: it is released as it stands",
+                config.release.remote()
+            ));
+        }
+    } else {
+        blockers.append(&mut newer);
+    }
+    made?;
     release.remote(&mut plan);
     let environment = release.deploys(wanted, &mut plan, blockers);
     release.outcome(&mut plan, environment.as_deref());

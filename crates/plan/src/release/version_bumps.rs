@@ -21,6 +21,33 @@ pub fn version_bumps<'a>(
     wanted: &ReleaseRequest,
     blockers: &mut Vec<Blocker>,
 ) -> Vec<VersionBump<'a>> {
+    let mut bumps = asked_bumps(facts, groups, wanted, blockers);
+    if bumps.is_empty() && blockers.is_empty() {
+        blockers.push(Blocker::new(
+            "nothing has changed since the last release",
+            "name a version to release all the same",
+        ));
+    }
+    propagate_bumps(facts, config, groups, wanted, &mut bumps);
+    bumps
+}
+
+/// Returns whether a request leaves the version to what has changed, and nothing has.
+pub fn has_nothing_to_release(facts: &Facts, wanted: &ReleaseRequest) -> bool {
+    let Ok(groups) = &facts.groups else {
+        return false;
+    };
+    let mut blockers = Vec::new();
+    asked_bumps(facts, groups, wanted, &mut blockers).is_empty() && blockers.is_empty()
+}
+
+/// Returns the groups that get a new version because that was asked for.
+fn asked_bumps<'a>(
+    facts: &Facts,
+    groups: &'a [Group],
+    wanted: &ReleaseRequest,
+    blockers: &mut Vec<Blocker>,
+) -> Vec<VersionBump<'a>> {
     let mut bumps: Vec<VersionBump<'a>> = Vec::new();
     if let Some(gap) = facts
         .history_gap
@@ -77,13 +104,6 @@ pub fn version_bumps<'a>(
             }
         }
     }
-    if bumps.is_empty() && blockers.is_empty() {
-        blockers.push(Blocker::new(
-            "nothing has changed since the last release",
-            "name a version to release all the same",
-        ));
-    }
-    propagate_bumps(facts, config, groups, wanted, &mut bumps);
     bumps
 }
 

@@ -66,6 +66,7 @@ fn a_release_on_github_holds_the_binary_all_the_same() {
         let wanted = ReleaseRequest {
             tagged: false,
             selection: crate::version::Selection::default(),
+            if_changed: false,
             handed_on: false,
             versions: vec!["1.1.0".parse().unwrap()],
             pre: None,

@@ -8,6 +8,7 @@ pub(crate) mod frontend_migration;
 pub(crate) mod frontends;
 pub(crate) mod gates;
 pub(crate) mod publishing;
+mod pull_requests;
 pub(crate) mod replacements;
 pub(crate) mod repositories;
 pub(crate) mod rollbacks;
@@ -160,12 +161,15 @@ fn facts() -> Facts {
             packages: BTreeMap::new(),
         })),
         github: Some(Ok(GitHubFacts {
+            pulls: Vec::new(),
             server: stagegate_github::Server {
                 api: "https://api.github.com".parse().unwrap(),
                 uploads: "https://uploads.github.com".parse().unwrap(),
             },
             repository: "o/r".parse().unwrap(),
             facts: RepositoryFacts {
+                private: false,
+                belongs_to_person: false,
                 full_name: "o/r".to_owned(),
                 default_branch: "main".to_owned(),
                 write_access: stagegate_github::WriteAccess::Granted,
@@ -236,6 +240,7 @@ fn wanted(words: &str, skip: &[Stage]) -> ReleaseRequest {
         skip: skip.to_vec(),
         freeze_override: None,
         environment: "production".to_owned(),
+        if_changed: false,
         handed_on: false,
     }
 }

@@ -7,6 +7,7 @@ use stagegate_engine::survey::{Scope, survey};
 use stagegate_plan::model::{Action, Plan, RunId, Step, StepFilter, Verb};
 use stagegate_plan::planner::draft;
 use stagegate_plan::preflight::access::access;
+use stagegate_plan::release::version_bumps::has_nothing_to_release;
 use stagegate_plan::request::{Part, Request};
 use stagegate_plan::version::{GroupVersion, VersionRequest, WORKSPACE};
 
@@ -128,6 +129,19 @@ pub(crate) fn execute(
         refuse_second_run(context, &invocation)?;
     }
     let facts = survey(context, &Scope::of(request))?;
+    if let Request::Prepare(wanted) = request
+        && wanted.if_changed
+        && has_nothing_to_release(&facts, wanted)
+    {
+        output::output(&[("ended", "unchanged")])?;
+        output::line(&match format {
+            Format::Json => serde_json::json!({ "event": "unchanged" }).to_string(),
+            Format::Human | Format::Github => {
+                "nothing has changed since the last release".to_owned()
+            }
+        });
+        return Ok(Exit::Success);
+    }
     let draft = draft(&facts, &context.config, request);
     if invocation.dry_run {
         // The plan and the problems: neither is shown instead of the other.

@@ -67,6 +67,9 @@ pub(crate) struct PrepareArgs {
     pub(crate) versions: Vec<GroupVersion>,
     #[command(flatten)]
     pub(crate) packages: PackageArgs,
+    /// Succeed without a pull request if nothing has changed since the last release
+    #[arg(long, conflicts_with = "resume")]
+    pub(crate) if_changed: bool,
     /// Print the plan and stop; nothing can be written
     #[arg(long, conflicts_with = "resume")]
     pub(crate) dry_run: bool,
@@ -99,6 +102,7 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<Exit> {
         freeze_override: args.freeze.why,
         environment: args.environment.name,
         tagged: args.tagged,
+        if_changed: false,
         handed_on: filter != StepFilter::Whole,
     };
     let named = !request.versions.is_empty();
@@ -128,6 +132,7 @@ fn prepare(args: PrepareArgs, session: &Session) -> anyhow::Result<Exit> {
         freeze_override: None,
         environment: String::new(),
         tagged: false,
+        if_changed: args.if_changed,
         handed_on: false,
     };
     let named = !cli_args.is_empty();

@@ -33,7 +33,7 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
         needs.push(&job.name);
         let command: Vec<String> = job.run.iter().map(|word| quote(word)).collect();
         let steps = outline.ready(&job.name, true)
-            + &cache(outline, "cargo-${{ github.job }}")
+            + &built(outline, "cargo-${{ github.job }}")
             + &script(
                 &scalar(&job.name),
                 "",
@@ -143,7 +143,7 @@ pub(super) fn env(outline: &Outline<'_>) -> String {
 
 fn gates(outline: &Outline<'_>) -> String {
     let steps = outline.ready("gate", false)
-        + &cache(outline, "cargo-${{ matrix.gate }}")
+        + &built(outline, "cargo-${{ matrix.gate }}")
         + &xtask("Check", "GATE: ${{ matrix.gate }}\n", "check \"$GATE\"");
     let gates = list(outline.gates.iter().map(|gate| gate.name()));
     let job = Job {
@@ -161,18 +161,22 @@ fn gates(outline: &Outline<'_>) -> String {
 /// Returns what was downloaded and built. Only this workflow keeps it: what is released is
 /// built from nothing that another run left, and so nothing is kept on a branch that by its
 /// name is one of releases.
-fn cache(outline: &Outline<'_>, key: &str) -> String {
+fn built(outline: &Outline<'_>, key: &str) -> String {
     let mut branches = outline.config.release.every_branch();
     if branches.any(|branch| branch.starts_with("release")) {
         return String::new();
     }
-    // Another toolchain can use nothing of it, and what is below the checkout's root is not
-    // the workspace's where that lies in a directory.
-    let toolchain = outline.toolchain.as_deref().unwrap_or("file");
     let target = outline.path("target");
+    // What else lies in the checkout is not the workspace's.
+    let within = outline.path("**").replace('\'', "''");
+    // Another toolchain can use nothing of it. Where a file says which one, its content counts.
+    let toolchain = match &outline.toolchain {
+        Some(toolchain) => toolchain.clone(),
+        None => "${{ hashFiles('**/rust-toolchain', '**/rust-toolchain.toml') }}".to_owned(),
+    };
     let key = format!("{key}-${{{{ runner.os }}}}-${{{{ runner.arch }}}}-{toolchain}");
     let with = format!(
-        "path: |\n  ~/.cargo/registry\n  {target}\nkey: {key}-${{{{ hashFiles('**/Cargo.lock', '**/Cargo.toml', '**/rust-toolchain*') }}}}\nrestore-keys: {key}-\n"
+        "path: |\n  ~/.cargo/registry\n  {target}\nkey: {key}-${{{{ hashFiles('{within}/Cargo.lock', '{within}/Cargo.toml') }}}}\nrestore-keys: {key}-\n"
     );
     action("Keep what is built", "", outline.cache_action(), &with)
 }
@@ -197,6 +201,7 @@ fn passed(outline: &Outline<'_>, needs: &[&str]) -> String {
         subdirectory: "",
         toolchain: None,
         gates: Vec::new(),
+        tags: Vec::new(),
         ..*outline
     }
     .job(&job, &steps)

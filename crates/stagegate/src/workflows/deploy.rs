@@ -1,12 +1,12 @@
-//! `deploy.yml`: by dispatch, one part or both of any version; by push, what has
-//! changed.
+//! `deploy.yml`: one part or both of any version, by hand. What a push has changed is
+//! deployed by `release.yml`, which a push starts.
 
 use std::collections::BTreeSet;
 
 use super::checks::{SHELL, env};
 use super::steps::{
     ACCESS, AGENT, FREEZE_ENV, FREEZE_OPTION, Job, OVERRIDE_FREEZE, agent, agent_ends, concurrency,
-    script, xtask,
+    script,
 };
 use super::text::{indent, list, scalar};
 use super::{Outline, parts};
@@ -19,16 +19,6 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
         "name: deploy\n\non:\n  workflow_dispatch:\n    inputs:\n{}",
         indent(&inputs(outline, usual), 6)
     );
-    let paths = paths(outline);
-    if !paths.is_empty() {
-        text.push_str(&format!(
-            "  push:\n    branches: {}\n    paths:\n",
-            list([outline.config.release.branch()])
-        ));
-        for path in &paths {
-            text.push_str(&format!("      - {}\n", scalar(path)));
-        }
-    }
     text.push_str("\npermissions: {}\n\n");
     let group = format!("stagegate-${{{{ inputs.environment || '{usual}' }}}}");
     let why = "One deploy at a time, and a deploy that runs is never cancelled.";
@@ -36,11 +26,15 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
     text.push_str(SHELL);
     text.push_str(&env(outline));
     text.push_str("jobs:\n");
-    if !paths.is_empty() {
-        text.push_str(&indent(&decide(outline, usual), 2));
-        text.push('\n');
-    }
-    text.push_str(&indent(&deploy(outline, usual, !paths.is_empty()), 2));
+    let environment = format!("${{{{ inputs.environment || '{usual}' }}}}");
+    let job = deploy_job(
+        outline,
+        ("deploy", "deploy"),
+        &[],
+        "",
+        ("${{ inputs.target }}", &environment),
+    );
+    text.push_str(&indent(&job, 2));
     text.push_str(&indent(&parts::empty("jobs"), 2));
     text
 }
@@ -71,7 +65,7 @@ pub(super) fn environments(outline: &Outline<'_>, usual: &str) -> String {
 }
 
 /// Returns every path whose change deploys something.
-fn paths(outline: &Outline<'_>) -> BTreeSet<String> {
+pub(super) fn paths(outline: &Outline<'_>) -> BTreeSet<String> {
     let app = outline.config.app.as_ref();
     let backend = app.and_then(|app| app.backend.as_ref()).map(|b| &b.paths);
     let frontend = app.and_then(|app| app.frontend.as_ref()).map(|f| &f.paths);
@@ -83,65 +77,41 @@ fn paths(outline: &Outline<'_>) -> BTreeSet<String> {
     all.map(|path| within(path.to_string())).collect()
 }
 
-/// Returns the job that asks the hosts what they lack: whoever pushed before, and whatever
-/// became of that run, is not asked.
-fn decide(outline: &Outline<'_>, usual: &str) -> String {
-    let changed = xtask(
-        "See what the hosts lack",
-        &format!("ENVIRONMENT: {}\n{AGENT}", scalar(usual)),
-        "ci changed --env \"$ENVIRONMENT\"",
-    );
-    let changed = changed.replacen("\n", "\n  id: changed\n", 1);
-    let steps = outline.ready("decide", true) + &agent() + &changed + &agent_ends();
-    let job = Job {
-        id: "decide",
-        name: "what has changed",
-        condition: &outline.here("github.event_name == 'push'"),
-        minutes: 30,
-        permissions: READ,
-        environment: &scalar(usual),
-        only_asks: true,
-        more: "outputs:\n  part: ${{ steps.changed.outputs.part }}\n",
-        ..Job::default()
-    };
-    outline.job(&job, &steps)
-}
-
-fn deploy(outline: &Outline<'_>, usual: &str, by_push: bool) -> String {
-    let target = match by_push {
-        true => "${{ inputs.target || needs.decide.outputs.part }}",
-        false => "${{ inputs.target }}",
-    };
-    let environment = format!("${{{{ inputs.environment || '{usual}' }}}}");
+/// Returns the job that deploys: by hand what somebody chose, and in `release.yml` what a push
+/// has changed. `part` may be an expression, as `environment` may.
+pub(super) fn deploy_job(
+    outline: &Outline<'_>,
+    (id, name): (&str, &str),
+    needs: &[&str],
+    condition: &str,
+    (part, environment): (&str, &str),
+) -> String {
     let env = format!(
-        "TARGET: {target}\nENVIRONMENT: {environment}\nVERSION: ${{{{ inputs.version }}}}\n{FREEZE_ENV}{AGENT}{}{ACCESS}",
+        "TARGET: {part}\nENVIRONMENT: {environment}\nVERSION: ${{{{ inputs.version }}}}\n{FREEZE_ENV}{AGENT}{}{ACCESS}",
         outline.secrets()
     );
     let lines = format!(
         "options=(--env \"$ENVIRONMENT\")\nif [ -n \"$VERSION\" ]; then options+=(--version \"$VERSION\"); fi\n{FREEZE_OPTION}exec cargo xtask deploy \"$TARGET\" \"${{options[@]}}\" --resume --resume-or-start --yes\n"
     );
-    let steps = outline.ready("deploy", true)
+    let steps = outline.ready(id, true)
         + &outline.take()
-        + &agent()
+        + &agent("")
         + &script("Deploy", "", &env, &lines)
         + &agent_ends()
-        + &outline.hand_on("deploy");
+        + &outline.hand_on(id);
+    let condition = match needs {
+        [] => outline.here(condition),
+        // What needs another job is skipped with it in a fork.
+        _ => condition.to_owned(),
+    };
     let job = Job {
-        id: "deploy",
-        name: "deploy",
-        needs: match by_push {
-            true => &["decide"],
-            false => &[],
-        },
-        condition: &outline.here(match by_push {
-            true => {
-                "!cancelled() && (inputs.target || (needs.decide.result == 'success' && needs.decide.outputs.part != 'none'))"
-            }
-            false => "",
-        }),
+        id,
+        name,
+        needs,
+        condition: &condition,
         minutes: 120,
         permissions: READ,
-        environment: &environment,
+        environment,
         ..Job::default()
     };
     outline.job(&job, &steps)

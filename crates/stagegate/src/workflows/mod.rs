@@ -19,10 +19,13 @@ mod text;
 
 use std::collections::BTreeSet;
 
-use stagegate_config::schema::Config;
+use stagegate_config::schema::{Config, OneOrMany};
 use stagegate_config::stage::Stage;
 use stagegate_engine::context::Context;
+use stagegate_engine::survey::groups_of_checkout;
 use stagegate_plan::check;
+use stagegate_plan::model::{Blocker, Blockers};
+use stagegate_plan::version::Group;
 
 /// Where workflows lie, relative to the checkout's root.
 pub(crate) const DIRECTORY: &str = ".github/workflows";
@@ -41,6 +44,8 @@ pub(crate) struct Outline<'a> {
     pub(crate) content: CheckoutContent,
     /// Whether anything goes to the registry.
     pub(crate) publishes: bool,
+    /// The tags that are released when they are pushed, as GitHub's filters have them.
+    pub(crate) tags: Vec<String>,
 }
 
 /// What a checkout takes along, where the repository has such.
@@ -87,21 +92,31 @@ pub(crate) const FILES: [&str; 4] = ["ci.yml", "release.yml", "deploy.yml", "rol
 
 impl<'a> Outline<'a> {
     /// Returns the outline of a workspace.
-    pub(crate) fn of(context: &'a Context) -> Outline<'a> {
+    ///
+    /// # Errors
+    /// If the form of its tags is wanted, and cannot be learned.
+    pub(crate) fn of(context: &'a Context) -> anyhow::Result<Outline<'a>> {
         let config = &context.config;
         let packages = &context.workspace.packages;
         let stated = packages
             .iter()
             .filter_map(|package| package.metadata.rust_version.as_ref())
             .max();
-        let file = ["rust-toolchain.toml", "rust-toolchain"];
         let toolchain = match &config.ci.toolchain {
             Some(given) => Some(given.clone()),
-            None if file.iter().any(|name| context.root.join(name).is_file()) => None,
+            None if chooses_toolchain(context) => None,
             None => Some(stated.map_or_else(|| "stable".to_owned(), spoken)),
         };
         let on = || check::gates_that_are_on(config, stated.is_some());
-        Outline {
+        if let Some(blocker) = windows_runner(config) {
+            return Err(Blockers(vec![blocker]).into());
+        }
+        let groups = match config.ci.on_tag {
+            true => groups_of_checkout(context)?,
+            false => Vec::new(),
+        };
+        Ok(Outline {
+            tags: tag_patterns(&groups),
             config,
             subdirectory: context.subdirectory.as_str(),
             toolchain,
@@ -110,7 +125,7 @@ impl<'a> Outline<'a> {
             publishes: packages
                 .iter()
                 .any(|package| package.publishable_to(&config.registry.name)),
-        }
+        })
     }
 
     /// Returns every environment that something can be deployed to.
@@ -200,6 +215,58 @@ impl<'a> Outline<'a> {
         let line = |name: &str| format!("{name}: ${{{{ secrets.{name} }}}}\n");
         self.own_secrets().into_iter().map(line).collect()
     }
+}
+
+/// Returns the problem of a job that would run on Windows. Every step of a workflow is a command
+/// of stagegate's, which speaks SSH, keeps journals and ends processes as Unix does.
+fn windows_runner(config: &Config) -> Option<Blocker> {
+    let is_windows = |label: &str| label.to_ascii_lowercase().starts_with("windows");
+    let target = config.release.targets.iter();
+    let mut target = target.filter(|(_, runner)| is_windows(runner));
+    if let Some((target, runner)) = target.next() {
+        return Some(Blocker::new(
+            format!(
+                "`release.targets` gives {target} the runner {runner}, and stagegate does not run on Windows"
+            ),
+            "build it on Linux: name `x86_64-pc-windows-gnu` with a runner such as `ubuntu-24.04`, and install its linker in `ci.setup` (`sudo apt-get install --yes gcc-mingw-w64-x86-64`); or attach what a job of your own builds to the release",
+        ));
+    }
+    // A job of the team's own runs the team's own command, on any machine that has bash.
+    let labels = match &config.ci.runner {
+        OneOrMany::One(label) => std::slice::from_ref(label),
+        OneOrMany::Many(labels) => labels,
+    };
+    let runner = labels.iter().find(|label| is_windows(label))?;
+    Some(Blocker::new(
+        format!("`ci.runner` is {runner}, and stagegate does not run on Windows"),
+        "name a runner with Linux or macOS; a job of your own (`[[ci.job]]`) may have another",
+    ))
+}
+
+/// Returns whether a file says which toolchain is used: in the workspace, or above it in the
+/// checkout, where rustup looks too.
+fn chooses_toolchain(context: &Context) -> bool {
+    let top = context.top();
+    let mut around = context
+        .root
+        .ancestors()
+        .filter(|directory| directory.starts_with(top));
+    around.any(|directory| {
+        let mut files = ["rust-toolchain.toml", "rust-toolchain"].into_iter();
+        files.any(|name| directory.join(name).is_file())
+    })
+}
+
+/// Returns the patterns that fit the tags of releases, and not those that are dates or names:
+/// each form with three numbers in it.
+fn tag_patterns(groups: &[Group]) -> Vec<String> {
+    let forms = groups.iter().flat_map(|group| {
+        let own = std::iter::once(&group.tag);
+        own.chain(&group.more_tags)
+    });
+    let forms: BTreeSet<&String> = forms.collect();
+    let pattern = |form: &String| form.replace("{version}", "[0-9]+.[0-9]+.[0-9]+*");
+    forms.into_iter().map(pattern).collect()
 }
 
 /// Returns a version as rustup takes it: `1.95` where it is stated so.

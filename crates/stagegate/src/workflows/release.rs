@@ -1,6 +1,11 @@
-//! `release.yml`: one dispatch from plan to production.
+//! `release.yml`: from plan to production, by hand, by a push, or by a tag.
 //!
-//! The plan is made once, by the first job, and travels with its journal to the
+//! **A push starts this workflow and no other one that changes anything.** Its first job asks
+//! what the push calls for: a release, if it merged a release pull request; a deploy of what
+//! the hosts lack; or the next release pull request. A workflow for each would start three
+//! runs, and two of them to no purpose.
+//!
+//! **The plan is made once**, by the first job, and travels with its journal to the
 //! others, which run it: gates and packages, what is built, everything up to
 //! the public release, and the deploy. What is built for several targets is built
 //! by as many machines at once. Only the first and the last know the
@@ -8,9 +13,12 @@
 //! identity for the registry. Run again after a failure or a cancellation, a job
 //! takes up the journal of its last attempt.
 
+use std::collections::BTreeSet;
+
 use stagegate_registry::Token;
 
 use super::checks::{SHELL, env};
+use super::deploy::{deploy_job, paths};
 use super::steps::{
     ACCESS, AGENT, FREEZE_ENV, FREEZE_OPTION, Job, OVERRIDE_FREEZE, action, agent, agent_ends,
     concurrency, script, xtask,
@@ -21,25 +29,20 @@ use super::{Outline, parts};
 /// The job, and the environment, that may publish.
 pub(super) const ENVIRONMENT: &str = "release";
 const NOT_DRY: &str = "!inputs.dry_run";
-/// A pull request counts when it was merged, and was one of ours.
-const MERGED: &str = "github.event_name != 'pull_request' || (github.event.pull_request.merged && startsWith(github.head_ref, 'release/') && github.event.pull_request.head.repo.full_name == github.repository)";
+/// Whether the run is started by a push to a branch.
+const ON_BRANCH: &str = "github.event_name == 'push' && github.ref_type == 'branch'";
 const READ: &str = "contents: read # the code\n";
 /// Who makes the release commit.
 pub(super) const COMMITTER: &str = "GIT_COMMITTER_NAME: github-actions[bot]\n\
      GIT_COMMITTER_EMAIL: 41898282+github-actions[bot]@users.noreply.github.com\n";
 
 pub(super) fn workflow(outline: &Outline<'_>) -> String {
-    let mut text = "name: release\nrun-name: release ${{ inputs.version || github.head_ref || github.ref_name }}${{ inputs.dry_run && ' (dry run)' || '' }}\n\non:\n"
+    let mut text = "name: release\nrun-name: ${{ inputs.version && format('release {0}{1}', inputs.version, inputs.dry_run && ' (dry run)' || '') || format('{0} {1}', github.ref_type == 'tag' && 'release' || 'push to', github.ref_name) }}\n\non:\n"
         .to_owned();
     text.push_str(&indent(&events(outline), 2));
     text.push_str("\npermissions: {}\n\n");
-    // A pull request of any other kind that is closed meets no release.
-    let group = format!(
-        "${{{{ (github.event_name != 'pull_request' || startsWith(github.head_ref, 'release/')) && '{}' || github.run_id }}}}",
-        outline.concurrency()
-    );
-    let why = "A release or a deploy that is cancelled half-way helps nobody.";
-    text.push_str(&concurrency(&group, why));
+    let why = "A release or a deploy that is cancelled half-way helps nobody, and what is pushed meanwhile waits for it.";
+    text.push_str(&concurrency(&outline.concurrency(), why));
     text.push_str(SHELL);
     text.push_str(&env(outline));
     text.push_str("jobs:\n");
@@ -53,59 +56,137 @@ pub(super) fn workflow(outline: &Outline<'_>) -> String {
     if deploys {
         jobs.push(deploy(outline));
     }
+    if pushes_deploy(outline) {
+        jobs.push(deploy_changed(outline));
+    }
+    if outline.keeps_pull_request() {
+        jobs.push(pull_request(outline));
+    }
     text.push_str(&indent(&jobs.join("\n"), 2));
     text.push_str(&indent(&parts::empty("jobs"), 2));
     text
 }
 
-/// Returns the triggers: by hand, by merging a release pull request, and, if it is wanted,
-/// by a tag.
+/// Returns whether a push deploys what it changes.
+fn pushes_deploy(outline: &Outline<'_>) -> bool {
+    outline.environment().is_some() && !paths(outline).is_empty()
+}
+
+impl Outline<'_> {
+    /// Returns whether each push brings the release pull request up to date.
+    pub(super) fn keeps_pull_request(&self) -> bool {
+        self.config.ci.release_pull_request && self.config.github.release
+    }
+
+    /// Returns whether a push to a branch can call for anything.
+    fn listens_to_branches(&self) -> bool {
+        self.config.github.release || pushes_deploy(self)
+    }
+
+    /// Returns whether a pushed tag is released.
+    fn listens_to_tags(&self) -> bool {
+        !self.tags.is_empty()
+    }
+}
+
+/// Returns the triggers: by hand, by a push to a branch, and, if it is wanted, by a tag.
 fn events(outline: &Outline<'_>) -> String {
     let mut inputs = "version:\n  description: What to release, as after `cargo xtask release`\n  required: true\n  type: string\ndry_run:\n  description: Only show the plan\n  type: boolean\n  default: false\n".to_owned();
     if outline.environment().is_some() {
         inputs.push_str(OVERRIDE_FREEZE);
     }
-    let release = &outline.config.release;
-    let mut text = format!(
-        "workflow_dispatch:\n  inputs:\n{}pull_request:\n  types: [closed]\n  branches: {}\n",
-        indent(&inputs, 4),
-        list(release.every_branch())
-    );
-    if let Some((before, after)) = tag_form(outline) {
-        let tags = format!("{before}[0-9]*{after}");
-        text.push_str(&format!("push:\n  tags: {}\n", list([tags])));
+    let mut text = format!("workflow_dispatch:\n  inputs:\n{}", indent(&inputs, 4));
+    if !outline.listens_to_branches() && !outline.listens_to_tags() {
+        return text;
+    }
+    text.push_str("push:\n");
+    if outline.listens_to_branches() {
+        let branches = list(outline.config.release.every_branch());
+        text.push_str(&format!("  branches: {branches}\n"));
+        // What moves no version and no part of the app starts nothing. Tags have no paths.
+        if !outline.keeps_pull_request() {
+            text.push_str("  paths:\n");
+            for path in touched(outline) {
+                text.push_str(&format!("    - {}\n", scalar(&path)));
+            }
+        }
+    }
+    if outline.listens_to_tags() {
+        text.push_str(&format!("  tags: {}\n", list(&outline.tags)));
     }
     text
 }
 
-/// Returns what stands around the version in a tag that is to be released; a tag that names
-/// a group says no more than its own version, and begins nothing.
-fn tag_form<'a>(outline: &'a Outline<'_>) -> Option<(&'a str, &'a str)> {
-    let tag = outline
-        .config
-        .release
-        .tag
-        .as_deref()
-        .unwrap_or("v{version}");
-    let (before, after) = tag.split_once("{version}")?;
-    (outline.config.ci.on_tag && !tag.contains("{name}")).then_some((before, after))
+/// Returns the files that a merged release can have changed, and those of the app.
+fn touched(outline: &Outline<'_>) -> BTreeSet<String> {
+    let release = &outline.config.release;
+    let mut all = paths(outline);
+    if outline.config.github.release {
+        all.extend(["Cargo.toml", "Cargo.lock", "CHANGELOG.md"].map(|file| format!("**/{file}")));
+        let groups = release.groups.values().map(|group| &group.changelog);
+        let packages = release
+            .of_package
+            .values()
+            .map(|package| &package.changelog);
+        let named = groups.chain(packages).chain([&release.changelog]).flatten();
+        let replaced = release.replace.iter().map(|replacement| &replacement.file);
+        all.extend(
+            named
+                .chain(replaced)
+                .map(|file| outline.path(file.as_str())),
+        );
+    }
+    all
 }
 
-/// Returns what a merged pull request, and a tag, say of the version.
+/// Returns what is asked for, as words and options.
 fn words(outline: &Outline<'_>) -> String {
-    let mut text = "options=()\ncase \"$EVENT\" in\n  pull_request)\n    VERSION=\"${VERSION#release/}\"\n    VERSION=\"${VERSION//,/ }\"\n    ;;\n".to_owned();
-    if let Some((before, after)) = tag_form(outline) {
-        let (before, after) = (
-            stagegate_deploy::quote(before),
-            stagegate_deploy::quote(after),
-        );
-        text.push_str(&format!("  push)\n    VERSION=\"${{VERSION#{before}}}\"\n    VERSION=\"${{VERSION%{after}}}\"\n    options+=(--tagged)\n    ;;\n"));
+    let mut text = "options=()\n".to_owned();
+    if outline.listens_to_tags() {
+        text.push_str("if [ -n \"$TAG\" ]; then options+=(--tagged); fi\n");
     }
-    text.push_str("esac\n");
     if outline.environment().is_some() {
         text.push_str(FREEZE_OPTION);
     }
     text + "read -ra words <<< \"$VERSION\"\n"
+}
+
+/// The tag that was pushed; empty for anything else.
+const TAG: &str = "TAG: ${{ github.event_name == 'push' && github.ref_type == 'tag' && github.ref_name || '' }}\n";
+
+/// Returns the step that asks what was pushed, and the one that goes to what was merged.
+fn pushed(outline: &Outline<'_>) -> String {
+    let mut env = "BEFORE: ${{ github.event.before }}\n".to_owned();
+    let mut lines = "options=(--since \"$BEFORE\")\n".to_owned();
+    if pushes_deploy(outline) {
+        let hosts = outline.environment().map(scalar).unwrap_or_default();
+        env.push_str(&format!("ENVIRONMENT: {hosts}\n{AGENT}"));
+        lines.push_str("options+=(--env \"$ENVIRONMENT\")\n");
+    }
+    if outline.listens_to_tags() {
+        env.push_str(TAG);
+        lines.push_str("if [ -n \"$TAG\" ]; then options=(--tag \"$TAG\"); fi\n");
+    }
+    env.push_str("GITHUB_TOKEN: ${{ github.token }}\n");
+    lines.push_str("exec cargo xtask ci pushed \"${options[@]}\"\n");
+    let ask = script(
+        "See what was pushed",
+        "github.event_name == 'push'",
+        &env,
+        &lines,
+    );
+    let ask = ask.replacen("\n", "\n  id: pushed\n", 1);
+    // Of what a merge queue pushes at once, the release need not be the last.
+    let go = script(
+        "Be at what was merged",
+        "steps.pushed.outputs.release",
+        &format!(
+            "COMMIT: ${{{{ steps.pushed.outputs.commit }}}}\n{}",
+            outline.branch()
+        ),
+        "exec git switch --quiet --force-create \"$BRANCH\" \"$COMMIT\"\n",
+    );
+    ask + &go
 }
 
 /// Returns the environment's name, where hosts are asked.
@@ -115,11 +196,27 @@ fn hosts(outline: &Outline<'_>) -> String {
 
 fn plan(outline: &Outline<'_>) -> String {
     let deploys = outline.environment().is_some();
-    let mut steps = outline.ready_to_release("plan") + &outline.take();
+    let listens = outline.listens_to_branches() || outline.listens_to_tags();
+    let mut steps = outline.ready_to_plan("plan");
+    // Only a push has to be asked about first.
+    let releases = match listens {
+        true => "github.event_name != 'push' || steps.pushed.outputs.release",
+        false => "",
+    };
+    let asks_hosts = pushes_deploy(outline);
+    if asks_hosts {
+        steps.push_str(&agent(""));
+    }
+    if listens {
+        steps.push_str(&pushed(outline));
+    }
+    steps.push_str(&outline.take_if(releases, "--leave-outdated "));
     let (agent_env, option) = match outline.environment() {
         None => ("", String::new()),
         Some(name) => {
-            steps.push_str(&agent());
+            if !asks_hosts {
+                steps.push_str(&agent(releases));
+            }
             (AGENT, format!(" --env {}", stagegate_deploy::quote(name)))
         }
     };
@@ -127,10 +224,15 @@ fn plan(outline: &Outline<'_>) -> String {
         true => FREEZE_ENV,
         false => "",
     };
-    let version = "${{ inputs.version || github.head_ref || github.ref_name }}";
-    let env = format!(
-        "EVENT: ${{{{ github.event_name }}}}\nVERSION: {version}\n{freeze}{COMMITTER}{agent_env}{ACCESS}"
-    );
+    let version = match listens {
+        true => "${{ inputs.version || steps.pushed.outputs.release }}",
+        false => "${{ inputs.version }}",
+    };
+    let tag = match outline.listens_to_tags() {
+        true => TAG,
+        false => "",
+    };
+    let env = format!("VERSION: {version}\n{tag}{freeze}{COMMITTER}{agent_env}{ACCESS}");
     let words = words(outline);
     let show = format!(
         "{words}exec cargo xtask release --until plan --dry-run{option} \"${{options[@]}}\" -- \"${{words[@]}}\"\n"
@@ -139,18 +241,91 @@ fn plan(outline: &Outline<'_>) -> String {
     let make = format!(
         "{words}exec cargo xtask release --resume --resume-or-start --until plan{option} \"${{options[@]}}\" -- \"${{words[@]}}\"\n"
     );
-    steps.push_str(&script("Make the plan", NOT_DRY, &env, &make));
+    let not_dry = match releases {
+        "" => NOT_DRY.to_owned(),
+        releases => format!("{NOT_DRY} && ({releases})"),
+    };
+    let make = script("Make the plan", &not_dry, &env, &make);
+    steps.push_str(&make.replacen("\n", "\n  id: make\n", 1));
     if deploys {
         steps.push_str(&agent_ends());
     }
-    steps.push_str(&outline.hand_on("1-plan"));
+    let handed_on = match releases {
+        "" => "always()".to_owned(),
+        releases => format!("always() && ({releases})"),
+    };
+    steps.push_str(&outline.hand_on_if(&handed_on, "1-plan"));
+    let mut outputs =
+        "outputs:\n  made: ${{ steps.make.outcome }}\n  commit: ${{ steps.make.outputs.commit }}\n"
+            .to_owned();
+    if asks_hosts {
+        outputs.push_str("  part: ${{ steps.pushed.outputs.part }}\n");
+    }
+    let permissions = match listens {
+        true => "contents: read # the code\npull-requests: read # which one was merged\n",
+        false => READ,
+    };
     let job = Job {
         id: "plan",
         name: "plan",
-        condition: &outline.here(MERGED),
+        condition: &outline.here(""),
         minutes: 30,
-        permissions: READ,
+        permissions,
         environment: &hosts(outline),
+        only_asks: true,
+        more: &outputs,
+        ..Job::default()
+    };
+    outline.job(&job, &steps)
+}
+
+/// Returns the job that deploys what a push has changed.
+fn deploy_changed(outline: &Outline<'_>) -> String {
+    let branch = outline.config.release.branch().replace('\'', "''");
+    let condition = format!(
+        "{ON_BRANCH} && github.ref_name == '{branch}' && needs.plan.outputs.made == 'skipped' && needs.plan.outputs.part != 'none'"
+    );
+    deploy_job(
+        outline,
+        ("deploy-changed", "deploy what has changed"),
+        &["plan"],
+        &condition,
+        ("${{ needs.plan.outputs.part }}", &hosts(outline)),
+    )
+}
+
+/// Returns the job that opens the next release pull request, or brings it up to date. It looks
+/// at the branch as it is by now, since others may have pushed while it waited.
+fn pull_request(outline: &Outline<'_>) -> String {
+    // Not from a cache: whatever can write there could write what this job then pushes.
+    let tools = "${{ runner.temp }}/semver-checks";
+    let install = "if ! command -v cargo-semver-checks; then\n  rustup toolchain install stable --profile minimal --no-self-update\n  cargo +stable install --quiet --locked --root \"$TOOLS\" cargo-semver-checks\n  echo \"$TOOLS/bin\" >> \"$GITHUB_PATH\"\nfi\n";
+    let env = format!("{COMMITTER}{}", outline.write_access());
+    let steps = outline.ready_at("${{ github.ref }}", "pull-request")
+        + &script(
+            "Install what compares public interfaces",
+            "",
+            &format!("TOOLS: {tools}\n"),
+            install,
+        )
+        + &outline.take_nothing()
+        + &xtask(
+            "Open the pull request, or bring it up to date",
+            &env,
+            "release prepare auto --if-changed",
+        );
+    let guarded = match outline.config.ci.token {
+        Some(_) => ENVIRONMENT,
+        None => "",
+    };
+    let job = Job {
+        id: "pull-request",
+        name: "release pull request",
+        needs: &["plan"],
+        condition: &format!("{ON_BRANCH} && needs.plan.outputs.made == 'skipped'"),
+        minutes: 60,
+        permissions: "contents: write # its branch\npull-requests: write # itself, and those whose place it takes\n",
+        environment: guarded,
         only_asks: true,
         ..Job::default()
     };
@@ -170,7 +345,7 @@ fn gates(outline: &Outline<'_>) -> String {
         id: "gates",
         name: "gates",
         needs: &["plan"],
-        condition: NOT_DRY,
+        condition: "needs.plan.outputs.made == 'success'",
         minutes: 120,
         permissions: READ,
         ..Job::default()
@@ -208,7 +383,7 @@ fn build(outline: &Outline<'_>) -> String {
     let job = Job {
         id: "build",
         name: "${{ matrix.step }}",
-        needs: &["gates"],
+        needs: &["plan", "gates"],
         minutes: 120,
         runner,
         permissions: READ,
@@ -278,8 +453,8 @@ fn publish(outline: &Outline<'_>, builds: bool) -> String {
         id: "publish",
         name: "publish",
         needs: match builds {
-            true => &["gates", "build"],
-            false => &["gates"],
+            true => &["plan", "gates", "build"],
+            false => &["plan", "gates"],
         },
         minutes: 180,
         permissions: &permissions,
@@ -310,7 +485,7 @@ fn subjects(outline: &Outline<'_>) -> Option<String> {
 fn deploy(outline: &Outline<'_>) -> String {
     let steps = outline.ready_to_release("deploy")
         + &outline.take()
-        + &agent()
+        + &agent("")
         + &xtask(
             "Deploy, backend first, and see what users now get",
             &format!("{AGENT}{}{ACCESS}", outline.secrets()),
@@ -321,7 +496,7 @@ fn deploy(outline: &Outline<'_>) -> String {
     let job = Job {
         id: "deploy",
         name: "deploy",
-        needs: &["publish"],
+        needs: &["plan", "publish"],
         minutes: 120,
         permissions: READ,
         environment: &hosts(outline),

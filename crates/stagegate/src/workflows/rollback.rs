@@ -75,7 +75,7 @@ fn rollback(outline: &Outline<'_>) -> String {
     let lines = "exec cargo xtask rollback \"$TARGET\" --env \"$ENVIRONMENT\" --resume --resume-or-start --yes\n";
     let steps = outline.ready("rollback", true)
         + &outline.take()
-        + &agent()
+        + &agent("")
         + &script("Roll back", "", &env, lines)
         + &agent_ends()
         + &outline.hand_on("1-rollback");

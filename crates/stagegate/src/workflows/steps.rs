@@ -1,5 +1,7 @@
 //! The steps that several workflows have in common.
 
+use stagegate_registry::Token;
+
 use super::text::{indent, labels, scalar};
 use super::{Outline, parts};
 
@@ -107,31 +109,48 @@ impl Outline<'_> {
         action("Check out", "", self.checkout(), &with) + &self.tools(job)
     }
 
-    /// The same for a release: a merged pull request, and a tag, are checked out as
-    /// commits, and a release is made on a branch.
+    /// Returns the same for the job that plans a release. By hand it is the branch as it is
+    /// when the job runs, and not as it was when somebody clicked: only so can the run begin
+    /// again after the branch has moved. A tag is checked out as a commit, and a release is
+    /// made on a branch.
+    pub(super) fn ready_to_plan(&self, job: &str) -> String {
+        let checkout =
+            self.checkout_of("${{ github.event_name == 'workflow_dispatch' && github.ref || '' }}");
+        checkout + &self.be_on_branch("github.ref_type == 'tag'") + &self.tools(job)
+    }
+
+    /// Returns the same for what follows the plan: the commit that the plan begins from.
     pub(super) fn ready_to_release(&self, job: &str) -> String {
+        let checkout = self.checkout_of("${{ needs.plan.outputs.commit }}");
+        checkout + &self.be_on_branch("") + &self.tools(job)
+    }
+
+    /// Returns the same for a branch as it is by now.
+    pub(super) fn ready_at(&self, reference: &str, job: &str) -> String {
+        self.checkout_of(reference) + &self.tools(job)
+    }
+
+    fn checkout_of(&self, reference: &str) -> String {
         let content = self.content.settings();
-        let with = format!(
-            "ref: ${{{{ github.event.pull_request.merge_commit_sha }}}}\nfetch-depth: 0\n{content}persist-credentials: false\n"
-        );
-        let release = &self.config.release;
-        let env = match release.branches.as_slice() {
-            [] => format!("BRANCH: {}\n", scalar(release.branch())),
-            _ => format!(
-                "BRANCH: ${{{{ github.event.pull_request.base.ref || '{}' }}}}\n",
-                release.branch().replace('\'', "''")
-            ),
-        };
-        let on_branch = "exec git switch --quiet --force-create \"$BRANCH\"\n";
-        let by_hand = "github.event_name != 'workflow_dispatch'";
+        let with =
+            format!("ref: {reference}\nfetch-depth: 0\n{content}persist-credentials: false\n");
         action("Check out", "", self.checkout(), &with)
-            + &script("Be on the branch", by_hand, &env, on_branch)
-            + &self.tools(job)
+    }
+
+    /// Returns the branch that is released from, as the environment of a step.
+    pub(super) fn branch(&self) -> String {
+        let branch = self.config.release.branch().replace('\'', "''");
+        format!("BRANCH: ${{{{ github.ref_type == 'branch' && github.ref_name || '{branch}' }}}}\n")
+    }
+
+    fn be_on_branch(&self, condition: &str) -> String {
+        let lines = "exec git switch --quiet --force-create \"$BRANCH\"\n";
+        script("Be on the branch", condition, &self.branch(), lines)
     }
 
     /// Returns the toolchain, and what the team adds.
     fn tools(&self, job: &str) -> String {
-        let mut text = self.toolchain();
+        let mut text = self.toolchain() + &self.fetch();
         if !self.config.ci.setup.is_empty() {
             let lines = self.config.ci.setup.join("\n");
             text.push_str(&script("Make ready", "", "", &lines));
@@ -147,10 +166,47 @@ impl Outline<'_> {
                 name,
                 "",
                 &format!("TOOLCHAIN: {}\n", scalar(toolchain)),
+                // For this directory: what else the machine builds keeps its own toolchain.
                 "rustup toolchain install \"$TOOLCHAIN\" --profile minimal --component rustfmt,clippy\n\
-                 rustup default \"$TOOLCHAIN\"\n",
+                 rustup override set \"$TOOLCHAIN\"\n",
             ),
         }
+    }
+
+    /// Returns the step that fetches what is not public, before anything is built: it alone has
+    /// the tokens for that, and `cargo fetch` runs no code of a package.
+    fn fetch(&self) -> String {
+        let fetch = &self.config.ci.fetch;
+        if fetch.registries.is_empty() && fetch.git.is_empty() {
+            return String::new();
+        }
+        let mut env = String::new();
+        for name in &fetch.registries {
+            let variable = Token::variable(name);
+            env.push_str(&format!(
+                "{variable}: ${{{{ secrets.{variable} }}}} {READS}\n"
+            ));
+        }
+        if !fetch.registries.is_empty() {
+            env.push_str("CARGO_REGISTRY_GLOBAL_CREDENTIAL_PROVIDERS: \"cargo:token\"\n");
+        }
+        if !fetch.git.is_empty() {
+            // cargo's own git asks no helper that is given by the environment.
+            env.push_str(&format!(
+                "CARGO_NET_GIT_FETCH_WITH_CLI: \"true\"\nGIT_CONFIG_COUNT: \"{}\"\n",
+                fetch.git.len()
+            ));
+        }
+        for (at, (address, secret)) in fetch.git.iter().enumerate() {
+            let key = scalar(&format!(
+                "credential.{}.helper",
+                address.trim_end_matches('/')
+            ));
+            env.push_str(&format!(
+                "GIT_CONFIG_KEY_{at}: {key}\nGIT_CONFIG_VALUE_{at}: '!answer() {{ test \"$1\" != get || printf \"username=x-access-token\\npassword=%s\\n\" \"$FETCH_TOKEN_{at}\"; }}; answer'\nFETCH_TOKEN_{at}: ${{{{ secrets.{secret} }}}} {READS}\n"
+            ));
+        }
+        script(FETCH, "", &env, "exec cargo fetch --locked\n")
     }
 
     /// Returns the path of a file of the workspace, for actions, which know no directory
@@ -162,28 +218,47 @@ impl Outline<'_> {
         }
     }
 
-    /// Takes up what earlier jobs, or an earlier attempt, have done.
+    /// Takes up what earlier jobs, or an earlier attempt, have done, and nothing else: on a
+    /// runner that is kept, other runs may have left theirs.
     pub(super) fn take(&self) -> String {
+        self.take_if("", "")
+    }
+
+    /// Returns the same under a condition, with options of the import.
+    pub(super) fn take_if(&self, condition: &str, options: &str) -> String {
         let with = format!("pattern: state-*\npath: {}\n", self.path(CARRIED));
         let take = action(
             "Take what is done already",
-            "",
+            condition,
             self.download_artifact(),
             &with,
         );
-        take + &xtask("Import what is done", "", &format!("ci import {CARRIED}"))
+        let import = format!("exec cargo xtask ci import --set-aside-others {options}{CARRIED}");
+        take + &script("Import what is done", condition, "", &import)
+    }
+
+    /// Returns the step that sets aside what an earlier job has left on a runner that is kept,
+    /// for a job that takes nothing up.
+    pub(super) fn take_nothing(&self) -> String {
+        let import = format!("exec cargo xtask ci import --set-aside-others {CARRIED}");
+        script("Set aside what an earlier job has left", "", "", &import)
     }
 
     /// Hands on what was done, however the job ends. `name` sorts after those of
     /// earlier jobs.
     pub(super) fn hand_on(&self, name: &str) -> String {
+        self.hand_on_if("always()", name)
+    }
+
+    /// Returns the same under a condition.
+    pub(super) fn hand_on_if(&self, condition: &str, name: &str) -> String {
         let export = format!("exec cargo xtask ci export {STATE}");
-        let export = script("Export what is done", "always()", "", &export);
+        let export = script("Export what is done", condition, "", &export);
         let with = format!(
             "name: state-{name}\npath: {}\nif-no-files-found: error\noverwrite: true\nretention-days: 30\n",
             self.path(STATE)
         );
-        export + &action("Hand it on", "always()", self.upload_artifact(), &with)
+        export + &action("Hand it on", condition, self.upload_artifact(), &with)
     }
 }
 
@@ -232,11 +307,17 @@ pub(super) const FREEZE_OPTION: &str =
     "if [ -n \"$OVERRIDE_FREEZE\" ]; then options+=(--override-freeze \"$OVERRIDE_FREEZE\"); fi\n";
 
 /// Where the agent listens.
-pub(super) const AGENT: &str = "SSH_AUTH_SOCK: ${{ runner.temp }}/stagegate-agent.sock\n";
+pub(super) const AGENT: &str = "SSH_AUTH_SOCK: ${{ runner.temp }}/stagegate-agent.sock\nSTAGEGATE_KNOWN_HOSTS: ${{ runner.temp }}/stagegate-known-hosts\n";
+
+/// What a linter is told of a secret that no environment guards: jobs that check have none.
+const READS: &str = "# zizmor: ignore[secrets-outside-env] It may only read.";
+
+/// What the step that fetches dependencies is called.
+const FETCH: &str = "Fetch what is not public";
 
 /// Returns the step that puts the deploy key from the environment into an agent, through a
 /// pipe.
-pub(super) fn agent() -> String {
+pub(super) fn agent(condition: &str) -> String {
     let env = format!(
         "DEPLOY_KEY: ${{{{ secrets.DEPLOY_KEY }}}}\nKNOWN_HOSTS: ${{{{ vars.KNOWN_HOSTS }}}}\n{AGENT}"
     );
@@ -244,19 +325,18 @@ pub(super) fn agent() -> String {
   echo '::error::the environment has no secret DEPLOY_KEY: the private key that the hosts know'
   exit 1
 fi
-install -d -m 700 ~/.ssh
-printf '%s\n' "$KNOWN_HOSTS" >> ~/.ssh/known_hosts
+if [ -n "$KNOWN_HOSTS" ]; then printf '%s\n' "$KNOWN_HOSTS" > "$STAGEGATE_KNOWN_HOSTS"; fi
 eval "$(ssh-agent -a "$SSH_AUTH_SOCK")" > /dev/null
 printf '%s\n' "$SSH_AGENT_PID" > "$SSH_AUTH_SOCK.pid"
 printf '%s\n' "$DEPLOY_KEY" | ssh-add -q -
 "#;
-    script("Load the deploy key into an agent", "", &env, lines)
+    script("Load the deploy key into an agent", condition, &env, lines)
 }
 
 /// Returns the step that ends the agent, and with it the key, however the job ends.
 pub(super) fn agent_ends() -> String {
     let lines =
         "if [ -f \"$SSH_AUTH_SOCK.pid\" ]; then kill \"$(cat \"$SSH_AUTH_SOCK.pid\")\"; fi\n";
-    let lines = format!("{lines}rm -f \"$SSH_AUTH_SOCK.pid\"\n");
+    let lines = format!("{lines}rm -f \"$SSH_AUTH_SOCK.pid\" \"$STAGEGATE_KNOWN_HOSTS\"\n");
     script("End the agent", "always()", AGENT, &lines)
 }

@@ -166,6 +166,55 @@ fn a_pull_request_says_what_a_release_would_change_and_merging_it_is_enough() {
     }
 }
 
+#[test]
+fn a_merged_release_is_found_and_released_though_others_were_pushed_with_it() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::without_host(Fixture::new(), "merge-queue");
+    let root = world.root();
+    let head = || git(root, &["rev-parse", "HEAD"]);
+    let before = head();
+    let pushed = |since: &str| -> serde_json::Value {
+        let ran = world.run(&["ci", "pushed", "--since", since, "--format", "json"]);
+        serde_json::from_str(&ran.must_end_with(0).stdout).unwrap()
+    };
+    assert_eq!(pushed(&before)["release"], serde_json::Value::Null);
+    world.run(&["release", "prepare", "0.2.0"]).must_end_with(0);
+    let number = world.fakes.github.pulls()[0].number;
+    // Open, it releases nothing, whatever is pushed.
+    assert_eq!(pushed(&before)["release"], serde_json::Value::Null);
+    let merged = world.fakes.github.squash(number).unwrap();
+    git(root, &["pull", "--quiet", "--ff-only", "origin", "main"]);
+    work(&world, "The next one in the queue.");
+    let top = head();
+    assert_ne!(top, merged);
+
+    let found = pushed(&before);
+    assert_eq!(
+        (&found["release"], &found["commit"]),
+        (&"0.2.0".into(), &merged.as_str().into())
+    );
+    // A later push has nothing to do with it.
+    assert_eq!(pushed(&merged)["release"], serde_json::Value::Null);
+
+    git(root, &["reset", "--quiet", "--keep", &merged]);
+    let mut release = vec!["release", "0.2.0", "--yes"];
+    release.extend(NO_GATES);
+    release.extend(["--skip", "deploy-backend", "--skip", "deploy-frontend"]);
+    let released = world.run(&release).must_end_with(0);
+    let words = released.words();
+    assert!(
+        words.contains("that are not part of the release"),
+        "{words}"
+    );
+    let tagged = git(&world.place.remote, &["rev-parse", "v0.2.0^{commit}"]);
+    assert_eq!(tagged, merged);
+    crates_are_published(&world.place, "0.2.0", &merged);
+    let main = git(&world.place.remote, &["rev-parse", "main"]);
+    assert_eq!(main, top, "the branch stays where others have brought it");
+}
+
 /// Somebody tags what was merged, and the tag is released.
 fn tagged(world: &World) {
     work(world, "More.");
@@ -177,6 +226,11 @@ fn tagged(world: &World) {
         &["tag", "--annotate", "--message", "By hand", "v0.3.0"],
     );
     git(root, &["push", "--quiet", "origin", "v0.3.0"]);
+    let pushed = || {
+        let ran = world.run(&["ci", "pushed", "--tag", "v0.3.0"]);
+        ran.must_end_with(0).stdout.trim().to_owned()
+    };
+    assert_eq!(pushed(), "the tag v0.3.0 was pushed: release 0.3.0");
     let mut release = vec!["release", "0.3.0", "--yes"];
     release.extend(NO_GATES);
     release.extend(["--skip", "deploy-backend", "--skip", "deploy-frontend"]);
@@ -189,6 +243,8 @@ fn tagged(world: &World) {
     release.push("--tagged");
     world.run(&release).must_end_with(0);
     crates_are_published(&world.place, "0.3.0", &merged);
+    // The tag that a release pushes itself begins no other.
+    assert_eq!(pushed(), "v0.3.0 has a release already");
     let says = git(
         &world.place.remote,
         &["tag", "--list", "--format=%(subject)", "v0.3.0"],

@@ -132,6 +132,81 @@ fn what_stands_in_the_way_is_annotated() {
 }
 
 #[test]
+fn problems_that_know_a_place_are_annotated_there() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let fixture = Fixture::new();
+    let root = fixture.root.clone();
+    let change = |file: &str, from: &str, to: &str| {
+        let text = read(&root.join(file));
+        assert!(text.contains(from), "{text}");
+        std::fs::write(root.join(file), text.replacen(from, to, 1)).unwrap();
+    };
+    // crates.io takes no keyword of two words.
+    change(
+        "crates/core/Cargo.toml",
+        "keywords.workspace = true",
+        "keywords = [\"two words\"]",
+    );
+    let entries = read(&root.join("CHANGELOG.md"));
+    let heading = entries
+        .lines()
+        .position(|line| line == "## [Unreleased]")
+        .unwrap()
+        + 1;
+    let second = format!("{entries}\n## [Unreleased]\n\n- Again.\n");
+    let doubled = second.lines().count() - 2;
+    std::fs::write(root.join("CHANGELOG.md"), second).unwrap();
+    git(
+        &root,
+        &["commit", "--quiet", "--all", "--message", "Change"],
+    );
+    git(&root, &["push", "--quiet", "origin", "main"]);
+    let world = World::without_host(fixture, "gates");
+    let step = Step::of(&world);
+    let ran = step
+        .run(world.command(&["release", "0.2.0", "--yes"]))
+        .must_end_with(3);
+    let obeyed_lines = obeyed(&ran);
+    let at = |place: &str| {
+        let start = format!("::error {place},title=problem::");
+        obeyed_lines
+            .iter()
+            .filter(|line| line.starts_with(&start))
+            .count()
+    };
+    assert_eq!(
+        at("file=crates/core/Cargo.toml,line=1"),
+        1,
+        "{obeyed_lines:?}"
+    );
+    assert!(heading < doubled);
+    assert_eq!(
+        at(&format!("file=CHANGELOG.md,line={doubled}")),
+        1,
+        "{obeyed_lines:?}"
+    );
+
+    // A mistake in the configuration, which is read before there is a plan.
+    change("stagegate.toml", "[gates]", "[gats]");
+    let config = read(&root.join("stagegate.toml"));
+    let line = config
+        .lines()
+        .position(|line| line.starts_with("[gats]"))
+        .unwrap()
+        + 1;
+    let mut command = crate::process::command(crate::process::STAGEGATE, &root);
+    command
+        .args(["check", "fmt"])
+        .env("GITHUB_WORKSPACE", &root);
+    let ran = step.run(command).must_end_with(4);
+    let start = format!("::error file=stagegate.toml,line={line},col=2,title=stagegate::");
+    let said = obeyed(&ran);
+    assert!(said.iter().any(|line| line.starts_with(&start)), "{said:?}");
+}
+
+#[test]
 fn a_deploy_tells_later_steps_and_the_jobs_page_what_came_of_it() {
     if within_a_rehearsal() {
         return;

@@ -11,11 +11,11 @@ use serde_json::Value;
 use crate::evidence::{
     asset_names, crates_are_published, deploys, host_runs, index_lines, names, read, tag_is_pushed,
 };
-use crate::fixture::CRATES;
+use crate::fixture::{CRATES, Fixture};
 use crate::process::{Ran, STAGEGATE, command, git, run};
 use crate::targets::own;
 use crate::within_a_rehearsal;
-use crate::world::{Place, World};
+use crate::world::{NO_GATES, Place, World};
 
 /// The actions that workflows use, each at the commit it is pinned to.
 const ACTIONS: [&str; 5] = [
@@ -88,10 +88,13 @@ impl Runner {
             "dist = \"crates/demo/frontend/dist\"\npaths = [\"crates/demo/frontend/**\"]\n",
         );
         let targets = format!("[release.targets]\n{} = \"ubuntu-24.04\"\n", own());
-        std::fs::write(file, config + &targets).unwrap();
+        let ci = "[ci]\nrelease_pull_request = true\n";
+        std::fs::write(file, config + &targets + ci).unwrap();
     }
 
-    /// `cargo xtask` is the program under test, and rustup has nothing to fetch.
+    /// `cargo xtask` is the program under test, and rustup has nothing to fetch. With a file
+    /// `cancel` the job that publishes is stopped half-way; with `overtake`, somebody pushes
+    /// just before it begins. cargo-semver-checks finds nothing that a patch could not do.
     fn programs(&self) {
         let programs = self.place().join("programs");
         std::fs::create_dir_all(&programs).unwrap();
@@ -100,11 +103,17 @@ impl Runner {
         let xtask = format!(
             "#!/bin/sh\nset -eu\nshift\necho \"$*\" >> {world}/commands\n\
              case \"$*\" in *\"--until publish-github-release\"*) if [ -f {world}/cancel ]; then rm {world}/cancel; \
-             STAGEGATE_REHEARSAL_KILL=after:14:INT; export STAGEGATE_REHEARSAL_KILL; fi;; esac\n\
+             STAGEGATE_REHEARSAL_KILL=after:14:INT; export STAGEGATE_REHEARSAL_KILL; fi; \
+             if [ -f {world}/overtake ]; then sh {world}/overtake; rm {world}/overtake; fi;; esac\n\
              exec {STAGEGATE} --config {overlay} \"$@\"\n"
         );
-        let rustup = "#!/bin/sh\ncase \"$1 $2\" in \"toolchain install\"|\"default 1.95\"|\"target add\") ;; *) exit 1;; esac\n";
-        for (name, text) in [("cargo-xtask", xtask.as_str()), ("rustup", rustup)] {
+        let rustup = "#!/bin/sh\ncase \"$1 $2\" in \"toolchain install\"|\"override set\"|\"target add\") ;; *) exit 1;; esac\n";
+        let semver = "#!/bin/sh\ncase \"$*\" in *--version|*--release-type*) ;; *) exit 2;; esac\n";
+        for (name, text) in [
+            ("cargo-xtask", xtask.as_str()),
+            ("rustup", rustup),
+            ("cargo-semver-checks", semver),
+        ] {
             let file = programs.join(name);
             std::fs::write(&file, text).unwrap();
             let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
@@ -227,8 +236,10 @@ impl Runner {
     }
 
     fn commands(&self) -> Vec<String> {
-        let text = read(&self.place().join("commands"));
-        std::fs::write(self.place().join("commands"), "").unwrap();
+        let file = self.place().join("commands");
+        // Before the first run there is none.
+        let text = std::fs::read_to_string(&file).unwrap_or_default();
+        std::fs::write(&file, "").unwrap();
         text.lines().map(str::to_owned).collect()
     }
 }
@@ -253,6 +264,7 @@ fn what_is_clicked_in_github_is_what_a_laptop_does() {
         return;
     };
     let mut runner = Runner::start("workflows", act);
+    runner.world.fakes.github.allow_pulls_by_actions();
     let before = runner.main();
 
     // The plan alone changes nothing.
@@ -330,8 +342,8 @@ fn release(runner: &mut Runner, before: &str) {
     let assets = releases[0].assets.iter().map(|asset| asset.name.clone());
     let assets: BTreeSet<String> = assets.collect();
     assert_eq!(assets, asset_names("0.2.0"), "{words}");
-    let left: Vec<String> = names(&runner.place().join("home/.ssh"));
-    assert_eq!(left, ["known_hosts"], "the key was never on the disk");
+    let ssh = runner.place().join("home/.ssh");
+    assert!(!ssh.exists(), "the runner's own home stays as it was");
 }
 
 /// One part after the other, and what a push decides by itself.
@@ -376,10 +388,16 @@ fn parts(runner: &mut Runner) {
     runner.at(&pushed);
     runner.commands();
     let payload = serde_json::json!({"ref": "refs/heads/main", "before": pushed, "after": pushed});
-    runner.event("push", "deploy", &payload).must_end_with(0);
+    runner.event("push", "release", &payload).must_end_with(0);
     let commands = runner.commands();
     let deployed = |line: &String| line.starts_with("deploy frontend --env production");
     assert!(commands.iter().any(deployed), "{commands:?}");
+    assert!(
+        !commands
+            .iter()
+            .any(|line| line.starts_with("release --resume")),
+        "{commands:?}"
+    );
     assert_eq!(running("frontend"), release_of(&pushed));
     assert_eq!(running("backend"), release_of(&newer));
 }
@@ -395,6 +413,201 @@ fn last_of(place: &Place, part: &str) -> String {
     let records = deploys(place);
     let last = records.iter().rev().find(of_part).unwrap();
     last["release"].as_str().unwrap().to_owned()
+}
+
+/// Somebody pushes while a release is on its way, and the run begins again from there.
+#[test]
+fn a_release_that_was_overtaken_begins_again_from_the_branch() {
+    let Some(act) = act().filter(|_| !within_a_rehearsal()) else {
+        return;
+    };
+    let mut runner = Runner::start("overtaken", act);
+    let before = runner.main();
+    runner.at(&before);
+    let other = runner.place().join("other");
+    let remote = runner.world.place.remote.clone();
+    git(
+        runner.place(),
+        &["clone", "--quiet", remote.as_str(), other.as_str()],
+    );
+    let overtake = format!(
+        "cd {other} && git -c user.name=O -c user.email=o@example.org commit --quiet --allow-empty --message Others && git push --quiet origin main\n"
+    );
+    std::fs::write(runner.place().join("overtake"), overtake).unwrap();
+    let inputs = serde_json::json!({"version": "0.2.0", "dry_run": "false"});
+    let overtaken = runner.dispatch("release", inputs.clone()).must_end_with(1);
+    let words = overtaken.words();
+    assert!(
+        words.contains("re-run all jobs of this workflow run"),
+        "{words}"
+    );
+    let moved = runner.main();
+    assert_ne!(moved, before);
+    assert!(
+        index_lines(&runner.world.place, CRATES[0]).is_empty(),
+        "{words}"
+    );
+
+    // The same run once more: its artifacts are there, of a plan that leads nowhere.
+    let again = runner.dispatch("release", inputs).must_end_with(0);
+    assert!(
+        again.words().contains("release-0.2.0 begins again"),
+        "{}",
+        again.words()
+    );
+    let place = &runner.world.place;
+    let commit = tag_is_pushed(place, "0.2.0");
+    let parent = git(&place.remote, &["rev-parse", &format!("{commit}^")]);
+    assert_eq!(parent, moved, "it is made from the branch as it is");
+    crates_are_published(place, "0.2.0", &commit);
+    host_runs(place, "0.2.0", &commit);
+}
+
+/// What pushes bring about, and merging the pull request that they keep current.
+#[test]
+fn a_push_keeps_the_release_pull_request_current_and_merging_it_releases() {
+    let Some(act) = act().filter(|_| !within_a_rehearsal()) else {
+        return;
+    };
+    let mut runner = Runner::start("pushed", act);
+    let file = "crates/render/src/lib.rs";
+    let text = read(&runner.world.root().join(file));
+    let first = text.lines().next().unwrap().to_owned();
+    let push = |runner: &mut Runner, message: &str, words: &str| {
+        let root = runner.world.root().to_owned();
+        git(&root, &["pull", "--quiet", "--ff-only", "origin", "main"]);
+        let before = runner.main();
+        let text = read(&root.join(file)).replacen(&first, &format!("{first} {words}"), 1);
+        std::fs::write(root.join(file), text).unwrap();
+        git(&root, &["commit", "--quiet", "--all", "--message", message]);
+        git(&root, &["push", "--quiet", "origin", "main"]);
+        (before, runner.main())
+    };
+    let event = |runner: &mut Runner, (before, after): (String, String)| {
+        runner.at(&after);
+        runner.commands();
+        let payload =
+            serde_json::json!({"ref": "refs/heads/main", "before": before, "after": after});
+        runner.event("push", "release", &payload).must_end_with(0)
+    };
+    let pushed = push(&mut runner, "fix: Say more", "Once.");
+    runner.at(&pushed.1);
+    let payload =
+        serde_json::json!({"ref": "refs/heads/main", "before": pushed.0, "after": pushed.1});
+    let refused = runner.event("push", "release", &payload).must_end_with(1);
+    let advice = "unless the repository's settings (Actions, General) allow it";
+    assert!(refused.words().contains(advice), "{}", refused.words());
+    runner.world.fakes.github.allow_pulls_by_actions();
+    let ran = event(&mut runner, pushed);
+    let pulls = runner.world.fakes.github.pulls();
+    let [pull] = &pulls[..] else {
+        panic!("{pulls:?}\n{}", ran.words())
+    };
+    assert_eq!(
+        (pull.head.as_str(), pull.base.as_str()),
+        ("release/0.1.1", "main")
+    );
+    assert_eq!(pull.labels, ["release"]);
+    let verdict = "semver: cargo-semver-checks finds no change";
+    assert!(pull.body.contains(verdict), "{}", pull.body);
+    assert!(
+        ended(&ran, "release pull request", "Job succeeded"),
+        "{}",
+        ran.words()
+    );
+
+    // What asks for another version takes the place of the first one.
+    let pushed = push(&mut runner, "feat!: Say even more", "Twice.");
+    event(&mut runner, pushed);
+    let pulls = runner.world.fakes.github.pulls();
+    let state = |head: &str| {
+        let pull = pulls.iter().find(|pull| pull.head == head);
+        pull.map(|pull| (pull.state.as_str(), pull.number))
+    };
+    let (new, number) = state("release/0.2.0").unwrap_or_else(|| panic!("{pulls:?}"));
+    assert_eq!(new, "open");
+    assert_eq!(state("release/0.1.1").unwrap().0, "closed", "{pulls:?}");
+
+    let before = runner.main();
+    let merged = runner.world.fakes.github.squash(number).unwrap();
+    let ran = event(&mut runner, (before, merged.clone()));
+    let words = ran.words();
+    assert!(
+        words.contains(&format!("the pull request {number} was merged")),
+        "{words}"
+    );
+    let place = &runner.world.place;
+    assert_eq!(tag_is_pushed(place, "0.2.0"), merged, "no commit on top");
+    crates_are_published(place, "0.2.0", &merged);
+    host_runs(place, "0.2.0", &merged);
+    let commands = runner.commands();
+    let begun = |what: &str| {
+        commands
+            .iter()
+            .filter(|line| line.starts_with(what))
+            .count()
+    };
+    assert_eq!(begun("deploy"), 0, "the release deploys: {commands:?}");
+    assert_eq!(begun("release prepare"), 0, "{commands:?}");
+    let open = runner.world.fakes.github.pulls();
+    assert!(open.iter().all(|pull| pull.state == "closed"), "{open:?}");
+
+    // Nothing is left to release, and that is no failure.
+    let root = runner.world.root().to_owned();
+    git(&root, &["pull", "--quiet", "--ff-only", "origin", "main"]);
+    git(&root, &["fetch", "--quiet", "--tags", "origin"]);
+    let prepare = ["release", "prepare", "auto", "--if-changed"];
+    let mut idle = runner.world.command(&prepare);
+    let path = std::env::var("PATH").unwrap_or_default();
+    idle.env(
+        "PATH",
+        format!("{}:{path}", runner.place().join("programs")),
+    );
+    let idle = run(idle).must_end_with(0);
+    assert!(
+        idle.stdout
+            .contains("nothing has changed since the last release"),
+        "{}",
+        idle.words()
+    );
+}
+
+#[test]
+fn what_an_earlier_job_left_on_a_runner_is_set_aside_by_name() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = World::without_host(Fixture::new(), "kept-runner");
+    let mut begun = vec!["release", "0.2.0", "--until", "package"];
+    begun.extend(NO_GATES);
+    begun.extend(["--skip", "deploy-backend", "--skip", "deploy-frontend"]);
+    world.run(&begun).must_end_with(0);
+    let prepare = [
+        "release",
+        "0.3.0",
+        "--resume",
+        "--resume-or-start",
+        "--until",
+        "plan",
+    ];
+    let refused = world.run(&prepare);
+    assert!(
+        refused.words().contains("another plan"),
+        "{}",
+        refused.words()
+    );
+    let nothing = world.root().parent().unwrap().join("nothing");
+    let import = ["ci", "import", "--set-aside-others", nothing.as_str()];
+    let said = world.run(&import).must_end_with(0).words();
+    let kept = world.root().join(".git/stagegate/release-0.2.0.set-aside");
+    let line = "set aside release-0.2.0, which an earlier job left here";
+    assert!(
+        said.contains(line) && said.contains(kept.as_str()),
+        "{said}"
+    );
+    assert!(kept.is_file());
+    let words = world.run(&prepare).words();
+    assert!(!words.contains("another plan"), "{words}");
 }
 
 /// The pair before, and the version withdrawn.

@@ -22,7 +22,15 @@ pub(crate) fn binary_for(ctx: &StepContext<'_>, name: &str, target: &str) -> Utf
 
 /// Returns what a binary is called in the release.
 pub(crate) fn name_for(ctx: &StepContext<'_>, name: &str, target: &str) -> String {
-    format!("{name}-{}-{target}", ctx.plan.version)
+    format!("{name}-{}-{target}{}", ctx.plan.version, suffix(target))
+}
+
+/// Returns what cargo appends to the name of a binary for a target.
+fn suffix(target: &str) -> &'static str {
+    match target.contains("-windows-") {
+        true => ".exe",
+        false => "",
+    }
 }
 
 /// Returns where a plan keeps the built bundle.
@@ -74,7 +82,8 @@ pub(crate) fn for_target(
     let mut built = Vec::new();
     for each in binaries {
         let to = binary_for(ctx, &each.name, target);
-        built.push(keep(&from, &each.name, &to)?);
+        let made = format!("{}{}", each.name, suffix(target));
+        built.push(keep(&from, &made, &to)?);
     }
     Ok(built.join(", "))
 }
@@ -170,4 +179,15 @@ fn copy(from: &Utf8Path, to: &Utf8Path) -> std::io::Result<usize> {
         }
     }
     Ok(files)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::suffix;
+
+    #[test]
+    fn a_binary_for_windows_keeps_its_ending() {
+        assert_eq!(suffix("x86_64-pc-windows-gnu"), ".exe");
+        assert_eq!(suffix("aarch64-apple-darwin"), "");
+    }
 }

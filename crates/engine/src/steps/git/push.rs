@@ -3,6 +3,7 @@
 use anyhow::bail;
 use stagegate_plan::model::Push;
 
+use crate::executor::branch_moved::BranchMoved;
 use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::git::create_commit::short;
 use crate::tools::git::Git;
@@ -102,10 +103,12 @@ impl Perform for Push {
             && !contains
             && !git.is_ancestor(there, &tip(&git, branch, &stand)?)
         {
-            return Ok(Probe::Conflict(format!(
-                "{remote} has commits on {branch} that are not in the release ({}); nothing is published yet, so begin again from there",
-                short(there)
-            )));
+            return Err(BranchMoved {
+                remote: remote.to_owned(),
+                branch: branch.to_owned(),
+                there: short(there),
+            }
+            .into());
         }
         Ok(Probe::Absent)
     }

@@ -3,9 +3,9 @@
 //! The branch is stagegate's own: what stands there is replaced, but only what the
 //! plan has seen there.
 
-use anyhow::bail;
+use anyhow::{Context as _, bail};
 use stagegate_github::{GitHub, GitHubError, Pull, PullDraft};
-use stagegate_plan::model::{Proposal, PushBranch, TimeCategory};
+use stagegate_plan::model::{ClosePullRequest, Proposal, PushBranch, TimeCategory};
 
 use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::git::create_commit::short;
@@ -115,6 +115,44 @@ impl Perform for Proposal {
             }
             match send(&github, proposal, found.as_ref()) {
                 Ok(pull) => return Ok(shown(&pull)),
+                Err(error) if error.is_transient() && attempt < ATTEMPTS => pause(ctx, &error)?,
+                Err(error @ GitHubError::Refused { status: 403, .. }) => {
+                    return Err(error).context(
+                        "a workflow's own token opens no pull request unless the repository's settings (Actions, General) allow it; allow it there, or name a secret with a token of your own in `ci.token`",
+                    );
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        bail!("no attempt was made")
+    }
+}
+
+impl Perform for ClosePullRequest {
+    fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
+        let github = ctx.context.github(&self.server)?;
+        let pull = github.pull(&self.repository, self.number)?;
+        Ok(match pull.state.as_str() {
+            "open" => Probe::Absent,
+            // Merged or closed by somebody: either way it is not in the way.
+            _ => Probe::Done(format!("{} is {}", shown(&pull), pull.state)),
+        })
+    }
+
+    fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
+        let github = ctx.context.github(&self.server)?;
+        for attempt in 1.. {
+            let pull = github.pull(&self.repository, self.number)?;
+            if pull.state != "open" {
+                return Ok(format!("{} is {}", shown(&pull), pull.state));
+            }
+            let said = pull.body.as_deref().unwrap_or_default();
+            let body = format!(
+                "Closed: the pull request from `{}` takes its place.\n\n{said}",
+                self.successor
+            );
+            match github.close_pull(&self.repository, self.number, &body) {
+                Ok(pull) => return Ok(format!("{} is {}", shown(&pull), pull.state)),
                 Err(error) if error.is_transient() && attempt < ATTEMPTS => pause(ctx, &error)?,
                 Err(error) => return Err(error.into()),
             }

@@ -30,6 +30,27 @@ pub struct Since {
 /// it cannot be told, for a commit is not here or a host cannot be asked, everything may
 /// have changed.
 pub(super) fn run(context: &Context, since: &Since, format: Format) -> anyhow::Result<Exit> {
+    let (part, what) = part(context, since)?;
+    crate::output::output(&[("part", part)])?;
+    match format {
+        Format::Json => line(&serde_json::json!({ "event": "changed", "part": part }).to_string()),
+        Format::Human | Format::Github => line(&format!("changed since {what}: {part}")),
+    }
+    Ok(Exit::Success)
+}
+
+impl Since {
+    /// Creates the comparison with what an environment runs.
+    pub(super) fn what_runs_in(environment: &str) -> Since {
+        Since {
+            since: None,
+            environment: Some(environment.to_owned()),
+        }
+    }
+}
+
+/// Returns the part that has changed, and what it was compared with.
+pub(super) fn part(context: &Context, since: &Since) -> anyhow::Result<(&'static str, String)> {
     let mut comparison = Comparison::new(context);
     let app = context.config.app.as_ref();
     let backend = app.and_then(|app| app.backend.as_ref()).map(|b| &b.paths);
@@ -73,12 +94,7 @@ pub(super) fn run(context: &Context, since: &Since, format: Format) -> anyhow::R
         (false, true) => "frontend",
         (false, false) => "none",
     };
-    crate::output::output(&[("part", part)])?;
-    match format {
-        Format::Json => line(&serde_json::json!({ "event": "changed", "part": part }).to_string()),
-        Format::Human | Format::Github => line(&format!("changed since {what}: {part}")),
-    }
-    Ok(Exit::Success)
+    Ok((part, what))
 }
 
 /// What differs between commits and the one that is checked out.

@@ -1,11 +1,12 @@
 //! `ci`: workflows are written and checked, and what they need on a runner.
 
 mod changed;
+mod pushed;
 
 use camino::Utf8PathBuf;
 use clap::Subcommand;
 use stagegate_engine::context::Context;
-use stagegate_engine::run_bundle;
+use stagegate_engine::run_bundle::{self, ImportOptions, Imported};
 use stagegate_plan::model::RunId;
 
 use crate::cli::{Format, Session};
@@ -30,6 +31,9 @@ pub enum Task {
         #[command(flatten)]
         since: changed::Since,
     },
+    /// Say what was pushed: a merged release pull request, a tag, or a part of the app that
+    /// has changed; in GITHUB_OUTPUT
+    Pushed(pushed::Args),
     /// Export the runs in progress here into one file, for another machine
     Export {
         /// The file
@@ -39,6 +43,12 @@ pub enum Task {
     Import {
         /// Where their files lie, at any depth
         directory: Utf8PathBuf,
+        /// Set aside what is in progress here and is not imported, as on a runner that is kept
+        #[arg(long)]
+        set_aside_others: bool,
+        /// Leave out a release whose branch has moved on before it was pushed
+        #[arg(long)]
+        leave_outdated: bool,
     },
 }
 
@@ -49,15 +59,54 @@ pub(crate) fn run(task: Task, session: &Session) -> anyhow::Result<Exit> {
         Task::Write { force } => write(context, force, format),
         Task::Check => check(context, format),
         Task::Changed { since } => changed::run(context, &since, format),
+        Task::Pushed(args) => pushed::run(context, &args, format),
         Task::Export { file } => {
             let runs = run_bundle::export(context, &file)?;
             tell(format, "exported", &runs, &format!("into {file}"));
             Ok(Exit::Success)
         }
-        Task::Import { directory } => {
-            let runs = run_bundle::import(context, &directory)?;
-            tell(format, "imported", &runs, &format!("from {directory}"));
+        Task::Import {
+            directory,
+            set_aside_others,
+            leave_outdated,
+        } => {
+            let options = ImportOptions {
+                set_aside_others,
+                leave_outdated,
+            };
+            let imported = run_bundle::import(context, &directory, options)?;
+            tell_left_out(format, &imported);
+            tell(
+                format,
+                "imported",
+                &imported.runs,
+                &format!("from {directory}"),
+            );
             Ok(Exit::Success)
+        }
+    }
+}
+
+/// Names what is not taken up, and why.
+fn tell_left_out(format: Format, imported: &Imported) {
+    for (run, kept) in &imported.set_aside {
+        match format {
+            Format::Json => line(
+                &serde_json::json!({ "event": "set-aside", "run": run, "file": kept }).to_string(),
+            ),
+            Format::Human | Format::Github => line(&format!(
+                "set aside {run}, which an earlier job left here: its journal is now {kept}"
+            )),
+        }
+    }
+    for run in &imported.outdated {
+        match format {
+            Format::Json => {
+                line(&serde_json::json!({ "event": "outdated", "run": run }).to_string())
+            }
+            Format::Human | Format::Github => line(&format!(
+                "{run} begins again: its branch has moved on, and nothing of it was pushed"
+            )),
         }
     }
 }
@@ -82,7 +131,7 @@ fn top(context: &Context) -> Utf8PathBuf {
 
 fn entries(context: &Context) -> anyhow::Result<(Utf8PathBuf, Vec<Entry>)> {
     let top = top(context);
-    let entries = compare(&top, &workflows(&Outline::of(context)))?;
+    let entries = compare(&top, &workflows(&Outline::of(context)?))?;
     Ok((top, entries))
 }
 

@@ -67,7 +67,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     let root = workspace_around(&here.join(start))?.root;
     let context = Context::open(&root, None, interrupt.clone())?;
     let plan = plan(&context, args)?;
-    let flows: Vec<Utf8PathBuf> = workflows(&Outline::of(&context))
+    let flows: Vec<Utf8PathBuf> = workflows(&Outline::of(&context)?)
         .iter()
         .map(|flow| Utf8Path::new(DIRECTORY).join(flow.file))
         .collect();

@@ -17,6 +17,7 @@ use std::io::Write;
 use command::{command, inert};
 use jiff::Timestamp;
 use record::Record;
+use stagegate_config::error::ConfigError;
 use stagegate_config::schema::Level;
 use stagegate_plan::model::{Blockers, Event, Finding, Plan, RunEnd, StepOutcome};
 
@@ -290,16 +291,45 @@ pub(super) fn plan(plan: &Plan) {
 const PLANNED: &str = "planned";
 const BLOCKED: &str = "blocked";
 
+/// Returns file, line and column of a mistake in the configuration, as far as they are known.
+/// The runner knows files from the checkout's top.
+fn place_of(error: &ConfigError) -> [String; 3] {
+    let top = std::env::var("GITHUB_WORKSPACE").unwrap_or_default();
+    let file = error.file.strip_prefix(&top).unwrap_or(&error.file);
+    let (line, column) = match &error.place {
+        None => (String::new(), String::new()),
+        Some((line, column, _)) => (line.to_string(), column.to_string()),
+    };
+    [file.to_string(), line, column]
+}
+
 /// Shows an error that ended the command.
 pub(super) fn error(error: &anyhow::Error) {
     let text = format!("{error:#}");
     let _ = writeln!(std::io::stderr(), "error: {}", inert(&text));
     match error.downcast_ref::<Blockers>() {
-        None => say(&command("error", &[("title", "stagegate")], &short(&text))),
+        None => {
+            let config = error.chain().find_map(|cause| cause.downcast_ref());
+            let [file, line, column] = config.map(place_of).unwrap_or_default();
+            let properties = [
+                ("file", file.as_str()),
+                ("line", &line),
+                ("col", &column),
+                ("title", "stagegate"),
+            ];
+            say(&command("error", &properties, &short(&text)));
+        }
         Some(blockers) => {
             for blocker in &blockers.0 {
                 let words = record::blocker(blocker);
-                say(&command("error", &[("title", "problem")], &short(&words)));
+                let place = blocker.place.as_ref();
+                let line = place.map(|place| place.line.to_string());
+                let properties = [
+                    ("file", place.map_or("", |place| place.file.as_str())),
+                    ("line", line.as_deref().unwrap_or_default()),
+                    ("title", "problem"),
+                ];
+                say(&command("error", &properties, &short(&words)));
             }
             for error in [
                 output(&[("ended", BLOCKED)]).err(),

@@ -18,6 +18,7 @@ pub(super) fn values(record: &Record, site: &str) -> Vec<(&'static str, String)>
     vec![
         ("ended", end.unwrap_or_default().to_owned()),
         ("version", record.plan().version.to_string()),
+        ("commit", commit(record).unwrap_or_default()),
         ("tag", tags.first().cloned().unwrap_or_default()),
         ("tags", json(&tags)),
         (
@@ -30,6 +31,15 @@ pub(super) fn values(record: &Record, site: &str) -> Vec<(&'static str, String)>
         ("crates", json(&crates)),
         ("hosts", json(&hosts)),
     ]
+}
+
+/// Returns the commit that the release is made from.
+fn commit(record: &Record) -> Option<String> {
+    let mut steps = record.plan().steps.iter();
+    steps.find_map(|step| match &step.action {
+        Action::CreateCommitObject(object) => Some(object.parent.clone()),
+        _ => None,
+    })
 }
 
 /// Returns the tags of what is planned.

@@ -159,6 +159,7 @@ fn what_stood_in_the_way_is_a_list() {
     let blockers = Blockers(vec![Blocker {
         what: "a is *not*\nb".to_owned(),
         remedy: "<do> it".to_owned(),
+        place: None,
     }]);
     let text = of_blockers(&blockers);
     assert!(
