@@ -42,6 +42,9 @@ pub struct ReleaseRequest {
     pub environment: String,
     /// The tag is there already, at the commit that is checked out.
     pub tagged: bool,
+    /// What the registry lacks of the versions that the manifests have, whoever began to
+    /// release them.
+    pub unpublished: bool,
     /// The plan is executed elsewhere: who may write to the registry and to GitHub
     /// is asked there.
     pub handed_on: bool,

@@ -26,6 +26,7 @@ pub(crate) fn step_type(action: &Action) -> &dyn Perform {
         Action::CreateCommitObject(it) => it,
         Action::PackageCrates(it) => it,
         Action::VerifyPackages(it) => it,
+        Action::ComparePublished(it) => it,
         Action::Build(it) => it,
         Action::FetchArtifacts(it) => it,
         Action::BuildAsset(it) => it,

@@ -21,6 +21,7 @@ mod signing;
 pub mod sizes;
 pub mod targets;
 pub mod tools;
+mod unpublished;
 
 use std::collections::BTreeMap;
 
@@ -65,6 +66,9 @@ pub struct Scope {
     /// The version whose packages are of interest though they may have left the workspace
     /// since, and a package of its group; absent: the main group's.
     pub packages_of: Option<(Option<String>, Version)>,
+    /// Whether the files of a tag are meant instead of the checked-out ones, where what the
+    /// registry lacks is tagged elsewhere.
+    pub unpublished: bool,
     /// Crates that the registry is asked for, whoever they belong to.
     pub crates: Vec<String>,
     /// Whether git can sign commits and tags, where it is to.
@@ -88,11 +92,13 @@ impl Scope {
                     && !wanted.skip.contains(&stagegate_config::stage::Stage::Draft),
                 registry: true,
                 github: !wanted.skip.contains(&stagegate_config::stage::Stage::Draft),
-                environment: (!wanted.skips_deploy()).then(|| wanted.environment.clone()),
+                environment: (!wanted.skips_deploy() && !wanted.unpublished)
+                    .then(|| wanted.environment.clone()),
                 from: None,
                 version: None,
                 files_of: None,
                 packages_of: None,
+                unpublished: wanted.unpublished,
                 crates: Vec::new(),
                 signing: true,
                 // What nobody has written is told from the commits.
@@ -172,6 +178,11 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         groups_of(&groups),
         &evidence,
     );
+    let tagged = match scope.unpublished {
+        true => unpublished::tag(context, &workspace, &files, scope, &evidence)?,
+        false => None,
+    };
+    let wanted = wanted.or_else(|| tagged.as_ref().map(|tagged| tagged.tag.clone()));
     let released = released::files_of(context, wanted.as_deref())?;
     let root = released.as_ref().map_or(&context.root, |there| &there.root);
     if released.is_some() {
@@ -204,6 +215,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         &evidence,
     );
     // Whatever is asked answers in its own time, registry, GitHub and hosts from afar.
+    let wanted_files = released.as_ref();
     let workspace_ref = &workspace;
     let files_ref = &files;
     let (registry, github, (hosts, promoted), git, packing, sizes, tools) =
@@ -216,7 +228,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
             let github = threads
                 .spawn(move || wants_release.then(|| github::look(context, workspace_ref, tag)));
             let git = threads.spawn(|| checkout::look(context, scope));
-            let packs = scope.registry && publishes && scope.files_of.is_none();
+            let packs = scope.registry && publishes && wanted_files.is_none();
             let packing = threads.spawn(move || {
                 packs
                     .then(|| packing::look(context, workspace_ref, files_ref))
@@ -293,6 +305,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         history_gap: past.gap,
         interfaces,
         git,
+        tagged,
         tools,
         targets: targets::look(context, scope),
         advisories: if scope.gates {
@@ -312,7 +325,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         promoted,
         distances,
         subdirectory: context.subdirectory.clone(),
-        other_workspaces: match scope.files_of {
+        other_workspaces: match &released {
             None => other_workspaces::look(context, &workspace).unwrap_or_default(),
             Some(_) => Vec::new(),
         },

@@ -11,7 +11,7 @@ mod registry;
 mod token_places;
 
 pub use changelog::ChangelogFacts;
-pub use git::{BranchDivergence, GitFacts, RemoteFacts};
+pub use git::{BranchDivergence, GitFacts, RemoteFacts, TaggedCommit};
 pub use github::GitHubFacts;
 pub use history::{CommitFacts, History};
 pub use hosts::{CommitDistance, HostSurvey, RunningHost};
@@ -68,6 +68,9 @@ pub struct Facts {
     pub interfaces: BTreeMap<String, SurveyResult<ApiChange>>,
     /// The git checkout.
     pub git: SurveyResult<GitFacts>,
+    /// The commit that workspace and files are of, where it is another than the one that is
+    /// checked out.
+    pub tagged: Option<TaggedCommit>,
     /// Programs and their versions.
     pub tools: Vec<ToolFacts>,
     /// Whether the standard libraries of the release's targets are installed, if they are
@@ -106,6 +109,12 @@ impl Facts {
     /// the first.
     pub fn main_group(&self, config: &Config) -> Option<&Group> {
         crate::version::groups::main(self.groups.as_ref().ok()?, config)
+    }
+
+    /// Returns the commit that workspace and files are of.
+    pub(crate) fn released_commit(&self) -> Option<&str> {
+        let tagged = self.tagged.as_ref().map(|tagged| tagged.commit.as_str());
+        tagged.or_else(|| self.git.as_ref().ok().map(|git| git.head.as_str()))
     }
 
     /// Returns the tag of a version that was released, in the form that tags had then.

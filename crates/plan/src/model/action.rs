@@ -34,6 +34,9 @@ pub enum Action {
     PackageCrates(PackageCrates),
     /// Builds the packaged set as a user's cargo would see it, once.
     VerifyPackages(VerifyPackages),
+    /// Compares what the registry has already with what the release commit gives, and keeps
+    /// the registry's files.
+    ComparePublished(ComparePublished),
     /// Builds binaries and bundle from the release tree.
     Build(Build),
     /// Takes binary and bundle from a host that runs them, instead of building them.
@@ -259,6 +262,14 @@ pub struct PackageCrates {
 /// Builds the packaged set as a user's cargo would see it, once.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct VerifyPackages {
+    /// Names, dependencies first.
+    pub crates: Vec<String>,
+}
+
+/// Compares what the registry has already with what the release commit gives, and keeps the
+/// registry's files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComparePublished {
     /// Names, dependencies first.
     pub crates: Vec<String>,
 }

@@ -17,12 +17,12 @@ mod time_breakdown;
 
 pub use action::{
     Action, AuditDependencies, Binary, Build, BuildAsset, ChangeTree, CheckAccess, CheckLinks,
-    CheckMsrv, ConsumerBuild, CreateBranch, CreateCommitObject, CreateTag, CustomCommand,
-    DeployBundle, DeployService, DraftRelease, EditFiles, FetchArtifacts, FindOutdated,
-    FindSecrets, FrontendBuild, GateCommand, MarkChangelog, MarkRelease, MigrateData, MoveBranch,
-    PackageCrates, PlannedUpload, Proposal, Publish, PublishGithubRelease, PublishedCrate, Push,
-    PushBranch, ReleaseRef, ResolveDepth, RollBackHost, UploadAssets, VerifyPackages,
-    VerifyRelease, WriteSbom, Yank,
+    CheckMsrv, ComparePublished, ConsumerBuild, CreateBranch, CreateCommitObject, CreateTag,
+    CustomCommand, DeployBundle, DeployService, DraftRelease, EditFiles, FetchArtifacts,
+    FindOutdated, FindSecrets, FrontendBuild, GateCommand, MarkChangelog, MarkRelease, MigrateData,
+    MoveBranch, PackageCrates, PlannedUpload, Proposal, Publish, PublishGithubRelease,
+    PublishedCrate, Push, PushBranch, ReleaseRef, ResolveDepth, RollBackHost, UploadAssets,
+    VerifyPackages, VerifyRelease, WriteSbom, Yank,
 };
 pub use blocker::{Blocker, Blockers};
 pub use branches::{

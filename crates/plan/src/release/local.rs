@@ -9,14 +9,15 @@ use crate::custom_step;
 use crate::deploy::build;
 use crate::facts::GitFacts;
 use crate::model::{
-    Action, Binary, Build, BuildAsset, CheckAccess, CommitIdentity, CreateCommitObject, CreateTag,
-    DraftRelease, EditFiles, MoveBranch, PackageCrates, Plan, PlannedUpload, Push, Step,
-    UploadAssets, VerifyPackages, WriteSbom, count,
+    Action, Binary, Build, BuildAsset, CheckAccess, CommitIdentity, ComparePublished,
+    CreateCommitObject, CreateTag, DraftRelease, EditFiles, MoveBranch, PackageCrates, Plan,
+    PlannedUpload, Push, Step, UploadAssets, VerifyPackages, WriteSbom, count,
 };
 use crate::release::changelogs::web_of;
 use crate::release::edits::Edits;
 use crate::release::notes::{LONGEST_RELEASE, shortened};
 use crate::release::placeholders::Placeholders;
+use crate::release::unpublished::Missing;
 use crate::release::{Release, message, released, spoken};
 use crate::request::Part;
 use crate::version::{VersionBump, WORKSPACE};
@@ -26,14 +27,15 @@ impl Release<'_> {
         let identity: CommitIdentity = self.git.identity.clone()?;
         let branch = self.git.branch.clone()?;
         let reference = plan.reference();
-        write(&self.git.head, self.bumps, &edits, plan);
-        // What is tagged already is released as it stands.
-        let files = match tagged {
+        let parent = self.facts.released_commit()?.to_owned();
+        write(&parent, self.bumps, &edits, plan);
+        // What is tagged already, or missing, is released as it stands.
+        let files = match tagged || self.missing.is_some() {
             true => None,
             false => changes(self.config, self.git, self.bumps, &self.crates(), plan),
         };
         let object = Action::CreateCommitObject(CreateCommitObject {
-            parent: self.git.head.clone(),
+            parent: parent.clone(),
             message: message::signed_off(
                 message::of_release(self.config, self.git, self.bumps, &self.facts.date),
                 self.config,
@@ -55,7 +57,7 @@ impl Release<'_> {
         self.check_access(plan);
         let action = Action::MoveBranch(MoveBranch {
             branch: branch.clone(),
-            parent: self.git.head.clone(),
+            parent,
             reference: reference.clone(),
         });
         let title = format!("move {branch} to the release commit");
@@ -106,7 +108,12 @@ impl Release<'_> {
             plan.steps
                 .push(Step::new("verify-packages", Stage::Package, title, action));
         }
-        if let Some(app) = self.config.app.as_ref().filter(|_| self.app().is_some()) {
+        self.compare(plan);
+        // What is only missing goes to no host, so its app is built for the GitHub release alone.
+        let is_built =
+            |one: &&VersionBump<'_>| self.missing.is_none() || self.release_to_make(one).is_some();
+        let app = self.app().filter(is_built).and(self.config.app.as_ref());
+        if let Some(app) = app {
             // The GitHub release holds the binaries, whoever builds what hosts run.
             let (binaries, frontend) = match self.app().and_then(|one| self.release_ref(one)) {
                 Some(_) => build::built(app, Part::Both),
@@ -128,6 +135,22 @@ impl Release<'_> {
             self.builds_for_targets(plan, one, reference);
             self.other_files(plan, one);
         }
+    }
+
+    /// Adds the comparison with what the registry has already.
+    fn compare(&self, plan: &mut Plan) {
+        let crates = self.missing.map(Missing::there).unwrap_or_default();
+        if crates.is_empty() {
+            return;
+        }
+        let title = format!(
+            "compare with that commit what {} has: {}",
+            self.config.registry.name,
+            crates.join(", ")
+        );
+        let action = Action::ComparePublished(ComparePublished { crates });
+        plan.steps
+            .push(Step::new("compare", Stage::Package, title, action));
     }
 
     /// Adds the question whether the registry would take it all, before anything is public.
@@ -169,7 +192,7 @@ impl Release<'_> {
 
     /// Returns the targets that a group's release is to hold binaries for.
     fn targets_of(&self, one: &VersionBump<'_>) -> Vec<String> {
-        if self.release_ref(one).is_none() || self.binaries_of(one).is_empty() {
+        if self.release_to_make(one).is_none() || self.binaries_of(one).is_empty() {
             return Vec::new();
         }
         self.config.release.targets.keys().cloned().collect()
@@ -177,7 +200,7 @@ impl Release<'_> {
 
     /// Adds what else a group's release is to hold.
     fn other_files(&self, plan: &mut Plan, one: &VersionBump<'_>) {
-        if self.release_ref(one).is_none() {
+        if self.release_to_make(one).is_none() {
             return;
         }
         for asset in self.assets(one) {
@@ -199,7 +222,7 @@ impl Release<'_> {
             plan.steps.push(Step::new(id, Stage::Build, title, action));
         }
         if self.config.github.sbom {
-            let mut packages = self.crates();
+            let mut packages = self.packages();
             packages.retain(|name| one.group.has(name));
             for binary in self.binaries_of(one) {
                 if !packages.contains(&binary.package) {
@@ -290,7 +313,7 @@ impl Release<'_> {
 
     /// Adds one group's draft on GitHub, with what is attached to it.
     fn draft(&self, plan: &mut Plan, one: &VersionBump<'_>, notes: &str) {
-        let Some(release) = self.release_ref(one) else {
+        let Some(release) = self.release_to_make(one) else {
             return;
         };
         let version = spoken(std::slice::from_ref(one));
@@ -328,7 +351,7 @@ impl Release<'_> {
             title,
             action,
         ));
-        let mut crates = self.crates();
+        let mut crates = self.packages();
         crates.retain(|name| one.group.has(name));
         let binaries = self.binaries_of(one).into_iter().map(|b| b.name);
         let binaries: Vec<String> = binaries.collect();

@@ -11,6 +11,7 @@ pub(crate) mod placeholders;
 pub mod publish;
 pub mod replacements;
 mod requirements;
+pub mod unpublished;
 pub mod version_bumps;
 
 use std::collections::BTreeMap;
@@ -27,7 +28,8 @@ use crate::model::{
     VerifyRelease, namespace,
 };
 use crate::preflight::{Check, assets, checks, internal_deps, metadata, token, versions};
-use crate::release::edits::edits;
+use crate::release::edits::{Edits, edits};
+use crate::release::unpublished::Missing;
 use crate::release::version_bumps::version_bumps;
 use crate::request::{Part, ReleaseRequest};
 use crate::version::VersionBump;
@@ -45,16 +47,38 @@ pub(crate) fn plan(
             "leave out --skip for it",
         ));
     }
+    let missing = facts.groups.as_deref().ok();
+    let missing = missing.and_then(|groups| Missing::find(facts, groups, wanted));
+    if missing.as_ref().is_some_and(Missing::is_nothing)
+        && let Some(done) = unpublished::nothing(facts, config, blockers)
+    {
+        return done;
+    }
     let preconditions = checks::of(facts, config).into_iter();
     let here = |check: &Check| !(wanted.handed_on && checks::is_access(facts, check));
     blockers.extend(preconditions.filter(here).filter_map(|c| c.outcome.err()));
     let groups = facts.groups.as_deref().ok()?;
-    let bumps = version_bumps(facts, config, groups, wanted, blockers);
-    for one in &bumps {
-        versions::version(facts, one, wanted.tagged, blockers);
+    let bumps = match &missing {
+        None => version_bumps(facts, config, groups, wanted, blockers),
+        Some(missing) => missing.bumps(),
+    };
+    match &missing {
+        None => bumps
+            .iter()
+            .for_each(|one| versions::version(facts, one, wanted.tagged, blockers)),
+        Some(missing) => missing.check(facts, config, blockers),
     }
-    let edits = edits(facts, config, wanted, &bumps, blockers);
-    let levels = levels(facts, config, &bumps, blockers);
+    let edits = match &missing {
+        None => edits(facts, config, wanted, &bumps, blockers),
+        Some(_) => Edits::none(facts, &bumps),
+    };
+    let mut levels = levels(facts, config, &bumps, blockers);
+    if let Some(missing) = &missing {
+        levels
+            .iter_mut()
+            .for_each(|level| level.retain(|name| missing.has(name)));
+        levels.retain(|level| !level.is_empty());
+    }
     publish::check_registry(facts, config, &levels, blockers);
     internal_deps::check_dev_dep_cycles(facts, config, &levels, blockers);
     metadata::metadata(facts, config, &bumps, blockers);
@@ -66,7 +90,14 @@ pub(crate) fn plan(
     internal_deps::check_candidates(facts, config, &bumps, blockers);
     let mut plan = empty(facts, config, &bumps)?;
     plan.notes.extend(facts.conventions.iter().cloned());
-    plan.steps = gates::steps(facts, config, &bumps, &[], &mut plan.notes);
+    if let Some(missing) = &missing {
+        plan.title = format!("release what is missing of {}", spoken(&bumps));
+        plan.notes.extend(missing.notes(facts));
+        plan.notes.extend(unpublished::left(facts, groups));
+    }
+    if facts.tagged.is_none() {
+        plan.steps = gates::steps(facts, config, &bumps, &[], &mut plan.notes);
+    }
     let git = facts.git.as_ref().ok()?;
     let release = Release {
         facts,
@@ -74,6 +105,7 @@ pub(crate) fn plan(
         git,
         bumps: &bumps,
         levels: &levels,
+        missing: missing.as_ref(),
     };
     plan.notes.extend(edits.left.iter().cloned());
     release.local(&mut plan, edits, wanted.tagged)?;
@@ -81,6 +113,11 @@ pub(crate) fn plan(
     let environment = release.deploys(wanted, &mut plan, blockers);
     release.outcome(&mut plan, environment.as_deref());
     let (whole, packages) = released(&plan, &bumps, &release.crates());
+    if missing.is_some() {
+        plan.notes.extend(custom_step::unplaced(&plan.steps, &config.steps).map(|(stage, name)| {
+            format!("`{name}` is placed at the stage {stage}, which is no part of this, and is left out")
+        }));
+    }
     for custom in &config.steps {
         custom_step::place(&mut plan.steps, custom, &whole, &packages);
     }
@@ -209,11 +246,21 @@ pub(crate) struct Release<'a> {
     pub(crate) git: &'a GitFacts,
     pub(crate) bumps: &'a [VersionBump<'a>],
     levels: &'a [Vec<String>],
+    /// What is missing, where nothing else is released.
+    missing: Option<&'a Missing<'a>>,
 }
 
 impl Release<'_> {
     pub(crate) fn crates(&self) -> Vec<String> {
         self.levels.iter().flatten().cloned().collect()
+    }
+
+    /// Returns the packages that the release has: those that are published, and those that the
+    /// registry has already.
+    pub(crate) fn packages(&self) -> Vec<String> {
+        let mut packages = self.crates();
+        packages.extend(self.missing.iter().flat_map(|missing| missing.there()));
+        packages
     }
 
     /// Returns a step's id where each group has such a step.
@@ -231,6 +278,15 @@ impl Release<'_> {
             repository: github.repository.clone(),
             tag: one.tag(),
         })
+    }
+
+    /// Returns the GitHub release that is to be made of a group, unless it is public already:
+    /// then it stays as it is.
+    pub(crate) fn release_to_make(&self, one: &VersionBump<'_>) -> Option<ReleaseRef> {
+        let known = &self.facts.github.as_ref()?.as_ref().ok()?.releases;
+        let tag = one.tag();
+        let public = known.iter().any(|r| r.tag_name == tag && !r.draft);
+        self.release_ref(one).filter(|_| !public)
     }
 
     /// Returns the app's binaries, where its group is released.
@@ -251,7 +307,7 @@ impl Release<'_> {
     fn remote(&self, plan: &mut Plan) {
         publish::steps(self.facts, self.config, self.levels, plan);
         for one in self.bumps {
-            if let Some(release) = self.release_ref(one) {
+            if let Some(release) = self.release_to_make(one) {
                 let title = format!("make the GitHub release {} public", release.tag);
                 let latest = self.is_latest(one);
                 plan.steps.push(Step::new(
@@ -284,6 +340,13 @@ impl Release<'_> {
         plan: &mut Plan,
         blockers: &mut Vec<Blocker>,
     ) -> Option<String> {
+        if let (Some(app), Some(_)) = (&self.config.app, self.missing) {
+            plan.notes.push(format!(
+                "nothing is deployed: `{} deploy` brings {} to its hosts",
+                self.facts.command, app.name
+            ));
+            return None;
+        }
         if let (Some(app), None) = (&self.config.app, self.app()) {
             plan.notes.push(format!(
                 "{} is not part of this release, so nothing is deployed",

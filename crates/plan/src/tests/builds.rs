@@ -65,6 +65,7 @@ fn a_release_on_github_holds_the_binary_all_the_same() {
     let request = |facts: &Facts| {
         let wanted = ReleaseRequest {
             tagged: false,
+            unpublished: false,
             selection: crate::version::Selection::default(),
             handed_on: false,
             versions: vec!["1.1.0".parse().unwrap()],

@@ -12,6 +12,7 @@ pub(crate) mod replacements;
 pub(crate) mod repositories;
 pub(crate) mod rollbacks;
 pub(crate) mod targets;
+pub(crate) mod unpublished;
 pub(crate) mod versions;
 pub(crate) mod waves;
 
@@ -144,6 +145,7 @@ fn facts() -> Facts {
                 tags: BTreeMap::new(),
             }),
         }),
+        tagged: None,
         tools: Vec::new(),
         targets: BTreeMap::new(),
         advisories: None,
@@ -230,6 +232,7 @@ fn learned(facts: &Facts, config: &Config, selection: &Selection) -> SurveyResul
 fn wanted(words: &str, skip: &[Stage]) -> ReleaseRequest {
     ReleaseRequest {
         tagged: false,
+        unpublished: false,
         selection: Selection::default(),
         versions: words.split(' ').map(|v| v.parse().unwrap()).collect(),
         pre: None,

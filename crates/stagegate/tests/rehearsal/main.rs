@@ -35,6 +35,7 @@ mod repositories;
 mod runner;
 mod spoil;
 mod targets;
+mod unpublished;
 mod versions;
 mod waves;
 mod workflows;

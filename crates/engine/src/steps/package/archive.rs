@@ -94,7 +94,7 @@ impl Perform for PackageCrates {
 /// cargo takes siblings of the same release out of an overlay on the registry that it is
 /// told of. Where it reads another source in the registry's place, that one is told; a
 /// directory of crates takes no overlay, and gets the siblings one after the other.
-fn make(
+pub(crate) fn make(
     ctx: &mut StepContext<'_>,
     root: &Utf8Path,
     output: &Utf8Path,

@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod check_access;
+pub mod compare;
 mod directory_source;
 pub mod publish;
 pub mod sbom;
