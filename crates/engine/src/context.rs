@@ -224,8 +224,8 @@ impl Context {
             .for_upload(&registry, cargo, wanted, is_new, now)
     }
 
-    /// Returns a token for a yank, or for taking one back.
-    pub(crate) fn yank_token(&self, wanted: TokenUse<'_>) -> anyhow::Result<Granted> {
+    /// Returns a person's token: for a yank, for taking one back, or for owners.
+    pub(crate) fn persons_token(&self, wanted: TokenUse<'_>) -> anyhow::Result<Granted> {
         let (registry, cargo) = (self.registry()?, self.cargo_config()?);
         self.tokens.of_a_person(&registry, cargo, wanted)
     }

@@ -18,6 +18,8 @@ pub struct RegistryConfig {
     pub visible_within: SignedDuration,
     /// Whether to exchange a workflow's identity for a token, if the runner offers one.
     pub trusted_publishing: bool,
+    /// Who is to own crates that a release creates: `LOGIN`, or `github:ORGANIZATION:TEAM`.
+    pub owners: Vec<String>,
     /// How far a fresh project with the new versions is taken at the end.
     pub fresh_project: FreshProject,
     /// The site that builds the documentation of crates on crates.io.
@@ -45,6 +47,7 @@ impl Default for RegistryConfig {
             index: None,
             visible_within: SignedDuration::from_mins(5),
             trusted_publishing: true,
+            owners: Vec::new(),
             fresh_project: FreshProject::Build,
             docs: Url::parse("https://docs.rs").expect("a constant address parses"),
         }

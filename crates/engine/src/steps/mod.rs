@@ -38,6 +38,7 @@ pub(crate) fn step_type(action: &Action) -> &dyn Perform {
         Action::DraftRelease(it) => it,
         Action::UploadAssets(it) => it,
         Action::Publish(it) => it,
+        Action::AddOwners(it) => it,
         Action::PushBranch(it) => it,
         Action::OpenPullRequest(it) => it,
         Action::ConsumerBuild(it) => it,

@@ -60,6 +60,8 @@ pub enum Action {
     UploadAssets(UploadAssets),
     /// Uploads one crate and waits until the index shows it.
     Publish(Publish),
+    /// Adds owners to a crate that the release has created.
+    AddOwners(AddOwners),
     /// Brings a branch of ours to the remote, in place of what the plan saw there.
     PushBranch(PushBranch),
     /// Opens a pull request, or brings one up to date.
@@ -402,6 +404,31 @@ pub struct Publish {
     pub package: String,
     /// Its version: what is sent has to be this one.
     pub version: Version,
+}
+
+/// Adds owners to a crate that the release has created.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AddOwners {
+    /// Its name.
+    pub package: String,
+    /// Who is to own it, as the registry calls them.
+    pub owners: Vec<String>,
+}
+
+impl AddOwners {
+    /// Returns those who are not among the owners that a registry lists.
+    pub fn missing_in(&self, known: &[String]) -> Vec<&String> {
+        missing_owners(&self.owners, known)
+    }
+}
+
+/// Returns the owners that are wanted and that a registry does not list.
+pub(crate) fn missing_owners<'o>(wanted: &'o [String], known: &[String]) -> Vec<&'o String> {
+    let is_known = |owner: &&String| {
+        let login = owner.strip_prefix("crates.io:").unwrap_or(owner);
+        known.iter().any(|known| known.eq_ignore_ascii_case(login))
+    };
+    wanted.iter().filter(|owner| !is_known(owner)).collect()
 }
 
 /// Brings a branch of ours to the remote, in place of what the plan saw there.

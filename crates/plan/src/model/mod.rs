@@ -15,10 +15,11 @@ mod step;
 mod step_filter;
 mod time_breakdown;
 
+pub(crate) use action::missing_owners;
 pub use action::{
-    Action, AuditDependencies, Binary, Build, BuildAsset, ChangeTree, CheckAccess, CheckLinks,
-    CheckMsrv, ComparePublished, ConsumerBuild, CreateBranch, CreateCommitObject, CreateTag,
-    CustomCommand, DeployBundle, DeployService, DraftRelease, EditFiles, FetchArtifacts,
+    Action, AddOwners, AuditDependencies, Binary, Build, BuildAsset, ChangeTree, CheckAccess,
+    CheckLinks, CheckMsrv, ComparePublished, ConsumerBuild, CreateBranch, CreateCommitObject,
+    CreateTag, CustomCommand, DeployBundle, DeployService, DraftRelease, EditFiles, FetchArtifacts,
     FindOutdated, FindSecrets, FrontendBuild, GateCommand, MarkChangelog, MarkRelease, MigrateData,
     MoveBranch, PackageCrates, PlannedUpload, Proposal, Publish, PublishGithubRelease,
     PublishedCrate, Push, PushBranch, ReleaseRef, ResolveDepth, RollBackHost, UploadAssets,

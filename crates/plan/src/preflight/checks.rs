@@ -12,7 +12,7 @@ use crate::facts::{
     BranchDivergence, ChangelogFacts, Facts, GitFacts, GitHubFacts, RegistryFacts, SurveyResult,
 };
 use crate::model::{Blocker, is_hotfix_branch};
-use crate::preflight::checkout;
+use crate::preflight::{checkout, owners as preflight_owners};
 
 /// What a precondition is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -128,6 +128,14 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
                 registry.token.clone().map(|places| places.to_string()),
             ));
             checks.extend(owners(registry));
+            let packages = facts.workspace.packages.iter();
+            let ours = packages.filter(|p| p.publishable_to(&registry.name));
+            let ours: Vec<String> = ours.map(|p| p.name.clone()).collect();
+            let new = preflight_owners::new_crates(registry, &ours);
+            checks.extend(
+                preflight_owners::needs_scope(config, &new)
+                    .map(|text| check(CheckKind::RegistryOwners, "new crates", Ok(text))),
+            );
         }
     }
     match &facts.github {

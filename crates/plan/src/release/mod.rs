@@ -27,7 +27,7 @@ use crate::model::{
     Action, Binary, Blocker, Plan, PublishGithubRelease, ReleaseRef, RunId, Step, Verb,
     VerifyRelease, namespace,
 };
-use crate::preflight::{Check, assets, checks, internal_deps, metadata, token, versions};
+use crate::preflight::{Check, assets, checks, internal_deps, metadata, owners, token, versions};
 use crate::release::edits::{Edits, edits};
 use crate::release::unpublished::Missing;
 use crate::release::version_bumps::version_bumps;
@@ -82,6 +82,7 @@ pub(crate) fn plan(
     publish::check_registry(facts, config, &levels, blockers);
     internal_deps::check_dev_dep_cycles(facts, config, &levels, blockers);
     metadata::metadata(facts, config, &bumps, blockers);
+    owners::owners(facts, config, blockers);
     if !wanted.handed_on {
         token::token(facts, &levels, blockers);
     }
@@ -306,6 +307,7 @@ impl Release<'_> {
     /// Adds what cannot be taken back.
     fn remote(&self, plan: &mut Plan) {
         publish::steps(self.facts, self.config, self.levels, plan);
+        publish::owners(self.facts, self.config, &self.crates(), plan);
         for one in self.bumps {
             if let Some(release) = self.release_to_make(one) {
                 let title = format!("make the GitHub release {} public", release.tag);
@@ -430,6 +432,8 @@ impl Release<'_> {
                 .push("there is no [app] in stagegate.toml, so nothing is deployed".to_owned());
         }
         publish::notes(self.facts, plan);
+        plan.notes
+            .extend(owners::notes(self.facts, self.config, &self.crates()));
         if let Ok(remote) = &self.git.remote
             && remote.divergence == BranchDivergence::Ahead
         {

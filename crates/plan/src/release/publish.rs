@@ -7,9 +7,10 @@ use stagegate_config::stage::Stage;
 
 use crate::facts::Facts;
 use crate::model::{
-    Action, Blocker, ConsumerBuild, Plan, Publish, PublishedCrate, ResolveDepth, Step, count,
+    Action, AddOwners, Blocker, ConsumerBuild, Plan, Publish, PublishedCrate, ResolveDepth, Step,
+    count,
 };
-use crate::preflight::limits;
+use crate::preflight::{limits, owners};
 
 /// Adds one step a crate, all beside each other: each needs only the steps of the
 /// crates that it depends on itself, so that a slow one holds up nobody else.
@@ -37,6 +38,25 @@ pub fn steps(facts: &Facts, config: &Config, levels: &[Vec<String>], plan: &mut 
             plan.steps.push(step);
             first = false;
         }
+    }
+}
+
+/// Adds a step for the owners of each crate that is new, once all are published: a name that the
+/// registry refuses holds no upload up.
+pub fn owners(facts: &Facts, config: &Config, crates: &[String], plan: &mut Plan) {
+    let (Some(Ok(registry)), false) = (&facts.registry, config.registry.owners.is_empty()) else {
+        return;
+    };
+    for name in owners::new_crates(registry, crates) {
+        let owners = config.registry.owners.clone();
+        let title = format!("add {} to the owners of {name}", owners.join(", "));
+        let action = Action::AddOwners(AddOwners {
+            package: name.clone(),
+            owners,
+        });
+        let id = format!("owners:{name}");
+        plan.steps
+            .push(Step::new(id, Stage::Publish, title, action));
     }
 }
 

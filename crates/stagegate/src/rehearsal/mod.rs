@@ -283,6 +283,7 @@ impl Rehearsal {
             repository,
             app,
             front_end,
+            owners: self.config.registry.owners.clone(),
             faults,
         }
     }

@@ -25,6 +25,7 @@ mod hosts;
 mod hotfix;
 mod kill;
 mod notify;
+mod owners;
 mod pairs;
 mod prepare;
 mod process;

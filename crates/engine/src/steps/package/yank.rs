@@ -56,7 +56,7 @@ impl Perform for Yank {
                 version: &text,
             }
         };
-        let token = ctx.context.yank_token(wanted)?.token;
+        let token = ctx.context.persons_token(wanted)?.token;
         for attempt in 1.. {
             let answer = if undo {
                 registry.unyank(&token, name, version)
