@@ -21,6 +21,7 @@ mod fixture;
 mod foreign;
 mod gates;
 mod half_done;
+mod history;
 mod hosts;
 mod hotfix;
 mod kill;
