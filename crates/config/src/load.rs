@@ -93,6 +93,9 @@ impl Config {
         if let Some((needle, message)) = self.release.problem() {
             return wrong(&needle, message);
         }
+        if let Some(message) = self.registry.problem() {
+            return wrong("also", message);
+        }
         for step in &self.steps {
             if step.run.is_empty() {
                 return wrong(

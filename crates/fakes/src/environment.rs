@@ -25,6 +25,9 @@ pub struct EnvironmentOptions {
     /// Who is to own new crates. Whether there are such users and teams only GitHub knows, so
     /// the registry takes them for known, and the token's user for a member of each team.
     pub owners: Vec<String>,
+    /// Registries beside crates.io, each with the index that it answers from for what was not
+    /// uploaded to it, if that is known.
+    pub more_registries: Vec<(String, Option<String>)>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
 }
@@ -43,6 +46,8 @@ pub struct FakeEnvironment {
     pub checkout: Checkout,
     /// The registry.
     pub registry: FakeRegistry,
+    /// The registries beside it, by name; they take the same token.
+    pub more_registries: Vec<(String, FakeRegistry)>,
     /// GitHub.
     pub github: FakeGitHub,
     /// The host, where there is an app.
@@ -117,6 +122,16 @@ impl FakeEnvironment {
                 ..known.clone()
             },
         )?;
+        let mut more_registries = Vec::new();
+        for (name, upstream) in options.more_registries {
+            let place = directory.join("registries").join(&name);
+            let options = RegistryOptions {
+                index_lag,
+                pass_through: upstream,
+                ..RegistryOptions::new(registry_token.clone())
+            };
+            more_registries.push((name, FakeRegistry::start(handle, &place, options)?));
+        }
         let github_token = "rehearsal-github-token".to_owned();
         let github = FakeGitHub::start(
             handle,
@@ -149,6 +164,7 @@ impl FakeEnvironment {
         Ok(FakeEnvironment {
             checkout,
             registry,
+            more_registries,
             github,
             host,
             repository: options.repository,

@@ -7,12 +7,12 @@ use std::collections::BTreeMap;
 
 use camino::Utf8PathBuf;
 use stagegate_manifest::Workspace;
-use stagegate_plan::facts::TaggedCommit;
+use stagegate_plan::facts::{RegistryFacts, TaggedCommit};
 use stagegate_plan::release::unpublished::{tag_of_all, unfinished};
 use stagegate_plan::version::Evidence;
 
 use crate::context::Context;
-use crate::survey::{Scope, add_from_afar, checkout, learn, mark_registered, registry};
+use crate::survey::{Scope, add_from_afar, checkout, every_registry, learn, mark_registered};
 
 /// Returns the tag of all that is missing, where it is at another commit than the one that is
 /// checked out. What cannot be asked is a problem of the survey that follows.
@@ -23,17 +23,21 @@ pub(crate) fn tag(
     scope: &Scope,
     evidence: &Evidence,
 ) -> anyhow::Result<Option<TaggedCommit>> {
-    let found = registry::look(context, workspace);
-    let (Ok(registry), Ok(git)) = (&found, checkout::look(context, scope)) else {
+    let registries = every_registry(context, workspace);
+    let (true, Ok(git)) = (
+        registries.iter().all(Result::is_ok),
+        checkout::look(context, scope),
+    ) else {
         return Ok(None);
     };
     let (mut workspace, mut evidence) = (workspace.clone(), evidence.clone());
-    mark_registered(&mut workspace, registry);
-    add_from_afar(&mut evidence, Some(&git), Some(&found));
+    mark_registered(&mut workspace, &registries);
+    add_from_afar(&mut evidence, Some(&git), &registries);
     let Ok(learned) = learn(context, &mut workspace, files, scope, &evidence) else {
         return Ok(None);
     };
-    let missing = unfinished(&workspace, &learned.groups, registry);
+    let known: Vec<&RegistryFacts> = registries.iter().flatten().collect();
+    let missing = unfinished(&workspace, &learned.groups, &known);
     let Some(tag) = tag_of_all(&git, &missing) else {
         return Ok(None);
     };

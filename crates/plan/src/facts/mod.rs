@@ -80,6 +80,8 @@ pub struct Facts {
     pub advisories: Option<SurveyResult<String>>,
     /// The registry; `None` where nothing is to be published.
     pub registry: Option<SurveyResult<RegistryFacts>>,
+    /// The other registries that a release publishes to.
+    pub more_registries: Vec<SurveyResult<RegistryFacts>>,
     /// GitHub; `None` where there is no release to make.
     pub github: Option<SurveyResult<GitHubFacts>>,
     /// Bytes of tracked files by package: more than its package will have.
@@ -109,6 +111,23 @@ impl Facts {
     /// the first.
     pub fn main_group(&self, config: &Config) -> Option<&Group> {
         crate::version::groups::main(self.groups.as_ref().ok()?, config)
+    }
+
+    /// Returns every registry, the main one first, or why it could not be asked.
+    pub(crate) fn every_registry(&self) -> impl Iterator<Item = &SurveyResult<RegistryFacts>> {
+        self.registry.iter().chain(&self.more_registries)
+    }
+
+    /// Returns every registry that could be asked, the main one first.
+    pub(crate) fn registries(&self) -> impl Iterator<Item = &RegistryFacts> {
+        self.every_registry()
+            .filter_map(|found| found.as_ref().ok())
+    }
+
+    /// Returns the registry that a manifest means by an index, if a release publishes there.
+    pub(crate) fn registry_named_by(&self, index: Option<&str>) -> Option<&RegistryFacts> {
+        self.registries()
+            .find(|registry| registry.is_named_by(index))
     }
 
     /// Returns the commit that workspace and files are of.

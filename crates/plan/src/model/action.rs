@@ -259,6 +259,12 @@ pub struct CreateCommitObject {
 pub struct PackageCrates {
     /// Names, dependencies first.
     pub crates: Vec<String>,
+    /// Those that go to other registries than the main one, by the registry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub elsewhere: BTreeMap<String, Vec<String>>,
+    /// Those that do not go to the main registry at all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only_elsewhere: Vec<String>,
 }
 
 /// Builds the packaged set as a user's cargo would see it, once.
@@ -274,6 +280,9 @@ pub struct VerifyPackages {
 pub struct ComparePublished {
     /// Names, dependencies first.
     pub crates: Vec<String>,
+    /// The registry, where it is not the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
 }
 
 /// Builds binaries and bundle from the release tree.
@@ -404,6 +413,9 @@ pub struct Publish {
     pub package: String,
     /// Its version: what is sent has to be this one.
     pub version: Version,
+    /// The registry, where it is not the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
 }
 
 /// Adds owners to a crate that the release has created.
@@ -453,6 +465,9 @@ pub struct ConsumerBuild {
     pub depth: ResolveDepth,
     /// Who builds the documentation, where that is asked.
     pub docs: Option<Url>,
+    /// The registry, where it is not the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
 }
 
 /// Makes the GitHub release public.
@@ -512,6 +527,9 @@ pub struct VerifyRelease {
     pub frontends: Vec<PlacementId>,
     /// The page that must answer.
     pub url: Option<Url>,
+    /// Crates of other registries than the main one, by the registry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub elsewhere: BTreeMap<String, Vec<String>>,
 }
 
 /// Yanks or gives back one crate's version.
@@ -523,6 +541,9 @@ pub struct Yank {
     pub version: Version,
     /// Give it back.
     pub undo: bool,
+    /// The registry, where it is not the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
 }
 
 /// Says in the GitHub release that the version is yanked, or no longer.
@@ -625,6 +646,9 @@ pub struct CheckMsrv {
 pub struct CheckAccess {
     /// The uploads, in the order of their dependencies.
     pub uploads: Vec<PlannedUpload>,
+    /// The registry, where it is not the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
 }
 
 /// An upload that the plan comes to.

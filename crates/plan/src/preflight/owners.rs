@@ -8,8 +8,7 @@ use crate::model::{Blocker, missing_owners};
 
 /// Returns those of the crates that the registry does not know yet.
 pub fn new_crates<'n>(registry: &RegistryFacts, crates: &'n [String]) -> Vec<&'n String> {
-    let is_new = |name: &&String| registry.versions.get(*name).is_none_or(Vec::is_empty);
-    crates.iter().filter(is_new).collect()
+    crates.iter().filter(|name| registry.is_new(name)).collect()
 }
 
 /// Refuses owners that crates.io would refuse for their form alone, before the crate is there for

@@ -17,7 +17,6 @@ use crate::release::changelogs::web_of;
 use crate::release::edits::Edits;
 use crate::release::notes::{LONGEST_RELEASE, shortened};
 use crate::release::placeholders::Placeholders;
-use crate::release::unpublished::Missing;
 use crate::release::{Release, message, released, spoken};
 use crate::request::Part;
 use crate::version::{VersionBump, WORKSPACE};
@@ -98,7 +97,16 @@ impl Release<'_> {
         let crates = self.crates();
         if !crates.is_empty() {
             let title = format!("package {} from that commit", count(crates.len(), "crate"));
+            let here = self.crates_of(None);
+            let only_elsewhere = crates.iter().filter(|name| !here.contains(name));
+            // What the registry has already comes from the main one where that may have it.
+            let is_apart = |name: &&String| {
+                let package = self.facts.workspace.package(name);
+                package.is_some_and(|p| !p.publishable_to(&self.config.registry.name))
+            };
             let action = Action::PackageCrates(PackageCrates {
+                only_elsewhere: only_elsewhere.filter(is_apart).cloned().collect(),
+                elsewhere: self.elsewhere(),
                 crates: crates.clone(),
             });
             plan.steps
@@ -137,40 +145,51 @@ impl Release<'_> {
         }
     }
 
-    /// Adds the comparison with what the registry has already.
+    /// Adds the comparison with what registries have already.
     fn compare(&self, plan: &mut Plan) {
-        let crates = self.missing.map(Missing::there).unwrap_or_default();
-        if crates.is_empty() {
-            return;
+        let Some(missing) = self.missing else { return };
+        for registry in self.config.registry.names() {
+            let crates = missing.compared_with(registry);
+            if crates.is_empty() {
+                continue;
+            }
+            let title = format!(
+                "compare with that commit what {registry} has: {}",
+                crates.join(", ")
+            );
+            let other = self.config.registry.other(registry);
+            let id = beside("compare", other.as_deref());
+            let action = Action::ComparePublished(ComparePublished {
+                crates,
+                registry: other,
+            });
+            plan.steps
+                .push(Step::new(id, Stage::Package, title, action));
         }
-        let title = format!(
-            "compare with that commit what {} has: {}",
-            self.config.registry.name,
-            crates.join(", ")
-        );
-        let action = Action::ComparePublished(ComparePublished { crates });
-        plan.steps
-            .push(Step::new("compare", Stage::Package, title, action));
     }
 
-    /// Adds the question whether the registry would take it all, before anything is public.
+    /// Adds the question whether each registry would take it all, before anything is public.
     fn check_access(&self, plan: &mut Plan) {
-        let Some(Ok(registry)) = &self.facts.registry else {
-            return;
-        };
-        let upload = |name: String| PlannedUpload {
-            version: plan.version_of(&name).clone(),
-            is_new: registry.versions.get(&name).is_none_or(Vec::is_empty),
-            name,
-        };
-        let uploads: Vec<PlannedUpload> = self.crates().into_iter().map(upload).collect();
-        if uploads.is_empty() {
-            return;
+        for registry in self.facts.registries() {
+            let other = self.config.registry.other(&registry.name);
+            let upload = |name: String| PlannedUpload {
+                version: plan.version_of(&name).clone(),
+                is_new: registry.is_new(&name),
+                name,
+            };
+            let uploads = self.crates_of(other.as_deref()).into_iter();
+            let uploads: Vec<PlannedUpload> = uploads.map(upload).collect();
+            if uploads.is_empty() {
+                continue;
+            }
+            let title = format!("ask {} whether it would take every upload", registry.name);
+            let id = beside("access", other.as_deref());
+            let action = Action::CheckAccess(CheckAccess {
+                uploads,
+                registry: other,
+            });
+            plan.steps.push(Step::new(id, Stage::Commit, title, action));
         }
-        let title = format!("ask {} whether it would take every upload", registry.name);
-        let action = Action::CheckAccess(CheckAccess { uploads });
-        plan.steps
-            .push(Step::new("access", Stage::Commit, title, action));
     }
 
     /// Adds one step for each target that is named, so that each can be another machine's.
@@ -427,4 +446,12 @@ fn asset_name(asset: &AssetConfig, one: &VersionBump<'_>) -> String {
     named
         .unwrap_or(asset.file.as_str())
         .replace("{version}", &one.to.to_string())
+}
+
+/// Returns a step's id where each registry has such a step.
+fn beside(word: &str, other: Option<&str>) -> String {
+    match other {
+        None => word.to_owned(),
+        Some(other) => format!("{word}@{other}"),
+    }
 }

@@ -80,7 +80,7 @@ pub(crate) fn plan(
         levels.retain(|level| !level.is_empty());
     }
     publish::check_registry(facts, config, &levels, blockers);
-    internal_deps::check_dev_dep_cycles(facts, config, &levels, blockers);
+    internal_deps::check_dev_dep_cycles(facts, &levels, blockers);
     metadata::metadata(facts, config, &bumps, blockers);
     owners::owners(facts, config, blockers);
     if !wanted.handed_on {
@@ -175,7 +175,7 @@ pub(crate) fn levels(
     blockers: &mut Vec<Blocker>,
 ) -> Vec<Vec<String>> {
     let is_bumped = |name: &String| bumps.iter().any(|one| one.group.has(name));
-    match facts.workspace.publish_order(&config.registry.name) {
+    match facts.workspace.publish_order(&config.registry.names()) {
         Ok(levels) => levels
             .into_iter()
             .map(|level| level.into_iter().filter(is_bumped).collect::<Vec<_>>())
@@ -256,11 +256,48 @@ impl Release<'_> {
         self.levels.iter().flatten().cloned().collect()
     }
 
+    /// Returns every upload: a crate, and the registry that it goes to where that is not the
+    /// main one. Dependencies come first.
+    pub(crate) fn uploads(&self) -> Vec<(String, Option<String>)> {
+        let settings = &self.config.registry;
+        let goes = |name: &String, registry: &str| {
+            let package = self.facts.workspace.package(name);
+            let may = package.is_some_and(|package| package.publishable_to(registry));
+            let lacks = |missing: &Missing<'_>| missing.is_lacked(name, registry);
+            may && self.missing.is_none_or(lacks)
+        };
+        let mut uploads = Vec::new();
+        for name in self.levels.iter().flatten() {
+            let names = settings.names().into_iter();
+            let registries = names.filter(|registry| goes(name, registry));
+            uploads.extend(registries.map(|one| (name.clone(), settings.other(one))));
+        }
+        uploads
+    }
+
+    /// Returns the crates that go to the main registry, or to another one.
+    pub(crate) fn crates_of(&self, registry: Option<&str>) -> Vec<String> {
+        let uploads = self.uploads().into_iter();
+        let there = uploads.filter(|(_, other)| other.as_deref() == registry);
+        there.map(|(name, _)| name).collect()
+    }
+
+    /// Returns the crates that go to other registries, by the registry.
+    pub(crate) fn elsewhere(&self) -> BTreeMap<String, Vec<String>> {
+        let mut elsewhere: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, other) in self.uploads() {
+            if let Some(other) = other {
+                elsewhere.entry(other).or_default().push(name);
+            }
+        }
+        elsewhere
+    }
+
     /// Returns the packages that the release has: those that are published, and those that the
     /// registry has already.
     pub(crate) fn packages(&self) -> Vec<String> {
         let mut packages = self.crates();
-        packages.extend(self.missing.iter().flat_map(|missing| missing.there()));
+        packages.extend(self.missing.iter().flat_map(|missing| missing.complete()));
         packages
     }
 
@@ -306,8 +343,8 @@ impl Release<'_> {
 
     /// Adds what cannot be taken back.
     fn remote(&self, plan: &mut Plan) {
-        publish::steps(self.facts, self.config, self.levels, plan);
-        publish::owners(self.facts, self.config, &self.crates(), plan);
+        publish::steps(self.facts, self.config, self.levels, &self.uploads(), plan);
+        publish::owners(self.facts, self.config, &self.crates_of(None), plan);
         for one in self.bumps {
             if let Some(release) = self.release_to_make(one) {
                 let title = format!("make the GitHub release {} public", release.tag);
@@ -377,7 +414,8 @@ impl Release<'_> {
             .and_then(|e| e.url.clone())
             .or_else(|| frontend.filter(|_| here.is_some())?.url.clone());
         let action = Action::VerifyRelease(VerifyRelease {
-            crates: self.crates(),
+            crates: self.crates_of(None),
+            elsewhere: self.elsewhere(),
             releases: self
                 .bumps
                 .iter()
@@ -389,7 +427,11 @@ impl Release<'_> {
             frontends: frontends.into_iter().map(|one| plan.place(one)).collect(),
             url,
         });
-        publish::fresh_project(self.facts, self.config, self.levels, plan);
+        for registry in self.config.registry.names() {
+            let other = self.config.registry.other(registry);
+            let crates = self.crates_of(other.as_deref());
+            publish::fresh_project(self.facts, self.config, (other, crates), plan);
+        }
         plan.steps.push(Step::new(
             "verify",
             Stage::Verify,
@@ -431,9 +473,12 @@ impl Release<'_> {
             plan.notes
                 .push("there is no [app] in stagegate.toml, so nothing is deployed".to_owned());
         }
-        publish::notes(self.facts, plan);
-        plan.notes
-            .extend(owners::notes(self.facts, self.config, &self.crates()));
+        publish::notes(self.facts, self.config, plan);
+        plan.notes.extend(owners::notes(
+            self.facts,
+            self.config,
+            &self.crates_of(None),
+        ));
         if let Ok(remote) = &self.git.remote
             && remote.divergence == BranchDivergence::Ahead
         {

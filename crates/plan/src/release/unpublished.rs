@@ -13,35 +13,42 @@ use crate::model::{Blocker, Plan, RunId, Verb, count};
 use crate::request::ReleaseRequest;
 use crate::version::{Group, VersionBump};
 
-/// A group whose version is not in the registry, or not all of it.
+/// A group whose version is not in every registry that it goes to.
 #[derive(Clone, Debug)]
 pub struct Unfinished<'g> {
     /// The group.
     pub group: &'g Group,
-    /// The packages that the registry lacks.
-    pub missing: Vec<String>,
-    /// The packages that it has.
-    pub there: Vec<String>,
+    /// What is missing: a package, and a registry that lacks it.
+    pub missing: Vec<(String, String)>,
+    /// What is there, in the same way.
+    pub there: Vec<(String, String)>,
 }
 
-/// Returns the groups of which the registry lacks a package at the version that its manifest has.
+/// Returns the groups of which a registry lacks a package at the version that its manifest has.
 pub fn unfinished<'g>(
     workspace: &Workspace,
     groups: &'g [Group],
-    registry: &RegistryFacts,
+    registries: &[&RegistryFacts],
 ) -> Vec<Unfinished<'g>> {
     let of = |group: &'g Group| {
-        let members = workspace.packages.iter().filter(|p| group.has(&p.name));
-        let ours = members.filter(|p| p.version == group.version);
-        let released = ours.filter(|p| p.publishable_to(&registry.name));
-        let (there, missing): (Vec<&Package>, Vec<&Package>) =
-            released.partition(|package| has(registry, package));
-        let names = |packages: Vec<&Package>| packages.iter().map(|p| p.name.clone()).collect();
-        let one = Unfinished {
+        let mut one = Unfinished {
             group,
-            missing: names(missing),
-            there: names(there),
+            missing: Vec::new(),
+            there: Vec::new(),
         };
+        let members = workspace.packages.iter().filter(|p| group.has(&p.name));
+        for package in members.filter(|p| p.version == group.version) {
+            let goes = registries
+                .iter()
+                .filter(|r| package.publishable_to(&r.name));
+            for registry in goes {
+                let upload = (package.name.clone(), registry.name.clone());
+                match has(registry, package) {
+                    true => one.there.push(upload),
+                    false => one.missing.push(upload),
+                }
+            }
+        }
         (!one.missing.is_empty() && !group.is_development).then_some(one)
     };
     groups.iter().filter_map(of).collect()
@@ -96,13 +103,9 @@ impl<'g> Missing<'g> {
         groups: &'g [Group],
         wanted: &ReleaseRequest,
     ) -> Option<Missing<'g>> {
-        let registry = facts
-            .registry
-            .as_ref()
-            .and_then(|found| found.as_ref().ok());
-        let find = |registry| unfinished(&facts.workspace, groups, registry);
+        let registries: Vec<&RegistryFacts> = facts.registries().collect();
         wanted.unpublished.then(|| Missing {
-            found: registry.map(find).unwrap_or_default(),
+            found: unfinished(&facts.workspace, groups, &registries),
         })
     }
 
@@ -110,18 +113,34 @@ impl<'g> Missing<'g> {
         self.found.is_empty()
     }
 
-    /// Returns whether the registry lacks a package.
+    /// Returns whether any registry lacks a package.
     pub(crate) fn has(&self, package: &str) -> bool {
         let mut missing = self.found.iter().flat_map(|one| &one.missing);
-        missing.any(|name| name == package)
+        missing.any(|(name, _)| name == package)
     }
 
-    /// Returns the packages that the registry has already beside the missing ones.
-    pub(crate) fn there(&self) -> Vec<String> {
-        self.found
-            .iter()
-            .flat_map(|one| one.there.clone())
-            .collect()
+    /// Returns whether a registry lacks a package.
+    pub(crate) fn is_lacked(&self, package: &str, registry: &str) -> bool {
+        let mut missing = self.found.iter().flat_map(|one| &one.missing);
+        missing.any(|(name, place)| name == package && place == registry)
+    }
+
+    /// Returns the packages that no registry lacks, of the groups that lack some.
+    pub(crate) fn complete(&self) -> Vec<String> {
+        let there = self.found.iter().flat_map(|one| &one.there);
+        let names: BTreeSet<&String> = there.map(|(name, _)| name).collect();
+        let complete = names.into_iter().filter(|name| !self.has(name));
+        complete.cloned().collect()
+    }
+
+    /// Returns the packages that are compared with what a registry has: each with the first that
+    /// has it.
+    pub(crate) fn compared_with(&self, registry: &str) -> Vec<String> {
+        let mut seen = BTreeSet::new();
+        let there = self.found.iter().flat_map(|one| &one.there);
+        let first = there.filter(|(name, _)| seen.insert(name.clone()));
+        let here = first.filter(|(_, place)| place == registry);
+        here.map(|(name, _)| name.clone()).collect()
     }
 
     /// Returns the groups, each with the version that it has.
@@ -218,20 +237,27 @@ impl<'g> Missing<'g> {
 
     /// Returns what people should know: what goes out, what stays, and from where.
     pub(crate) fn notes(&self, facts: &Facts) -> Vec<String> {
-        let Some(Ok(registry)) = &facts.registry else {
-            return Vec::new();
-        };
         let mut notes = Vec::new();
         for one in &self.found {
-            let (missing, version) = (one.missing.join(", "), &one.group.version);
-            notes.push(match one.there.as_slice() {
-                [] => format!("{} has nothing of {missing} {version} yet", registry.name),
-                there => format!(
-                    "{} lacks {missing} {version}; it has {}, which stays as it is and is compared",
-                    registry.name,
-                    there.join(", ")
-                ),
-            });
+            let version = &one.group.version;
+            for registry in facts.registries() {
+                let of = |uploads: &[(String, String)]| {
+                    let here = uploads.iter().filter(|(_, place)| *place == registry.name);
+                    let names: Vec<&str> = here.map(|(name, _)| name.as_str()).collect();
+                    names.join(", ")
+                };
+                let (missing, there) = (of(&one.missing), of(&one.there));
+                if missing.is_empty() {
+                    continue;
+                }
+                notes.push(match there.as_str() {
+                    "" => format!("{} has nothing of {missing} {version} yet", registry.name),
+                    there => format!(
+                        "{} lacks {missing} {version}; it has {there}, which stays as it is and is compared",
+                        registry.name
+                    ),
+                });
+            }
         }
         notes.push(match &facts.tagged {
             Some(from) => format!(
@@ -256,32 +282,36 @@ pub(crate) fn nothing(
     config: &Config,
     blockers: &mut Vec<Blocker>,
 ) -> Option<Option<Plan>> {
-    let (Some(Ok(registry)), Ok(groups), Some(main)) =
-        (&facts.registry, &facts.groups, facts.main_group(config))
-    else {
-        if facts.registry.is_none() {
-            let name = &config.registry.name;
-            blockers.push(Blocker::new(
-                format!("no package of this workspace may be published to {name}"),
-                "allow it in a manifest (`publish`), or name another registry in stagegate.toml",
-            ));
-            return Some(None);
-        }
+    if facts.registry.is_none() {
+        let names = config.registry.names().join(" or ");
+        blockers.push(Blocker::new(
+            format!("no package of this workspace may be published to {names}"),
+            "allow it in a manifest (`publish`), or name another registry in stagegate.toml",
+        ));
+        return Some(None);
+    }
+    let (true, Ok(groups), Some(main)) = (
+        facts.every_registry().all(Result::is_ok),
+        &facts.groups,
+        facts.main_group(config),
+    ) else {
         return None;
     };
     let run_id = RunId::new(Verb::Release, main.version.to_string());
     let members: BTreeSet<&String> = groups.iter().flat_map(|group| &group.members).collect();
-    let packages = facts.workspace.packages.iter();
-    let released =
-        packages.filter(|p| members.contains(&p.name) && p.publishable_to(&registry.name));
-    let there = released.filter(|package| has(registry, package)).count();
     let mut plan = Plan::new(run_id, main.version.clone(), facts.at);
     plan.title = "release what is missing: nothing is".to_owned();
-    plan.notes.push(format!(
-        "{} has {} of this workspace at the version that the manifests say",
-        registry.name,
-        count(there, "package")
-    ));
+    for registry in facts.registries() {
+        let packages = facts.workspace.packages.iter();
+        let released =
+            packages.filter(|p| members.contains(&p.name) && p.publishable_to(&registry.name));
+        let there = released.filter(|package| has(registry, package)).count();
+        plan.notes.push(format!(
+            "{} has {} of this workspace at the version that the manifests say",
+            registry.name,
+            count(there, "package")
+        ));
+    }
     plan.notes.extend(left(facts, groups));
     Some(Some(plan))
 }
@@ -290,17 +320,19 @@ pub(crate) fn nothing(
 /// releases, and packages that are behind their group.
 pub(crate) fn left(facts: &Facts, groups: &[Group]) -> Vec<String> {
     let mut notes = Vec::new();
-    let Some(Ok(registry)) = &facts.registry else {
-        return notes;
-    };
     for group in groups {
         let members = facts
             .workspace
             .packages
             .iter()
             .filter(|p| group.has(&p.name));
-        let released = members.filter(|p| p.publishable_to(&registry.name));
-        for package in released.filter(|package| !has(registry, package)) {
+        for package in members {
+            let mut goes = facts
+                .registries()
+                .filter(|r| package.publishable_to(&r.name));
+            if goes.all(|registry| has(registry, package)) {
+                continue;
+            }
             if group.is_development {
                 notes.push(format!(
                     "{} {} stands between releases, and is not published",

@@ -8,6 +8,7 @@ pub(crate) mod frontend_migration;
 pub(crate) mod frontends;
 pub(crate) mod gates;
 pub(crate) mod publishing;
+pub(crate) mod registries;
 pub(crate) mod replacements;
 pub(crate) mod repositories;
 pub(crate) mod rollbacks;
@@ -151,6 +152,7 @@ fn facts() -> Facts {
         advisories: None,
         registry: Some(Ok(RegistryFacts {
             name: "crates-io".to_owned(),
+            index: "sparse+https://index.crates.io/".to_owned(),
             token: Ok(TokenPlaces {
                 trusted: false,
                 plain: Some("CARGO_REGISTRY_TOKEN".to_owned()),
@@ -161,6 +163,7 @@ fn facts() -> Facts {
             crates: BTreeMap::new(),
             packages: BTreeMap::new(),
         })),
+        more_registries: Vec::new(),
         github: Some(Ok(GitHubFacts {
             server: stagegate_github::Server {
                 api: "https://api.github.com".parse().unwrap(),

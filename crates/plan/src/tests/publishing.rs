@@ -153,7 +153,14 @@ fn a_company_registry_gets_what_any_registry_may_have_and_siblings_come_from_it(
         );
         made.map_err(|blockers| blockers.to_string())
     };
-    let wrong = request(&config("company"), &facts()).unwrap_err();
+    let of_company = |facts: &mut Facts| {
+        let registry = facts.registry.as_mut().unwrap().as_mut().unwrap();
+        registry.name = "company".to_owned();
+        registry.index = "sparse+https://company.example/".to_owned();
+    };
+    let mut wrong = facts();
+    of_company(&mut wrong);
+    let wrong = request(&config("company"), &wrong).unwrap_err();
     let want = "published to company, left would take its sibling core from crates.io";
     assert!(wrong.contains(want), "{wrong}");
     assert!(wrong.contains("write `registry = \"company\"`"), "{wrong}");
@@ -162,9 +169,9 @@ fn a_company_registry_gets_what_any_registry_may_have_and_siblings_come_from_it(
         package
             .internal
             .iter_mut()
-            .for_each(|d| d.has_registry = true);
+            .for_each(|d| d.registry = Some("sparse+https://company.example".to_owned()));
     }
-    right.registry.as_mut().unwrap().as_mut().unwrap().name = "company".to_owned();
+    of_company(&mut right);
     let made = request(&config("company"), &right).unwrap();
     assert!(made.steps.iter().any(|step| step.id == "publish:top"));
 

@@ -73,8 +73,10 @@ fn what_is_missing_is_published_as_it_stands() {
     );
     for step in &plan.steps {
         match &step.action {
-            Action::PackageCrates(PackageCrates { crates }) => assert_eq!(crates, &["left", "top"]),
-            Action::ComparePublished(ComparePublished { crates }) => {
+            Action::PackageCrates(PackageCrates { crates, .. }) => {
+                assert_eq!(crates, &["left", "top"])
+            }
+            Action::ComparePublished(ComparePublished { crates, .. }) => {
                 assert_eq!(crates, &["core", "right"]);
             }
             // The GitHub release holds the whole version.

@@ -8,8 +8,6 @@
 //! identity for the registry. Run again after a failure or a cancellation, a job
 //! takes up the journal of its last attempt.
 
-use stagegate_registry::Token;
-
 use super::checks::{SHELL, env};
 use super::steps::{
     ACCESS, AGENT, FREEZE_ENV, FREEZE_OPTION, Job, OVERRIDE_FREEZE, action, agent, agent_ends,
@@ -259,8 +257,7 @@ fn publish(outline: &Outline<'_>, builds: bool) -> String {
     } else {
         permissions.push('\n');
     }
-    let variable = Token::variable(&outline.config.registry.name);
-    let token = format!("{variable}: ${{{{ secrets.{variable} }}}}\n");
+    let token = outline.registry_tokens();
     let token = match outline.publishes {
         true => token,
         false => String::new(),

@@ -33,6 +33,7 @@ mod process;
 mod promotion;
 mod publish;
 mod refusal;
+mod registries;
 mod repositories;
 mod runner;
 mod spoil;

@@ -126,6 +126,7 @@ impl World {
             app: host.then_some(app),
             front_end: front_end(),
             owners: OWNERS.map(str::to_owned).to_vec(),
+            more_registries: vec![("company".to_owned(), None)],
             // What a kill leaves half done shall not depend on a lag.
             faults: vec![Fault::IndexLag(lag)],
         };

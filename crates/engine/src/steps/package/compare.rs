@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io::Read;
 
 use anyhow::Context;
-use stagegate_plan::model::ComparePublished;
+use stagegate_plan::model::{Action, ComparePublished, Publish, Step};
 
 use crate::executor::release_tree;
 use crate::executor::step::{Perform, StepContext};
@@ -18,13 +18,20 @@ impl Perform for ComparePublished {
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
         let crates: &[String] = &self.crates;
 
-        let registry = ctx.context.registry()?;
+        let registry_name = ctx
+            .context
+            .registry_name(self.registry.as_deref())
+            .to_owned();
+        let registry = ctx.context.registry_of(&registry_name)?;
         let mut there = BTreeMap::new();
         for name in crates {
             ctx.progress(format!("downloading {name}"), None, None);
             let version = ctx.plan.version_of(name).clone();
             let bytes = registry.download(name, &version)?;
-            release_tree::write_whole(&archive::file(ctx, name), &bytes)?;
+            // What is still to be published somewhere else is what this run has verified.
+            if !is_published(ctx, name) {
+                release_tree::write_whole(&archive::file(ctx, name), &bytes)?;
+            }
             there.insert(name.as_str(), bytes);
         }
         let commit = ctx.context.git().need_commit(&ctx.plan.reference())?;
@@ -35,7 +42,7 @@ impl Perform for ComparePublished {
             .join(ctx.plan.run_id.to_string())
             .join("compare");
         // What the commit does not give cannot be compared; the registry has it all the same.
-        let made = archive::make(ctx, &root, &output, crates);
+        let made = archive::make(ctx, &root, &output, (&registry_name, crates));
         let mut told = Vec::new();
         for (name, theirs) in &there {
             let version = ctx.plan.version_of(name);
@@ -61,6 +68,11 @@ impl Perform for ComparePublished {
         }
         Ok(told.join("; "))
     }
+}
+
+fn is_published(ctx: &StepContext<'_>, name: &str) -> bool {
+    let publishes = |step: &Step| matches!(&step.action, Action::Publish(Publish { package, .. }) if package == name);
+    ctx.plan.steps.iter().any(publishes)
 }
 
 /// Returns how the registry's package stands to ours, in words.

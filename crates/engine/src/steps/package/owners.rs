@@ -27,7 +27,9 @@ impl Perform for AddOwners {
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
         let registry = ctx.context.registry()?;
         let name: &str = &self.package;
-        let granted = ctx.context.persons_token(TokenUse::Owners { name })?;
+        let granted = ctx
+            .context
+            .persons_token(&ctx.context.config.registry.name, TokenUse::Owners { name })?;
         let mut said = Vec::new();
         for owner in missing(ctx, self)? {
             ctx.progress(
@@ -81,7 +83,9 @@ fn missing<'o>(ctx: &StepContext<'_>, wanted: &'o AddOwners) -> anyhow::Result<V
     let name: &str = &wanted.package;
     let known = match registry.owners(None, name) {
         Err(RegistryError::Unauthorized { .. }) => {
-            let granted = ctx.context.persons_token(TokenUse::Owners { name })?;
+            let granted = ctx
+                .context
+                .persons_token(&ctx.context.config.registry.name, TokenUse::Owners { name })?;
             registry.owners(Some(&granted.token), name)
         }
         known => known,
