@@ -24,7 +24,12 @@ pub fn check_internal_deps(
             for dependency in edges {
                 let source = source_of(facts, registry, package, dependency, blockers);
                 let Some(source) = source else { continue };
-                if !dependency.has_version || moved(&dependency.name) {
+                if moved(&dependency.name) {
+                    let problem = goes_elsewhere(facts, config, package, (source, dependency));
+                    blockers.extend(problem);
+                    continue;
+                }
+                if !dependency.has_version {
                     continue;
                 }
                 if !is_there(source, dependency) {
@@ -49,6 +54,32 @@ pub fn check_internal_deps(
     for package in published {
         blockers.extend(moved_alone(facts, config, package, bumps));
     }
+}
+
+/// Returns what is wrong where a sibling of the release does not go to the registry that it is
+/// taken from.
+fn goes_elsewhere(
+    facts: &Facts,
+    config: &Config,
+    package: &Package,
+    (source, dependency): (&RegistryFacts, &InternalDependency),
+) -> Option<Blocker> {
+    let sibling = facts.workspace.package(&dependency.name)?;
+    // What goes nowhere, and is named by no registry, is said where the order is made.
+    let is_said = dependency.registry.is_none() && !sibling.may_go_to_any(&config.registry.names());
+    let goes = sibling.publishable_to(&source.name) || sibling.left_out || sibling.is_in_registry;
+    (!is_said && !goes && !is_there(source, dependency)).then(|| {
+        Blocker::new(
+            format!(
+                "{} would take its sibling {} from {}, and {} does not go there",
+                package.name, dependency.name, source.name, dependency.name
+            ),
+            format!(
+                "add \"{}\" to `publish` in {}, or name the registry that it goes to beside its version in {}",
+                source.name, sibling.manifest_path, package.manifest_path
+            ),
+        )
+    })
 }
 
 fn is_there(source: &RegistryFacts, dependency: &InternalDependency) -> bool {

@@ -97,15 +97,13 @@ impl Release<'_> {
         let crates = self.crates();
         if !crates.is_empty() {
             let title = format!("package {} from that commit", count(crates.len(), "crate"));
-            let here = self.crates_of(None);
-            let only_elsewhere = crates.iter().filter(|name| !here.contains(name));
-            // What the registry has already comes from the main one where that may have it.
+            // What the main registry has already is still packaged as it was for it.
             let is_apart = |name: &&String| {
                 let package = self.facts.workspace.package(name);
                 package.is_some_and(|p| !p.publishable_to(&self.config.registry.name))
             };
             let action = Action::PackageCrates(PackageCrates {
-                only_elsewhere: only_elsewhere.filter(is_apart).cloned().collect(),
+                only_elsewhere: crates.iter().filter(is_apart).cloned().collect(),
                 elsewhere: self.elsewhere(),
                 crates: crates.clone(),
             });

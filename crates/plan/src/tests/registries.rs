@@ -164,6 +164,11 @@ fn what_no_registry_could_resolve_is_a_problem() {
     let refused = release_of(&facts_of(&all[..1], &[])).unwrap_err();
     let want = "published to company, left would take its sibling core from crates.io";
     assert!(refused.contains(want), "{refused}");
+    // One that is looked for where it never goes.
+    let apart: [(&str, &[&str]); 2] = [("core", &["crates-io"]), ("left", &["company"])];
+    let refused = release_of(&facts_of(&apart, &["left"])).unwrap_err();
+    let want = "left would take its sibling core from company, and core does not go there";
+    assert!(refused.contains(want), "{refused}");
     // A registry that gets nothing.
     let none: [(&str, &[&str]); 4] = all.map(|(name, _)| (name, &["crates-io"] as &[&str]));
     let refused = release_of(&facts_of(&none, &[])).unwrap_err();

@@ -124,8 +124,8 @@ pub(crate) fn make(
     if Git::at(root).ask(lock)?.is_some() {
         args.push("--locked".to_owned());
     }
-    let is_main = *registry == ctx.context.config.registry.name;
-    if ctx.context.workspace.has_patched_members() || !is_main {
+    if ctx.context.workspace.has_patched_members() || has_siblings_elsewhere(ctx, registry, crates)
+    {
         // A sibling by `[patch]`, or one that goes to another registry, is none to cargo's
         // packaging: it looks for the version that is to be published in the registry, and
         // only to lock it.
@@ -154,6 +154,16 @@ pub(crate) fn make(
     let tool = ctx.context.cargo_in(root).args(args);
     ctx.run(tool)?;
     Ok(())
+}
+
+/// Returns whether crates that are packaged for another registry than the main one have siblings
+/// that are not packaged along.
+fn has_siblings_elsewhere(ctx: &StepContext<'_>, registry: &str, crates: &[String]) -> bool {
+    let workspace = &ctx.context.workspace;
+    let packages = crates.iter().filter_map(|name| workspace.package(name));
+    let mut edges = packages.flat_map(|package| &package.internal);
+    registry != ctx.context.config.registry.name
+        && edges.any(|d| d.is_published() && !crates.contains(&d.name))
 }
 
 /// Keeps what the registry's web API is told beside the bytes, as cargo would.
