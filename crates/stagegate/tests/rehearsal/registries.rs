@@ -220,4 +220,13 @@ fn a_rehearsal_has_a_fake_of_each_registry() {
     let told = "5 crates of 0.2.0 in the index";
     assert!(ran.words().contains(told), "{}", ran.words());
     assert_eq!(uploads(company(&world)), [""; 0]);
+
+    // And a workflow hands over the token of each.
+    typed(&world, &["ci", "write"]).must_end_with(0);
+    let workflow = world.root().join(".github/workflows/release.yml");
+    let workflow = std::fs::read_to_string(workflow).unwrap();
+    for variable in ["CARGO_REGISTRY_TOKEN", "CARGO_REGISTRIES_COMPANY_TOKEN"] {
+        let secret = format!("{variable}: ${{{{ secrets.{variable} }}}}");
+        assert!(workflow.contains(&secret), "{workflow}");
+    }
 }
