@@ -93,6 +93,9 @@ impl Config {
         if let Some((needle, message)) = self.release.problem() {
             return wrong(&needle, message);
         }
+        if let Some(message) = self.registry.problem() {
+            return wrong("also", message);
+        }
         for step in &self.steps {
             if step.run.is_empty() {
                 return wrong(
@@ -280,6 +283,30 @@ mod tests {
         check(
             "[[step]]\nafter = \"lunch\"\nrun = [\"x\"]\n",
             &["stagegate.toml:2", "lunch"],
+        );
+    }
+
+    #[test]
+    fn other_registries_are_others_and_crates_io_is_none_of_them() {
+        let check = |text: &str, says: Option<&str>| {
+            let parsed = Config::parse(Utf8Path::new("stagegate.toml"), text);
+            match (parsed, says) {
+                (Ok(config), None) => assert_eq!(config.registry.names().len(), 3, "{text}"),
+                (Err(error), Some(says)) => {
+                    assert!(error.to_string().contains(says), "{error}");
+                }
+                (other, _) => panic!("{text}: {other:?}"),
+            }
+        };
+        check("[registry]\nalso = [\"a\", \"b\"]\n", None);
+        check("[registry]\nname = \"c\"\nalso = [\"a\", \"b\"]\n", None);
+        let twice = "names `a`, which is published to already";
+        check("[registry]\nalso = [\"a\", \"a\"]\n", Some(twice));
+        check("[registry]\nname = \"a\"\nalso = [\"a\"]\n", Some(twice));
+        let first = "leave it `registry.name`";
+        check(
+            "[registry]\nname = \"a\"\nalso = [\"crates-io\"]\n",
+            Some(first),
         );
     }
 

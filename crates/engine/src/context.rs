@@ -3,6 +3,7 @@
 //! A context is addresses and places, nothing else. A rehearsal is a context with
 //! other addresses; no code below this knows which one it is in.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
 
@@ -48,14 +49,21 @@ pub struct Context {
     pub cargo: PathBuf,
     /// What people type to call this program, for what they are told to do next.
     pub command: &'static str,
-    // Opening reads the trusted roots and the index's own configuration: once is enough.
-    registry: OnceLock<Registry>,
+    /// Those that a release publishes to, by name.
+    registries: BTreeMap<String, OpenedRegistry>,
     cargo_config: OnceLock<Arc<CargoConfig>>,
-    tokens: Arc<TokenSource>,
     /// Connections to hosts that wait for their next use.
     pub(crate) connections: Arc<Connections>,
     /// What deploys to several hosts have in common.
     pub(crate) deploy_jobs: Arc<DeployJobs>,
+}
+
+/// A registry, and who gives tokens for it.
+#[derive(Clone, Debug)]
+struct OpenedRegistry {
+    // Opening reads the trusted roots and the index's own configuration: once is enough.
+    client: OnceLock<Registry>,
+    tokens: Arc<TokenSource>,
 }
 
 impl Context {
@@ -92,12 +100,20 @@ impl Context {
             .to_owned();
         learn_branch(&mut config, &root);
         know_checkout(&mut config, &root, &subdirectory);
-        let tokens = TokenSource::new(
-            &config.registry.name,
-            config.registry.trusted_publishing,
-            root.as_std_path().to_owned(),
-            cargo_home(),
-        );
+        let opened = |name: &str| {
+            let tokens = TokenSource::new(
+                name,
+                config.registry.trusts_identity(name),
+                root.as_std_path().to_owned(),
+                cargo_home(),
+            );
+            let opened = OpenedRegistry {
+                client: OnceLock::new(),
+                tokens: Arc::new(tokens),
+            };
+            (name.to_owned(), opened)
+        };
+        let registries = config.registry.names().into_iter().map(opened).collect();
         Ok(Context {
             root,
             state: state_of(&directory, &subdirectory),
@@ -108,9 +124,8 @@ impl Context {
             interrupt,
             cargo: cargo(),
             command: "cargo xtask",
-            registry: OnceLock::new(),
+            registries,
             cargo_config: OnceLock::new(),
-            tokens: Arc::new(tokens),
             connections: Arc::default(),
             deploy_jobs: Arc::default(),
         })
@@ -119,7 +134,9 @@ impl Context {
     /// Names who is told every secret that the run comes to know; those of the
     /// environment are known to whoever set them.
     pub fn set_secret_sink(&self, sink: SecretSink) {
-        self.tokens.set_secret_sink(sink);
+        for opened in self.registries.values() {
+            opened.tokens.set_secret_sink(Arc::clone(&sink));
+        }
     }
 
     /// Returns the workspace of `root`, a checkout of ours or a copy of one.
@@ -158,9 +175,9 @@ impl Context {
             true => Keeps::Agent,
             false => Keeps::Nothing,
         };
-        Tool::cargo(&self.cargo, directory)
-            .keeping(keeps)
-            .without_token_of(&self.config.registry.name)
+        let cargo = Tool::cargo(&self.cargo, directory).keeping(keeps);
+        let names = self.registries.keys();
+        names.fold(cargo, |cargo, name| cargo.without_token_of(name))
     }
 
     /// Returns whether cargo may have to fetch a dependency from git with the user's agent.
@@ -185,62 +202,94 @@ impl Context {
         Ok(self.cargo_config.get_or_init(|| Arc::new(loaded)))
     }
 
-    /// Returns what cargo reads in the registry's place, if it does.
-    pub(crate) fn registry_replacement(&self) -> anyhow::Result<Option<Replacement>> {
-        Ok(self.cargo_config()?.replacement(&self.config.registry.name))
+    /// Returns what cargo reads in a registry's place, if it does.
+    pub(crate) fn registry_replacement(&self, name: &str) -> anyhow::Result<Option<Replacement>> {
+        Ok(self.cargo_config()?.replacement(name))
     }
 
-    /// Returns the registry's index: as configured, or as cargo knows it by its name.
-    pub(crate) fn registry_index(&self) -> anyhow::Result<String> {
-        match &self.config.registry.index {
-            Some(index) => Ok(index.clone()),
-            None => Ok(self.cargo_config()?.index(&self.config.registry.name)?),
+    /// Returns the name of a registry that an action names; without one it is the main one.
+    pub(crate) fn registry_name<'n>(&'n self, other: Option<&'n str>) -> &'n str {
+        other.unwrap_or(&self.config.registry.name)
+    }
+
+    /// Returns a registry's index: as configured, or as cargo knows it by its name.
+    pub(crate) fn registry_index(&self, name: &str) -> anyhow::Result<String> {
+        let configured = &self.config.registry;
+        match &configured.index {
+            Some(index) if configured.name == name => Ok(index.clone()),
+            _ => Ok(self.cargo_config()?.index(name)?),
         }
     }
 
-    /// Returns the registry's client.
+    fn opened(&self, name: &str) -> anyhow::Result<&OpenedRegistry> {
+        self.registries.get(name).ok_or_else(|| {
+            anyhow!(
+                "the plan publishes to {name}, and [registry] of stagegate.toml does not name it any more; add it to `also`, and resume"
+            )
+        })
+    }
+
+    /// Returns the client of the main registry.
     pub fn registry(&self) -> anyhow::Result<Registry> {
-        if let Some(registry) = self.registry.get() {
+        self.registry_of(&self.config.registry.name)
+    }
+
+    /// Returns the client of a registry that a release publishes to.
+    pub fn registry_of(&self, name: &str) -> anyhow::Result<Registry> {
+        let client = &self.opened(name)?.client;
+        if let Some(registry) = client.get() {
             return Ok(registry.clone());
         }
-        let opened = Registry::open(&self.registry_index()?)?;
-        Ok(self.registry.get_or_init(|| opened).clone())
+        let registry = Registry::open(&self.registry_index(name)?)?;
+        Ok(client.get_or_init(|| registry).clone())
     }
 
-    /// Returns where the registry's token would come from; nobody is asked for it.
-    pub fn token_places(&self) -> anyhow::Result<TokenPlaces> {
-        self.tokens.places(self.cargo_config()?)
+    /// Returns where a registry's token would come from; nobody is asked for it.
+    pub fn token_places(&self, name: &str) -> anyhow::Result<TokenPlaces> {
+        self.opened(name)?.tokens.places(self.cargo_config()?)
     }
 
     /// Returns a token for uploading one version. `is_new`: the registry does not know the crate.
     pub(crate) fn upload_token(
         &self,
+        name: &str,
         wanted: TokenUse<'_>,
         is_new: bool,
     ) -> anyhow::Result<Granted> {
-        let (registry, cargo) = (self.registry()?, self.cargo_config()?);
+        let (registry, cargo) = (self.registry_of(name)?, self.cargo_config()?);
         let now = Timestamp::now();
-        self.tokens
-            .for_upload(&registry, cargo, wanted, is_new, now)
+        let tokens = &self.opened(name)?.tokens;
+        tokens.for_upload(&registry, cargo, wanted, is_new, now)
     }
 
-    /// Returns a token for a yank, or for taking one back.
-    pub(crate) fn yank_token(&self, wanted: TokenUse<'_>) -> anyhow::Result<Granted> {
-        let (registry, cargo) = (self.registry()?, self.cargo_config()?);
-        self.tokens.of_a_person(&registry, cargo, wanted)
+    /// Returns a person's token: for a yank, for taking one back, or for owners.
+    pub(crate) fn persons_token(
+        &self,
+        name: &str,
+        wanted: TokenUse<'_>,
+    ) -> anyhow::Result<Granted> {
+        let (registry, cargo) = (self.registry_of(name)?, self.cargo_config()?);
+        self.opened(name)?
+            .tokens
+            .of_a_person(&registry, cargo, wanted)
     }
 
     /// The registry refused a token; a renewable one is made anew.
-    pub(crate) fn forget_token(&self, refused: &Granted) {
-        self.tokens.forget(refused);
+    pub(crate) fn forget_token(&self, name: &str, refused: &Granted) {
+        if let Some(opened) = self.registries.get(name) {
+            opened.tokens.forget(refused);
+        }
     }
 
     /// Gives back what was taken for this run alone.
     pub(crate) fn give_token_back(&self) -> anyhow::Result<()> {
-        match self.registry.get() {
-            Some(registry) => self.tokens.give_back(registry),
-            None => Ok(()),
+        let mut given_back = Ok(());
+        for opened in self.registries.values() {
+            if let Some(registry) = opened.client.get() {
+                given_back = given_back.and(opened.tokens.give_back(registry));
+            }
         }
+        given_back
     }
 
     /// GitHub's addresses.

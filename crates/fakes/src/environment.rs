@@ -10,7 +10,7 @@ use crate::fault::Fault;
 use crate::github::{FakeGitHub, GitHubOptions, TokenKind};
 use crate::host::{FakeHost, FrontEnd, HostFault};
 use crate::identity::{FakeRunner, IdentityKey};
-use crate::registry::{FakeRegistry, RegistryOptions, TrustedPublisher};
+use crate::registry::{Account, FakeRegistry, RegistryOptions, Team, TrustedPublisher};
 
 /// What the environment holds.
 pub struct EnvironmentOptions {
@@ -22,6 +22,12 @@ pub struct EnvironmentOptions {
     pub front_end: FrontEnd,
     /// What kind of token the client has for GitHub.
     pub github_token: TokenKind,
+    /// Who is to own new crates. Whether there are such users and teams only GitHub knows, so
+    /// the registry takes them for known, and the token's user for a member of each team.
+    pub owners: Vec<String>,
+    /// Registries beside crates.io, each with the index that it answers from for what was not
+    /// uploaded to it, if that is known.
+    pub more_registries: Vec<(String, Option<String>)>,
     /// What goes wrong.
     pub faults: Vec<Fault>,
 }
@@ -40,6 +46,8 @@ pub struct FakeEnvironment {
     pub checkout: Checkout,
     /// The registry.
     pub registry: FakeRegistry,
+    /// The registries beside it, by name; they take the same token.
+    pub more_registries: Vec<(String, FakeRegistry)>,
     /// GitHub.
     pub github: FakeGitHub,
     /// The host, where there is an app.
@@ -89,6 +97,15 @@ impl FakeEnvironment {
         let key = IdentityKey::github();
         let runner = FakeRunner::start(handle, key.clone(), &options.repository)?;
         let registry_token = "rehearsal-registry-token".to_owned();
+        let (teams, users): (Vec<String>, Vec<String>) = options
+            .owners
+            .into_iter()
+            .partition(|login| login.starts_with("github:"));
+        let known = RegistryOptions::new(registry_token.clone());
+        let team = |login| Team {
+            login,
+            members: vec![known.owner.clone()],
+        };
         let registry = FakeRegistry::start(
             handle,
             &directory.join("registry"),
@@ -97,9 +114,24 @@ impl FakeEnvironment {
                 pass_through: Some("https://index.crates.io/".to_owned()),
                 trusted: Some(TrustedPublisher::every_crate(key, &options.repository)),
                 faults: registry_faults,
-                ..RegistryOptions::new(registry_token.clone())
+                teams: teams.into_iter().map(team).collect(),
+                accounts: users
+                    .iter()
+                    .map(|login| Account::without_token(login))
+                    .collect(),
+                ..known.clone()
             },
         )?;
+        let mut more_registries = Vec::new();
+        for (name, upstream) in options.more_registries {
+            let place = directory.join("registries").join(&name);
+            let options = RegistryOptions {
+                index_lag,
+                pass_through: upstream,
+                ..RegistryOptions::new(registry_token.clone())
+            };
+            more_registries.push((name, FakeRegistry::start(handle, &place, options)?));
+        }
         let github_token = "rehearsal-github-token".to_owned();
         let github = FakeGitHub::start(
             handle,
@@ -134,6 +166,7 @@ impl FakeEnvironment {
         Ok(FakeEnvironment {
             checkout,
             registry,
+            more_registries,
             github,
             host,
             repository: options.repository,

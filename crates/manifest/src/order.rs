@@ -55,18 +55,18 @@ fn cycle(packages: &[String]) -> String {
 }
 
 impl Workspace {
-    /// Returns the packages that go to `registry` in levels: a package depends only on packages of
+    /// Returns the packages that go to any of the registries in levels: a package depends only on packages of
     /// earlier levels, and stands in the earliest that it can.
     ///
     /// # Errors
     ///
     /// Every cycle, and every publishable package that depends on an
     /// unpublishable one.
-    pub fn publish_order(&self, registry: &str) -> Result<Vec<Vec<String>>, Vec<OrderError>> {
+    pub fn publish_order(&self, registries: &[&str]) -> Result<Vec<Vec<String>>, Vec<OrderError>> {
         let published: BTreeMap<&str, &Package> = self
             .packages
             .iter()
-            .filter(|package| package.publishable_to(registry))
+            .filter(|package| package.publishable_to_any(registries))
             .map(|package| (package.name.as_str(), package))
             .collect();
         let mut errors = Vec::new();
@@ -80,8 +80,10 @@ impl Workspace {
                     if dependency.kind != cargo_metadata::DependencyKind::Development {
                         firm.insert((name, dependency.name.as_str()));
                     }
-                } else if !dependency.has_registry && !self.is_left_out(registry, dependency) {
-                    errors.push(self.unpublishable(registry, package, dependency));
+                } else if dependency.registry.is_none() && !self.is_left_out(registries, dependency)
+                {
+                    let registry = registries.join(" or ");
+                    errors.push(self.unpublishable(&registry, package, dependency));
                 }
             }
             edges.insert(name, needs);
@@ -98,10 +100,10 @@ impl Workspace {
 
     /// Returns whether a dependency is only left out of releases, or is in the registry all the
     /// same.
-    fn is_left_out(&self, registry: &str, dependency: &crate::InternalDependency) -> bool {
+    fn is_left_out(&self, registries: &[&str], dependency: &crate::InternalDependency) -> bool {
         let package = self.package(&dependency.name);
         package.is_some_and(|package| {
-            package.is_in_registry || (package.left_out && package.may_go_to(registry))
+            package.is_in_registry || (package.left_out && package.may_go_to_any(registries))
         })
     }
 

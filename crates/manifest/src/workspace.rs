@@ -56,8 +56,8 @@ pub struct InternalDependency {
     /// requires a version. Cargo strips a development dependency without one
     /// from what it publishes, and refuses the other kinds.
     pub has_version: bool,
-    /// Whether it is to come from a registry named in the manifest.
-    pub has_registry: bool,
+    /// The index of the registry that the manifest names for it; absent: crates.io.
+    pub registry: Option<String>,
 }
 
 impl InternalDependency {
@@ -251,6 +251,16 @@ impl Package {
         !self.left_out && self.may_go_to(registry)
     }
 
+    /// Returns whether the package goes to any of these registries.
+    pub fn publishable_to_any(&self, registries: &[&str]) -> bool {
+        registries.iter().any(|name| self.publishable_to(name))
+    }
+
+    /// Returns whether the manifest allows the package to go to any of these registries.
+    pub fn may_go_to_any(&self, registries: &[&str]) -> bool {
+        registries.iter().any(|name| self.may_go_to(name))
+    }
+
     /// Returns whether the manifest allows the package to go to a registry, named as cargo
     /// does (`crates-io`). Without a `publish` list in it it may go to any, as `cargo publish
     /// --registry` has it.
@@ -296,7 +306,7 @@ fn edge(name: &str, dependency: &cargo_metadata::Dependency) -> InternalDependen
         kind: dependency.kind,
         requirement: dependency.req.clone(),
         has_version: dependency.req != semver::VersionReq::STAR,
-        has_registry: dependency.registry.is_some(),
+        registry: dependency.registry.clone(),
     }
 }
 

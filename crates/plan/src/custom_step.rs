@@ -106,6 +106,21 @@ pub fn changes(
     (steps, after)
 }
 
+/// Returns a team's own steps that are placed at stages that the plan does not have.
+pub fn unplaced<'s>(
+    steps: &'s [Step],
+    customs: &'s [CustomStep],
+) -> impl Iterator<Item = (Stage, String)> + use<'s> {
+    customs.iter().filter_map(move |custom| {
+        let stage = custom
+            .after
+            .or(custom.before)
+            .expect("checked when the configuration was read");
+        let is_placed = steps.iter().any(|step| step.stage == stage);
+        (!is_placed).then(|| (stage, custom.run.join(" ")))
+    })
+}
+
 /// Puts a team's own step where it belongs, for each package if it is asked to; a step
 /// whose stage is not in the plan is left out here and reported by the caller.
 pub fn place(steps: &mut Vec<Step>, custom: &CustomStep, whole: &Released, packages: &[Released]) {

@@ -235,7 +235,7 @@ fn semver(
 fn libraries<'p>(workspace: &Workspace, config: &Config, packages: &'p [String]) -> Vec<&'p str> {
     let offers = |package: &Package| {
         let targets = &package.metadata.targets;
-        package.publishable_to(&config.registry.name)
+        package.publishable_to_any(&config.registry.names())
             && targets
                 .iter()
                 .any(|t| t.is_lib() || t.is_rlib() || t.is_dylib())

@@ -11,7 +11,7 @@ use crate::deploy::{frontend_migration, host_files, rollback};
 use crate::facts::Facts;
 use crate::model::{Blocker, Blockers, Plan, Verb};
 use crate::request::Request;
-use crate::{check, deploy, hotfix, pull_request, release, yank};
+use crate::{check, custom_step, deploy, hotfix, pull_request, release, yank};
 
 /// What became of a request: a plan, or problems, or a plan and what keeps it from being run.
 #[derive(Debug)]
@@ -56,7 +56,7 @@ pub fn draft(facts: &Facts, config: &Config, request: &Request) -> Draft {
         Request::Check(wanted) => check::plan(facts, config, wanted, &mut blockers),
     };
     if let Some(plan) = &mut plan {
-        if let Some((stage, step)) = unplaced(plan, config) {
+        if let Some((stage, step)) = unplaced(plan, config).filter(|_| !is_partial(request)) {
             blockers.push(Blocker::new(
                 format!(
                     "the step `{step}` is placed at the stage {stage}, which is not part of this run"
@@ -70,17 +70,14 @@ pub fn draft(facts: &Facts, config: &Config, request: &Request) -> Draft {
     Draft { plan, blockers }
 }
 
+/// Returns whether a release is only of what is missing: stages that are done are no part of it.
+fn is_partial(request: &Request) -> bool {
+    matches!(request, Request::Release(wanted) if wanted.unpublished)
+}
+
 fn unplaced(plan: &Plan, config: &Config) -> Option<(Stage, String)> {
     if plan.run_id.verb() != Verb::Release {
         return None;
     }
-    let placed = |step: &&stagegate_config::schema::CustomStep| {
-        let stage = step
-            .after
-            .or(step.before)
-            .expect("checked when the configuration was read");
-        !plan.steps.iter().any(|s| s.stage == stage)
-    };
-    let step = config.steps.iter().find(placed)?;
-    Some((step.after.or(step.before)?, step.run.join(" ")))
+    custom_step::unplaced(&plan.steps, &config.steps).next()
 }

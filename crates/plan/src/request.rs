@@ -44,6 +44,9 @@ pub struct ReleaseRequest {
     pub tagged: bool,
     /// Nothing to release is no problem.
     pub if_changed: bool,
+    /// What the registry lacks of the versions that the manifests have, whoever began to
+    /// release them.
+    pub unpublished: bool,
     /// The plan is executed elsewhere: who may write to the registry and to GitHub
     /// is asked there.
     pub handed_on: bool,

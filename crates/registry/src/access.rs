@@ -12,6 +12,10 @@ pub enum AccessProblem {
     Scope,
     /// The account does not own the crate.
     NotOwner,
+    /// The account owns the crate by a team alone, which may not change owners.
+    NotPersonally,
+    /// The account is not in the team that it would add.
+    NotInTeam,
     /// The crate takes new versions from trusted publishing alone.
     TrustedPublishingOnly,
     /// A token of trusted publishing is not valid for this crate.
@@ -35,10 +39,14 @@ impl AccessProblem {
             AccessProblem::NoToken => "set a token for the registry, or run `cargo login`",
             AccessProblem::UnknownToken => "make a new token at the registry and set it",
             AccessProblem::Scope => {
-                "make a token with the scopes for publishing (`publish-new`, `publish-update`) or yanking (`yank`), and for this crate"
+                "make a token with the scopes for publishing (`publish-new`, `publish-update`), yanking (`yank`) or changing owners (`change-owners`), and for this crate"
             }
             AccessProblem::NotOwner => {
                 "have an owner of the crate add the account with `cargo owner --add`, and accept the invitation"
+            }
+            AccessProblem::NotPersonally => "have somebody do it who owns the crate by name",
+            AccessProblem::NotInTeam => {
+                "have a member of the team add it, who owns the crate by name"
             }
             AccessProblem::TrustedPublishingOnly => {
                 "publish from the workflow that the crate trusts, or allow tokens in the crate's settings"

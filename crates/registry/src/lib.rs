@@ -22,6 +22,7 @@ mod error;
 mod index;
 mod names;
 mod new_crate;
+mod owners;
 mod provider;
 mod registry;
 mod retry_after;
@@ -36,6 +37,7 @@ pub use cargo_config::{CRATES_IO_INDEX, CargoConfig, CargoConfigError, Provider,
 pub use error::RegistryError;
 pub use index::{IndexDependency, IndexVersion};
 pub use new_crate::new_crate;
+pub use owners::OwnerError;
 pub use provider::{Keep, ProvidedToken, ProviderError, ProviderRegistry, TokenUse};
 pub use registry::{CrateInfo, Published, Registry, Timeouts};
 pub use token::{Token, TokenError};

@@ -58,6 +58,11 @@ pub enum TokenUse<'a> {
         /// The version.
         version: &'a str,
     },
+    /// Changing who owns a crate.
+    Owners {
+        /// The crate.
+        name: &'a str,
+    },
 }
 
 /// A token that a provider gave.
@@ -346,6 +351,7 @@ fn operation(wanted: TokenUse<'_>) -> Operation<'_> {
             name,
             vers: version,
         },
+        TokenUse::Owners { name } => Operation::Owners { name },
     }
 }
 

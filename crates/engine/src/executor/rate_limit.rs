@@ -5,7 +5,8 @@
 //! then one in 10 minutes; 30 new versions, then one a minute), so there is a
 //! pace for each: a new crate's long wait holds up no new version.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// The pace of one kind of upload.
@@ -16,21 +17,16 @@ pub(crate) struct RateLimit {
     turn: Mutex<()>,
 }
 
-/// Both kinds.
+/// The paces of every registry, of both kinds.
 #[derive(Debug, Default)]
-pub(crate) struct RateLimits {
-    new_crates: RateLimit,
-    new_versions: RateLimit,
-}
+pub(crate) struct RateLimits(Mutex<BTreeMap<(String, bool), Arc<RateLimit>>>);
 
 impl RateLimits {
-    /// The pace of new crates, or that of new versions.
-    pub(crate) fn of(&self, is_new: bool) -> &RateLimit {
-        if is_new {
-            &self.new_crates
-        } else {
-            &self.new_versions
-        }
+    /// The pace of a registry's new crates, or that of new versions.
+    pub(crate) fn of(&self, registry: &str, is_new: bool) -> Arc<RateLimit> {
+        let mut known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let pace = known.entry((registry.to_owned(), is_new)).or_default();
+        Arc::clone(pace)
     }
 }
 

@@ -151,6 +151,7 @@ mod tests {
             let action = Action::Publish(stagegate_plan::model::Publish {
                 package: (*id).to_owned(),
                 version: "1.0.0".parse().unwrap(),
+                registry: None,
             });
             let mut step = Step::new(*id, Stage::Publish, *id, action);
             step.depends_on = needs.iter().map(|need| (*need).to_owned()).collect();

@@ -63,7 +63,7 @@ pub(crate) struct StepContext<'a> {
     /// How fast the registry lets this run upload.
     pub(crate) rate_limits: &'a RateLimits,
     pub(crate) time: TimeBreakdown,
-    /// What a gate that passes wants people to look at.
+    /// What a gate that passes, or a step that is done, wants people to look at.
     pub(crate) notes: Vec<String>,
     tell: &'a dyn Fn(Event),
 }
@@ -228,10 +228,24 @@ pub(crate) fn execute(ctx: &mut StepContext<'_>, kind: &dyn Perform) -> anyhow::
             evidence,
         }),
         Probe::Conflict(what) => bail!("{title}: conflict: {what}"),
-        Probe::Absent => Ok(Performed {
+        Probe::Absent => {
+            let evidence = kind.perform(ctx).with_context(|| title)?;
+            Ok(noted(ctx, evidence))
+        }
+    }
+}
+
+/// Returns what a step has done, with what it wants people to look at.
+fn noted(ctx: &StepContext<'_>, evidence: String) -> Performed {
+    match ctx.notes.is_empty() {
+        true => Performed {
             outcome: StepOutcome::Performed,
-            evidence: kind.perform(ctx).with_context(|| title)?,
-        }),
+            evidence,
+        },
+        false => Performed {
+            outcome: StepOutcome::Noted,
+            evidence: format!("{evidence}; {}", ctx.notes.join("; ")),
+        },
     }
 }
 
@@ -242,14 +256,7 @@ fn pass_gate(
     kind: &dyn Perform,
 ) -> anyhow::Result<Performed> {
     match kind.perform(ctx) {
-        Ok(evidence) if ctx.notes.is_empty() => Ok(Performed {
-            outcome: StepOutcome::Performed,
-            evidence,
-        }),
-        Ok(evidence) => Ok(Performed {
-            outcome: StepOutcome::Noted,
-            evidence: format!("{evidence}; {}", ctx.notes.join("; ")),
-        }),
+        Ok(evidence) => Ok(noted(ctx, evidence)),
         Err(error) if error.is::<Stopped>() => Err(error),
         Err(error) if level == Level::Warn => Ok(Performed {
             outcome: StepOutcome::Warned,

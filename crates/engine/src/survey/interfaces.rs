@@ -28,7 +28,9 @@ pub(crate) fn look(
         let libraries: Vec<&str> = workspace
             .packages
             .iter()
-            .filter(|p| group.has(&p.name) && p.publishable_to(&context.config.registry.name))
+            .filter(|p| {
+                group.has(&p.name) && p.publishable_to_any(&context.config.registry.names())
+            })
             .filter(|p| {
                 p.metadata
                     .targets

@@ -21,6 +21,7 @@ mod signing;
 pub mod sizes;
 pub mod targets;
 pub mod tools;
+mod unpublished;
 
 use std::collections::BTreeMap;
 
@@ -67,6 +68,9 @@ pub struct Scope {
     /// The version whose packages are of interest though they may have left the workspace
     /// since, and a package of its group; absent: the main group's.
     pub packages_of: Option<(Option<String>, Version)>,
+    /// Whether the files of a tag are meant instead of the checked-out ones, where what the
+    /// registry lacks is tagged elsewhere.
+    pub unpublished: bool,
     /// Crates that the registry is asked for, whoever they belong to.
     pub crates: Vec<String>,
     /// Whether git can sign commits and tags, where it is to.
@@ -91,11 +95,13 @@ impl Scope {
                 registry: true,
                 github: !wanted.skip.contains(&stagegate_config::stage::Stage::Draft),
                 pulls: false,
-                environment: (!wanted.skips_deploy()).then(|| wanted.environment.clone()),
+                environment: (!wanted.skips_deploy() && !wanted.unpublished)
+                    .then(|| wanted.environment.clone()),
                 from: None,
                 version: None,
                 files_of: None,
                 packages_of: None,
+                unpublished: wanted.unpublished,
                 crates: Vec::new(),
                 signing: true,
                 // What nobody has written is told from the commits.
@@ -176,6 +182,11 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         groups_of(&groups),
         &evidence,
     );
+    let tagged = match scope.unpublished {
+        true => unpublished::tag(context, &workspace, &files, scope, &evidence)?,
+        false => None,
+    };
+    let wanted = wanted.or_else(|| tagged.as_ref().map(|tagged| tagged.tag.clone()));
     let released = released::files_of(context, wanted.as_deref())?;
     let root = released.as_ref().map_or(&context.root, |there| &there.root);
     if released.is_some() {
@@ -200,7 +211,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
     let publishes = workspace
         .packages
         .iter()
-        .any(|p| p.publishable_to(&context.config.registry.name));
+        .any(|p| p.publishable_to_any(&context.config.registry.names()));
     let main_tag = tag_of(
         context,
         scope.version.as_ref(),
@@ -208,12 +219,14 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         &evidence,
     );
     // Whatever is asked answers in its own time, registry, GitHub and hosts from afar.
+    let wanted_files = released.as_ref();
     let workspace_ref = &workspace;
     let files_ref = &files;
-    let (registry, github, (hosts, promoted), git, packing, sizes, tools) =
+    let (registries, github, (hosts, promoted), git, packing, sizes, tools) =
         std::thread::scope(|threads| {
-            let registry = threads.spawn(|| {
-                (scope.registry && publishes).then(|| registry::look(context, workspace_ref))
+            let registry = threads.spawn(|| match scope.registry && publishes {
+                true => every_registry(context, workspace_ref),
+                false => Vec::new(),
             });
             let wants_release = scope.github && context.config.github.release;
             let tag = main_tag.as_deref();
@@ -221,7 +234,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
                 wants_release.then(|| github::look(context, workspace_ref, tag, scope))
             });
             let git = threads.spawn(|| checkout::look(context, scope));
-            let packs = scope.registry && publishes && scope.files_of.is_none();
+            let packs = scope.registry && publishes && wanted_files.is_none();
             let packing = threads.spawn(move || {
                 packs
                     .then(|| packing::look(context, workspace_ref, files_ref))
@@ -249,16 +262,18 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
             )
         });
     let git_is_readable = git.is_ok();
-    add_from_afar(&mut evidence, git.as_ref().ok(), registry.as_ref());
-    if let Some(Ok(registry)) = &registry {
-        mark_registered(&mut workspace, registry);
-    }
+    add_from_afar(&mut evidence, git.as_ref().ok(), &registries);
+    mark_registered(&mut workspace, &registries);
     let found = learn(context, &mut workspace, &files, scope, &evidence);
     let (groups, conventions, has_other_groups) = match found {
         Ok(found) => (Ok(found.groups), found.notes, found.has_other_groups),
         Err(blocker) => (Err(blocker), Vec::new(), false),
     };
-    let registry = registry.map(|found| with_crates(context, &scope.crates, found));
+    let mut registries = registries
+        .into_iter()
+        .map(|found| with_crates(context, &scope.crates, found));
+    let registry = registries.next();
+    let more_registries = registries.collect();
     let mut past = history::Past::default();
     let mut interfaces = BTreeMap::new();
     if let (true, Ok(groups), Ok(git)) = (scope.history, &groups, &git) {
@@ -300,6 +315,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         history_gap: past.gap,
         interfaces,
         git,
+        tagged,
         tools,
         targets: targets::look(context, scope),
         advisories: if scope.gates {
@@ -308,6 +324,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
             None
         },
         registry,
+        more_registries,
         github,
         sizes,
         // Without a commit nothing is packed, and the checkout says so.
@@ -319,7 +336,7 @@ pub fn survey(context: &Context, scope: &Scope) -> anyhow::Result<Facts> {
         promoted,
         distances,
         subdirectory: context.subdirectory.clone(),
-        other_workspaces: match scope.files_of {
+        other_workspaces: match &released {
             None => other_workspaces::look(context, &workspace).unwrap_or_default(),
             Some(_) => Vec::new(),
         },
@@ -363,33 +380,47 @@ fn learn(
     Ok(found)
 }
 
-/// Marks what the registry has although the manifest does not let it go there.
-fn mark_registered(workspace: &mut Workspace, registry: &RegistryFacts) {
-    let there = |member: &&Package| {
-        !member.may_go_to(&registry.name) && registry.has_in_another_shape(workspace, member)
-    };
-    let there = workspace.packages.iter().filter(there);
-    let there: Vec<String> = there.map(|member| member.name.clone()).collect();
+/// Looks at every registry that a release publishes to, the main one first.
+fn every_registry(context: &Context, workspace: &Workspace) -> Vec<SurveyResult<RegistryFacts>> {
+    let names = context.config.registry.names().into_iter();
+    names
+        .map(|name| registry::look(context, name, workspace))
+        .collect()
+}
+
+/// Marks what a registry has although the manifest does not let it go there.
+fn mark_registered(workspace: &mut Workspace, registries: &[SurveyResult<RegistryFacts>]) {
+    let mut there: Vec<String> = Vec::new();
+    for registry in registries.iter().flatten() {
+        let is_there = |member: &&Package| {
+            !member.may_go_to(&registry.name) && registry.has_in_another_shape(workspace, member)
+        };
+        let members = workspace.packages.iter().filter(is_there);
+        there.extend(members.map(|member| member.name.clone()));
+    }
     for member in &mut workspace.packages {
         member.is_in_registry = there.contains(&member.name);
     }
 }
 
-/// Adds the remote's tags, and the versions in the registry.
+/// Adds the remote's tags, and the versions in the registries.
 fn add_from_afar(
     evidence: &mut Evidence,
     git: Option<&GitFacts>,
-    registry: Option<&SurveyResult<RegistryFacts>>,
+    registries: &[SurveyResult<RegistryFacts>],
 ) {
     let remote = git.and_then(|git| git.remote.as_ref().ok());
     let tags = remote.into_iter().flat_map(|remote| remote.tags.keys());
     evidence.tags.extend(tags.cloned());
-    if let Some(Ok(registry)) = registry {
-        let versions = registry.versions.iter().map(|(name, known)| {
-            let known = known.iter().map(|version| version.vers.clone());
-            (name.clone(), known.collect())
-        });
-        evidence.published = Some(versions.collect());
+    let mut published: BTreeMap<String, Vec<Version>> = BTreeMap::new();
+    for registry in registries.iter().flatten() {
+        for (name, known) in &registry.versions {
+            let versions = published.entry(name.clone()).or_default();
+            versions.extend(known.iter().map(|version| version.vers.clone()));
+        }
+    }
+    if registries.iter().any(Result::is_ok) {
+        evidence.published = Some(published);
     }
 }
 
@@ -404,7 +435,7 @@ fn with_crates(
     for name in crates {
         if !found.versions.contains_key(name) {
             let versions = context
-                .registry()
+                .registry_of(&found.name)
                 .and_then(|registry| Ok(registry.versions(name)?))
                 .map_err(|error| {
                     Blocker::new(

@@ -84,11 +84,11 @@ fn packages(
             files: PackedFiles::of(&text(&relative.join("Cargo.toml")), &root),
         })
     };
-    let registry = &context.config.registry.name;
+    let registries = context.config.registry.names();
     let published = workspace
         .packages
         .iter()
-        .filter(|p| p.publishable_to(registry));
+        .filter(|p| p.publishable_to_any(&registries));
     published.filter_map(packed).collect()
 }
 

@@ -19,15 +19,19 @@ const AT_ONCE: usize = 16;
 /// (<https://crates.io/data-access>), so a large workspace is not asked for whole.
 const OWNERS_ASKED: usize = 16;
 
-pub(crate) fn look(context: &Context, workspace: &Workspace) -> SurveyResult<RegistryFacts> {
-    let name = &context.config.registry.name;
+/// Looks at one of the registries that a release publishes to.
+pub(crate) fn look(
+    context: &Context,
+    name: &str,
+    workspace: &Workspace,
+) -> SurveyResult<RegistryFacts> {
     let unreachable = |e: &dyn std::fmt::Display| {
         Blocker::new(
             format!("the registry {name} cannot be read: {e}"),
-            "check the network, and `registry.name` and `registry.index` in stagegate.toml",
+            "check the network, and what [registry] of stagegate.toml and cargo's configuration say of it",
         )
     };
-    let registry = context.registry().map_err(|e| unreachable(&e))?;
+    let registry = context.registry_of(name).map_err(|e| unreachable(&e))?;
     let mut names: Vec<&str> = workspace
         .packages
         .iter()
@@ -72,9 +76,10 @@ pub(crate) fn look(context: &Context, workspace: &Workspace) -> SurveyResult<Reg
         crates.extend(info.map(|info| ((*name).to_owned(), info)));
     }
     Ok(RegistryFacts {
-        name: name.clone(),
+        name: name.to_owned(),
+        index: registry.index().to_owned(),
         categories,
-        token: token(context),
+        token: token(context, name),
         versions,
         owners,
         crates,
@@ -146,10 +151,9 @@ fn one(
     })
 }
 
-fn token(context: &Context) -> SurveyResult<TokenPlaces> {
-    let name = &context.config.registry.name;
+fn token(context: &Context, name: &str) -> SurveyResult<TokenPlaces> {
     let variable = stagegate_registry::Token::variable(name);
-    match context.token_places() {
+    match context.token_places(name) {
         Ok(places) if places == TokenPlaces::default() => Err(Blocker::new(
             format!("there is no token for the registry {name}"),
             format!("set {variable}, or run `cargo login`"),

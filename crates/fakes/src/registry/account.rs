@@ -22,6 +22,15 @@ pub struct Account {
 }
 
 impl Account {
+    /// Makes an account in good standing that has no token, as most have.
+    pub fn without_token(login: &str) -> Account {
+        let login = login.strip_prefix("crates.io:").unwrap_or(login);
+        Account {
+            tokens: Vec::new(),
+            ..Account::new(login, "")
+        }
+    }
+
     /// Makes an account in good standing, with a token that may do everything.
     pub fn new(login: &str, token: &str) -> Account {
         Account {

@@ -10,7 +10,7 @@
 //! It refuses what crates.io refuses, in the same order and in the same words, before it has
 //! read what it does not need; `tests/registry/answers.rs` holds it to 119 requests that the
 //! real server answered. It refuses every request that it does not understand. What it
-//! leaves out: teams and invitations, limits that crates.io has raised for one crate, search,
+//! leaves out: removing owners, invitations that end, limits that crates.io has raised for one crate, search,
 //! and the web pages.
 
 mod account;
@@ -20,6 +20,7 @@ mod fault;
 mod limits;
 mod manifest;
 mod metadata;
+mod owners;
 mod package;
 mod refusal;
 mod routes;
@@ -41,6 +42,7 @@ use jiff::Timestamp;
 pub use account::{Account, AccountLock, ApiToken, Scope};
 pub use fault::{RegistryFault, RetryAfter};
 pub use limits::{RateLimit, RateLimits};
+pub use owners::Team;
 pub use server::Request;
 pub use trusted::{TrustConfig, TrustedCrates, TrustedPublisher};
 
@@ -56,6 +58,8 @@ pub struct RegistryOptions {
     pub owner: String,
     /// Other accounts.
     pub accounts: Vec<Account>,
+    /// Teams on GitHub.
+    pub teams: Vec<Team>,
     /// Owners of packages that are there already, by name.
     pub owners: Vec<(String, Vec<String>)>,
     /// How much an account may do. None for rehearsals, which may publish more crates at once
@@ -92,6 +96,7 @@ impl RegistryOptions {
             token: token.into(),
             owner: "rehearsal".to_owned(),
             accounts: Vec::new(),
+            teams: Vec::new(),
             owners: Vec::new(),
             limits: None,
             trusted_only: Vec::new(),
@@ -188,6 +193,16 @@ impl FakeRegistry {
     /// Lets time pass on the registry's clock, without waiting.
     pub fn advance(&self, by: Duration) {
         self.state.advance(by);
+    }
+
+    /// Returns who was invited to own a package and has not accepted.
+    pub fn invited(&self, name: &str) -> Vec<String> {
+        self.state.invited(name)
+    }
+
+    /// Accepts an invitation, as somebody does on the web page.
+    pub fn accept_invitation(&self, name: &str, login: &str) {
+        self.state.accept_invitation(name, login);
     }
 
     /// Returns how many tokens were given out for identities, and how many of them were

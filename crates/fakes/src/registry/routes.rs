@@ -19,6 +19,7 @@ use super::clock::http_date;
 use super::fault::RegistryFault;
 use super::limits::LimitedAction;
 use super::metadata::UploadBody;
+use super::owners::{self, Rights};
 use super::refusal::Refusal;
 use super::server::Cut;
 use super::state::{RegistryState, Uploader};
@@ -36,7 +37,10 @@ pub(crate) fn router(state: Arc<RegistryState>) -> Router {
         .route("/api/v1/crates/new", put(upload))
         .route("/api/v1/category_slugs", get(category_slugs))
         .route("/api/v1/crates/{name}", get(one_crate))
-        .route("/api/v1/crates/{name}/owners", get(owners))
+        .route(
+            "/api/v1/crates/{name}/owners",
+            get(list_owners).put(add_owners),
+        )
         .route("/api/v1/crates/{name}/{version}", get(one_version))
         .route("/api/v1/crates/{name}/{version}/download", get(download))
         .route("/api/v1/crates/{name}/{version}/yank", delete(yank))
@@ -326,7 +330,7 @@ async fn set_yanked(
     state.find_version(name, &version)?;
     let login = state.yanker(headers, &published)?;
     state.charge(&login, LimitedAction::Yank)?;
-    if !state.owners(&published).contains(&login) {
+    if state.rights(&login, &published) == Rights::None {
         return Err(forbidden("must already be an owner to yank or unyank"));
     }
     state.set_yanked(name, &version, yanked)?;
@@ -358,19 +362,40 @@ async fn category_slugs() -> Response {
 }
 
 /// crates.io tells them to everybody, and looks at no token.
-async fn owners(State(state): Shared, Path(name): Path<String>) -> Result<Response, Refusal> {
+async fn list_owners(State(state): Shared, Path(name): Path<String>) -> Result<Response, Refusal> {
     let Some(published) = known(&state, &name).await? else {
         return Err(Refusal::not_found(format!("crate `{name}` does not exist")));
     };
-    let owners = state.owners(&published);
-    let users: Vec<_> = (1..)
-        .zip(&owners)
-        .map(|(id, login)| {
-            let url = format!("https://github.com/{login}");
-            json!({"id": id, "login": login, "kind": "user", "url": url, "name": null, "avatar": null})
-        })
-        .collect();
-    Ok(axum::Json(json!({ "users": users })).into_response())
+    Ok(axum::Json(owners::listed(&state.owners(&published))).into_response())
+}
+
+#[derive(serde::Deserialize)]
+struct ChangeOwners {
+    #[serde(alias = "users")]
+    owners: Vec<String>,
+}
+
+/// Adds owners. The number of names comes before who asks, and that before the crate (crates.io
+/// src/controllers/krate/owners.rs, commit 005cec0a).
+async fn add_owners(
+    State(state): Shared,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+    asked: Result<axum::Json<ChangeOwners>, JsonRejection>,
+) -> Result<Response, Refusal> {
+    let axum::Json(ChangeOwners { owners }) =
+        asked.map_err(|rejection| Refusal::new(rejection.status(), rejection.body_text()))?;
+    if owners.len() > 10 {
+        return Err(Refusal::bad_request(
+            "too many invites for this request - maximum 10",
+        ));
+    }
+    let login = state.owner_changer(&headers, &name)?;
+    let Some(published) = known(&state, &name).await? else {
+        return Err(Refusal::not_found(format!("crate `{name}` does not exist")));
+    };
+    let msg = state.add_owners(&login, &published, &owners)?;
+    Ok(axum::Json(json!({ "msg": msg, "ok": true })).into_response())
 }
 
 #[derive(serde::Deserialize)]

@@ -17,6 +17,7 @@ use super::clock::Clock;
 use super::fault::{Faults, RegistryFault};
 use super::limits::{Buckets, LimitedAction, RateLimits};
 use super::manifest::Manifest;
+use super::owners::{self, Added, Directory, Rights, Team};
 use super::refusal::Refusal;
 use super::rules;
 use super::server::Request;
@@ -31,6 +32,7 @@ pub(crate) struct RegistryState {
     pub(crate) address: SocketAddr,
     pub(crate) upstream: Option<Upstream>,
     accounts: Accounts,
+    teams: Vec<Team>,
     /// Who owns what nobody else was named for.
     owner: String,
     limits: Option<RateLimits>,
@@ -54,6 +56,8 @@ struct Inner {
     leases: Leases,
     /// Login names, by the canonical name of the crate.
     owners: HashMap<String, Vec<String>>,
+    /// Login names of those who have not accepted yet, in the same way.
+    invited: HashMap<String, Vec<String>>,
     /// When versions were published, by the canonical name of the crate.
     published: HashMap<String, Vec<Timestamp>>,
     /// When index files changed last, by the canonical name of the crate.
@@ -89,6 +93,7 @@ impl RegistryState {
             address,
             upstream: options.pass_through.as_deref().map(Upstream::new),
             accounts: Accounts(accounts),
+            teams: options.teams,
             owner: options.owner,
             limits: options.limits,
             trusted: options.trusted,
@@ -107,6 +112,7 @@ impl RegistryState {
                 owners: owners
                     .map(|(name, logins)| (canonical(&name), logins))
                     .collect(),
+                invited: HashMap::new(),
                 published: HashMap::new(),
                 changed: HashMap::new(),
             }),
@@ -203,6 +209,75 @@ impl RegistryState {
         let inner = self.inner();
         let known = inner.owners.get(&canonical(name)).cloned();
         known.unwrap_or_else(|| vec![self.owner.clone()])
+    }
+
+    /// Returns what somebody may do with a crate.
+    pub(crate) fn rights(&self, login: &str, name: &str) -> Rights {
+        owners::rights(login, &self.owners(name), &self.teams)
+    }
+
+    /// Returns the login of whoever changes owners, if the token is for that.
+    pub(crate) fn owner_changer(&self, headers: &HeaderMap, name: &str) -> Result<String, Refusal> {
+        let now = self.now();
+        let account = self
+            .accounts
+            .check(headers, Scope::ChangeOwners, name, now)?;
+        Ok(account.login.clone())
+    }
+
+    /// Adds owners, all or none, and returns what is said of them.
+    pub(crate) fn add_owners(
+        &self,
+        asking: &str,
+        name: &str,
+        wanted: &[String],
+    ) -> Result<String, Refusal> {
+        let owners = self.owners(name);
+        let directory = Directory {
+            accounts: &self.accounts.0,
+            teams: &self.teams,
+            asking,
+        };
+        directory.check(&owners)?;
+        let mut inner = self.inner();
+        let mut invited = inner
+            .invited
+            .get(&canonical(name))
+            .cloned()
+            .unwrap_or_default();
+        let mut teams = owners.clone();
+        let mut messages = Vec::new();
+        for login in wanted {
+            let added = directory.add(login, &owners, &invited)?;
+            messages.push(added.message(name));
+            match added {
+                Added::Invited(login) => invited.push(login),
+                Added::Team(login) => teams.push(login),
+                Added::InvitedBefore(_) => {}
+            }
+        }
+        inner.invited.insert(canonical(name), invited);
+        inner.owners.insert(canonical(name), teams);
+        Ok(messages.join(","))
+    }
+
+    pub(crate) fn invited(&self, name: &str) -> Vec<String> {
+        let inner = self.inner();
+        inner
+            .invited
+            .get(&canonical(name))
+            .cloned()
+            .unwrap_or_default()
+    }
+
+    pub(crate) fn accept_invitation(&self, name: &str, login: &str) {
+        let mut owners = self.owners(name);
+        let mut inner = self.inner();
+        let invited = inner.invited.entry(canonical(name)).or_default();
+        if let Some(at) = invited.iter().position(|one| one == login) {
+            owners.push(invited.remove(at));
+            inner.owners.insert(canonical(name), owners);
+        }
     }
 
     /// Gives a token for a workflow's identity.
@@ -329,8 +404,9 @@ impl RegistryState {
         let now = state.clock.now();
         if let (Some(published), Uploader::Account { login, .. }) = (&published, uploader) {
             let owners = state.owners.get(&canonical(published));
-            let owns = owners.map_or(*login == self.owner, |owners| owners.contains(login));
-            if !owns {
+            let own = [self.owner.clone()];
+            let owners = owners.map_or(&own[..], Vec::as_slice);
+            if owners::rights(login, owners, &self.teams) == Rights::None {
                 return Err(forbidden(
                     "this crate exists but you don't seem to be an owner. If you believe this \
                      is a mistake, perhaps you need to accept an invitation to be an owner \

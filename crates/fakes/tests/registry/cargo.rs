@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use stagegate_fakes::registry::Account;
 use stagegate_registry::{Upload, new_crate};
 
 use crate::fixture::{Fixture, TOKEN, token, upload};
@@ -124,6 +125,29 @@ fn cargo_publishes_to_it_and_builds_against_it() {
         let versions = client.versions(name).unwrap();
         assert!(lock.contains(&versions[0].cksum), "{name}: {lock}");
     }
+}
+
+#[test]
+fn cargo_adds_owners_as_the_client_does() {
+    let fixture = Fixture::with(|options| {
+        options.accounts.push(Account::without_token("bob"));
+    });
+    let cargo = Cargo::new(&fixture);
+    let client = fixture.client();
+    client.upload(&token(), &upload("demo", "1.0.0")).unwrap();
+    // cargo wants to be in some directory.
+    cargo.package("user", "0.1.0", "", "");
+    let add = |login: &str| {
+        let words = ["owner", "--registry", "fake", "--add", login, "demo"];
+        cargo.run("user", false, &words)
+    };
+    add("bob").unwrap();
+    assert_eq!(fixture.registry.invited("demo"), ["bob"]);
+    let refused = add("nobody").unwrap_err();
+    assert!(
+        refused.contains("could not find user with login"),
+        "{refused}"
+    );
 }
 
 #[test]

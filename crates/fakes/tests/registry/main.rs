@@ -8,6 +8,7 @@ mod early;
 mod faults;
 mod fixture;
 mod limits;
+mod owners;
 mod pass_through;
 mod rules;
 mod third_party;

@@ -274,7 +274,7 @@ fn other_requests() {
         "does not know this address",
     );
     check(
-        "PUT",
+        "DELETE",
         "/api/v1/crates/demo/owners",
         b"{}",
         405,

@@ -54,7 +54,7 @@ fn edges_of_every_kind_decide_the_order() {
     // Without a list in `publish`, cargo takes a package to any registry.
     for registry in ["crates-io", "other"] {
         assert_eq!(
-            workspace.publish_order(registry).unwrap(),
+            workspace.publish_order(&[registry]).unwrap(),
             [vec!["builder", "core-lib"], vec!["mid"], vec!["top"]]
         );
     }
@@ -85,7 +85,11 @@ fn development_dependencies_give_way_in_a_circle_and_only_there() {
         ),
         ("c/Cargo.toml", &package("c", "")),
     ]);
-    let order = fixture.load().unwrap().publish_order("crates-io").unwrap();
+    let order = fixture
+        .load()
+        .unwrap()
+        .publish_order(&["crates-io"])
+        .unwrap();
     assert_eq!(order, [["c"], ["b"], ["a"]]);
 }
 
@@ -120,7 +124,7 @@ fn what_has_no_order_is_said_all_at_once() {
         ),
     ]);
     let workspace = fixture.load().unwrap();
-    let errors = workspace.publish_order("crates-io").unwrap_err();
+    let errors = workspace.publish_order(&["crates-io"]).unwrap_err();
     assert_eq!(errors.len(), 2, "{errors:?}");
     assert!(matches!(
         &errors[0],

@@ -39,7 +39,11 @@ fn a_root_package_whose_path_dependencies_are_not_listed() {
         ("tools/Cargo.toml", &package("tools", "publish = false\n")),
     ]);
     assert_eq!(names(&fixture), ["far", "near", "tools", "top"]);
-    let order = fixture.load().unwrap().publish_order("crates-io").unwrap();
+    let order = fixture
+        .load()
+        .unwrap()
+        .publish_order(&["crates-io"])
+        .unwrap();
     assert_eq!(order, [["far"], ["near"], ["top"]]);
     let all = [("far", "0.2.0"), ("near", "0.2.0"), ("top", "0.2.0")];
     let want = [
@@ -155,7 +159,7 @@ fn packages_of_another_registry_and_those_whose_version_stays() {
         ),
     ]);
     let workspace = fixture.load().unwrap();
-    assert_eq!(workspace.publish_order("crates-io").unwrap(), [["ours"]]);
+    assert_eq!(workspace.publish_order(&["crates-io"]).unwrap(), [["ours"]]);
     assert!(workspace.package("other").unwrap().publishable_to("other"));
     // 0.1.1 is what all of them accept already: their manifests stay.
     let near = fixture.bump(&[("ours", "0.1.1")]).unwrap();

@@ -9,6 +9,8 @@ pub mod rollback;
 pub mod unconfirmed;
 pub mod waves;
 
+use std::collections::BTreeMap;
+
 use semver::Version;
 use stagegate_config::resolve;
 use stagegate_config::schema::{AppConfig, Config, EnvironmentConfig};
@@ -339,6 +341,7 @@ pub fn verify(
     let here = config.deploy.get(environment).and_then(|e| e.url.clone());
     let url = frontend.and_then(|f| here.or_else(|| f.url.clone()));
     let action = Action::VerifyRelease(VerifyRelease {
+        elsewhere: BTreeMap::new(),
         crates: Vec::new(),
         releases: Vec::new(),
         remote: String::new(),

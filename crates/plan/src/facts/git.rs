@@ -70,6 +70,17 @@ impl GitFacts {
     }
 }
 
+/// The commit of a tag, where a plan is made with its files instead of the checked-out ones.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TaggedCommit {
+    /// The tag.
+    pub tag: String,
+    /// Its commit.
+    pub commit: String,
+    /// Whether what is checked out has it in its history.
+    pub is_in_branch: bool,
+}
+
 /// The remote.
 #[derive(Clone, Debug, PartialEq)]
 pub struct RemoteFacts {

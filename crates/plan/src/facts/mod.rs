@@ -11,7 +11,7 @@ mod registry;
 mod token_places;
 
 pub use changelog::ChangelogFacts;
-pub use git::{BranchDivergence, GitFacts, RemoteFacts};
+pub use git::{BranchDivergence, GitFacts, RemoteFacts, TaggedCommit};
 pub use github::GitHubFacts;
 pub use history::{CommitFacts, History};
 pub use hosts::{CommitDistance, HostSurvey, RunningHost};
@@ -68,6 +68,9 @@ pub struct Facts {
     pub interfaces: BTreeMap<String, SurveyResult<ApiChange>>,
     /// The git checkout.
     pub git: SurveyResult<GitFacts>,
+    /// The commit that workspace and files are of, where it is another than the one that is
+    /// checked out.
+    pub tagged: Option<TaggedCommit>,
     /// Programs and their versions.
     pub tools: Vec<ToolFacts>,
     /// Whether the standard libraries of the release's targets are installed, if they are
@@ -77,6 +80,8 @@ pub struct Facts {
     pub advisories: Option<SurveyResult<String>>,
     /// The registry; `None` where nothing is to be published.
     pub registry: Option<SurveyResult<RegistryFacts>>,
+    /// The other registries that a release publishes to.
+    pub more_registries: Vec<SurveyResult<RegistryFacts>>,
     /// GitHub; `None` where there is no release to make.
     pub github: Option<SurveyResult<GitHubFacts>>,
     /// Bytes of tracked files by package: more than its package will have.
@@ -126,6 +131,29 @@ impl Facts {
         let head = |text: &str| text.lines().position(|line| line.trim() == "[package]");
         let line = text.and_then(|text| head(&text)).map(|at| at + 1);
         (self.subdirectory.join(within), line)
+    }
+
+    /// Returns every registry, the main one first, or why it could not be asked.
+    pub(crate) fn every_registry(&self) -> impl Iterator<Item = &SurveyResult<RegistryFacts>> {
+        self.registry.iter().chain(&self.more_registries)
+    }
+
+    /// Returns every registry that could be asked, the main one first.
+    pub(crate) fn registries(&self) -> impl Iterator<Item = &RegistryFacts> {
+        self.every_registry()
+            .filter_map(|found| found.as_ref().ok())
+    }
+
+    /// Returns the registry that a manifest means by an index, if a release publishes there.
+    pub(crate) fn registry_named_by(&self, index: Option<&str>) -> Option<&RegistryFacts> {
+        self.registries()
+            .find(|registry| registry.is_named_by(index))
+    }
+
+    /// Returns the commit that workspace and files are of.
+    pub(crate) fn released_commit(&self) -> Option<&str> {
+        let tagged = self.tagged.as_ref().map(|tagged| tagged.commit.as_str());
+        tagged.or_else(|| self.git.as_ref().ok().map(|git| git.head.as_str()))
     }
 
     /// Returns the tag of a version that was released, in the form that tags had then.

@@ -13,6 +13,8 @@ use crate::facts::{SurveyResult, TokenPlaces};
 pub struct RegistryFacts {
     /// Its name.
     pub name: String,
+    /// Its index, as cargo names it.
+    pub index: String,
     /// Where its token would come from.
     pub token: SurveyResult<TokenPlaces>,
     /// Every publishable crate's versions there.
@@ -31,6 +33,19 @@ pub struct RegistryFacts {
 }
 
 impl RegistryFacts {
+    /// Returns whether a manifest means this registry by an index; none is crates.io's.
+    pub fn is_named_by(&self, index: Option<&str>) -> bool {
+        match index {
+            None => self.name == "crates-io",
+            Some(index) => index.trim_end_matches('/') == self.index.trim_end_matches('/'),
+        }
+    }
+
+    /// Returns whether it knows no version of a crate yet.
+    pub fn is_new(&self, name: &str) -> bool {
+        self.versions.get(name).is_none_or(Vec::is_empty)
+    }
+
     /// Returns whether the registry has a member that its manifest keeps from going there: a
     /// package that is published requires it by name and version, has done so before, and
     /// finds it. A name alone may be somebody else's.

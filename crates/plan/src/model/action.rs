@@ -34,6 +34,9 @@ pub enum Action {
     PackageCrates(PackageCrates),
     /// Builds the packaged set as a user's cargo would see it, once.
     VerifyPackages(VerifyPackages),
+    /// Compares what the registry has already with what the release commit gives, and keeps
+    /// the registry's files.
+    ComparePublished(ComparePublished),
     /// Builds binaries and bundle from the release tree.
     Build(Build),
     /// Takes binary and bundle from a host that runs them, instead of building them.
@@ -57,6 +60,8 @@ pub enum Action {
     UploadAssets(UploadAssets),
     /// Uploads one crate and waits until the index shows it.
     Publish(Publish),
+    /// Adds owners to a crate that the release has created.
+    AddOwners(AddOwners),
     /// Brings a branch of ours to the remote, in place of what the plan saw there.
     PushBranch(PushBranch),
     /// Opens a pull request, or brings one up to date.
@@ -278,6 +283,12 @@ pub struct CreateCommitObject {
 pub struct PackageCrates {
     /// Names, dependencies first.
     pub crates: Vec<String>,
+    /// Those that go to other registries than the main one, by the registry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub elsewhere: BTreeMap<String, Vec<String>>,
+    /// Those that do not go to the main registry at all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub only_elsewhere: Vec<String>,
 }
 
 /// Builds the packaged set as a user's cargo would see it, once.
@@ -285,6 +296,17 @@ pub struct PackageCrates {
 pub struct VerifyPackages {
     /// Names, dependencies first.
     pub crates: Vec<String>,
+}
+
+/// Compares what the registry has already with what the release commit gives, and keeps the
+/// registry's files.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct ComparePublished {
+    /// Names, dependencies first.
+    pub crates: Vec<String>,
+    /// The registry, where it is not the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
 }
 
 /// Builds binaries and bundle from the release tree.
@@ -415,6 +437,34 @@ pub struct Publish {
     pub package: String,
     /// Its version: what is sent has to be this one.
     pub version: Version,
+    /// The registry, where it is not the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
+}
+
+/// Adds owners to a crate that the release has created.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AddOwners {
+    /// Its name.
+    pub package: String,
+    /// Who is to own it, as the registry calls them.
+    pub owners: Vec<String>,
+}
+
+impl AddOwners {
+    /// Returns those who are not among the owners that a registry lists.
+    pub fn missing_in(&self, known: &[String]) -> Vec<&String> {
+        missing_owners(&self.owners, known)
+    }
+}
+
+/// Returns the owners that are wanted and that a registry does not list.
+pub(crate) fn missing_owners<'o>(wanted: &'o [String], known: &[String]) -> Vec<&'o String> {
+    let is_known = |owner: &&String| {
+        let login = owner.strip_prefix("crates.io:").unwrap_or(owner);
+        known.iter().any(|known| known.eq_ignore_ascii_case(login))
+    };
+    wanted.iter().filter(|owner| !is_known(owner)).collect()
 }
 
 /// Brings a branch of ours to the remote, in place of what the plan saw there.
@@ -439,6 +489,9 @@ pub struct ConsumerBuild {
     pub depth: ResolveDepth,
     /// Who builds the documentation, where that is asked.
     pub docs: Option<Url>,
+    /// The registry, where it is not the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
 }
 
 /// Makes the GitHub release public.
@@ -498,6 +551,9 @@ pub struct VerifyRelease {
     pub frontends: Vec<PlacementId>,
     /// The page that must answer.
     pub url: Option<Url>,
+    /// Crates of other registries than the main one, by the registry.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub elsewhere: BTreeMap<String, Vec<String>>,
 }
 
 /// Yanks or gives back one crate's version.
@@ -509,6 +565,9 @@ pub struct Yank {
     pub version: Version,
     /// Give it back.
     pub undo: bool,
+    /// The registry, where it is not the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
 }
 
 /// Says in the GitHub release that the version is yanked, or no longer.
@@ -611,6 +670,9 @@ pub struct CheckMsrv {
 pub struct CheckAccess {
     /// The uploads, in the order of their dependencies.
     pub uploads: Vec<PlannedUpload>,
+    /// The registry, where it is not the main one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub registry: Option<String>,
 }
 
 /// An upload that the plan comes to.

@@ -15,14 +15,15 @@ mod step;
 mod step_filter;
 mod time_breakdown;
 
+pub(crate) use action::missing_owners;
 pub use action::{
-    Action, AuditDependencies, Binary, Build, BuildAsset, ChangeTree, CheckAccess, CheckLinks,
-    CheckMsrv, ClosePullRequest, ConsumerBuild, CreateBranch, CreateCommitObject, CreateTag,
-    CustomCommand, DeployBundle, DeployService, DraftRelease, EditFiles, FetchArtifacts,
-    FindOutdated, FindSecrets, FrontendBuild, GateCommand, MarkChangelog, MarkRelease, MigrateData,
-    MoveBranch, PackageCrates, PlannedUpload, Proposal, Publish, PublishGithubRelease,
-    PublishedCrate, Push, PushBranch, ReleaseRef, ResolveDepth, RollBackHost, UploadAssets,
-    VerifyPackages, VerifyRelease, WriteSbom, Yank,
+    Action, AddOwners, AuditDependencies, Binary, Build, BuildAsset, ChangeTree, CheckAccess,
+    CheckLinks, CheckMsrv, ClosePullRequest, ComparePublished, ConsumerBuild, CreateBranch,
+    CreateCommitObject, CreateTag, CustomCommand, DeployBundle, DeployService, DraftRelease,
+    EditFiles, FetchArtifacts, FindOutdated, FindSecrets, FrontendBuild, GateCommand,
+    MarkChangelog, MarkRelease, MigrateData, MoveBranch, PackageCrates, PlannedUpload, Proposal,
+    Publish, PublishGithubRelease, PublishedCrate, Push, PushBranch, ReleaseRef, ResolveDepth,
+    RollBackHost, UploadAssets, VerifyPackages, VerifyRelease, WriteSbom, Yank,
 };
 pub use blocker::{Blocker, Blockers, FilePlace};
 pub use branches::{

@@ -12,7 +12,7 @@ use crate::facts::{
     BranchDivergence, ChangelogFacts, Facts, GitFacts, GitHubFacts, RegistryFacts, SurveyResult,
 };
 use crate::model::{Blocker, is_hotfix_branch};
-use crate::preflight::checkout;
+use crate::preflight::{checkout, owners as preflight_owners};
 
 /// What a precondition is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -113,26 +113,8 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
             advisories.clone(),
         ));
     }
-    match &facts.registry {
-        None => {}
-        Some(Err(blocker)) => {
-            checks.push(check(CheckKind::Registry, "registry", Err(blocker.clone())))
-        }
-        Some(Ok(registry)) => {
-            let published = registry.versions.values().filter(|v| !v.is_empty()).count();
-            let text = format!(
-                "{}: {published} of {} crates are known there",
-                registry.name,
-                registry.versions.len()
-            );
-            checks.push(check(CheckKind::Registry, "registry", Ok(text)));
-            checks.push(check(
-                CheckKind::RegistryToken,
-                "registry token",
-                registry.token.clone().map(|places| places.to_string()),
-            ));
-            checks.extend(owners(registry));
-        }
+    for found in facts.every_registry() {
+        checks.extend(registry(facts, config, found));
     }
     match &facts.github {
         None => {}
@@ -142,6 +124,40 @@ pub fn of(facts: &Facts, config: &Config) -> Vec<Check> {
         }
     }
     checks.extend(hosts(facts));
+    checks
+}
+
+/// Returns the preconditions on a registry.
+fn registry(facts: &Facts, config: &Config, found: &SurveyResult<RegistryFacts>) -> Vec<Check> {
+    let registry = match found {
+        Ok(registry) => registry,
+        Err(blocker) => return vec![check(CheckKind::Registry, "registry", Err(blocker.clone()))],
+    };
+    let published = registry.versions.values().filter(|v| !v.is_empty()).count();
+    let text = format!(
+        "{}: {published} of {} crates are known there",
+        registry.name,
+        registry.versions.len()
+    );
+    let mut checks = vec![
+        check(CheckKind::Registry, "registry", Ok(text)),
+        check(
+            CheckKind::RegistryToken,
+            "registry token",
+            registry.token.clone().map(|places| places.to_string()),
+        ),
+    ];
+    checks.extend(owners(registry));
+    if config.registry.other(&registry.name).is_none() {
+        let packages = facts.workspace.packages.iter();
+        let ours = packages.filter(|p| p.publishable_to(&registry.name));
+        let ours: Vec<String> = ours.map(|p| p.name.clone()).collect();
+        let new = preflight_owners::new_crates(registry, &ours);
+        checks.extend(
+            preflight_owners::needs_scope(config, &new)
+                .map(|text| check(CheckKind::RegistryOwners, "new crates", Ok(text))),
+        );
+    }
     checks
 }
 

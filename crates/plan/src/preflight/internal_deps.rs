@@ -3,7 +3,7 @@
 use stagegate_config::schema::Config;
 use stagegate_manifest::{DependencyKind, InternalDependency, Package};
 
-use crate::facts::Facts;
+use crate::facts::{Facts, RegistryFacts};
 use crate::model::Blocker;
 use crate::version::VersionBump;
 
@@ -15,64 +15,130 @@ pub fn check_internal_deps(
     bumps: &[VersionBump<'_>],
     blockers: &mut Vec<Blocker>,
 ) {
-    let Some(Ok(registry)) = &facts.registry else {
-        return;
-    };
     let moved = |name: &str| bumps.iter().any(|one| one.group.has(name));
-    let published = facts
-        .workspace
-        .packages
-        .iter()
-        .filter(|p| moved(&p.name) && p.publishable_to(&config.registry.name));
-    for package in published {
-        check_registries(package, config, blockers);
-        blockers.extend(moved_alone(facts, config, package, bumps));
-        let stay = package
-            .internal
-            .iter()
-            .filter(|d| d.is_published() && d.has_version && !moved(&d.name));
-        for dependency in stay {
-            let there = registry
-                .versions
-                .get(&dependency.name)
-                .is_some_and(|known| {
-                    known
-                        .iter()
-                        .any(|v| !v.yanked && dependency.requirement.matches(&v.vers))
-                });
-            if !there {
-                blockers.push(Blocker::new(
-                    format!(
-                        "{} requires {} {}, and {} has no such version",
-                        package.name, dependency.name, dependency.requirement, registry.name
-                    ),
-                    format!("release it too: add `{}=VERSION`", dependency.name),
-                ));
+    for registry in facts.registries() {
+        let packages = facts.workspace.packages.iter();
+        let published = packages.filter(|p| moved(&p.name) && p.publishable_to(&registry.name));
+        for package in published {
+            let edges = package.internal.iter().filter(|d| d.is_published());
+            for dependency in edges {
+                let source = source_of(facts, registry, package, dependency, blockers);
+                let Some(source) = source else { continue };
+                if moved(&dependency.name) {
+                    let problem = goes_elsewhere(facts, config, package, (source, dependency));
+                    blockers.extend(problem);
+                    continue;
+                }
+                if !dependency.has_version {
+                    continue;
+                }
+                if !is_there(source, dependency) {
+                    let blocker = Blocker::new(
+                        format!(
+                            "{} requires {} {}, and {} has no such version",
+                            package.name, dependency.name, dependency.requirement, source.name
+                        ),
+                        format!("release it too: add `{}=VERSION`", dependency.name),
+                    );
+                    // Of each registry that the package goes to.
+                    if !blockers.contains(&blocker) {
+                        blockers.push(blocker);
+                    }
+                }
             }
         }
     }
+    let packages = facts.workspace.packages.iter();
+    let published =
+        packages.filter(|p| moved(&p.name) && p.publishable_to_any(&config.registry.names()));
+    for package in published {
+        blockers.extend(moved_alone(facts, config, package, bumps));
+    }
 }
 
-/// Checks where siblings come from. Cargo takes a dependency that names no registry from
-/// crates.io, wherever the package itself is published (The Cargo Book, "Publishing to an
-/// alternate registry").
-fn check_registries(package: &Package, config: &Config, blockers: &mut Vec<Blocker>) {
-    let registry = &config.registry.name;
-    if registry == "crates-io" {
-        return;
+/// Returns what is wrong where a sibling of the release does not go to the registry that it is
+/// taken from.
+fn goes_elsewhere(
+    facts: &Facts,
+    config: &Config,
+    package: &Package,
+    (source, dependency): (&RegistryFacts, &InternalDependency),
+) -> Option<Blocker> {
+    let sibling = facts.workspace.package(&dependency.name)?;
+    // What goes nowhere, and is named by no registry, is said where the order is made.
+    let is_said = dependency.registry.is_none() && !sibling.may_go_to_any(&config.registry.names());
+    let goes = sibling.publishable_to(&source.name) || sibling.left_out || sibling.is_in_registry;
+    (!is_said && !goes && !is_there(source, dependency)).then(|| {
+        Blocker::new(
+            format!(
+                "{} would take its sibling {} from {}, and {} does not go there",
+                package.name, dependency.name, source.name, dependency.name
+            ),
+            format!(
+                "add \"{}\" to `publish` in {}, or name the registry that it goes to beside its version in {}",
+                source.name, sibling.manifest_path, package.manifest_path
+            ),
+        )
+    })
+}
+
+fn is_there(source: &RegistryFacts, dependency: &InternalDependency) -> bool {
+    let known = source.versions.get(&dependency.name).into_iter().flatten();
+    known
+        .into_iter()
+        .any(|v| !v.yanked && dependency.requirement.matches(&v.vers))
+}
+
+/// Returns the registry that a package, published to one, takes a sibling from; nothing where
+/// that cannot be, which becomes a problem. Cargo takes a dependency that names no registry
+/// from crates.io, wherever the package itself is published (The Cargo Book, "Publishing to
+/// an alternate registry"), and publishes nothing to crates.io that depends on another
+/// registry.
+fn source_of<'f>(
+    facts: &'f Facts,
+    registry: &'f RegistryFacts,
+    package: &Package,
+    dependency: &InternalDependency,
+    blockers: &mut Vec<Blocker>,
+) -> Option<&'f RegistryFacts> {
+    let index = dependency.registry.as_deref();
+    let sibling = facts.workspace.package(&dependency.name);
+    let goes_to =
+        |there: &RegistryFacts| sibling.is_some_and(|sibling| sibling.publishable_to(&there.name));
+    if registry.is_named_by(index) {
+        return Some(registry);
     }
-    let from_crates_io = |d: &&InternalDependency| d.is_published() && !d.has_registry;
-    for dependency in package.internal.iter().filter(from_crates_io) {
+    let source = facts.registry_named_by(index);
+    if registry.name == "crates-io" {
         blockers.push(Blocker::new(
             format!(
-                "{}: published to {registry}, {} would take its sibling {} from crates.io",
+                "{}: published to crates-io, {} would take its sibling {} from another registry, and crates.io takes no such package",
                 package.manifest_path, package.name, dependency.name
             ),
             format!(
-                "write `registry = \"{registry}\"` beside the version of {}",
-                dependency.name
+                "leave `registry` out beside the version of {}, or keep {} from crates-io with `publish = [\"REGISTRY\"]`",
+                dependency.name, package.name
             ),
         ));
+        return None;
+    }
+    match (index, source) {
+        (_, Some(source)) if goes_to(source) || is_there(source, dependency) => Some(source),
+        (None, _) => {
+            blockers.push(Blocker::new(
+                format!(
+                    "{}: published to {}, {} would take its sibling {} from crates.io",
+                    package.manifest_path, registry.name, package.name, dependency.name
+                ),
+                format!(
+                    "write `registry = \"{}\"` beside the version of {}",
+                    registry.name, dependency.name
+                ),
+            ));
+            None
+        }
+        // A registry that this release has nothing to do with.
+        (Some(_), _) => None,
     }
 }
 
@@ -91,7 +157,7 @@ fn moved_alone<'a>(
     needs.filter_map(move |dependency| {
         let one = bumps.iter().find(|one| one.group.has(&dependency.name))?;
         let sibling = facts.workspace.package(&dependency.name)?;
-        (sibling.version != one.to && sibling.may_go_to(&config.registry.name)).then(|| {
+        (sibling.version != one.to && sibling.may_go_to_any(&config.registry.names())).then(|| {
             Blocker::new(
                 format!(
                     "{} would require {} {}, which is left out of this release",
@@ -113,7 +179,7 @@ pub fn check_candidates(
 ) {
     let moved = |name: &str| bumps.iter().find(|one| one.group.has(name));
     let packages = facts.workspace.packages.iter();
-    for package in packages.filter(|p| p.publishable_to(&config.registry.name)) {
+    for package in packages.filter(|p| p.publishable_to_any(&config.registry.names())) {
         let Some(one) = moved(&package.name).filter(|one| one.to.pre.is_empty()) else {
             continue;
         };
@@ -140,37 +206,30 @@ pub fn check_candidates(
 /// Checks cycles of development dependencies: a registry takes a crate only if it knows the
 /// names of all that it depends on; in a circle, a development dependency may be published
 /// after it.
-pub fn check_dev_dep_cycles(
-    facts: &Facts,
-    config: &Config,
-    levels: &[Vec<String>],
-    blockers: &mut Vec<Blocker>,
-) {
-    let Some(Ok(registry)) = &facts.registry else {
-        return;
-    };
+pub fn check_dev_dep_cycles(facts: &Facts, levels: &[Vec<String>], blockers: &mut Vec<Blocker>) {
     let level = |name: &str| {
         levels
             .iter()
             .position(|level| level.iter().any(|n| n == name))
     };
-    let new = |name: &str| registry.versions.get(name).is_some_and(Vec::is_empty);
-    for package in facts
-        .workspace
-        .packages
-        .iter()
-        .filter(|p| p.publishable_to(&config.registry.name))
-    {
-        let later = |name: &str| level(name) > level(&package.name);
-        for dependency in package.internal.iter().filter(|d| d.is_published()) {
-            if new(&dependency.name) && later(&dependency.name) {
-                blockers.push(Blocker::new(
-                    format!(
-                        "{}: the development dependency `{}` is new on {} and can only be published after `{}`",
-                        package.manifest_path, dependency.name, registry.name, package.name
-                    ),
-                    "leave out its `version` until it is published: a `path` alone is enough for tests",
-                ));
+    for registry in facts.registries() {
+        let packages = facts.workspace.packages.iter();
+        for package in packages.filter(|p| p.publishable_to(&registry.name)) {
+            let later = |name: &str| level(name) > level(&package.name);
+            for dependency in package.internal.iter().filter(|d| d.is_published()) {
+                let is_new = registry
+                    .versions
+                    .get(&dependency.name)
+                    .is_some_and(Vec::is_empty);
+                if is_new && later(&dependency.name) {
+                    blockers.push(Blocker::new(
+                        format!(
+                            "{}: the development dependency `{}` is new on {} and can only be published after `{}`",
+                            package.manifest_path, dependency.name, registry.name, package.name
+                        ),
+                        "leave out its `version` until it is published: a `path` alone is enough for tests",
+                    ));
+                }
             }
         }
     }

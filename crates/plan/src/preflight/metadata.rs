@@ -22,16 +22,22 @@ pub fn metadata(
     let bump = |package: &Package| bumps.iter().find(|bump| bump.group.has(&package.name));
     for package in &facts.workspace.packages {
         let Some(bump) = bump(package) else { continue };
-        if !package.publishable_to(&config.registry.name) {
+        if !package.publishable_to_any(&config.registry.names()) {
             continue;
         }
-        match &facts.registry {
-            Some(Ok(registry)) if registry.packages.contains_key(&package.name) => {
+        let mut is_of_crates_io = false;
+        for registry in facts.registries() {
+            if package.publishable_to(&registry.name)
+                && registry.packages.contains_key(&package.name)
+            {
                 let version = bump.to.to_string();
                 let place = facts.in_manifest(package);
                 blockers.extend(of_crates_io(registry, package, version, &place));
+                is_of_crates_io = true;
             }
-            _ => blockers.extend(of_any(package, facts.in_manifest(package))),
+        }
+        if !is_of_crates_io {
+            blockers.extend(of_any(package, facts.in_manifest(package)));
         }
     }
 }

@@ -10,6 +10,7 @@ pub mod freeze;
 pub mod internal_deps;
 pub mod limits;
 pub mod metadata;
+pub mod owners;
 pub mod token;
 pub mod versions;
 

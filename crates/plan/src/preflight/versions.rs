@@ -46,7 +46,7 @@ pub fn version(facts: &Facts, one: &VersionBump<'_>, tagged: bool, blockers: &mu
             ));
         }
     }
-    if let Some(Ok(registry)) = &facts.registry {
+    for registry in facts.registries() {
         // A registry takes two versions that differ in build metadata only as one.
         let taken = |known: &IndexVersion| known.vers.cmp_precedence(version).is_eq();
         let goes = |name: &str| {

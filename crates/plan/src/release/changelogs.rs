@@ -94,6 +94,39 @@ pub(crate) fn tell(
     told.notes.insert(one.group.name.clone(), notes);
 }
 
+/// Returns what is told of a version that is released as it stands: its sections, or where nobody
+/// has written one and no tag says where it ends, its commits.
+pub(crate) fn written(facts: &Facts, one: &VersionBump<'_>) -> String {
+    let group = Group {
+        facts,
+        one,
+        mode: ChangelogMode::Promote,
+        repository: repository(facts),
+    };
+    let mut notes = String::new();
+    let mut seen = BTreeSet::new();
+    for path in &one.group.changelogs {
+        let found = facts.changelogs.get(path);
+        let Some(found) = found.filter(|found| seen.insert(&found.file)) else {
+            continue;
+        };
+        let Ok(text) = &found.text else { continue };
+        let Ok(changelog) = Changelog::parse(text) else {
+            continue;
+        };
+        if let Some(section) = changelog.section(&one.to) {
+            group.say(&mut notes, &changelog.notes(section), found);
+        }
+    }
+    let tags = facts.git.as_ref().ok().map(|git| &git.tags);
+    let is_tagged = tags.is_some_and(|tags| tags.contains_key(&one.tag()));
+    if notes.is_empty() && !is_tagged && facts.history_gap.is_none() {
+        let generated = group.generated(&group.commits(None));
+        notes = generated.map_or_else(|_| String::new(), |generated| generated.body);
+    }
+    notes
+}
+
 /// Returns the mode of a group: its own, or that of the release.
 fn mode_of(config: &Config, one: &VersionBump<'_>) -> ChangelogMode {
     config_of(config, one.group)

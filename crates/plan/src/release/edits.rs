@@ -25,6 +25,21 @@ pub struct Edits {
     pub notes: BTreeMap<String, String>,
 }
 
+impl Edits {
+    /// Returns no edit, and what the changelogs, or the commits before a tag, say already.
+    pub(crate) fn none(facts: &Facts, bumps: &[VersionBump<'_>]) -> Edits {
+        let notes = bumps
+            .iter()
+            .map(|one| (one.group.name.clone(), changelogs::written(facts, one)));
+        Edits {
+            bump: Vec::new(),
+            changelogs: Vec::new(),
+            left: Vec::new(),
+            notes: notes.collect(),
+        }
+    }
+}
+
 pub(crate) fn edits(
     facts: &Facts,
     config: &Config,

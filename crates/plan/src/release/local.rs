@@ -9,9 +9,9 @@ use crate::custom_step;
 use crate::deploy::build;
 use crate::facts::GitFacts;
 use crate::model::{
-    Action, Binary, Build, BuildAsset, CheckAccess, CommitIdentity, CreateCommitObject, CreateTag,
-    DraftRelease, EditFiles, MoveBranch, PackageCrates, Plan, PlannedUpload, Push, Step,
-    UploadAssets, VerifyPackages, WriteSbom, count,
+    Action, Binary, Build, BuildAsset, CheckAccess, CommitIdentity, ComparePublished,
+    CreateCommitObject, CreateTag, DraftRelease, EditFiles, MoveBranch, PackageCrates, Plan,
+    PlannedUpload, Push, Step, UploadAssets, VerifyPackages, WriteSbom, count,
 };
 use crate::release::changelogs::web_of;
 use crate::release::edits::Edits;
@@ -26,14 +26,15 @@ impl Release<'_> {
         let identity: CommitIdentity = self.git.identity.clone()?;
         let branch = self.git.branch.clone()?;
         let reference = plan.reference();
-        write(&self.git.head, self.bumps, &edits, plan);
-        // What is tagged already is released as it stands.
-        let files = match tagged {
+        let parent = self.facts.released_commit()?.to_owned();
+        write(&parent, self.bumps, &edits, plan);
+        // What is tagged already, or missing, is released as it stands.
+        let files = match tagged || self.missing.is_some() {
             true => None,
             false => changes(self.config, self.git, self.bumps, &self.crates(), plan),
         };
         let object = Action::CreateCommitObject(CreateCommitObject {
-            parent: self.git.head.clone(),
+            parent: parent.clone(),
             message: message::signed_off(
                 message::of_release(self.config, self.git, self.bumps, &self.facts.date),
                 self.config,
@@ -55,7 +56,7 @@ impl Release<'_> {
         self.check_access(plan);
         let action = Action::MoveBranch(MoveBranch {
             branch: branch.clone(),
-            parent: self.git.head.clone(),
+            parent,
             reference: reference.clone(),
         });
         let title = format!("move {branch} to the release commit");
@@ -96,7 +97,14 @@ impl Release<'_> {
         let crates = self.crates();
         if !crates.is_empty() {
             let title = format!("package {} from that commit", count(crates.len(), "crate"));
+            // What the main registry has already is still packaged as it was for it.
+            let is_apart = |name: &&String| {
+                let package = self.facts.workspace.package(name);
+                package.is_some_and(|p| !p.publishable_to(&self.config.registry.name))
+            };
             let action = Action::PackageCrates(PackageCrates {
+                only_elsewhere: crates.iter().filter(is_apart).cloned().collect(),
+                elsewhere: self.elsewhere(),
                 crates: crates.clone(),
             });
             plan.steps
@@ -106,7 +114,12 @@ impl Release<'_> {
             plan.steps
                 .push(Step::new("verify-packages", Stage::Package, title, action));
         }
-        if let Some(app) = self.config.app.as_ref().filter(|_| self.app().is_some()) {
+        self.compare(plan);
+        // What is only missing goes to no host, so its app is built for the GitHub release alone.
+        let is_built =
+            |one: &&VersionBump<'_>| self.missing.is_none() || self.release_to_make(one).is_some();
+        let app = self.app().filter(is_built).and(self.config.app.as_ref());
+        if let Some(app) = app {
             // The GitHub release holds the binaries, whoever builds what hosts run.
             let (binaries, frontend) = match self.app().and_then(|one| self.release_ref(one)) {
                 Some(_) => build::built(app, Part::Both),
@@ -130,24 +143,51 @@ impl Release<'_> {
         }
     }
 
-    /// Adds the question whether the registry would take it all, before anything is public.
-    fn check_access(&self, plan: &mut Plan) {
-        let Some(Ok(registry)) = &self.facts.registry else {
-            return;
-        };
-        let upload = |name: String| PlannedUpload {
-            version: plan.version_of(&name).clone(),
-            is_new: registry.versions.get(&name).is_none_or(Vec::is_empty),
-            name,
-        };
-        let uploads: Vec<PlannedUpload> = self.crates().into_iter().map(upload).collect();
-        if uploads.is_empty() {
-            return;
+    /// Adds the comparison with what registries have already.
+    fn compare(&self, plan: &mut Plan) {
+        let Some(missing) = self.missing else { return };
+        for registry in self.config.registry.names() {
+            let crates = missing.compared_with(registry);
+            if crates.is_empty() {
+                continue;
+            }
+            let title = format!(
+                "compare with that commit what {registry} has: {}",
+                crates.join(", ")
+            );
+            let other = self.config.registry.other(registry);
+            let id = beside("compare", other.as_deref());
+            let action = Action::ComparePublished(ComparePublished {
+                crates,
+                registry: other,
+            });
+            plan.steps
+                .push(Step::new(id, Stage::Package, title, action));
         }
-        let title = format!("ask {} whether it would take every upload", registry.name);
-        let action = Action::CheckAccess(CheckAccess { uploads });
-        plan.steps
-            .push(Step::new("access", Stage::Commit, title, action));
+    }
+
+    /// Adds the question whether each registry would take it all, before anything is public.
+    fn check_access(&self, plan: &mut Plan) {
+        for registry in self.facts.registries() {
+            let other = self.config.registry.other(&registry.name);
+            let upload = |name: String| PlannedUpload {
+                version: plan.version_of(&name).clone(),
+                is_new: registry.is_new(&name),
+                name,
+            };
+            let uploads = self.crates_of(other.as_deref()).into_iter();
+            let uploads: Vec<PlannedUpload> = uploads.map(upload).collect();
+            if uploads.is_empty() {
+                continue;
+            }
+            let title = format!("ask {} whether it would take every upload", registry.name);
+            let id = beside("access", other.as_deref());
+            let action = Action::CheckAccess(CheckAccess {
+                uploads,
+                registry: other,
+            });
+            plan.steps.push(Step::new(id, Stage::Commit, title, action));
+        }
     }
 
     /// Adds one step for each target that is named, so that each can be another machine's.
@@ -169,7 +209,7 @@ impl Release<'_> {
 
     /// Returns the targets that a group's release is to hold binaries for.
     fn targets_of(&self, one: &VersionBump<'_>) -> Vec<String> {
-        if self.release_ref(one).is_none() || self.binaries_of(one).is_empty() {
+        if self.release_to_make(one).is_none() || self.binaries_of(one).is_empty() {
             return Vec::new();
         }
         self.config.release.targets.keys().cloned().collect()
@@ -177,7 +217,7 @@ impl Release<'_> {
 
     /// Adds what else a group's release is to hold.
     fn other_files(&self, plan: &mut Plan, one: &VersionBump<'_>) {
-        if self.release_ref(one).is_none() {
+        if self.release_to_make(one).is_none() {
             return;
         }
         for asset in self.assets(one) {
@@ -199,7 +239,7 @@ impl Release<'_> {
             plan.steps.push(Step::new(id, Stage::Build, title, action));
         }
         if self.config.github.sbom {
-            let mut packages = self.crates();
+            let mut packages = self.packages();
             packages.retain(|name| one.group.has(name));
             for binary in self.binaries_of(one) {
                 if !packages.contains(&binary.package) {
@@ -290,7 +330,7 @@ impl Release<'_> {
 
     /// Adds one group's draft on GitHub, with what is attached to it.
     fn draft(&self, plan: &mut Plan, one: &VersionBump<'_>, notes: &str) {
-        let Some(release) = self.release_ref(one) else {
+        let Some(release) = self.release_to_make(one) else {
             return;
         };
         let version = spoken(std::slice::from_ref(one));
@@ -328,7 +368,7 @@ impl Release<'_> {
             title,
             action,
         ));
-        let mut crates = self.crates();
+        let mut crates = self.packages();
         crates.retain(|name| one.group.has(name));
         let binaries = self.binaries_of(one).into_iter().map(|b| b.name);
         let binaries: Vec<String> = binaries.collect();
@@ -404,4 +444,12 @@ fn asset_name(asset: &AssetConfig, one: &VersionBump<'_>) -> String {
     named
         .unwrap_or(asset.file.as_str())
         .replace("{version}", &one.to.to_string())
+}
+
+/// Returns a step's id where each registry has such a step.
+fn beside(word: &str, other: Option<&str>) -> String {
+    match other {
+        None => word.to_owned(),
+        Some(other) => format!("{word}@{other}"),
+    }
 }

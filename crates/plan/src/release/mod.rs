@@ -11,6 +11,7 @@ pub(crate) mod placeholders;
 pub mod publish;
 pub mod replacements;
 mod requirements;
+pub mod unpublished;
 pub mod version_bumps;
 
 use std::collections::BTreeMap;
@@ -27,9 +28,10 @@ use crate::model::{
     VerifyRelease, namespace,
 };
 use crate::preflight::{
-    Check, assets, attestations, checks, internal_deps, metadata, token, versions,
+    Check, assets, attestations, checks, internal_deps, metadata, owners, token, versions,
 };
-use crate::release::edits::edits;
+use crate::release::edits::{Edits, edits};
+use crate::release::unpublished::Missing;
 use crate::release::version_bumps::version_bumps;
 use crate::request::{Part, ReleaseRequest};
 use crate::version::VersionBump;
@@ -47,6 +49,13 @@ pub(crate) fn plan(
             "leave out --skip for it",
         ));
     }
+    let missing = facts.groups.as_deref().ok();
+    let missing = missing.and_then(|groups| Missing::find(facts, groups, wanted));
+    if missing.as_ref().is_some_and(Missing::is_nothing)
+        && let Some(done) = unpublished::nothing(facts, config, blockers)
+    {
+        return done;
+    }
     let here = |check: &Check| !(wanted.handed_on && checks::is_access(facts, check));
     let (newer, preconditions): (Vec<Check>, Vec<Check>) = checks::of(facts, config)
         .into_iter()
@@ -59,15 +68,31 @@ pub(crate) fn plan(
         blockers.append(&mut newer);
         return None;
     };
-    let bumps = version_bumps(facts, config, groups, wanted, blockers);
-    for one in &bumps {
-        versions::version(facts, one, wanted.tagged, blockers);
+    let bumps = match &missing {
+        None => version_bumps(facts, config, groups, wanted, blockers),
+        Some(missing) => missing.bumps(),
+    };
+    match &missing {
+        None => bumps
+            .iter()
+            .for_each(|one| versions::version(facts, one, wanted.tagged, blockers)),
+        Some(missing) => missing.check(facts, config, blockers),
     }
-    let edits = edits(facts, config, wanted, &bumps, blockers);
-    let levels = levels(facts, config, &bumps, blockers);
+    let edits = match &missing {
+        None => edits(facts, config, wanted, &bumps, blockers),
+        Some(_) => Edits::none(facts, &bumps),
+    };
+    let mut levels = levels(facts, config, &bumps, blockers);
+    if let Some(missing) = &missing {
+        levels
+            .iter_mut()
+            .for_each(|level| level.retain(|name| missing.has(name)));
+        levels.retain(|level| !level.is_empty());
+    }
     publish::check_registry(facts, config, &levels, blockers);
-    internal_deps::check_dev_dep_cycles(facts, config, &levels, blockers);
+    internal_deps::check_dev_dep_cycles(facts, &levels, blockers);
     metadata::metadata(facts, config, &bumps, blockers);
+    owners::owners(facts, config, blockers);
     if !wanted.handed_on {
         token::token(facts, &levels, blockers);
     }
@@ -80,7 +105,14 @@ pub(crate) fn plan(
     };
     plan.notes.extend(facts.conventions.iter().cloned());
     attestations::check(facts, config, wanted, &mut plan, blockers);
-    plan.steps = gates::steps(facts, config, &bumps, &[], &mut plan.notes);
+    if let Some(missing) = &missing {
+        plan.title = format!("release what is missing of {}", spoken(&bumps));
+        plan.notes.extend(missing.notes(facts));
+        plan.notes.extend(unpublished::left(facts, groups));
+    }
+    if facts.tagged.is_none() {
+        plan.steps = gates::steps(facts, config, &bumps, &[], &mut plan.notes);
+    }
     // Without a checkout nothing is known of newer commits either.
     let git = facts.git.as_ref().ok()?;
     let release = Release {
@@ -89,6 +121,7 @@ pub(crate) fn plan(
         git,
         bumps: &bumps,
         levels: &levels,
+        missing: missing.as_ref(),
     };
     plan.notes.extend(edits.left.iter().cloned());
     let made = release.local(&mut plan, edits, wanted.tagged);
@@ -107,6 +140,11 @@ pub(crate) fn plan(
     let environment = release.deploys(wanted, &mut plan, blockers);
     release.outcome(&mut plan, environment.as_deref());
     let (whole, packages) = released(&plan, &bumps, &release.crates());
+    if missing.is_some() {
+        plan.notes.extend(custom_step::unplaced(&plan.steps, &config.steps).map(|(stage, name)| {
+            format!("`{name}` is placed at the stage {stage}, which is no part of this, and is left out")
+        }));
+    }
     for custom in &config.steps {
         custom_step::place(&mut plan.steps, custom, &whole, &packages);
     }
@@ -163,7 +201,7 @@ pub(crate) fn levels(
     blockers: &mut Vec<Blocker>,
 ) -> Vec<Vec<String>> {
     let is_bumped = |name: &String| bumps.iter().any(|one| one.group.has(name));
-    match facts.workspace.publish_order(&config.registry.name) {
+    match facts.workspace.publish_order(&config.registry.names()) {
         Ok(levels) => levels
             .into_iter()
             .map(|level| level.into_iter().filter(is_bumped).collect::<Vec<_>>())
@@ -235,11 +273,58 @@ pub(crate) struct Release<'a> {
     pub(crate) git: &'a GitFacts,
     pub(crate) bumps: &'a [VersionBump<'a>],
     levels: &'a [Vec<String>],
+    /// What is missing, where nothing else is released.
+    missing: Option<&'a Missing<'a>>,
 }
 
 impl Release<'_> {
     pub(crate) fn crates(&self) -> Vec<String> {
         self.levels.iter().flatten().cloned().collect()
+    }
+
+    /// Returns every upload: a crate, and the registry that it goes to where that is not the
+    /// main one. Dependencies come first.
+    pub(crate) fn uploads(&self) -> Vec<(String, Option<String>)> {
+        let settings = &self.config.registry;
+        let goes = |name: &String, registry: &str| {
+            let package = self.facts.workspace.package(name);
+            let may = package.is_some_and(|package| package.publishable_to(registry));
+            let lacks = |missing: &Missing<'_>| missing.is_lacked(name, registry);
+            may && self.missing.is_none_or(lacks)
+        };
+        let mut uploads = Vec::new();
+        for name in self.levels.iter().flatten() {
+            let names = settings.names().into_iter();
+            let registries = names.filter(|registry| goes(name, registry));
+            uploads.extend(registries.map(|one| (name.clone(), settings.other(one))));
+        }
+        uploads
+    }
+
+    /// Returns the crates that go to the main registry, or to another one.
+    pub(crate) fn crates_of(&self, registry: Option<&str>) -> Vec<String> {
+        let uploads = self.uploads().into_iter();
+        let there = uploads.filter(|(_, other)| other.as_deref() == registry);
+        there.map(|(name, _)| name).collect()
+    }
+
+    /// Returns the crates that go to other registries, by the registry.
+    pub(crate) fn elsewhere(&self) -> BTreeMap<String, Vec<String>> {
+        let mut elsewhere: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for (name, other) in self.uploads() {
+            if let Some(other) = other {
+                elsewhere.entry(other).or_default().push(name);
+            }
+        }
+        elsewhere
+    }
+
+    /// Returns the packages that the release has: those that are published, and those that the
+    /// registry has already.
+    pub(crate) fn packages(&self) -> Vec<String> {
+        let mut packages = self.crates();
+        packages.extend(self.missing.iter().flat_map(|missing| missing.complete()));
+        packages
     }
 
     /// Returns a step's id where each group has such a step.
@@ -259,6 +344,15 @@ impl Release<'_> {
         })
     }
 
+    /// Returns the GitHub release that is to be made of a group, unless it is public already:
+    /// then it stays as it is.
+    pub(crate) fn release_to_make(&self, one: &VersionBump<'_>) -> Option<ReleaseRef> {
+        let known = &self.facts.github.as_ref()?.as_ref().ok()?.releases;
+        let tag = one.tag();
+        let public = known.iter().any(|r| r.tag_name == tag && !r.draft);
+        self.release_ref(one).filter(|_| !public)
+    }
+
     /// Returns the app's binaries, where its group is released.
     pub(crate) fn binaries(&self) -> Vec<Binary> {
         let app = self.config.app.as_ref().filter(|_| self.app().is_some());
@@ -275,9 +369,10 @@ impl Release<'_> {
 
     /// Adds what cannot be taken back.
     fn remote(&self, plan: &mut Plan) {
-        publish::steps(self.facts, self.config, self.levels, plan);
+        publish::steps(self.facts, self.config, self.levels, &self.uploads(), plan);
+        publish::owners(self.facts, self.config, &self.crates_of(None), plan);
         for one in self.bumps {
-            if let Some(release) = self.release_ref(one) {
+            if let Some(release) = self.release_to_make(one) {
                 let title = format!("make the GitHub release {} public", release.tag);
                 let latest = self.is_latest(one);
                 plan.steps.push(Step::new(
@@ -310,6 +405,13 @@ impl Release<'_> {
         plan: &mut Plan,
         blockers: &mut Vec<Blocker>,
     ) -> Option<String> {
+        if let (Some(app), Some(_)) = (&self.config.app, self.missing) {
+            plan.notes.push(format!(
+                "nothing is deployed: `{} deploy` brings {} to its hosts",
+                self.facts.command, app.name
+            ));
+            return None;
+        }
         if let (Some(app), None) = (&self.config.app, self.app()) {
             plan.notes.push(format!(
                 "{} is not part of this release, so nothing is deployed",
@@ -338,7 +440,8 @@ impl Release<'_> {
             .and_then(|e| e.url.clone())
             .or_else(|| frontend.filter(|_| here.is_some())?.url.clone());
         let action = Action::VerifyRelease(VerifyRelease {
-            crates: self.crates(),
+            crates: self.crates_of(None),
+            elsewhere: self.elsewhere(),
             releases: self
                 .bumps
                 .iter()
@@ -350,7 +453,11 @@ impl Release<'_> {
             frontends: frontends.into_iter().map(|one| plan.place(one)).collect(),
             url,
         });
-        publish::fresh_project(self.facts, self.config, self.levels, plan);
+        for registry in self.config.registry.names() {
+            let other = self.config.registry.other(registry);
+            let crates = self.crates_of(other.as_deref());
+            publish::fresh_project(self.facts, self.config, (other, crates), plan);
+        }
         plan.steps.push(Step::new(
             "verify",
             Stage::Verify,
@@ -392,7 +499,12 @@ impl Release<'_> {
             plan.notes
                 .push("there is no [app] in stagegate.toml, so nothing is deployed".to_owned());
         }
-        publish::notes(self.facts, plan);
+        publish::notes(self.facts, self.config, plan);
+        plan.notes.extend(owners::notes(
+            self.facts,
+            self.config,
+            &self.crates_of(None),
+        ));
         if let Ok(remote) = &self.git.remote
             && remote.divergence == BranchDivergence::Ahead
         {

@@ -16,7 +16,7 @@ pub(crate) fn notes(facts: &Facts, config: &Config, bumps: &[VersionBump<'_>]) -
     let mut notes = Vec::new();
     let moved = |name: &str| bumps.iter().find(|one| one.group.has(name));
     let packages = facts.workspace.packages.iter();
-    let released = packages.filter(|p| p.publishable_to(&config.registry.name));
+    let released = packages.filter(|p| p.publishable_to_any(&config.registry.names()));
     for package in released.filter(|p| moved(&p.name).is_some()) {
         for dependency in package.internal.iter().filter(|d| d.is_published()) {
             let Some(sibling) = facts.workspace.package(&dependency.name) else {

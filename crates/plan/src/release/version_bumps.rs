@@ -176,14 +176,9 @@ fn is_first(facts: &Facts, groups: &[Group], group: &Group) -> bool {
     let history = facts.history.get(&group.name);
     let untagged = history.is_some_and(|history| history.since.is_none());
     let is_known = |version: &Version| *version == group.version;
-    let published = match &facts.registry {
-        Some(Ok(registry)) => {
-            let ours = registry.versions.iter().filter(|(name, _)| group.has(name));
-            ours.flat_map(|(_, versions)| versions)
-                .any(|v| is_known(&v.vers))
-        }
-        _ => false,
-    };
+    let mut known = facts.registries().flat_map(|registry| &registry.versions);
+    let published =
+        known.any(|(name, versions)| group.has(name) && versions.iter().any(|v| is_known(&v.vers)));
     groups.len() > 1 && untagged && !published
 }
 
@@ -253,7 +248,7 @@ fn known(facts: &Facts, group: &Group) -> Vec<Version> {
             .chain(remote.into_iter().flat_map(BTreeMap::keys));
         known.extend(tags.filter_map(|tag| group.version_of(tag)));
     }
-    if let Some(Ok(registry)) = &facts.registry {
+    for registry in facts.registries() {
         let ours = registry.versions.iter().filter(|(name, _)| group.has(name));
         known.extend(ours.flat_map(|(_, versions)| versions.iter().map(|v| v.vers.clone())));
     }
@@ -332,7 +327,7 @@ fn refused(
         .workspace
         .packages
         .iter()
-        .filter(|p| group.has(&p.name) && p.publishable_to(&config.registry.name));
+        .filter(|p| group.has(&p.name) && p.publishable_to_any(&config.registry.names()));
     for package in published {
         let needs = package
             .internal

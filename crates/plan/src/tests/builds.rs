@@ -65,6 +65,7 @@ fn a_release_on_github_holds_the_binary_all_the_same() {
     let request = |facts: &Facts| {
         let wanted = ReleaseRequest {
             tagged: false,
+            unpublished: false,
             selection: crate::version::Selection::default(),
             if_changed: false,
             handed_on: false,

@@ -9,10 +9,12 @@ pub(crate) mod frontends;
 pub(crate) mod gates;
 pub(crate) mod publishing;
 mod pull_requests;
+pub(crate) mod registries;
 pub(crate) mod replacements;
 pub(crate) mod repositories;
 pub(crate) mod rollbacks;
 pub(crate) mod targets;
+pub(crate) mod unpublished;
 pub(crate) mod versions;
 pub(crate) mod waves;
 
@@ -145,11 +147,13 @@ fn facts() -> Facts {
                 tags: BTreeMap::new(),
             }),
         }),
+        tagged: None,
         tools: Vec::new(),
         targets: BTreeMap::new(),
         advisories: None,
         registry: Some(Ok(RegistryFacts {
             name: "crates-io".to_owned(),
+            index: "sparse+https://index.crates.io/".to_owned(),
             token: Ok(TokenPlaces {
                 trusted: false,
                 plain: Some("CARGO_REGISTRY_TOKEN".to_owned()),
@@ -160,6 +164,7 @@ fn facts() -> Facts {
             crates: BTreeMap::new(),
             packages: BTreeMap::new(),
         })),
+        more_registries: Vec::new(),
         github: Some(Ok(GitHubFacts {
             pulls: Vec::new(),
             server: stagegate_github::Server {
@@ -234,6 +239,7 @@ fn learned(facts: &Facts, config: &Config, selection: &Selection) -> SurveyResul
 fn wanted(words: &str, skip: &[Stage]) -> ReleaseRequest {
     ReleaseRequest {
         tagged: false,
+        unpublished: false,
         selection: Selection::default(),
         versions: words.split(' ').map(|v| v.parse().unwrap()).collect(),
         pre: None,

@@ -153,7 +153,14 @@ fn a_company_registry_gets_what_any_registry_may_have_and_siblings_come_from_it(
         );
         made.map_err(|blockers| blockers.to_string())
     };
-    let wrong = request(&config("company"), &facts()).unwrap_err();
+    let of_company = |facts: &mut Facts| {
+        let registry = facts.registry.as_mut().unwrap().as_mut().unwrap();
+        registry.name = "company".to_owned();
+        registry.index = "sparse+https://company.example/".to_owned();
+    };
+    let mut wrong = facts();
+    of_company(&mut wrong);
+    let wrong = request(&config("company"), &wrong).unwrap_err();
     let want = "published to company, left would take its sibling core from crates.io";
     assert!(wrong.contains(want), "{wrong}");
     assert!(wrong.contains("write `registry = \"company\"`"), "{wrong}");
@@ -162,9 +169,9 @@ fn a_company_registry_gets_what_any_registry_may_have_and_siblings_come_from_it(
         package
             .internal
             .iter_mut()
-            .for_each(|d| d.has_registry = true);
+            .for_each(|d| d.registry = Some("sparse+https://company.example".to_owned()));
     }
-    right.registry.as_mut().unwrap().as_mut().unwrap().name = "company".to_owned();
+    of_company(&mut right);
     let made = request(&config("company"), &right).unwrap();
     assert!(made.steps.iter().any(|step| step.id == "publish:top"));
 
@@ -182,4 +189,64 @@ fn a_company_registry_gets_what_any_registry_may_have_and_siblings_come_from_it(
     }
     let app = request(&config("crates-io"), &right);
     assert!(!app.is_err_and(|why| why.contains("may be published")));
+}
+
+/// Facts in which `core` is known and owned by somebody, and a configuration with owners.
+fn with_owners(owners: &str) -> (Facts, Config) {
+    let mut facts = with_tokens(false, Some("X"), &["core"]);
+    let registry = facts.registry.as_mut().unwrap().as_mut().unwrap();
+    let known = vec!["Alice".to_owned()];
+    registry.owners.insert("core".to_owned(), Ok(known));
+    let text = format!("[registry]\nowners = [{owners}]\n");
+    (facts, toml_edit::de::from_str(&text).unwrap())
+}
+
+#[test]
+fn crates_that_are_new_get_their_owners_once_all_are_published() {
+    let (facts, config) = with_owners("\"alice\", \"github:o:team\"");
+    let plan = planned(&facts, &config, wanted("1.1.0", &[])).unwrap();
+    let of_publish: Vec<&str> = plan
+        .steps
+        .iter()
+        .filter(|step| step.stage == Stage::Publish)
+        .map(|step| step.id.as_str())
+        .collect();
+    let published = [
+        "publish:core",
+        "publish:left",
+        "publish:right",
+        "publish:top",
+    ];
+    let owned = ["owners:left", "owners:right", "owners:top"];
+    assert_eq!(of_publish, [&published[..], &owned[..]].concat());
+    let first = plan.steps.iter().find(|s| s.id == "owners:left").unwrap();
+    assert!(!first.parallel_with_previous, "after every upload");
+    let notes = plan.notes.join("\n");
+    for want in [
+        "alice, github:o:team to own left, right, top, once published",
+        "`change-owners`",
+        "core is not owned by github:o:team",
+    ] {
+        assert!(notes.contains(want), "{notes}");
+    }
+    // Nobody is named.
+    let (facts, config) = with_owners("");
+    let plan = planned(&facts, &config, wanted("1.1.0", &[])).unwrap();
+    assert!(!ids(&plan).iter().any(|id| id.starts_with("owners:")));
+}
+
+#[test]
+fn an_owner_that_crates_io_cannot_have_is_a_problem_before_the_crate_is_there() {
+    let (facts, config) = with_owners("\"gitlab:o:team\", \"github:team\", \"bob\"");
+    let refused = planned(&facts, &config, wanted("1.1.0", &[])).unwrap_err();
+    let refused = refused.to_string();
+    assert!(
+        refused.contains("`gitlab:o:team` in `registry.owners`"),
+        "{refused}"
+    );
+    assert!(
+        refused.contains("`github:team` in `registry.owners`"),
+        "{refused}"
+    );
+    assert!(refused.starts_with("2 problems"), "{refused}");
 }

@@ -15,7 +15,17 @@ pub struct VersionBump<'a> {
     pub asked: bool,
 }
 
-impl VersionBump<'_> {
+impl<'a> VersionBump<'a> {
+    /// Creates the bump of a group that stays at the version that it has.
+    pub(crate) fn of(group: &'a Group) -> VersionBump<'a> {
+        VersionBump {
+            group,
+            to: group.version.clone(),
+            reasons: Vec::new(),
+            asked: true,
+        }
+    }
+
     pub(crate) fn tag(&self) -> String {
         self.group.tag_of(&self.to)
     }

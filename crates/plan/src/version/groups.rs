@@ -264,7 +264,7 @@ impl Scene<'_> {
     /// Returns whether releases have a package, though this one may not.
     fn is_released(&self, package: &Package) -> bool {
         let is_kept = matches!(self.out.get(&package.name), None | Some(Reason::Asked));
-        is_kept && package.may_go_to(&self.config.registry.name)
+        is_kept && package.may_go_to_any(&self.config.registry.names())
     }
 
     /// Returns whether a package runs on hosts.

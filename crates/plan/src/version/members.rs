@@ -62,11 +62,15 @@ pub(crate) fn left_out(
     evidence: &Evidence,
 ) -> Result<BTreeMap<String, Reason>, Blocker> {
     check_names(workspace, config, selection)?;
-    let registry = &config.registry.name;
+    let registries = config.registry.names();
     let named = |patterns: &[String], name: &str| patterns.iter().any(|p| fits(p, name));
     let (release, mut out) = (&config.release, BTreeMap::new());
     let mut kept_as_asked = BTreeSet::new();
-    for package in workspace.packages.iter().filter(|p| p.may_go_to(registry)) {
+    for package in workspace
+        .packages
+        .iter()
+        .filter(|p| p.may_go_to_any(&registries))
+    {
         let name = package.name.as_str();
         let own = release.of_package.get(name).and_then(|one| one.release);
         if !selection.means(name) {
@@ -83,7 +87,7 @@ pub(crate) fn left_out(
         }
     }
     let rest = workspace.packages.iter().filter(|p| {
-        p.may_go_to(registry)
+        p.may_go_to_any(&registries)
             && !matches!(out.get(&p.name), Some(Reason::Configured))
             && !kept_as_asked.contains(p.name.as_str())
     });
@@ -151,7 +155,7 @@ fn learned(
     let mut out: BTreeMap<String, String> = BTreeMap::new();
     let private = |name: &str| {
         let package = workspace.package(name);
-        package.is_some_and(|p| !p.may_go_to(registry) && !p.is_in_registry)
+        package.is_some_and(|p| !p.may_go_to_any(&config.registry.names()) && !p.is_in_registry)
     };
     for package in rest
         .iter()
@@ -233,7 +237,7 @@ fn missing(
     let built = package
         .internal
         .iter()
-        .filter(|d| d.kind != DependencyKind::Development && !d.has_registry);
+        .filter(|d| d.kind != DependencyKind::Development && d.registry.is_none());
     problem.or_else(|| {
         let needed = built.map(|d| &d.name).find(|name| is_private(name))?;
         Some(format!("it needs {needed}, which is not published"))

@@ -8,7 +8,7 @@ use stagegate_config::stage::Stage;
 use stagegate_manifest::FileEdit;
 use stagegate_registry::Token;
 
-use crate::facts::{Facts, GitFacts, SurveyResult};
+use crate::facts::{Facts, GitFacts, RegistryFacts, SurveyResult};
 use crate::model::{Action, Blocker, MarkChangelog, MarkRelease, Plan, ReleaseRef, Step, Yank};
 use crate::preflight::checks;
 use crate::release::message;
@@ -36,7 +36,7 @@ pub(crate) fn plan(
         cli_args: words,
         ..Plan::new(wanted.run_id(), version.clone(), facts.at)
     };
-    let yanked = registry_steps(facts, group, wanted, verb, &mut plan, blockers);
+    let yanked = registry_steps(facts, config, group, wanted, verb, &mut plan, blockers);
     if let Some(Ok(registry)) = &facts.registry
         && !undo
     {
@@ -115,12 +115,10 @@ fn group_of<'a>(
     }
 }
 
-/// Returns the crates of a group that are in the registry with this version, dependencies first.
+/// Returns the crates of a group that are in a registry with this version, dependencies first.
 fn published(facts: &Facts, group: &Group, wanted: &YankRequest) -> Vec<String> {
-    let Some(Ok(registry)) = &facts.registry else {
-        return Vec::new();
-    };
-    let order = facts.workspace.publish_order(&registry.name);
+    let names: Vec<&str> = facts.registries().map(|r| r.name.as_str()).collect();
+    let order = facts.workspace.publish_order(&names);
     let order: Vec<String> = order.unwrap_or_default().into_iter().flatten().collect();
     let gone = wanted
         .crates
@@ -133,11 +131,14 @@ fn published(facts: &Facts, group: &Group, wanted: &YankRequest) -> Vec<String> 
         .collect()
 }
 
-/// Returns whether the registry has the version of a crate.
+/// Returns whether any registry has the version of a crate.
 fn has_version(facts: &Facts, name: &str, wanted: &YankRequest) -> bool {
-    let Some(Ok(registry)) = &facts.registry else {
-        return false;
-    };
+    facts
+        .registries()
+        .any(|registry| is_in(registry, name, wanted))
+}
+
+fn is_in(registry: &RegistryFacts, name: &str, wanted: &YankRequest) -> bool {
     let known = registry.versions.get(name).into_iter().flatten();
     known.into_iter().any(|v| v.vers == wanted.version)
 }
@@ -146,50 +147,38 @@ fn has_version(facts: &Facts, name: &str, wanted: &YankRequest) -> bool {
 /// that does not; giving back goes the other way.
 fn registry_steps(
     facts: &Facts,
+    config: &Config,
     group: &Group,
     wanted: &YankRequest,
     verb: &str,
     plan: &mut Plan,
     blockers: &mut Vec<Blocker>,
 ) -> Vec<String> {
-    let registry = match &facts.registry {
-        Some(Ok(registry)) => registry,
-        Some(Err(blocker)) => {
-            blockers.push(blocker.clone());
-            return Vec::new();
-        }
-        None => {
-            blockers.push(Blocker::new(
-                "no package of this workspace is published",
-                "there is nothing to yank",
-            ));
-            return Vec::new();
-        }
-    };
-    match &registry.token {
-        Err(blocker) => blockers.push(blocker.clone()),
-        Ok(places) if places.plain.is_none() => blockers.push(Blocker::new(
-            format!("a workflow's identity cannot {verb} on {}", registry.name),
-            format!(
-                "trusted publishing is for uploads alone; give a token that may yank in {}",
-                Token::variable(&registry.name)
-            ),
-        )),
-        Ok(_) => {}
+    if facts.registry.is_none() {
+        blockers.push(Blocker::new(
+            "no package of this workspace is published",
+            "there is nothing to yank",
+        ));
+        return Vec::new();
+    }
+    let unasked = facts.every_registry().filter_map(|r| r.as_ref().err());
+    let before = blockers.len();
+    blockers.extend(unasked.cloned());
+    if blockers.len() > before {
+        return Vec::new();
     }
     let mut names = published(facts, group, wanted);
+    let places: Vec<&str> = facts.registries().map(|r| r.name.as_str()).collect();
+    let places = places.join(" or ");
     for name in wanted.crates.iter().filter(|name| !names.contains(name)) {
         blockers.push(Blocker::new(
-            format!(
-                "{name} {} is not published on {}",
-                wanted.version, registry.name
-            ),
+            format!("{name} {} is not published on {places}", wanted.version),
             "name a published version",
         ));
     }
     if names.is_empty() && wanted.crates.is_empty() {
         blockers.push(Blocker::new(
-            format!("{} is not published on {}", wanted.version, registry.name),
+            format!("{} is not published on {places}", wanted.version),
             "name a published version",
         ));
     }
@@ -197,17 +186,46 @@ fn registry_steps(
     if !wanted.undo {
         names.reverse();
     }
-    for name in &names {
-        let title = format!("{verb} {name} {} on {}", wanted.version, registry.name);
-        let action = Action::Yank(Yank {
-            package: name.clone(),
-            version: wanted.version.clone(),
-            undo: wanted.undo,
-        });
-        let id = format!("yank:{name}");
-        plan.steps.push(Step::new(id, Stage::Yank, title, action));
+    for registry in facts.registries() {
+        let here = names.iter().filter(|name| is_in(registry, name, wanted));
+        let here: Vec<&String> = here.collect();
+        // Where there is nothing to yank, no token is needed.
+        let is_main = config.registry.other(&registry.name).is_none();
+        if is_main || !here.is_empty() {
+            blockers.extend(token_problem(registry, verb));
+        }
+        for name in here {
+            let title = format!("{verb} {name} {} on {}", wanted.version, registry.name);
+            let other = config.registry.other(&registry.name);
+            let id = match &other {
+                None => format!("yank:{name}"),
+                Some(other) => format!("yank:{name}@{other}"),
+            };
+            let action = Action::Yank(Yank {
+                package: name.clone(),
+                version: wanted.version.clone(),
+                undo: wanted.undo,
+                registry: other,
+            });
+            plan.steps.push(Step::new(id, Stage::Yank, title, action));
+        }
     }
     names
+}
+
+/// Returns what keeps the token from yanking, as far as it is known.
+fn token_problem(registry: &RegistryFacts, verb: &str) -> Option<Blocker> {
+    match &registry.token {
+        Err(blocker) => Some(blocker.clone()),
+        Ok(places) if places.plain.is_none() => Some(Blocker::new(
+            format!("a workflow's identity cannot {verb} on {}", registry.name),
+            format!(
+                "trusted publishing is for uploads alone; give a token that may yank in {}",
+                Token::variable(&registry.name)
+            ),
+        )),
+        Ok(_) => None,
+    }
 }
 
 fn github_step(

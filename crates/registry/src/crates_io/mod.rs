@@ -16,6 +16,7 @@
 mod categories;
 mod check;
 mod names;
+mod owner;
 mod reserved;
 pub(crate) mod response;
 
@@ -25,6 +26,7 @@ use cargo_metadata::Package;
 
 pub use categories::{CATEGORIES, CATEGORIES_SOURCE};
 pub use check::check;
+pub use owner::owner_problem;
 pub use reserved::{RESERVED_NAMES, is_reserved};
 
 use crate::error::RegistryError;

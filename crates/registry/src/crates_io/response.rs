@@ -20,6 +20,12 @@ pub(crate) fn is_already_uploaded(status: u16, detail: &str) -> bool {
         || detail.contains("version already exists")
 }
 
+/// Returns whether the registry says that somebody is an owner already
+/// (`src/controllers/krate/owners.rs`, `add_owner`).
+pub(crate) fn is_already_owner(status: u16, detail: &str) -> bool {
+    matches!(status, 200 | 400) && detail.to_lowercase().contains("is already an owner")
+}
+
 /// Returns whether the registry takes no writes for now, so that nothing happened
 /// (`src/util/errors.rs`: a write to a read-only database).
 pub(crate) fn is_read_only(status: u16, detail: &str) -> bool {
@@ -44,7 +50,7 @@ pub(crate) fn access_problem(status: u16, detail: &str) -> Option<AccessProblem>
 }
 
 /// `src/auth.rs`, `src/util/errors.rs`, `publish.rs`, `version/update.rs`.
-const ACCESS: [(&str, AccessProblem); 15] = [
+const ACCESS: [(&str, AccessProblem); 18] = [
     ("requires authentication", AccessProblem::NoToken),
     ("missing `authorization` header", AccessProblem::NoToken),
     ("does not match the format", AccessProblem::UnknownToken),
@@ -57,6 +63,15 @@ const ACCESS: [(&str, AccessProblem); 15] = [
     ("required permissions", AccessProblem::Scope),
     ("don't seem to be an owner", AccessProblem::NotOwner),
     ("must already be an owner", AccessProblem::NotOwner),
+    ("only owners have permission", AccessProblem::NotOwner),
+    (
+        "team members don't have permission",
+        AccessProblem::NotPersonally,
+    ),
+    (
+        "only members of a team or organization owners",
+        AccessProblem::NotInTeam,
+    ),
     (
         "only be published using trusted publishing",
         AccessProblem::TrustedPublishingOnly,

@@ -152,6 +152,10 @@ pub(crate) fn execute(
         return Ok(Exit::Success);
     }
     let plan = draft.into_plan()?;
+    if plan.steps.is_empty() {
+        output::plan(format, &plan);
+        return Ok(Exit::Success);
+    }
     check_that_somebody_can_answer(&invocation, &plan)?;
     let journal = Journal::begin(&context.state, &plan, observer()?)?;
     run_plan(context, &invocation, &plan, journal, format)

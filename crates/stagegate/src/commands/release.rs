@@ -22,10 +22,10 @@ pub struct Args {
     pub(crate) instead: Option<Instead>,
     /// A version such as 1.4.0, or `major`, `minor`, `patch`, `auto`; where
     /// versions differ, NAME=VERSION each
-    #[arg(value_name = "VERSION", required_unless_present_any = ["resume", "list_changes"])]
+    #[arg(value_name = "VERSION", required_unless_present_any = ["resume", "list_changes", "unpublished"])]
     pub(crate) versions: Vec<GroupVersion>,
     /// List what happened since the last releases, and which versions that calls for
-    #[arg(long, conflicts_with_all = ["versions", "resume", "dry_run", "pre"])]
+    #[arg(long, conflicts_with_all = ["versions", "resume", "dry_run", "pre", "unpublished"])]
     pub(crate) list_changes: bool,
     /// Make a pre-release of it under this label, such as `rc`
     #[arg(long, value_name = "LABEL", conflicts_with = "resume")]
@@ -35,6 +35,10 @@ pub struct Args {
     /// The tag is there already, at the commit that is checked out
     #[arg(long)]
     pub(crate) tagged: bool,
+    /// Publish what the registry lacks of the versions that the manifests have, with
+    /// tag and GitHub release, whoever began it
+    #[arg(long, conflicts_with_all = ["versions", "pre", "tagged", "resume"])]
+    pub(crate) unpublished: bool,
     #[command(flatten)]
     pub(crate) filter: FilterArgs,
     /// Print the plan and stop; nothing can be written
@@ -103,12 +107,17 @@ pub(crate) fn run(args: Args, session: &Session) -> anyhow::Result<Exit> {
         environment: args.environment.name,
         tagged: args.tagged,
         if_changed: false,
+        unpublished: args.unpublished,
         handed_on: filter != StepFilter::Whole,
     };
-    let named = !request.versions.is_empty();
+    let named = !request.versions.is_empty() || request.unpublished;
+    let cli_args = match request.unpublished {
+        true => "--unpublished".to_owned(),
+        false => cli_args.join(" "),
+    };
     let invocation = Invocation {
         verb: Verb::Release,
-        cli_args: named.then(|| cli_args.join(" ")),
+        cli_args: named.then_some(cli_args),
         request: named.then_some(Request::Release(request)),
         dry_run: args.dry_run,
         resume: &args.resume,
@@ -133,6 +142,7 @@ fn prepare(args: PrepareArgs, session: &Session) -> anyhow::Result<Exit> {
         environment: String::new(),
         tagged: false,
         if_changed: args.if_changed,
+        unpublished: false,
         handed_on: false,
     };
     let named = !cli_args.is_empty();

@@ -17,6 +17,7 @@ use stagegate_fakes::fault::Fault;
 use stagegate_fakes::kill;
 use stagegate_fakes::load::{Load, LoadPaths, LoadRate, Post};
 use stagegate_plan::model::{Event, Verb};
+use stagegate_registry::Token;
 
 use super::INSIDE;
 use super::report::RehearsalReport;
@@ -36,10 +37,28 @@ pub(super) struct Client<'a> {
     directory: Utf8PathBuf,
     overlay: &'a Utf8Path,
     target: &'a Utf8Path,
-    registry_token: String,
+    /// Where the registries are, and their tokens, as cargo is told.
+    registries: Vec<(String, String)>,
     github_token: String,
     format: Format,
     began: Instant,
+}
+
+/// Returns the variables that lead cargo and the client to the fake of each registry.
+fn registries(config: &Config, fakes: &FakeEnvironment) -> Vec<(String, String)> {
+    let main = (config.registry.name.as_str(), &fakes.registry);
+    let more = fakes.more_registries.iter();
+    let more = more.map(|(name, registry)| (name.as_str(), registry));
+    let mut variables = Vec::new();
+    for (name, registry) in std::iter::once(main).chain(more) {
+        let token = Token::variable(name);
+        // crates.io's index has no variable; stagegate.toml is overlaid for it.
+        if let Some(stem) = token.strip_suffix("_TOKEN").filter(|_| name != "crates-io") {
+            variables.push((format!("{stem}_INDEX"), registry.index()));
+        }
+        variables.push((token, fakes.registry_token.clone()));
+    }
+    variables
 }
 
 /// How a process ended.
@@ -53,7 +72,7 @@ impl<'a> Client<'a> {
     pub(super) fn new(
         program: &'a Utf8Path,
         fakes: &FakeEnvironment,
-        overlay: &'a Utf8Path,
+        (overlay, config): (&'a Utf8Path, &Config),
         target: &'a Utf8Path,
         format: Format,
         began: Instant,
@@ -63,7 +82,7 @@ impl<'a> Client<'a> {
             directory: fakes.checkout.root.clone(),
             overlay,
             target,
-            registry_token: fakes.registry_token.clone(),
+            registries: registries(config, fakes),
             github_token: fakes.github_token.clone(),
             format,
             began,
@@ -90,7 +109,7 @@ impl<'a> Client<'a> {
             .args(arguments)
             .args(["--format", "json", "--config", self.overlay.as_str()])
             .current_dir(&self.directory)
-            .env("CARGO_REGISTRY_TOKEN", &self.registry_token)
+            .envs(self.registries.iter().map(|(name, value)| (name, value)))
             .env("GITHUB_TOKEN", &self.github_token)
             .env("CARGO_TARGET_DIR", self.target)
             .env(INSIDE, "1")

@@ -8,6 +8,7 @@ use semver::Version;
 use serde::Serialize;
 use stagegate_config::schema::Config;
 use stagegate_fakes::environment::FakeEnvironment;
+use stagegate_fakes::registry::FakeRegistry;
 use stagegate_manifest::Workspace;
 
 /// What the environment looks like.
@@ -32,6 +33,8 @@ pub(super) struct EnvironmentSnapshot {
 /// A published crate.
 #[derive(Debug, Serialize)]
 pub(super) struct CrateSeen {
+    /// The registry's name.
+    pub(super) registry: String,
     /// Its name.
     pub(super) name: String,
     /// Its version.
@@ -59,22 +62,14 @@ pub(super) fn look(
     config: &Config,
 ) -> EnvironmentSnapshot {
     let mut seen = EnvironmentSnapshot::default();
-    if let Ok(registry) = stagegate_registry::Registry::open(&fakes.registry.index()) {
-        for package in workspace
-            .packages
-            .iter()
-            .filter(|p| p.publishable_to(&config.registry.name))
-        {
-            let known = registry.versions(&package.name).unwrap_or_default();
-            let released = versions.get(&package.name);
-            if let Some(there) = known.into_iter().find(|v| Some(&v.vers) == released) {
-                seen.crates.push(CrateSeen {
-                    name: package.name.clone(),
-                    version: there.vers,
-                    checksum: there.cksum,
-                });
-            }
-        }
+    let main = (config.registry.name.as_str(), &fakes.registry);
+    let more = fakes.more_registries.iter();
+    let more = more.map(|(name, registry)| (name.as_str(), registry));
+    for (name, registry) in std::iter::once(main).chain(more) {
+        let packages = workspace.packages.iter();
+        let ours = packages.filter(|p| p.publishable_to(name));
+        let ours = ours.map(|package| package.name.as_str());
+        seen.crates.extend(crates(name, registry, ours, versions));
     }
     let listing = Command::new("git")
         .args(["ls-remote", fakes.remote().as_str()])
@@ -121,4 +116,28 @@ pub(super) fn look(
             .and_then(|text| text.lines().last().map(str::to_owned));
     }
     seen
+}
+
+/// Returns the released crates in a registry's index.
+fn crates<'n>(
+    registry: &str,
+    fake: &FakeRegistry,
+    names: impl Iterator<Item = &'n str>,
+    versions: &BTreeMap<String, Version>,
+) -> Vec<CrateSeen> {
+    let Ok(client) = stagegate_registry::Registry::open(&fake.index()) else {
+        return Vec::new();
+    };
+    let seen = |name: &str| {
+        let known = client.versions(name).unwrap_or_default();
+        let released = versions.get(name);
+        let there = known.into_iter().find(|v| Some(&v.vers) == released)?;
+        Some(CrateSeen {
+            registry: registry.to_owned(),
+            name: name.to_owned(),
+            version: there.vers,
+            checksum: there.cksum,
+        })
+    };
+    names.filter_map(seen).collect()
 }

@@ -29,12 +29,14 @@ use scratch::Scratch;
 use stagegate_config::schema::Config;
 use stagegate_engine::context::workspace_around;
 use stagegate_engine::interrupt::Interrupt;
+use stagegate_engine::tools::toolchain::cargo_home;
 use stagegate_fakes::checkout::Checkout;
 use stagegate_fakes::environment::{EnvironmentOptions, FakeEnvironment, HostedApp};
 use stagegate_fakes::fault::{Fault, TABLE};
 use stagegate_fakes::host::FrontEnd;
 use stagegate_github::Repository;
 use stagegate_manifest::Workspace;
+use stagegate_registry::{CargoConfig, Registry};
 
 use crate::cli::Format;
 use crate::commands::rehearse::Args;
@@ -207,7 +209,14 @@ impl Rehearsal {
         )?;
         overlay::write(&overlay_path, &self.config, &fakes, args.stabilize)?;
         lock_dependencies(&fakes.checkout, self.config.release.remote())?;
-        let client = Client::new(&program, &fakes, &overlay_path, &self.target, format, began);
+        let client = Client::new(
+            &program,
+            &fakes,
+            (&overlay_path, &self.config),
+            &self.target,
+            format,
+            began,
+        );
         if fakes.host.is_some() && deploys(args) {
             if format != Format::Json {
                 line("\nfirst, what runs before: deploy it as it is to a fresh host");
@@ -258,6 +267,20 @@ impl Rehearsal {
         )
     }
 
+    /// Returns the other registries that a release publishes to, each with its real index.
+    fn more_registries(&self) -> Vec<(String, Option<String>)> {
+        let env = |name: &str| std::env::var(name).ok();
+        let known = CargoConfig::load(self.original.as_std_path(), &cargo_home(), env).ok();
+        let also = self.config.registry.also.iter();
+        also.map(|name| {
+            let index = known.as_ref().and_then(|known| known.index(name).ok());
+            // What cannot be read by everybody is not there in a rehearsal.
+            let index = index.filter(|index| Registry::open(index).is_ok());
+            (name.clone(), index)
+        })
+        .collect()
+    }
+
     fn options(
         &self,
         program: &Utf8Path,
@@ -283,6 +306,8 @@ impl Rehearsal {
             repository,
             app,
             front_end,
+            owners: self.config.registry.owners.clone(),
+            more_registries: self.more_registries(),
             faults,
         }
     }

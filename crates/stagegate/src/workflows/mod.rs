@@ -26,6 +26,7 @@ use stagegate_engine::survey::groups_of_checkout;
 use stagegate_plan::check;
 use stagegate_plan::model::{Blocker, Blockers};
 use stagegate_plan::version::Group;
+use stagegate_registry::Token;
 
 /// Where workflows lie, relative to the checkout's root.
 pub(crate) const DIRECTORY: &str = ".github/workflows";
@@ -124,8 +125,18 @@ impl<'a> Outline<'a> {
             content: CheckoutContent::of(context),
             publishes: packages
                 .iter()
-                .any(|package| package.publishable_to(&config.registry.name)),
+                .any(|package| package.publishable_to_any(&config.registry.names())),
         })
+    }
+
+    /// Returns the secrets with the registries' tokens.
+    fn registry_tokens(&self) -> String {
+        let names = self.config.registry.names().into_iter();
+        let secret = |name| {
+            let variable = Token::variable(name);
+            format!("{variable}: ${{{{ secrets.{variable} }}}}\n")
+        };
+        names.map(secret).collect()
     }
 
     /// Returns every environment that something can be deployed to.

@@ -15,8 +15,6 @@
 
 use std::collections::BTreeSet;
 
-use stagegate_registry::Token;
-
 use super::checks::{SHELL, env};
 use super::deploy::{deploy_job, paths};
 use super::steps::{
@@ -434,8 +432,7 @@ fn publish(outline: &Outline<'_>, builds: bool) -> String {
     } else {
         permissions.push('\n');
     }
-    let variable = Token::variable(&outline.config.registry.name);
-    let token = format!("{variable}: ${{{{ secrets.{variable} }}}}\n");
+    let token = outline.registry_tokens();
     let token = match outline.publishes {
         true => token,
         false => String::new(),

@@ -1,8 +1,6 @@
 //! `rollback.yml`: the app back to the pair that ran before, and a version
 //! withdrawn; either or both.
 
-use stagegate_registry::Token;
-
 use super::checks::{SHELL, env};
 use super::deploy::environments;
 use super::release::{COMMITTER, ENVIRONMENT};
@@ -94,9 +92,9 @@ fn rollback(outline: &Outline<'_>) -> String {
 /// Returns the job that yanks. A registry takes no yank from a workflow's identity: this
 /// needs a token.
 fn yank(outline: &Outline<'_>, after_rollback: bool) -> String {
-    let variable = Token::variable(&outline.config.registry.name);
     let env = format!(
-        "VERSION: ${{{{ inputs.yank }}}}\nREASON: ${{{{ inputs.reason }}}}\n{variable}: ${{{{ secrets.{variable} }}}}\n{COMMITTER}{}{}",
+        "VERSION: ${{{{ inputs.yank }}}}\nREASON: ${{{{ inputs.reason }}}}\n{}{COMMITTER}{}{}",
+        outline.registry_tokens(),
         outline.secrets(),
         outline.write_access()
     );

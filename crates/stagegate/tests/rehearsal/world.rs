@@ -17,6 +17,8 @@ use crate::process::{Ran, STAGEGATE, command, run, target_directory};
 
 /// The GitHub repository of the fixture.
 pub(crate) const REPOSITORY: &str = "stagegate/stagegate-fixture";
+/// Who is known to the registry beside the token's user, and a team of that one's.
+pub(crate) const OWNERS: [&str; 2] = ["somebody-else", "github:stagegate:releases"];
 /// Every gate, to be left out where something else is at stake.
 pub(crate) const NO_GATES: [&str; 16] = [
     "--skip", "fmt", "--skip", "audit", "--skip", "links", "--skip", "secrets", "--skip", "clippy",
@@ -123,6 +125,8 @@ impl World {
             repository: REPOSITORY.to_owned(),
             app: host.then_some(app),
             front_end: front_end(),
+            owners: OWNERS.map(str::to_owned).to_vec(),
+            more_registries: vec![("company".to_owned(), None)],
             // What a kill leaves half done shall not depend on a lag.
             faults: vec![Fault::IndexLag(lag)],
         };

@@ -84,15 +84,17 @@ fn direct(workspace: &Workspace) -> Direct {
 
 /// The registry behind an index that a manifest names, or crates.io.
 fn open(context: &Context, index: Option<&str>) -> anyhow::Result<Registry> {
-    let configured = &context.config.registry;
-    let ours = match index {
-        None => configured.name == "crates-io",
-        Some(index) => {
-            index.trim_end_matches('/') == context.registry_index()?.trim_end_matches('/')
+    for name in context.config.registry.names() {
+        let is_it = match index {
+            None => name == "crates-io",
+            Some(index) => {
+                let known = context.registry_index(name)?;
+                index.trim_end_matches('/') == known.trim_end_matches('/')
+            }
+        };
+        if is_it {
+            return context.registry_of(name);
         }
-    };
-    if ours {
-        return context.registry();
     }
     let index = index.unwrap_or(stagegate_registry::CRATES_IO_INDEX);
     Registry::open(index).with_context(|| {

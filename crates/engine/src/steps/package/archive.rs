@@ -58,7 +58,18 @@ impl Perform for PackageCrates {
             .output()
             .join(ctx.plan.run_id.to_string())
             .join("package");
-        make(ctx, &root, &output, crates)?;
+        let main = ctx.context.config.registry.name.clone();
+        let is_apart = |name: &&String| self.only_elsewhere.contains(name);
+        let here: Vec<String> = crates.iter().filter(|n| !is_apart(n)).cloned().collect();
+        make(ctx, &root, &output, (&main, &here))?;
+        // cargo packages for one registry at a time.
+        let mut made = here;
+        for (registry, names) in &self.elsewhere {
+            let apart = names.iter().filter(is_apart);
+            let apart: Vec<String> = apart.filter(|n| !made.contains(n)).cloned().collect();
+            make(ctx, &root, &output, (registry, &apart))?;
+            made.extend(apart);
+        }
         let kept = kept(ctx);
         if kept.exists() {
             std::fs::remove_dir_all(&kept).with_context(|| format!("removing {kept}"))?;
@@ -79,7 +90,10 @@ impl Perform for PackageCrates {
             total += bytes.len();
             release_tree::write_whole(&file(ctx, name), &bytes)?;
         }
-        keep_metadata(ctx, &root, crates)?;
+        keep_metadata(ctx, &root, crates, None)?;
+        for (registry, names) in &self.elsewhere {
+            keep_metadata(ctx, &root, names, Some(registry))?;
+        }
         release_tree::write_whole(&kept.join(MADE_FOR), commit.as_bytes())?;
         Ok(format!(
             "{}, {} KiB",
@@ -94,12 +108,15 @@ impl Perform for PackageCrates {
 /// cargo takes siblings of the same release out of an overlay on the registry that it is
 /// told of. Where it reads another source in the registry's place, that one is told; a
 /// directory of crates takes no overlay, and gets the siblings one after the other.
-fn make(
+pub(crate) fn make(
     ctx: &mut StepContext<'_>,
     root: &Utf8Path,
     output: &Utf8Path,
-    crates: &[String],
+    (registry, crates): (&str, &[String]),
 ) -> anyhow::Result<()> {
+    if crates.is_empty() {
+        return Ok(());
+    }
     let mut args = ["package", "--no-verify", "--target-dir", output.as_str()]
         .map(str::to_owned)
         .to_vec();
@@ -107,14 +124,15 @@ fn make(
     if Git::at(root).ask(lock)?.is_some() {
         args.push("--locked".to_owned());
     }
-    if ctx.context.workspace.has_patched_members() {
-        // A sibling by `[patch]` is none to cargo's packaging: it looks for the version that
-        // is to be published in the registry, and only to lock it.
+    if ctx.context.workspace.has_patched_members() || has_siblings_elsewhere(ctx, registry, crates)
+    {
+        // A sibling by `[patch]`, or one that goes to another registry, is none to cargo's
+        // packaging: it looks for the version that is to be published in the registry, and
+        // only to lock it.
         args.push("--exclude-lockfile".to_owned());
     }
     // Where a mirror stands for crates.io, cargo asks which of the two is meant.
-    let registry = &ctx.context.config.registry.name;
-    match ctx.context.registry_replacement()? {
+    match ctx.context.registry_replacement(registry)? {
         Some(Replacement::Registry(index)) => args.extend(["--index".to_owned(), index]),
         Some(Replacement::Directory(directory)) if registry == "crates-io" => {
             let source = DirectorySource::beside(&directory, output.join("sources"))?;
@@ -128,7 +146,7 @@ fn make(
             }
             return Ok(());
         }
-        _ => args.extend(["--registry".to_owned(), registry.clone()]),
+        _ => args.extend(["--registry".to_owned(), registry.to_owned()]),
     }
     for name in crates {
         args.extend(["--package".to_owned(), name.clone()]);
@@ -138,8 +156,23 @@ fn make(
     Ok(())
 }
 
+/// Returns whether crates that are packaged for another registry than the main one have siblings
+/// that are not packaged along.
+fn has_siblings_elsewhere(ctx: &StepContext<'_>, registry: &str, crates: &[String]) -> bool {
+    let workspace = &ctx.context.workspace;
+    let packages = crates.iter().filter_map(|name| workspace.package(name));
+    let mut edges = packages.flat_map(|package| &package.internal);
+    registry != ctx.context.config.registry.name
+        && edges.any(|d| d.is_published() && !crates.contains(&d.name))
+}
+
 /// Keeps what the registry's web API is told beside the bytes, as cargo would.
-fn keep_metadata(ctx: &StepContext<'_>, root: &Utf8Path, crates: &[String]) -> anyhow::Result<()> {
+fn keep_metadata(
+    ctx: &StepContext<'_>,
+    root: &Utf8Path,
+    crates: &[String],
+    other: Option<&str>,
+) -> anyhow::Result<()> {
     let workspace = ctx.context.workspace_at(root)?;
     for name in crates {
         let package = workspace
@@ -152,19 +185,33 @@ fn keep_metadata(ctx: &StepContext<'_>, root: &Utf8Path, crates: &[String]) -> a
         let metadata = stagegate_registry::new_crate(
             &package.metadata,
             readme.transpose()?,
-            &ctx.context.config.registry.name,
+            ctx.context.registry_name(other),
         );
         release_tree::write_whole(
-            &file(ctx, name).with_extension("json"),
+            &metadata_file(ctx, name, other),
             metadata.to_string().as_bytes(),
         )?;
     }
     Ok(())
 }
 
+/// Returns where it is kept what a registry is told of a package: of its dependencies, each
+/// registry is told by what name it knows theirs.
+fn metadata_file(ctx: &StepContext<'_>, name: &str, other: Option<&str>) -> Utf8PathBuf {
+    let file = file(ctx, name);
+    match other {
+        None => file.with_extension("json"),
+        Some(other) => file.with_extension(format!("{other}.json")),
+    }
+}
+
 /// Returns what was kept of it.
-pub(crate) fn metadata(ctx: &StepContext<'_>, name: &str) -> anyhow::Result<serde_json::Value> {
-    let path = file(ctx, name).with_extension("json");
+pub(crate) fn metadata(
+    ctx: &StepContext<'_>,
+    name: &str,
+    other: Option<&str>,
+) -> anyhow::Result<serde_json::Value> {
+    let path = metadata_file(ctx, name, other);
     let text = std::fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
     serde_json::from_str(&text).with_context(|| format!("{path} is not what was written"))
 }

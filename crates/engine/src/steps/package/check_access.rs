@@ -16,7 +16,8 @@ use crate::steps::package::publish::kept_bytes;
 
 impl Perform for CheckAccess {
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
-        let registry = ctx.context.registry()?;
+        let registry_name = ctx.context.registry_name(self.registry.as_deref());
+        let registry = ctx.context.registry_of(registry_name)?;
         let (mut covered, mut plain) = (0, Vec::new());
         let mut problems: Vec<String> = Vec::new();
         let mut from = None;
@@ -33,7 +34,7 @@ impl Perform for CheckAccess {
                 version: &text,
                 checksum: &checksum,
             };
-            let granted = match ctx.context.upload_token(wanted, *is_new) {
+            let granted = match ctx.context.upload_token(registry_name, wanted, *is_new) {
                 Ok(granted) => granted,
                 Err(error) => {
                     problems.push(format!("{name}: {error:#}"));

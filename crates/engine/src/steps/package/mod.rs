@@ -2,7 +2,9 @@
 
 pub mod archive;
 pub mod check_access;
+pub mod compare;
 mod directory_source;
+pub mod owners;
 pub mod publish;
 pub mod sbom;
 pub mod verify;

@@ -55,7 +55,8 @@ impl Perform for Publish {
 
         let version = &self.version;
         let checksum = stagegate_manifest::sha256_hex(&kept_bytes(ctx, name)?);
-        let registry = ctx.context.registry()?;
+        let registry = ctx.context.registry_name(self.registry.as_deref());
+        let registry = ctx.context.registry_of(registry)?;
         Ok(match look(&registry, name, version, &checksum)? {
             Shown::No => Probe::Absent,
             Shown::Ours => Probe::Done(format!(
@@ -68,11 +69,12 @@ impl Perform for Publish {
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
         let name: &str = &self.package;
 
+        let registry_name = ctx.context.registry_name(self.registry.as_deref());
         let bytes = kept_bytes(ctx, name)?;
         let size = bytes.len().div_ceil(1024);
-        let metadata = archive::metadata(ctx, name)?;
+        let metadata = archive::metadata(ctx, name, self.registry.as_deref())?;
         let checksum = stagegate_manifest::sha256_hex(&bytes);
-        let refusal = refusal_file(ctx, name, &checksum);
+        let refusal = refusal_file(ctx, registry_name, name, &checksum);
         if let Ok(why) = std::fs::read_to_string(&refusal) {
             bail!(
                 "{}\n  it said: {why}",
@@ -87,8 +89,9 @@ impl Perform for Publish {
                 self.version
             );
         }
-        let registry = ctx.context.registry()?;
+        let registry = ctx.context.registry_of(registry_name)?;
         let mut sending = Sending {
+            registry_name,
             name,
             version: self.version.to_string(),
             is_new: registry.versions(name)?.is_empty(),
@@ -116,6 +119,8 @@ impl Perform for Publish {
 
 /// One upload, until it is known to have happened.
 struct Sending<'a> {
+    /// The registry's name.
+    registry_name: &'a str,
     name: &'a str,
     version: String,
     is_new: bool,
@@ -127,7 +132,7 @@ struct Sending<'a> {
 
 impl Sending<'_> {
     fn send(&mut self, ctx: &mut StepContext<'_>, registry: &Registry) -> anyhow::Result<()> {
-        let pace = ctx.rate_limits.of(self.is_new);
+        let pace = ctx.rate_limits.of(self.registry_name, self.is_new);
         let (mut unclear, mut renewed) = (0, false);
         let mut undated = Undated::default();
         loop {
@@ -186,12 +191,13 @@ impl Sending<'_> {
                         .access_problem()
                         .is_none_or(|it| !it.is_limit_of_lease());
                     if covers {
-                        ctx.context.forget_token(&granted);
+                        ctx.context.forget_token(self.registry_name, &granted);
                     }
                 }
                 // The package itself is refused: the same bytes would be again.
                 Err(error @ UploadError::Refused { .. }) => {
-                    remember_refusal(ctx, self.name, self.checksum, &error.to_string())?;
+                    let place = (self.registry_name, self.name);
+                    remember_refusal(ctx, place, self.checksum, &error.to_string())?;
                     let text = refused(ctx.context.command, self.name, &self.version);
                     return Err(anyhow::Error::from(error).context(text));
                 }
@@ -226,7 +232,9 @@ impl Sending<'_> {
             version: &self.version,
             checksum: self.checksum,
         };
-        let granted = ctx.context.upload_token(wanted, self.is_new)?;
+        let granted = ctx
+            .context
+            .upload_token(self.registry_name, wanted, self.is_new)?;
         if let Some(remark) = &granted.remark {
             let told = format!("{remark}; the token came from {}", granted.from);
             ctx.progress(told.clone(), None, None);
@@ -263,20 +271,28 @@ impl Undated {
 const UNDATED_LIMIT: Duration = Duration::from_secs(3600);
 
 /// Returns where it is kept that a package was refused.
-fn refusal_file(ctx: &StepContext<'_>, name: &str, checksum: &str) -> camino::Utf8PathBuf {
-    ctx.kept()
-        .join("refused")
-        .join(format!("{name}-{checksum}"))
+fn refusal_file(
+    ctx: &StepContext<'_>,
+    registry: &str,
+    name: &str,
+    checksum: &str,
+) -> camino::Utf8PathBuf {
+    let refused = ctx.kept().join("refused");
+    match registry == ctx.context.config.registry.name {
+        true => refused.join(format!("{name}-{checksum}")),
+        false => refused.join(registry).join(format!("{name}-{checksum}")),
+    }
 }
 
 /// Keeps that these bytes were refused, so that no resumed run sends them again.
 fn remember_refusal(
     ctx: &StepContext<'_>,
-    name: &str,
+    (registry, name): (&str, &str),
     checksum: &str,
     why: &str,
 ) -> anyhow::Result<()> {
-    release_tree::write_whole(&refusal_file(ctx, name, checksum), why.as_bytes())
+    let file = refusal_file(ctx, registry, name, checksum);
+    release_tree::write_whole(&file, why.as_bytes())
 }
 
 /// Returns what works where a package is refused.

@@ -51,7 +51,11 @@ impl Perform for VerifyPackages {
         let original: DocumentMut = text
             .parse()
             .with_context(|| format!("reading {original}"))?;
-        let manifest = manifest(&original, &directories, &ctx.context.config.registry.name);
+        let manifest = manifest(
+            &original,
+            &directories,
+            &ctx.context.config.registry.names(),
+        );
         release_tree::write_whole(
             &directory.join("Cargo.toml"),
             manifest.to_string().as_bytes(),
@@ -98,7 +102,11 @@ impl Perform for VerifyPackages {
 /// Returns the workspace of the packages. It takes over what decides how everything
 /// *else* is built, so that third-party crates are not built again; the
 /// original's `[patch]` is left out, for users do not have it.
-fn manifest(original: &DocumentMut, packages: &[(String, String)], registry: &str) -> DocumentMut {
+fn manifest(
+    original: &DocumentMut,
+    packages: &[(String, String)],
+    registries: &[&str],
+) -> DocumentMut {
     let mut workspace = Table::new();
     workspace["members"] = value(
         packages
@@ -116,7 +124,10 @@ fn manifest(original: &DocumentMut, packages: &[(String, String)], registry: &st
     }
     let mut patch = Table::new();
     patch.set_implicit(true);
-    patch[registry] = Item::Table(patched);
+    // A sibling comes from the registry that its dependent names.
+    for registry in registries {
+        patch[*registry] = Item::Table(patched.clone());
+    }
     let mut document = DocumentMut::new();
     document["workspace"] = Item::Table(workspace);
     document["patch"] = Item::Table(patch);
@@ -172,7 +183,7 @@ mod tests {
     fn everything_else_is_built_as_in_the_original() {
         let original = "[workspace]\nresolver = \"3\"\n[patch.crates-io]\nx = { path = \"y\" }\n[profile.dev]\ndebug = 1\n";
         let packages = [("a-b".to_owned(), "a-b-1.0.0".to_owned())];
-        let made = manifest(&original.parse().unwrap(), &packages, "crates-io").to_string();
+        let made = manifest(&original.parse().unwrap(), &packages, &["crates-io"]).to_string();
         let want = "[workspace]\nmembers = [\"a-b-1.0.0\"]\nresolver = \"3\"\n\n[patch.crates-io]\na-b = { path = \"a-b-1.0.0\" }\n[profile.dev]\ndebug = 1\n[profile.dev.package.a-b]\ndebug = false\n";
         let plain = |text: &str| {
             text.parse::<DocumentMut>()

@@ -10,8 +10,10 @@ use stagegate_registry::{TokenUse, YankError};
 use crate::executor::step::{Perform, Probe, StepContext};
 use crate::steps::github::release;
 
-fn state(ctx: &StepContext<'_>, name: &str, version: &Version) -> anyhow::Result<bool> {
-    let versions = ctx.context.registry()?.versions(name)?;
+fn state(ctx: &StepContext<'_>, yank: &Yank) -> anyhow::Result<bool> {
+    let (name, version) = (&yank.package, &yank.version);
+    let registry = ctx.context.registry_name(yank.registry.as_deref());
+    let versions = ctx.context.registry_of(registry)?.versions(name)?;
     let there = versions.into_iter().find(|v| v.vers == *version);
     Ok(there
         .with_context(|| format!("{name} {version} is not in the index"))?
@@ -28,7 +30,7 @@ impl Perform for Yank {
         let version: &Version = &self.version;
         let undo = self.undo;
 
-        Ok(if state(ctx, name, version)? != undo {
+        Ok(if state(ctx, self)? != undo {
             Probe::Done(format!(
                 "the index shows {name} {version} as {}",
                 word(undo)
@@ -43,7 +45,8 @@ impl Perform for Yank {
         let version: &Version = &self.version;
         let undo = self.undo;
 
-        let registry = ctx.context.registry()?;
+        let registry_name = ctx.context.registry_name(self.registry.as_deref());
+        let registry = ctx.context.registry_of(registry_name)?;
         let text = version.to_string();
         let wanted = if undo {
             TokenUse::Unyank {
@@ -56,7 +59,7 @@ impl Perform for Yank {
                 version: &text,
             }
         };
-        let token = ctx.context.yank_token(wanted)?.token;
+        let token = ctx.context.persons_token(registry_name, wanted)?.token;
         for attempt in 1.. {
             let answer = if undo {
                 registry.unyank(&token, name, version)
@@ -84,7 +87,7 @@ impl Perform for Yank {
         let limit =
             Duration::try_from(ctx.context.config.registry.visible_within).unwrap_or_default();
         let start = Instant::now();
-        while state(ctx, name, version)? == undo {
+        while state(ctx, self)? == undo {
             if start.elapsed() >= limit {
                 bail!(
                     "the registry took it, and its index does not show {name} {version} as {}; resume later",

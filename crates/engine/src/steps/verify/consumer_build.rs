@@ -34,7 +34,11 @@ impl Perform for ConsumerBuild {
             .output()
             .join(ctx.plan.run_id.to_string())
             .join("fresh-project");
-        let project = Project::lay(ctx, directory, crates)?;
+        let registry = ctx
+            .context
+            .registry_name(self.registry.as_deref())
+            .to_owned();
+        let project = Project::lay(ctx, directory, &registry, crates)?;
         let locked = project.cargo(ctx, &["generate-lockfile"])?;
         ctx.run(locked)?;
         let lock = project.directory.join("Cargo.lock");
@@ -71,33 +75,42 @@ struct Project {
     directory: Utf8PathBuf,
     /// What cargo is told on its command line; with it goes a home apart.
     replaced: Vec<String>,
+    /// Whether cargo meets an index in the place of its own crates.io.
+    stands_apart: bool,
 }
 
 impl Project {
     fn lay(
         ctx: &StepContext<'_>,
         directory: Utf8PathBuf,
+        registry: &str,
         crates: &[PublishedCrate],
     ) -> anyhow::Result<Project> {
-        let config = &ctx.context.config.registry;
-        let index = ctx.context.registry_index()?;
-        let replaced = match config.name.as_str() {
-            "crates-io" if index != CRATES_IO_INDEX => vec![
-                "source.crates-io.replace-with=\"released\"".to_owned(),
-                format!("source.released.registry=\"{index}\""),
-            ],
-            "crates-io" => Vec::new(),
+        let mut replaced = Vec::new();
+        if registry != "crates-io" {
             // The name may be known to this configuration only.
-            name => vec![format!("registries.{name}.index=\"{index}\"")],
+            let index = ctx.context.registry_index(registry)?;
+            replaced.push(format!("registries.{registry}.index=\"{index}\""));
+        }
+        // A crate of another registry may take its siblings from crates.io.
+        let crates_io = match ctx.context.config.registry.names().contains(&"crates-io") {
+            true => ctx.context.registry_index("crates-io")?,
+            false => CRATES_IO_INDEX.to_owned(),
         };
+        let stands_apart = crates_io != CRATES_IO_INDEX;
+        if stands_apart {
+            replaced.push("source.crates-io.replace-with=\"released\"".to_owned());
+            replaced.push(format!("source.released.registry=\"{crates_io}\""));
+        }
         let project = Project {
             directory,
             replaced,
+            stands_apart,
         };
         project.clear()?;
         let source = project.directory.join("src");
         std::fs::create_dir_all(&source).with_context(|| format!("creating {source}"))?;
-        let manifest = manifest(crates, &config.name, |name| {
+        let manifest = manifest(crates, registry, |name| {
             ctx.plan.version_of(name).to_string()
         });
         release_tree::write_whole(
@@ -108,17 +121,12 @@ impl Project {
         Ok(project)
     }
 
-    /// Returns whether cargo meets an index in the place of its own crates.io.
-    fn stands_apart(&self) -> bool {
-        self.replaced.len() > 1
-    }
-
     fn cargo(&self, ctx: &StepContext<'_>, args: &[&str]) -> anyhow::Result<Tool> {
         let mut tool = ctx.context.cargo_in(&self.directory).args(args);
         for setting in &self.replaced {
             tool = tool.args(["--config", setting]);
         }
-        if self.stands_apart() {
+        if self.stands_apart {
             let home = self.directory.join("home");
             std::fs::create_dir_all(&home).with_context(|| format!("creating {home}"))?;
             // How to reach the network is said in the user's home.
@@ -135,7 +143,7 @@ impl Project {
     /// Returns the workspace's own, where third-party crates are built already; an index in the
     /// place of crates.io gives them other paths, which would be built beside them for nothing.
     fn target(&self, ctx: &StepContext<'_>) -> Utf8PathBuf {
-        if self.stands_apart() {
+        if self.stands_apart {
             self.directory.join("target")
         } else {
             ctx.context.target_directory.clone()

@@ -21,12 +21,21 @@ impl Perform for VerifyRelease {
             hosts,
             frontends,
             url,
+            elsewhere,
         } = self;
         let (tags, url): (&[String], _) = (tags, url.as_ref());
         let mut seen = Vec::new();
         if !crates.is_empty() {
-            downloads(ctx, crates)?;
+            let main = &ctx.context.config.registry.name;
+            downloads(ctx, main, crates)?;
             seen.push(format!("{} crates download with our bytes", crates.len()));
+        }
+        for (registry, crates) in elsewhere {
+            downloads(ctx, registry, crates)?;
+            seen.push(format!(
+                "{} crates of {registry} download with our bytes",
+                crates.len()
+            ));
         }
         let references = match tags {
             [] => Vec::new(),
@@ -84,8 +93,8 @@ impl Perform for VerifyRelease {
     }
 }
 
-fn downloads(ctx: &StepContext<'_>, crates: &[String]) -> anyhow::Result<()> {
-    let registry = ctx.context.registry()?;
+fn downloads(ctx: &StepContext<'_>, registry: &str, crates: &[String]) -> anyhow::Result<()> {
+    let registry = ctx.context.registry_of(registry)?;
     for (index, name) in crates.iter().enumerate() {
         ctx.progress(
             format!("downloading {name}"),

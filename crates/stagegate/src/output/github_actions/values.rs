@@ -1,5 +1,7 @@
 //! The values that later steps of a workflow can read, by their documented names.
 
+use std::collections::BTreeSet;
+
 use stagegate_plan::model::{
     Action, CreateTag, DeployBundle, DeployService, Publish, PublishGithubRelease,
 };
@@ -69,12 +71,14 @@ pub(super) fn releases(record: &Record, site: &str) -> Vec<String> {
     public.collect()
 }
 
-/// Returns the crates that are published.
+/// Returns the crates that are published, each once, to however many registries.
 pub(super) fn crates(record: &Record) -> impl Iterator<Item = &str> {
-    record.done().filter_map(|action| match action {
+    let mut seen = BTreeSet::new();
+    let published = record.done().filter_map(|action| match action {
         Action::Publish(Publish { package, .. }) => Some(package.as_str()),
         _ => None,
-    })
+    });
+    published.filter(move |name| seen.insert(*name))
 }
 
 /// Returns the hosts on which a service is confirmed or a bundle shown.

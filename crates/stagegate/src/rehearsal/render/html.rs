@@ -143,7 +143,8 @@ fn environment(report: &RehearsalReport) -> String {
         rows.push((
             "registry",
             format!(
-                "<code>{} {}</code> {}",
+                "{}: <code>{} {}</code> {}",
+                escape(&seen.registry),
                 escape(&seen.name),
                 seen.version,
                 seen.checksum

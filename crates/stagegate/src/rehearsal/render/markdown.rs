@@ -67,8 +67,8 @@ pub(super) fn page(report: &RehearsalReport) -> String {
     lines.push("\n## Afterwards\n".to_owned());
     for seen in &report.environment.crates {
         lines.push(format!(
-            "- registry: `{} {}`, checksum `{}`",
-            seen.name, seen.version, seen.checksum
+            "- registry {}: `{} {}`, checksum `{}`",
+            seen.registry, seen.name, seen.version, seen.checksum
         ));
     }
     for (name, commit) in &report.environment.references {

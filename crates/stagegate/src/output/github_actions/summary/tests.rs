@@ -42,6 +42,7 @@ fn plan() -> Plan {
     let publish = Action::Publish(Publish {
         package: "shop-core".to_owned(),
         version: "1.0.0".parse().unwrap(),
+        registry: None,
     });
     let steps = vec![
         step("test", Stage::Test, command()),
