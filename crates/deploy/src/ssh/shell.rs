@@ -78,6 +78,9 @@ impl Shell {
         let mut outputs: Vec<Output> = Vec::new();
         let mut writer = ChannelWriter::new(session, &mut self.channel, silence);
         let fed = writer.write_all(text.as_bytes());
+        if writer.is_stuck() {
+            return fed.map(|()| outputs);
+        }
         let printed = writer.into_printed();
         let (mut stdout, mut stderr) = (printed.stdout, printed.stderr);
         let mut piece = vec![0; 64 * 1024];
