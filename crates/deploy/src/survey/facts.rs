@@ -158,26 +158,7 @@ impl HostFacts {
 
     /// Returns everything that keeps the run `owner` from deploying.
     pub fn problems(&self, owner: &str) -> Vec<Problem> {
-        let mut problems = Vec::new();
-        if self.sudo == Sudo::Refused {
-            problems.push(Problem::new(
-                "`sudo -n` does not work",
-                "allow the account passwordless sudo, or deploy as root",
-            ));
-        }
-        if !self.missing_tools.is_empty() {
-            problems.push(Problem::new(
-                format!("{} not found", self.missing_tools.join(", ")),
-                "install what brings it (systemd, iproute2, util-linux; nftables or the proxy for \
-                 the switch; git for a build)",
-            ));
-        }
-        for (user, _) in self.service_users.iter().filter(|(_, there)| !there) {
-            problems.push(Problem::new(
-                format!("there is no account {user}"),
-                format!("create it: useradd --system {user}"),
-            ));
-        }
+        let mut problems = self.of_any_run(owner);
         for DirectoryFacts { path, mode, .. } in &self.directories {
             if writable_by_others(mode) {
                 problems.push(Problem::new(
@@ -202,6 +183,45 @@ impl HostFacts {
                 "let both follow a time server",
             ));
         }
+        problems.extend(self.build_problems.iter().flatten().cloned());
+        self.named(problems)
+    }
+
+    /// Returns what keeps the run `owner` from going back to a release that is there: nothing is
+    /// brought to the host and nothing built, and the release ran there before.
+    pub fn rollback_problems(&self, owner: &str) -> Vec<Problem> {
+        self.named(self.of_any_run(owner))
+    }
+
+    fn named(&self, mut problems: Vec<Problem>) -> Vec<Problem> {
+        for problem in &mut problems {
+            problem.what.insert_str(0, &format!("{}: ", self.target));
+        }
+        problems
+    }
+
+    /// Returns what keeps the run `owner` from doing anything.
+    fn of_any_run(&self, owner: &str) -> Vec<Problem> {
+        let mut problems = Vec::new();
+        if self.sudo == Sudo::Refused {
+            problems.push(Problem::new(
+                "`sudo -n` does not work",
+                "allow the account passwordless sudo, or deploy as root",
+            ));
+        }
+        if !self.missing_tools.is_empty() {
+            problems.push(Problem::new(
+                format!("{} not found", self.missing_tools.join(", ")),
+                "install what brings it (systemd, iproute2, util-linux; nftables or the proxy for \
+                 the switch; git for a build)",
+            ));
+        }
+        for (user, _) in self.service_users.iter().filter(|(_, there)| !there) {
+            problems.push(Problem::new(
+                format!("there is no account {user}"),
+                format!("create it: useradd --system {user}"),
+            ));
+        }
         problems.extend(self.held_by_others(owner));
         for port in &self.foreign_ports {
             problems.push(Problem::new(
@@ -210,10 +230,6 @@ impl HostFacts {
             ));
         }
         problems.extend(self.proxy_problems.iter().cloned());
-        problems.extend(self.build_problems.iter().flatten().cloned());
-        for problem in &mut problems {
-            problem.what.insert_str(0, &format!("{}: ", self.target));
-        }
         problems
     }
 

@@ -9,7 +9,7 @@ use stagegate_config::schema::{Config, EnvironmentConfig};
 use stagegate_deploy::{App, Part as HostPart, PastDeploy, Release, Target};
 
 use crate::deploy::waves::{Deploy, take_data_back, undo_of};
-use crate::deploy::{empty_plan, hosts_of, missing_part, ready, verify};
+use crate::deploy::{app_in, empty_plan, hosts_of, missing_part, verify};
 use crate::facts::{Facts, HostSurvey};
 use crate::model::{Blocker, Placement, Plan, Verb};
 use crate::request::{Part, RollbackRequest};
@@ -83,13 +83,14 @@ pub(crate) fn plan(
     blockers: &mut Vec<Blocker>,
 ) -> Option<Plan> {
     let part = wanted.part;
-    let found = ready(facts, config, &wanted.environment, blockers);
-    let (app, environment) = found?;
+    let mut notes = Vec::new();
+    let left = look_at_hosts(facts, &mut notes, blockers);
+    let found = app_in(config, &wanted.environment).map_err(|blocker| blockers.push(blocker));
+    let (app, environment) = found.ok()?;
     missing_part(app, part, blockers);
     let hosts = hosts_of(app, environment)
         .map_err(|blocker| blockers.push(blocker))
         .ok()?;
-    let mut notes = Vec::new();
     let backs = backs(facts, &hosts, part, &mut notes, blockers);
     let parts: Vec<HostPart> = HostPart::ALL
         .into_iter()
@@ -107,6 +108,12 @@ pub(crate) fn plan(
         first.version,
     );
     plan.notes = notes;
+    plan.next_step_hint = (!left.is_empty()).then(|| {
+        format!(
+            "{} was left as it is; roll back once more when it can be reached",
+            left.join(", ")
+        )
+    });
     steps(part, &backs, environment, &mut plan);
     if part.backend() {
         data_back(&hosts, &backs, &mut plan);
@@ -121,6 +128,45 @@ pub(crate) fn plan(
     let services = (seen(HostPart::Backend), seen(HostPart::Frontend));
     verify(config, part, &wanted.environment, services, &mut plan);
     Some(plan)
+}
+
+/// Adds what keeps the hosts from going back to the problems. What only matters to a new release
+/// is a note, and so is a host that cannot be asked where others can: it must not keep their users
+/// on a release that has to go. Returns the hosts that are left.
+fn look_at_hosts(
+    facts: &Facts,
+    notes: &mut Vec<String>,
+    blockers: &mut Vec<Blocker>,
+) -> Vec<String> {
+    let mut left = Vec::new();
+    let any_answers = facts.hosts.iter().any(|host| host.found.is_ok());
+    for host in &facts.hosts {
+        match &host.found {
+            Err(blocker) if any_answers => {
+                notes.push(format!(
+                    "{} is left as it is, for it cannot be asked: {}",
+                    host.target, blocker.what
+                ));
+                left.push(host.target.to_string());
+            }
+            Err(blocker) => blockers.push(blocker.clone()),
+            Ok(found) => {
+                // A survey belongs to no run yet, so a lease is always another's.
+                let stops = found.rollback_problems("");
+                let others = found.problems("").into_iter();
+                notes.extend(
+                    others
+                        .filter(|problem| !stops.contains(problem))
+                        .map(|problem| {
+                            format!("{}, which keeps no release from going back", problem.what)
+                        }),
+                );
+                let stops = stops.into_iter();
+                blockers.extend(stops.map(|problem| Blocker::new(problem.what, problem.remedy)));
+            }
+        }
+    }
+    left
 }
 
 fn is_meant(wanted: Part, part: HostPart) -> bool {
@@ -211,7 +257,7 @@ fn backs<'a>(
     blockers: &mut Vec<Blocker>,
 ) -> Vec<Back<'a>> {
     let mut backs = Vec::new();
-    for survey in &facts.hosts {
+    for survey in facts.hosts.iter().filter(|host| host.found.is_ok()) {
         let Some(host) = hosts.iter().find(|(target, _)| *target == survey.target) else {
             continue;
         };

@@ -9,7 +9,7 @@ use crate::model::{Build, DeployService};
 use crate::tests::waves::a_good_host;
 use crate::tests::*;
 
-const APP: &str = "[app]\nname = \"book\"\n[app.backend]\npackage = \"tool\"\nport = 8080\n\
+pub(crate) const APP: &str = "[app]\nname = \"book\"\n[app.backend]\npackage = \"tool\"\nport = 8080\n\
                    [app.frontend.service]\npackage = \"web\"\nport = 9090\n\
                    switch = \"restart\"\n";
 

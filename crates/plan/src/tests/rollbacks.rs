@@ -5,7 +5,7 @@ use stagegate_deploy::{KnownGood, PastDeploy, Release};
 use crate::facts::HostSurvey;
 use crate::model::{DeployService, MigrateData, VerifyRelease};
 use crate::request::RollbackRequest;
-use crate::tests::frontends::{step, surveys, with_hosts};
+use crate::tests::frontends::{APP, step, surveys, with_hosts};
 use crate::tests::waves::{a_good_host, config, migrating};
 use crate::tests::*;
 
@@ -270,4 +270,67 @@ fn a_rollback_takes_the_data_back_where_that_is_declared() {
     // The first host, which migrated for all, is back; the data are not yet.
     let other = [("a", "1.0.0", "0.9.0"), ("b", "2.0.0", "1.0.0")];
     check(undo, &other, &["data@a", "verify"], 1);
+}
+
+/// A host that is full, whose clock is wrong, or that is down, keeps no other from going back.
+#[test]
+fn what_only_matters_to_a_new_release_keeps_none_from_going_back() {
+    let text = format!("{APP}[deploy.production]\nhosts = [\"d@a\", \"d@b\"]\n");
+    let config = Config::parse("stagegate.toml".into(), &text).unwrap();
+    let two = [("a", "2.0.0", "1.0.0"), ("b", "2.0.0", "1.0.0")];
+    let request = Request::Rollback(RollbackRequest {
+        part: Part::Both,
+        environment: "production".to_owned(),
+    });
+    let planned = |change: &dyn Fn(&mut Vec<HostSurvey>)| {
+        let mut facts = Facts {
+            hosts: surveys(&config, &two),
+            ..facts()
+        };
+        change(&mut facts.hosts);
+        plan(&grouped(&facts, &config), &config, &request)
+    };
+    let full = planned(&|hosts| {
+        let found = hosts[0].found.as_mut().unwrap();
+        found.disk_free_bytes = 0;
+        found.clock_skew_seconds = 400;
+    });
+    let full = full.unwrap();
+    let goes_back = |plan: &Plan, id: &str| plan.steps.iter().any(|step| step.id == id);
+    assert!(goes_back(&full, "backend.switch@a") && goes_back(&full, "backend.switch@b"));
+    let notes = full.notes.join("\n");
+    assert!(
+        notes.contains("0 MiB free") && notes.contains("by 400 s"),
+        "{notes}"
+    );
+
+    let gone = |host: &mut HostSurvey| {
+        host.found = Err(Blocker::new(
+            format!("cannot reach {}", host.target),
+            "look",
+        ));
+        host.known = KnownGood {
+            current: None,
+            previous: None,
+        };
+    };
+    let down = planned(&|hosts| gone(&mut hosts[1])).unwrap();
+    assert!(goes_back(&down, "backend.switch@a") && !goes_back(&down, "backend.switch@b"));
+    let hint = down.next_step_hint.unwrap();
+    assert!(hint.starts_with("d@b:22 was left as it is"), "{hint}");
+    assert!(
+        down.notes
+            .iter()
+            .any(|note| note.contains("cannot reach d@b"))
+    );
+
+    // Where none answers, there is nothing to go back.
+    let none = planned(&|hosts| hosts.iter_mut().for_each(gone)).unwrap_err();
+    assert_eq!(none.0.len(), 2, "{none}");
+    // And a release under way keeps a rollback from cutting in.
+    let held = planned(&|hosts| {
+        let found = hosts[0].found.as_mut().unwrap();
+        found.sudo = stagegate_deploy::Sudo::Refused;
+    });
+    assert_eq!(held.unwrap_err().0.len(), 1);
 }
