@@ -9,6 +9,7 @@ use anyhow::Context;
 use camino::{Utf8Path, Utf8PathBuf};
 use similar::TextDiff;
 
+pub(crate) use super::parts::is_ours;
 use super::{DIRECTORY, FILES, Workflow, parts};
 
 /// How a file stands.

@@ -24,7 +24,7 @@ pub(super) fn with_head(body: &str) -> String {
 }
 
 /// Returns whether a file says that it was written by us.
-pub(super) fn is_ours(text: &str) -> bool {
+pub(crate) fn is_ours(text: &str) -> bool {
     text.lines().any(|line| line.starts_with(DIGEST))
 }
 

@@ -138,6 +138,84 @@ fn what_is_there_already_is_named_and_left_alone() {
     assert_eq!(files(&root), before);
 }
 
+/// How releases were made so far is translated; what cannot be is named, and nothing fails.
+#[test]
+fn what_other_tools_say_is_translated_and_the_rest_is_named() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let (_keep, root) = fresh();
+    let put = |path: &str, text: &str| {
+        let path = root.join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    };
+    put("README.md", "ours = \"0.1.0\"\n");
+    put(
+        "release.toml",
+        "allow-branch = [\"trunk\", \"v*.x\"]\n\
+         tag-name = \"{{crate_name}}/{{version}}\"\n\
+         push-remote = \"origin\"\n\
+         sign-tag = true\n\
+         owners = [\"somebody\"]\n\
+         [[pre-release-replacements]]\n\
+         file = \"README.md\"\n\
+         search = 'ours = \"[\\d.]+\"'\n\
+         replace = 'ours = \"{{version}}\"'\n",
+    );
+    put("release-plz.toml", "[workspace\n");
+    put(
+        ".github/workflows/publish.yml",
+        "on:\n  push:\n    tags: [\"v*\"]\njobs:\n  publish:\n    runs-on: ubuntu-24.04\n    \
+         steps:\n      - run: cargo publish\n",
+    );
+    let before = files(&root);
+    let ran = init(&root, &["--dry-run"]).must_end_with(0);
+    for told in [
+        "+ release.toml: allow-branch: [release] branches = [\"v*.x\"]",
+        "! release.toml: sign-tag: stagegate signs where git does",
+        "! release.toml: owners: owners stay as the registry has them",
+        "! release-plz.toml: is not TOML as it should be",
+        "! .github/workflows/publish.yml: publishes to the registry on tags (v*)",
+    ] {
+        assert!(ran.stdout.contains(told), "no {told:?} in {}", ran.stdout);
+    }
+    assert!(!ran.stdout.contains("push-remote"), "{}", ran.stdout);
+    assert_eq!(files(&root), before);
+
+    init(&root, &["--yes"]).must_end_with(0);
+    let settings = std::fs::read_to_string(root.join("stagegate.toml")).unwrap();
+    for line in [
+        "branch = \"trunk\"\n",
+        "branches = [\"v*.x\"]  # release.toml: allow-branch\n",
+        "tag = \"{name}/{version}\"  # release.toml: tag-name\n",
+        "[[release.replace]]\nfile = \"README.md\"  # release.toml: pre-release-replacements\n",
+    ] {
+        assert!(settings.contains(line), "no {line:?} in {settings}");
+    }
+    // Other tools' files stay, and the workflows are made from what was translated.
+    let after = files(&root);
+    for kept in [
+        "release.toml",
+        "release-plz.toml",
+        ".github/workflows/publish.yml",
+    ] {
+        assert_eq!(
+            after[Utf8Path::new(kept)],
+            before[Utf8Path::new(kept)],
+            "{kept}"
+        );
+    }
+    let mut check = command(STAGEGATE, &root);
+    check.args(["ci", "check"]);
+    run(check).must_end_with(0);
+
+    // From then on the file is the team's own.
+    let ran = init(&root, &["--yes"]).must_end_with(0);
+    assert!(!ran.stdout.contains("release.toml: "), "{}", ran.stdout);
+    assert_eq!(files(&root), after);
+}
+
 /// Cargo starts the program with its own name as the first word.
 #[test]
 fn cargo_runs_the_program_as_a_subcommand_of_its_own() {

@@ -7,11 +7,18 @@
 mod alias;
 mod member;
 mod text;
+mod translate;
+
+use std::collections::BTreeMap;
 
 use anyhow::{Context as _, bail};
 use camino::{Utf8Path, Utf8PathBuf};
+use stagegate_config::schema::Config;
 use stagegate_engine::context::{Context, workspace_around};
+use stagegate_engine::survey::groups_of_checkout;
+use stagegate_manifest::relative_to;
 
+use self::translate::{Member, Moves, Sources, Translation};
 use super::ci;
 use crate::cli::Session;
 use crate::exit_code::Exit;
@@ -66,7 +73,12 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     let start = args.workspace.as_deref().unwrap_or(here);
     let root = workspace_around(&here.join(start))?.root;
     let context = Context::open(&root, None, interrupt.clone())?;
-    let plan = plan(&context, args)?;
+    let translation = match root.join("stagegate.toml").exists() {
+        // It is the team's own, and whatever it says it says already.
+        true => Translation::default(),
+        false => translation(&context),
+    };
+    let plan = plan(&context, args, &translation)?;
     let flows: Vec<Utf8PathBuf> = workflows(&Outline::of(&context)?)
         .iter()
         .map(|flow| Utf8Path::new(DIRECTORY).join(flow.file))
@@ -93,6 +105,7 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
         ));
     }
     line("  Cargo.lock: cargo adds what xtask depends on");
+    tell(&translation, palette);
     if refused {
         line("nothing was changed; fix the files that are marked above and try again");
         return Ok(Exit::Blocked);
@@ -117,7 +130,114 @@ pub(crate) fn run(args: &Args, session: &Session) -> anyhow::Result<Exit> {
     Ok(exit)
 }
 
-fn plan(context: &Context, args: &Args) -> anyhow::Result<Vec<Planned>> {
+/// Says what stagegate.toml takes over from other tools, and what it does not.
+fn tell(translation: &Translation, palette: Palette) {
+    let said = translation.settings.spoken();
+    if !said.is_empty() {
+        line(&palette.strong("translated into stagegate.toml"));
+    }
+    for setting in said {
+        line(&format!("{} {setting}", palette.good("+")));
+    }
+    if !translation.notes.is_empty() {
+        line(&palette.strong("not translated, or to look at"));
+    }
+    for note in &translation.notes {
+        line(&format!("{} {note}", palette.bad("!")));
+    }
+}
+
+/// Reads how releases are made today.
+fn translation(context: &Context) -> Translation {
+    let registry = &context.config.registry.name;
+    let members: Vec<Member> = context
+        .workspace
+        .packages
+        .iter()
+        .filter(|package| package.may_go_to(registry))
+        .map(|package| Member {
+            name: package.name.clone(),
+            directory: relative_to(&context.root, &package.directory()),
+        })
+        .collect();
+    let mut files = BTreeMap::new();
+    for place in translate::places(&members) {
+        read_foreign(&context.root.join(&place), place, &mut files);
+    }
+    let workflows = context.top().join(DIRECTORY);
+    let entries = workflows.read_dir_utf8().into_iter().flatten().flatten();
+    for entry in entries.filter(|entry| matches!(entry.path().extension(), Some("yml" | "yaml"))) {
+        let place = Utf8Path::new(DIRECTORY).join(entry.file_name());
+        read_foreign(entry.path(), place, &mut files);
+    }
+    let is_member = |name: &String| members.iter().any(|member| member.name == *name);
+    let moves: Vec<Moves> = match groups_of_checkout(context) {
+        Ok(groups) => groups
+            .into_iter()
+            .map(|group| Moves {
+                members: group.members.into_iter().filter(is_member).collect(),
+                tags: std::iter::once(group.tag).chain(group.more_tags).collect(),
+                name: group.name,
+            })
+            .collect(),
+        // Nothing can be learned, so whatever another tool says is different.
+        Err(_) => members
+            .iter()
+            .map(|member| Moves {
+                name: member.name.clone(),
+                members: vec![member.name.clone()],
+                tags: Vec::new(),
+            })
+            .collect(),
+    };
+    let signs = context.git().switched_on("^(commit|tag)\\.gpgsign$");
+    let signs = signs.unwrap_or_default();
+    let sources = Sources {
+        files,
+        moves: moves
+            .into_iter()
+            .filter(|one| !one.members.is_empty())
+            .collect(),
+        members,
+        branch: context.config.release.branch().to_owned(),
+        remote: context.config.release.remote().to_owned(),
+        signs_commits: signs.contains("commit.gpgsign"),
+        signs_tags: signs.contains("tag.gpgsign"),
+    };
+    let mut translation = translate::translate(&sources);
+    let text = text::settings(&sources.branch, &translation.settings);
+    let mut trial = context.clone();
+    trial.config = match Config::parse(Utf8Path::new("stagegate.toml"), &text) {
+        Ok(config) => config,
+        Err(error) => {
+            translation.without_settings(&error.message);
+            return translation;
+        }
+    };
+    if let Err(error) = groups_of_checkout(&trial) {
+        translation.without_conventions(&format!("{error:#}").replace('\n', " "));
+    }
+    translation
+}
+
+/// Reads another tool's file, if it is there; one that cannot be read is named later.
+fn read_foreign(
+    path: &Utf8Path,
+    place: Utf8PathBuf,
+    files: &mut BTreeMap<Utf8PathBuf, Result<String, String>>,
+) {
+    match std::fs::read_to_string(path) {
+        Ok(text) => {
+            files.insert(place, Ok(text));
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+        Err(error) => {
+            files.insert(place, Err(error.to_string()));
+        }
+    }
+}
+
+fn plan(context: &Context, args: &Args, translation: &Translation) -> anyhow::Result<Vec<Planned>> {
     let root = &context.root;
     let read = |path: &str| match std::fs::read_to_string(root.join(path)) {
         Ok(text) => Ok(Some(text)),
@@ -176,7 +296,10 @@ fn plan(context: &Context, args: &Args) -> anyhow::Result<Vec<Planned>> {
                 // It is the team's own from its first line on.
                 Change::Same
             } else {
-                Change::Write(text::settings(context.config.release.branch()))
+                Change::Write(text::settings(
+                    context.config.release.branch(),
+                    &translation.settings,
+                ))
             },
         },
     ])
