@@ -87,8 +87,10 @@ impl GitHub {
         struct Answered {
             full_name: String,
             default_branch: String,
+            #[serde(default)]
             private: bool,
-            owner: Owner,
+            // Nothing that a release hangs on: who answers without it is no reason to stop.
+            owner: Option<Owner>,
             permissions: Option<Permissions>,
         }
         #[derive(Deserialize)]
@@ -108,7 +110,7 @@ impl GitHub {
         Ok(RepositoryFacts {
             full_name: got.full_name,
             private: got.private,
-            belongs_to_person: got.owner.kind == "User",
+            belongs_to_person: got.owner.is_some_and(|owner| owner.kind == "User"),
             default_branch: got.default_branch,
             write_access: match got.permissions {
                 Some(Permissions { push: true, .. }) => WriteAccess::Granted,
