@@ -28,7 +28,7 @@ pub(crate) fn look(
     let unreachable = |e: &dyn std::fmt::Display| {
         Blocker::new(
             format!("the registry {name} cannot be read: {e}"),
-            "check the network, and what [registry] of stagegate.toml and cargo's configuration say of it",
+            "check the network, `registry.name` and `registry.index` in stagegate.toml, and what cargo's configuration says of it",
         )
     };
     let registry = context.registry_of(name).map_err(|e| unreachable(&e))?;

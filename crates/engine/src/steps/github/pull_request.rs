@@ -114,7 +114,10 @@ impl Perform for Proposal {
                 _ => {}
             }
             match send(&github, proposal, found.as_ref()) {
-                Ok(pull) => return Ok(shown(&pull)),
+                Ok(pull) => {
+                    label(ctx, &github, proposal, &pull);
+                    return Ok(shown(&pull));
+                }
                 Err(error) if error.is_transient() && attempt < ATTEMPTS => pause(ctx, &error)?,
                 Err(error @ GitHubError::Refused { status: 403, .. }) => {
                     return Err(error).context(
@@ -162,7 +165,7 @@ impl Perform for ClosePullRequest {
 }
 
 fn send(github: &GitHub, proposal: &Proposal, found: Option<&Pull>) -> Result<Pull, GitHubError> {
-    let pull = match found {
+    match found {
         Some(pull) => {
             github.rewrite_pull(&proposal.repository, pull, &proposal.title, &proposal.body)
         }
@@ -175,9 +178,18 @@ fn send(github: &GitHub, proposal: &Proposal, found: Option<&Pull>) -> Result<Pu
                 base: proposal.base.clone(),
             },
         ),
-    }?;
-    if !has_labels(&pull, proposal) {
-        github.label_pull(&proposal.repository, &pull, &proposal.labels)?;
     }
-    Ok(pull)
+}
+
+/// Adds the labels that are asked for and not there. The pull request is open: that it has no
+/// label is no reason to stop, and somebody may add it by hand.
+fn label(ctx: &mut StepContext<'_>, github: &GitHub, proposal: &Proposal, pull: &Pull) {
+    if has_labels(pull, proposal) {
+        return;
+    }
+    let labels = proposal.labels.join(", ");
+    if let Err(error) = github.label_pull(&proposal.repository, pull, &proposal.labels) {
+        ctx.notes
+            .push(format!("it has no label {labels}, add it by hand: {error}"));
+    }
 }
