@@ -93,6 +93,9 @@ impl Config {
         if let Some((needle, message)) = self.release.problem() {
             return wrong(&needle, message);
         }
+        if let Some((needle, message)) = self.github.problem() {
+            return wrong(needle, message);
+        }
         if let Some(message) = self.registry.problem() {
             return wrong("also", message);
         }
@@ -245,6 +248,14 @@ mod tests {
         check(
             "[app]\nname = \"a\"\n[app.backend]\npackage = \"a\"\nport = 80\nlimits = { memry = \"1M\" }\n",
             &["stagegate.toml:6", "memry"],
+        );
+        check(
+            "[github]\napi = \"https://ghe.example.org/api/v3\"\n",
+            &["stagegate.toml:2", "github.uploads", "write both"],
+        );
+        check(
+            "[github]\nuploads = \"https://ghe.example.org/api/uploads\"\n",
+            &["stagegate.toml:2", "github.api", "write both"],
         );
         let build = |text: &str| {
             format!(

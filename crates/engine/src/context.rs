@@ -305,9 +305,10 @@ impl Context {
         github_token().is_some()
     }
 
-    /// GitHub's client.
-    pub fn github(&self, server: &Server) -> anyhow::Result<GitHub> {
-        Ok(GitHub::new(server, github_token().as_ref())?)
+    /// Returns GitHub's client. Its addresses are no part of a plan: one that was wrong is
+    /// corrected in stagegate.toml, and a resumed run goes on with the right one.
+    pub fn github(&self) -> anyhow::Result<GitHub> {
+        Ok(GitHub::new(&self.github_server(), github_token().as_ref())?)
     }
 }
 

@@ -136,7 +136,6 @@ fn steps(
     });
     step("push", title, push);
     let proposal = Proposal {
-        server: github.server.clone(),
         repository: github.repository.clone(),
         title: filled(&templates.pull_request_title)
             .unwrap_or_else(|| message::of_release(config, git, bumps, &facts.date)),
@@ -152,7 +151,6 @@ fn steps(
     step("pull-request", title, Action::OpenPullRequest(proposal));
     for pull in superseded(&github.pulls, &branch) {
         let action = Action::ClosePullRequest(ClosePullRequest {
-            server: github.server.clone(),
             repository: github.repository.clone(),
             number: pull.number,
             successor: branch.clone(),

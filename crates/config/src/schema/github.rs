@@ -25,6 +25,26 @@ pub struct GitHubConfig {
     pub sbom: bool,
 }
 
+impl GitHubConfig {
+    /// Returns what is wrong with it: the word to look for, and the message. A server of one's
+    /// own has both addresses, and a token must not go to another.
+    pub(crate) fn problem(&self) -> Option<(&'static str, String)> {
+        let own = GitHubConfig::default();
+        let (written, missing, of_github) = match (self.api == own.api, self.uploads == own.uploads)
+        {
+            (false, true) => ("api", "uploads", &own.uploads),
+            (true, false) => ("uploads", "api", &own.api),
+            _ => return None,
+        };
+        Some((
+            written,
+            format!(
+                "`github.{written}` is of a server of your own, and `github.{missing}` is still {of_github}: write both"
+            ),
+        ))
+    }
+}
+
 impl Default for GitHubConfig {
     fn default() -> Self {
         let url = |text| Url::parse(text).expect("a constant address parses");

@@ -28,7 +28,7 @@ pub(crate) fn look(
             format!("check the address {} and the token", server.api),
         )
     };
-    let github = context.github(&server).map_err(|e| {
+    let github = context.github().map_err(|e| {
         Blocker::new(
             e.to_string(),
             "correct `github.api` and `github.uploads` in stagegate.toml",

@@ -70,7 +70,7 @@ pub(crate) fn look(
             Some(tag) => Some(format!("refs/tags/{tag}")),
             None => packed.get(&group.name).cloned(),
         };
-        let (mut commits, mut others) = (Vec::new(), Vec::new());
+        let mut commits = Vec::new();
         if let Some(revision) = &since {
             if !logs.contains_key(revision) {
                 logs.insert(revision.clone(), log(context, revision, &members)?);
@@ -79,15 +79,10 @@ pub(crate) fn look(
                 .iter()
                 .filter(|(_, packages)| packages.iter().any(|package| group.has(package)));
             commits.extend(touched.map(|(commit, _)| commit.clone()));
-            let none = logs[revision].iter().filter(|(_, p)| p.is_empty());
-            others.extend(none.map(|(commit, _)| commit.clone()));
         }
-        let history = History {
-            since: tag.or(since),
-            commits,
-            others,
-        };
-        past.groups.insert(group.name.clone(), history);
+        let since = tag.or(since);
+        past.groups
+            .insert(group.name.clone(), History { since, commits });
     }
     Ok(past)
 }
@@ -191,10 +186,6 @@ fn log(
             .iter()
             .filter_map(|name| package_of(Utf8Path::new(name), members))
             .collect();
-        let is_ours = |name: &&str| Utf8Path::new(name).starts_with(&context.subdirectory);
-        if !names.iter().any(is_ours) && packages.is_empty() {
-            continue;
-        }
         if names.contains(&root_manifest.as_str()) {
             packages.extend(inheriting(&git, id, &root_manifest, members));
         }

@@ -9,9 +9,6 @@ pub struct History {
     pub since: Option<String>,
     /// The commits that touched its packages' directories, newest first.
     pub commits: Vec<CommitFacts>,
-    /// The commits that touched the workspace and none of its packages, newest first: they are
-    /// no reason to release anything.
-    pub others: Vec<CommitFacts>,
 }
 
 impl History {

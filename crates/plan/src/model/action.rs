@@ -9,7 +9,7 @@ use stagegate_config::pattern::PathPattern;
 use stagegate_config::schema::Level;
 use stagegate_config::stage::Stage;
 use stagegate_deploy::{Direction, FrontendStep, Part, ServiceStep};
-use stagegate_github::{Repository, Server};
+use stagegate_github::Repository;
 use stagegate_manifest::FileEdit;
 use url::Url;
 
@@ -165,8 +165,6 @@ pub struct GateCommand {
 /// A GitHub release, wherever its GitHub is.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ReleaseRef {
-    /// The server.
-    pub server: Server,
     /// The repository.
     pub repository: Repository,
     /// The tag.
@@ -176,8 +174,6 @@ pub struct ReleaseRef {
 /// What a pull request says.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Proposal {
-    /// The server.
-    pub server: Server,
     /// The repository.
     pub repository: Repository,
     /// The title.
@@ -196,8 +192,6 @@ pub struct Proposal {
 /// A release pull request that another one takes the place of.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ClosePullRequest {
-    /// The server.
-    pub server: Server,
     /// The repository.
     pub repository: Repository,
     /// Its number.

@@ -331,18 +331,12 @@ impl Group<'_> {
     }
 
     /// Returns the commits since the last release, of the whole group or of one of its packages.
-    /// Where a version is asked for though no package has changed, what happened beside them is
-    /// what there is to tell.
     fn commits(&self, package: Option<&str>) -> Vec<&CommitFacts> {
-        let Some(history) = self.facts.history.get(&self.one.group.name) else {
-            return Vec::new();
-        };
-        if history.commits.is_empty() && package.is_none() && self.one.asked {
-            return history.others.iter().collect();
-        }
+        let history = self.facts.history.get(&self.one.group.name);
+        let commits = history.into_iter().flat_map(|history| &history.commits);
         let concerns =
             |commit: &&CommitFacts| package.is_none_or(|package| commit.packages.contains(package));
-        history.commits.iter().filter(concerns).collect()
+        commits.filter(concerns).collect()
     }
 
     fn generated(&self, commits: &[&CommitFacts]) -> Result<Generated, ChangelogError> {

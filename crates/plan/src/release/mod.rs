@@ -338,7 +338,6 @@ impl Release<'_> {
     pub(crate) fn release_ref(&self, one: &VersionBump<'_>) -> Option<ReleaseRef> {
         let github = self.facts.github.as_ref()?.as_ref().ok()?;
         Some(ReleaseRef {
-            server: github.server.clone(),
             repository: github.repository.clone(),
             tag: one.tag(),
         })

@@ -25,7 +25,6 @@ pub(crate) fn with_commits(commits: &[(&str, &str)]) -> Facts {
     let history = History {
         since: Some("v1.0.0".to_owned()),
         commits: commits.iter().map(commit).collect(),
-        others: Vec::new(),
     };
     facts.history.insert("workspace".to_owned(), history);
     facts
@@ -135,35 +134,6 @@ fn a_package_s_own_changelog_tells_its_own_commits() {
         notes(&plan),
         "### Fixed\n\n- Mend\n\n### left\n\n### Added\n\n- A lantern"
     );
-}
-
-/// A version that is asked for tells what happened beside the packages, where nothing happened in
-/// them; that alone is no reason to release.
-#[test]
-fn a_version_that_is_asked_for_tells_of_commits_beside_the_packages() {
-    let mut facts = with_commits(&[]);
-    let text = "# Changelog\n\n## [Unreleased]\n\n## [1.0.0] - 2026-01-01\n\n- First\n";
-    facts.changelogs.clear();
-    add(&mut facts, "CHANGELOG.md", text);
-    let refused = release(&facts, "", "1.1.0").unwrap_err();
-    assert!(refused.to_string().contains("is empty"), "{refused}");
-    let other = |message: &str| CommitFacts {
-        id: "d".repeat(40),
-        message: message.to_owned(),
-        ..CommitFacts::default()
-    };
-    let history = facts.history.get_mut("workspace").unwrap();
-    history.others = vec![other("docs: say how to begin"), other("ci: another runner")];
-    let plan = release(&facts, "", "1.1.0").unwrap();
-    assert!(
-        notes(&plan).contains("- Say how to begin"),
-        "{}",
-        notes(&plan)
-    );
-    let history = facts.history.get_mut("workspace").unwrap();
-    history.commits = vec![other("fix: mend")];
-    let plan = release(&facts, "", "1.1.0").unwrap();
-    assert_eq!(notes(&plan), "### Fixed\n\n- Mend");
 }
 
 #[test]

@@ -61,7 +61,6 @@ fn nothing_changed(facts: &mut Facts, names: &[&str]) {
         let history = History {
             since: Some("v".to_owned()),
             commits: Vec::new(),
-            others: Vec::new(),
         };
         facts.history.insert((*name).to_owned(), history);
     }
@@ -144,7 +143,6 @@ fn what_is_new_has_its_first_version_and_stops_nobody() {
     let new = History {
         since: None,
         commits: Vec::new(),
-        others: Vec::new(),
     };
     facts.history.insert("right".to_owned(), new);
     if let Some(Ok(registry)) = &mut facts.registry {

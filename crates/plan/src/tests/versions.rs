@@ -171,7 +171,6 @@ fn only_what_changed_moves_without_being_named() {
                 ..CommitFacts::default()
             })
             .collect(),
-        others: Vec::new(),
     };
     for (name, commits) in [
         ("core", &["fix: a", "feat: b"][..]),

@@ -255,7 +255,6 @@ fn github_step(
         )
     });
     let release = ReleaseRef {
-        server: github.server.clone(),
         repository: github.repository.clone(),
         tag,
     };

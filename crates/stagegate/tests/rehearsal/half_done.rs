@@ -87,3 +87,27 @@ fn a_journal_is_one_writers_and_not_obeyed_once_changed() {
         "nothing to resume … begin it without --resume",
     );
 }
+
+/// The plan does not hold GitHub's address, so a wrong one is not for ever.
+#[test]
+fn an_address_that_is_corrected_counts_on_resume() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = half_done();
+    let right = read(world.overlay());
+    let (before, behind) = right.split_once("\napi = \"").expect("an address");
+    let (_, rest) = behind.split_once('"').unwrap();
+    // Nobody listens there.
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = nobody.local_addr().unwrap();
+    drop(nobody);
+    let wrong = format!("{before}\napi = \"http://{address}/\"{rest}");
+    std::fs::write(world.overlay(), wrong).unwrap();
+    let resume = ["release", "--resume", "--yes"];
+    let stopped = world.run(&resume).must_end_with(6);
+    let words = stopped.words();
+    assert!(words.contains("✗ draft"), "{words}");
+    std::fs::write(world.overlay(), right).unwrap();
+    world.run(&resume).must_end_with(0);
+}

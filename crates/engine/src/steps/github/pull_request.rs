@@ -91,7 +91,7 @@ fn has_labels(pull: &Pull, proposal: &Proposal) -> bool {
 }
 
 fn find(ctx: &StepContext<'_>, proposal: &Proposal) -> anyhow::Result<Option<Pull>> {
-    let github = ctx.context.github(&proposal.server)?;
+    let github = ctx.context.github()?;
     let (head, base) = (&proposal.head, &proposal.base);
     Ok(github.open_pull_of(&proposal.repository, head, base)?)
 }
@@ -106,7 +106,7 @@ impl Perform for Proposal {
 
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
         let proposal = self;
-        let github = ctx.context.github(&proposal.server)?;
+        let github = ctx.context.github()?;
         for attempt in 1.. {
             let found = find(ctx, proposal)?;
             match &found {
@@ -133,7 +133,7 @@ impl Perform for Proposal {
 
 impl Perform for ClosePullRequest {
     fn probe(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<Probe> {
-        let github = ctx.context.github(&self.server)?;
+        let github = ctx.context.github()?;
         let pull = github.pull(&self.repository, self.number)?;
         Ok(match pull.state.as_str() {
             "open" => Probe::Absent,
@@ -143,7 +143,7 @@ impl Perform for ClosePullRequest {
     }
 
     fn perform(&self, ctx: &mut StepContext<'_>) -> anyhow::Result<String> {
-        let github = ctx.context.github(&self.server)?;
+        let github = ctx.context.github()?;
         for attempt in 1.. {
             let pull = github.pull(&self.repository, self.number)?;
             if pull.state != "open" {

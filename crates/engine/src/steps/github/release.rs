@@ -11,7 +11,7 @@ pub(crate) fn find(
     ctx: &StepContext<'_>,
     release: &ReleaseRef,
 ) -> anyhow::Result<(GitHub, Option<Release>)> {
-    let github = ctx.context.github(&release.server)?;
+    let github = ctx.context.github()?;
     let found = github.release_of(&release.repository, &release.tag)?;
     Ok((github, found))
 }

@@ -141,7 +141,7 @@ fn named_by(groups: &[Group], tag: &str) -> Option<String> {
 fn open(context: &Context) -> anyhow::Result<(GitHub, Repository)> {
     let repository =
         repository(context, &context.workspace).map_err(|blocker| Blockers(vec![blocker]))?;
-    Ok((context.github(&context.github_server())?, repository))
+    Ok((context.github()?, repository))
 }
 
 /// Returns the release pull request that the push merged, and the commit that it became. A
