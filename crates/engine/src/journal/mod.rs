@@ -250,12 +250,7 @@ impl Journal {
 
     fn close(mut self, last: &Record) -> Result<(), JournalError> {
         self.append(last)?;
-        let kept = self.path.with_extension("done");
-        std::fs::rename(&self.path, &kept).map_err(|source| JournalError::Io {
-            path: self.path.clone(),
-            verb: "put aside",
-            source,
-        })
+        rename(&self.path, &self.path.with_extension("done"))
     }
 }
 
@@ -312,12 +307,16 @@ fn set_aside(path: &Utf8Path) -> Result<Utf8PathBuf, JournalError> {
         (!kept.exists()).then_some(kept)
     });
     let kept = free.expect("some number is free");
-    std::fs::rename(path, &kept).map_err(|source| JournalError::Io {
+    rename(path, &kept)?;
+    Ok(kept)
+}
+
+fn rename(path: &Utf8Path, kept: &Utf8Path) -> Result<(), JournalError> {
+    std::fs::rename(path, kept).map_err(|source| JournalError::Io {
         path: path.to_owned(),
         verb: "put aside",
         source,
-    })?;
-    Ok(kept)
+    })
 }
 
 fn open(path: &Utf8Path) -> Result<File, JournalError> {

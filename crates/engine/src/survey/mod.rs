@@ -13,7 +13,7 @@ pub mod history;
 pub mod hosts;
 pub mod interfaces;
 mod other_workspaces;
-mod packed_commit;
+pub(crate) mod packed_commit;
 pub mod packing;
 pub mod registry;
 pub mod released;

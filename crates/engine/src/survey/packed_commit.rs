@@ -79,19 +79,14 @@ fn commit_of(package: &[u8]) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use super::*;
 
-    fn package(info: Option<&str>) -> Vec<u8> {
-        let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(
-            Vec::new(),
-            flate2::Compression::fast(),
-        ));
-        for (name, text) in [
-            ("Cargo.toml", Some("[package]\n")),
-            (".cargo_vcs_info.json", info),
-        ] {
-            let Some(text) = text else { continue };
+    /// Returns the bytes of a package with these files, compressed at a level.
+    pub(crate) fn package(files: &[(&str, &str)], level: u32) -> Vec<u8> {
+        let compression = flate2::Compression::new(level);
+        let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), compression));
+        for (name, text) in files {
             let mut header = tar::Header::new_gnu();
             header.set_size(text.len() as u64);
             header.set_mode(0o644);
@@ -108,7 +103,11 @@ mod tests {
     fn a_package_tells_the_commit_that_it_was_made_from() {
         let commit = "5".repeat(40);
         let check = |info: Option<&str>, want: Option<&str>| {
-            assert_eq!(commit_of(&package(info)).as_deref(), want, "{info:?}");
+            let manifest = ("Cargo.toml", "[package]\n");
+            let info = info.map(|info| (".cargo_vcs_info.json", info));
+            let files: Vec<_> = [manifest].into_iter().chain(info).collect();
+            let package = package(&files, 1);
+            assert_eq!(commit_of(&package).as_deref(), want, "{info:?}");
         };
         let clean = format!("{{\"git\":{{\"sha1\":\"{commit}\"}},\"path_in_vcs\":\"time-core\"}}");
         check(Some(&clean), Some(&commit));

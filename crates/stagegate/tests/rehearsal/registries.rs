@@ -1,5 +1,7 @@
 //! One release to crates.io and to a company's registry, by the same bytes.
 
+use std::process::Command;
+
 use stagegate_fakes::registry::FakeRegistry;
 
 use crate::process::{Ran, command, run};
@@ -61,22 +63,31 @@ fn company(world: &World) -> &FakeRegistry {
     &found.unwrap().1
 }
 
-fn typed(world: &World, words: &[&str]) -> Ran {
+/// A command that knows where the company's registry is, and has no token for it.
+fn without_token(world: &World, words: &[&str]) -> Command {
     let mut command = world.command(words);
+    command.env("CARGO_REGISTRIES_COMPANY_INDEX", company(world).index());
     command
-        .env("CARGO_REGISTRIES_COMPANY_INDEX", company(world).index())
-        .env(
-            "CARGO_REGISTRIES_COMPANY_TOKEN",
-            &world.fakes.registry_token,
-        );
+}
+
+fn typed(world: &World, words: &[&str]) -> Ran {
+    let mut command = without_token(world, words);
+    command.env(
+        "CARGO_REGISTRIES_COMPANY_TOKEN",
+        &world.fakes.registry_token,
+    );
     run(command)
 }
 
-fn release(world: &World, more: &[&str]) -> Ran {
+/// What is typed for a release without gates.
+fn release_words<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let skipped = NO_GATES.split(' ').flat_map(|gate| ["--skip", gate]);
     let words = ["release", "--yes"].into_iter();
-    let words: Vec<&str> = words.chain(more.iter().copied()).chain(skipped).collect();
-    typed(world, &words)
+    words.chain(more.iter().copied()).chain(skipped).collect()
+}
+
+fn release(world: &World, more: &[&str]) -> Ran {
+    typed(world, &release_words(more))
 }
 
 /// The names of the packages that a registry has got, sorted.
@@ -101,13 +112,7 @@ fn a_release_goes_to_both_registries_and_a_yank_takes_it_from_both() {
     }
     let world = world();
     // Each registry wants its own token, before anything is begun.
-    let skipped = NO_GATES.split(' ').flat_map(|gate| ["--skip", gate]);
-    let words: Vec<&str> = ["release", "0.2.0", "--yes"]
-        .into_iter()
-        .chain(skipped)
-        .collect();
-    let mut without = world.command(&words);
-    without.env("CARGO_REGISTRIES_COMPANY_INDEX", company(&world).index());
+    let without = without_token(&world, &release_words(&["0.2.0"]));
     let without = run(without).must_end_with(3);
     let says = "CARGO_REGISTRIES_COMPANY_TOKEN";
     assert!(without.words().contains(says), "{}", without.words());
@@ -141,18 +146,11 @@ fn a_release_that_stops_between_two_registries_goes_on() {
         return;
     }
     let world = world();
-    let skipped = NO_GATES.split(' ').flat_map(|gate| ["--skip", gate]);
-    let words: Vec<&str> = ["release", "0.2.0", "--yes"]
-        .into_iter()
-        .chain(skipped)
-        .collect();
-    let mut wrong = world.command(&words);
-    wrong
-        .env("CARGO_REGISTRIES_COMPANY_INDEX", company(&world).index())
-        .env(
-            "CARGO_REGISTRIES_COMPANY_TOKEN",
-            "cioWrongWrongWrongWrongWrongWrongWr",
-        );
+    let mut wrong = without_token(&world, &release_words(&["0.2.0"]));
+    wrong.env(
+        "CARGO_REGISTRIES_COMPANY_TOKEN",
+        "cioWrongWrongWrongWrongWrongWrongWr",
+    );
     // Every crate is new there, so nobody can tell before that the token is wrong.
     let wrong = run(wrong).must_end_with(6);
     assert!(wrong.words().contains("@company"), "{}", wrong.words());

@@ -144,22 +144,7 @@ fn commit(files: &BTreeMap<String, Vec<u8>>) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn package(files: &[(&str, &str)], level: u32) -> Vec<u8> {
-        let compression = flate2::Compression::new(level);
-        let mut archive = tar::Builder::new(flate2::write::GzEncoder::new(Vec::new(), compression));
-        for (name, text) in files {
-            let mut header = tar::Header::new_gnu();
-            header.set_size(text.len() as u64);
-            header.set_mode(0o644);
-            header.set_cksum();
-            let path = format!("one-1.0.0/{name}");
-            archive
-                .append_data(&mut header, path, text.as_bytes())
-                .unwrap();
-        }
-        archive.into_inner().unwrap().finish().unwrap()
-    }
+    use crate::survey::packed_commit::tests::package;
 
     #[test]
     fn what_differs_is_named() {

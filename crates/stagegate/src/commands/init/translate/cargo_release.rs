@@ -664,12 +664,7 @@ fn without(layers: &Layers<'_>, into: &mut Translation) {
             let origin = format!("{}: {key}", layer.file);
             let known = WITHOUT.iter().find(|(name, ..)| name == key);
             match known {
-                Some((_, usual, why)) => {
-                    let usual: Value = serde_json::from_str(usual).unwrap_or_default();
-                    if *value != usual {
-                        into.note(origin, *why);
-                    }
-                }
+                Some((_, usual, why)) => into.note_unusual(origin, value, usual, why),
                 None if TRANSLATED.contains(&key.as_str()) => {}
                 None => into.note(
                     origin,

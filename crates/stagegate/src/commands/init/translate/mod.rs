@@ -96,6 +96,14 @@ impl Translation {
         }
     }
 
+    /// Says why a key has no counterpart, unless it has the value, in JSON, that it has anyway.
+    fn note_unusual(&mut self, origin: String, value: &serde_json::Value, usual: &str, why: &str) {
+        let usual: serde_json::Value = serde_json::from_str(usual).unwrap_or_default();
+        if *value != usual {
+            self.note(origin, why);
+        }
+    }
+
     /// Sets one key.
     fn set(&mut self, table: &str, key: &str, value: impl Into<toml_edit::Value>, origin: &str) {
         let refused = self.settings.set(table, key, value.into(), origin);

@@ -492,12 +492,7 @@ impl ReleasePlz<'_> {
             };
             let known = WITHOUT.iter().find(|(name, ..)| name == key);
             match known {
-                Some((_, usual, why)) => {
-                    let usual: Value = serde_json::from_str(usual).unwrap_or_default();
-                    if *value != usual {
-                        into.note(origin, *why);
-                    }
-                }
+                Some((_, usual, why)) => into.note_unusual(origin, value, usual, why),
                 None if package.is_some() && shared.contains(&key.as_str()) => into.note(
                     origin,
                     "`[release.templates]` has one text for all crates, with `{name}` in it",
