@@ -22,7 +22,7 @@ pub struct Args {
     pub(crate) instead: Option<Instead>,
     /// A version such as 1.4.0, or `major`, `minor`, `patch`, `auto`; where
     /// versions differ, NAME=VERSION each
-    #[arg(value_name = "VERSION", required_unless_present_any = ["resume", "list_changes", "unpublished"])]
+    #[arg(value_name = "VERSION", required_unless_present_any = ["resume", "abandon", "list_changes", "unpublished"])]
     pub(crate) versions: Vec<GroupVersion>,
     /// List what happened since the last releases, and which versions that calls for
     #[arg(long, conflicts_with_all = ["versions", "resume", "dry_run", "pre", "unpublished"])]
@@ -67,7 +67,7 @@ pub(crate) enum Instead {
 #[derive(Debug, clap::Args)]
 pub(crate) struct PrepareArgs {
     /// A version, as for a release
-    #[arg(value_name = "VERSION", required_unless_present = "resume")]
+    #[arg(value_name = "VERSION", required_unless_present_any = ["resume", "abandon"])]
     pub(crate) versions: Vec<GroupVersion>,
     #[command(flatten)]
     pub(crate) packages: PackageArgs,

@@ -111,3 +111,23 @@ fn an_address_that_is_corrected_counts_on_resume() {
     std::fs::write(world.overlay(), right).unwrap();
     world.run(&resume).must_end_with(0);
 }
+
+/// Like `--resume`, it needs no version where one release is in progress.
+#[test]
+fn a_release_is_given_up_without_its_version() {
+    if within_a_rehearsal() {
+        return;
+    }
+    let world = half_done();
+    let given_up = world.run(&["release", "--abandon"]).must_end_with(0);
+    let words = given_up.words();
+    assert!(
+        words.contains("release-0.2.0 is given up after 9 of"),
+        "{words}"
+    );
+    let state = names(&world.root().join(".git/stagegate"));
+    assert!(
+        state.contains(&"release-0.2.0.set-aside".to_owned()),
+        "{state:?}"
+    );
+}
